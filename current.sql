@@ -1,0 +1,1 @@
+-- Write SQL here; `npm run db -- watch` applies it on every save, `npm run db -- commit` keeps it.

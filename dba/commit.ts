@@ -1,0 +1,30 @@
+import { commit as commitCurrent, uncommit as uncommitLast } from 'graphile-migrate';
+import type { ExitCode } from './cli.ts';
+import { migrateSettings } from './migrateSettings.ts';
+import { writeSnapshot } from './snapshot.ts';
+import { type Target, UsageError } from './target.ts';
+
+/** Makes current.sql the next committed migration: tried on the shadow database, then applied to the target. */
+export async function commit(target: Target, message: string | undefined): Promise<ExitCode> {
+  demandShadow(target);
+  console.log(`Committing current.sql on ${target.name}`);
+  await commitCurrent(await migrateSettings(target, console.log), message);
+  await writeSnapshot(target);
+  return 0;
+}
+
+/** Takes the last committed migration back into current.sql, and out of the database's record. */
+export async function uncommit(target: Target): Promise<ExitCode> {
+  demandShadow(target);
+  console.log(`Uncommitting the last migration of ${target.name}`);
+  await uncommitLast(await migrateSettings(target, console.log));
+  await writeSnapshot(target);
+  return 0;
+}
+
+export function demandShadow({ shadowUrl, adminUrl }: Target): void {
+  if (shadowUrl && adminUrl) return;
+  throw new UsageError(
+    'A shadow database is needed, which is erased: set SHADOW_DATABASE_URL (user hedgerow_owner) and ROOT_DATABASE_URL (a role that may create databases).',
+  );
+}

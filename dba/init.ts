@@ -1,0 +1,49 @@
+import pg from 'pg';
+import type { ExitCode } from './cli.ts';
+import { provision } from './provision.ts';
+import { describeUrl, UsageError } from './target.ts';
+
+/** Makes roles and databases on a Postgres of one's own. Names and passwords are those of the connection strings. */
+export async function init(env: NodeJS.ProcessEnv): Promise<ExitCode> {
+  const { ROOT_DATABASE_URL, SHADOW_DATABASE_URL } = env;
+  const missing = ['ROOT_DATABASE_URL', 'DATABASE_URL_DIRECT', 'DATABASE_URL'].filter((name) => !env[name]);
+  if (!ROOT_DATABASE_URL || missing.length > 0) {
+    throw new UsageError(
+      `${missing.join(', ')} must be set: ROOT_DATABASE_URL of a role that may create roles and databases, DATABASE_URL_DIRECT with the user hedgerow_owner and DATABASE_URL with the user hedgerow_authenticator, each with the password and the database that they shall have.`,
+    );
+  }
+  const owner = parse(env, 'DATABASE_URL_DIRECT', 'hedgerow_owner');
+  const authenticator = parse(env, 'DATABASE_URL', 'hedgerow_authenticator');
+  const shadow = SHADOW_DATABASE_URL ? parse(env, 'SHADOW_DATABASE_URL', 'hedgerow_owner').database : undefined;
+
+  console.log(`Creating roles and databases as the admin of ${describeUrl(ROOT_DATABASE_URL)}`);
+  await provision({
+    adminUrl: ROOT_DATABASE_URL,
+    databases: [owner.database, ...(shadow ? [shadow] : [])],
+    passwords: { owner: owner.password, authenticator: authenticator.password },
+  });
+  for (const name of ['DATABASE_URL_DIRECT', 'DATABASE_URL']) await connect(name, env[name] as string);
+  console.log('Done. Next: npm run db -- migrate');
+  return 0;
+}
+
+function parse(env: NodeJS.ProcessEnv, name: string, user: string): { password: string; database: string } {
+  const url = URL.canParse(env[name] ?? '') ? new URL(env[name] as string) : undefined;
+  const database = decodeURIComponent(url?.pathname.slice(1) ?? '');
+  if (decodeURIComponent(url?.username ?? '') !== user || !url?.password || !database) {
+    throw new UsageError(`${name} must look like postgres://${user}:<password>@<host>/<database>`);
+  }
+  return { password: decodeURIComponent(url.password), database };
+}
+
+async function connect(name: string, connectionString: string): Promise<void> {
+  const client = new pg.Client({ connectionString });
+  try {
+    await client.connect();
+    console.log(`${name} connects: ${describeUrl(connectionString)}`);
+  } catch (error) {
+    throw new UsageError(`${name} does not connect: ${(error as Error).message}`);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}

@@ -1,0 +1,11 @@
+import { migrate as applyMigrations } from 'graphile-migrate';
+import type { ExitCode } from './cli.ts';
+import { migrateSettings } from './migrateSettings.ts';
+import type { Target } from './target.ts';
+
+/** Applies the committed migrations that the database does not have. */
+export async function migrate(target: Target): Promise<ExitCode> {
+  console.log(`Migrating ${target.name}`);
+  await applyMigrations(await migrateSettings(target, console.log));
+  return 0;
+}

@@ -1,0 +1,31 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { reset } from 'graphile-migrate';
+import pg from 'pg';
+import type { ExitCode } from './cli.ts';
+import { demandShadow } from './commit.ts';
+import { describeSchema } from './describeSchema.ts';
+import { migrateSettings, root } from './migrateSettings.ts';
+import type { Target } from './target.ts';
+
+export const snapshotFile = join(root, 'migrations', 'snapshot.txt');
+
+/** Builds the shadow database anew from the committed migrations, and writes down its schema. */
+export async function snapshot(target: Target): Promise<ExitCode> {
+  demandShadow(target);
+  await reset(await migrateSettings(target, () => {}), true);
+  await writeSnapshot(target);
+  return 0;
+}
+
+/** Writes migrations/snapshot.txt from the shadow database as it is. */
+export async function writeSnapshot({ shadowUrl }: Target): Promise<void> {
+  const client = new pg.Client({ connectionString: shadowUrl });
+  await client.connect();
+  try {
+    await writeFile(snapshotFile, await describeSchema(client));
+  } finally {
+    await client.end();
+  }
+  console.log('Wrote migrations/snapshot.txt');
+}

@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openCluster } from '../server/database/embedded/cluster.ts';
+import { root } from './migrateSettings.ts';
+import { provision } from './provision.ts';
+
+/** The database that a command is about, by its connection strings. */
+export interface Target {
+  /** What a person calls it; never with a password. */
+  readonly name: string;
+  /** As hedgerow_owner, directly and not through a pooler. */
+  readonly ownerUrl: string;
+  /** A database that `commit`, `uncommit` and `snapshot` erase and build anew. */
+  readonly shadowUrl: string | undefined;
+  /** As a role that may drop and create databases. */
+  readonly adminUrl: string | undefined;
+  close(): Promise<void>;
+}
+
+/** What the embedded Postgres has beside: the server's own connection. */
+export interface EmbeddedTarget extends Target {
+  /** As hedgerow_authenticator. */
+  readonly serverUrl: string;
+  readonly adminUrl: string;
+  readonly shadowUrl: string;
+}
+
+/** Something about the command's input or surroundings that its user can mend. */
+export class UsageError extends Error {}
+
+/** The database of DATABASE_URL_DIRECT, or the embedded one where no database is named. */
+export async function openTarget(env: NodeJS.ProcessEnv): Promise<Target> {
+  const { DATABASE_URL, DATABASE_URL_DIRECT, SHADOW_DATABASE_URL, ROOT_DATABASE_URL, NODE_ENV } = env;
+  if (!DATABASE_URL_DIRECT) {
+    if (DATABASE_URL || NODE_ENV === 'production') {
+      throw new UsageError(
+        'DATABASE_URL_DIRECT is needed: the connection string of hedgerow_owner, directly to Postgres and not through a pooler.',
+      );
+    }
+    return openEmbedded();
+  }
+  return {
+    name: describeUrl(DATABASE_URL_DIRECT),
+    ownerUrl: DATABASE_URL_DIRECT,
+    shadowUrl: SHADOW_DATABASE_URL,
+    adminUrl: ROOT_DATABASE_URL,
+    close: async () => {},
+  };
+}
+
+/** Starts or joins the embedded Postgres in `.data/`, with Hedgerow's roles and an empty database in it. */
+export async function openEmbedded(
+  directory = join(root, '.data'),
+  settings: Readonly<Record<string, string>> = {},
+): Promise<EmbeddedTarget> {
+  await mkdir(directory, { recursive: true });
+  const cluster = await openCluster({ directory: join(directory, 'postgres'), settings });
+  const passwords = await rolePasswords(join(directory, 'role-passwords.json'));
+  const adminUrl = cluster.adminUrl();
+  await provision({ adminUrl, databases: ['hedgerow', 'hedgerow_shadow'], passwords });
+  const url = (role: 'owner' | 'authenticator', database: string) =>
+    `postgres://hedgerow_${role}:${passwords[role]}@127.0.0.1:${cluster.port}/${database}`;
+  return {
+    name: `the embedded Postgres, database hedgerow on 127.0.0.1:${cluster.port}`,
+    serverUrl: url('authenticator', 'hedgerow'),
+    ownerUrl: url('owner', 'hedgerow'),
+    shadowUrl: url('owner', 'hedgerow_shadow'),
+    adminUrl,
+    close: async () => {
+      // graphile-migrate keeps its pools for 200 ms and ends the process when one of them loses its server.
+      await sleep(250);
+      await cluster.close();
+    },
+  };
+}
+
+/** `database on host:port`, without user and password. */
+export function describeUrl(url: string): string {
+  const { hostname, port, pathname } = new URL(url);
+  return `database ${decodeURIComponent(pathname.slice(1))} on ${hostname}:${port || 5432}`;
+}
+
+async function rolePasswords(file: string): Promise<{ owner: string; authenticator: string }> {
+  const fresh = JSON.stringify({
+    owner: randomBytes(24).toString('hex'),
+    authenticator: randomBytes(24).toString('hex'),
+  });
+  await writeFile(file, fresh, { flag: 'wx', mode: 0o600 }).catch((error) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  return JSON.parse(await readFile(file, 'utf8'));
+}

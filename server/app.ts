@@ -1,0 +1,44 @@
+import cors from 'cors';
+import express, { type Express } from 'express';
+import helmet from 'helmet';
+import type { Logger } from 'pino';
+import { bearer } from './auth/bearer.ts';
+import { authRoutes } from './auth/routes.ts';
+import type { TokenSettings } from './auth/tokens.ts';
+import type { Config } from './config.ts';
+import type { Database } from './database/database.ts';
+import type { Readiness } from './database/readiness.ts';
+import type { GraphQLApi } from './graphql/api.ts';
+import { jsonBody } from './http/body.ts';
+import { health } from './http/health.ts';
+import { createMetrics } from './http/metrics.ts';
+import { notFound, problem } from './http/problem.ts';
+import { requestLog } from './http/requestLog.ts';
+
+export interface AppParts {
+  readonly config: Pick<Config, 'allowedOrigins' | 'production' | 'trustProxy'>;
+  readonly log: Logger;
+  readonly database: Database;
+  readonly readiness: Readiness;
+  readonly tokens: TokenSettings;
+  readonly graphql: GraphQLApi;
+}
+
+/** The whole path of a request. */
+export async function createApp({ config, log, database, readiness, tokens, graphql }: AppParts): Promise<Express> {
+  const app = express();
+  const metrics = createMetrics(database);
+  const signedIn = bearer(tokens);
+
+  app.set('trust proxy', config.trustProxy);
+  // GraphiQL runs inline scripts; it is not there in production.
+  app.use(helmet(config.production ? {} : { contentSecurityPolicy: false }));
+  app.use(requestLog(log), metrics.middleware);
+  app.use(cors({ origin: [...config.allowedOrigins], exposedHeaders: ['Retry-After', 'X-Request-Id'], maxAge: 600 }));
+  app.use(health(readiness, log), metrics.routes);
+  app.use('/auth', jsonBody, authRoutes(database, tokens, signedIn));
+  app.post('/graphql', signedIn);
+  await graphql.addTo(app); // the token's identity → tenant transaction → policies
+  app.use(notFound, problem(log));
+  return app;
+}

@@ -1,0 +1,40 @@
+import { type RequestHandler, Router } from 'express';
+import { type Database, IdentityRefusedError } from '../database/database.ts';
+import type { Identity } from '../database/identity.ts';
+import { login, register, type SignIn } from './accounts.ts';
+import { checkBody, credentials, registration } from './input.ts';
+import { unauthenticated } from './problem.ts';
+import { accessTokenLifetime, signAccessToken, type TokenSettings } from './tokens.ts';
+
+/** The routes below `/auth`. */
+export function authRoutes(database: Database, tokens: TokenSettings, signedIn: RequestHandler): Router {
+  const answer = ({ user, sessionId, refreshToken }: SignIn) => ({
+    user,
+    accessToken: signAccessToken(tokens, user.id, sessionId),
+    tokenType: 'Bearer',
+    expiresIn: accessTokenLifetime,
+    refreshToken,
+  });
+  return Router()
+    .post('/register', async (request, response) => {
+      response.status(201).json(answer(await register(database, checkBody(registration, request.body))));
+    })
+    .post('/login', async (request, response) => {
+      response.json(answer(await login(database, checkBody(credentials, request.body))));
+    })
+    .get('/me', signedIn, async (request, response) => {
+      response.json(await me(database, (request.user as Express.User).identity));
+    });
+}
+
+async function me(database: Database, identity: Identity): Promise<unknown> {
+  try {
+    const { rows } = await database.query(identity, {
+      name: 'me',
+      text: 'select id, email, username, created_at as "createdAt" from app_public.users where id = app_public.current_user_id()',
+    });
+    return rows[0];
+  } catch (error) {
+    throw error instanceof IdentityRefusedError ? unauthenticated() : error;
+  }
+}

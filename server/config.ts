@@ -1,0 +1,100 @@
+import { z } from 'zod';
+
+const production = 'needed in production';
+
+const url = z
+  .string()
+  .refine(
+    (value) => /^postgres(ql)?:\/\//.test(value) && URL.canParse(value),
+    'is not a postgres:// connection string',
+  );
+
+/** A whole number of `unit`s, written in digits. */
+const whole = (unit: string, min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, `is not a whole number of ${unit}`)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `is not between ${min} and ${max} ${unit}`);
+
+const origins = z
+  .string()
+  .transform((list) => list.split(',').flatMap((origin) => origin.trim() || []))
+  .refine(
+    (list) => list.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin),
+    'is not a list of exact origins such as https://app.example.com',
+  );
+
+const environment = z.object({
+  NODE_ENV: z
+    .enum(['development', 'production', 'test'], 'is not development, production or test')
+    .default('development'),
+  DATABASE_URL: url.optional(),
+  DB_POOL_SIZE: whole('connections', 1, 1000).default(10),
+  DB_POOL_TIMEOUT: whole('seconds', 1, 60).default(5),
+  DB_POOL_RECYCLE: whole('seconds', 1, 86_400).default(1800),
+  JWT_SECRET: z.string().min(32, 'is shorter than 32 characters').optional(),
+  ALLOWED_ORIGINS: origins.default([]),
+  PORT: whole('(a port)', 0, 65_535).default(3000),
+  HOST: z.string().default('127.0.0.1'),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'is not a level of pino')
+    .default('info'),
+  TRUST_PROXY: whole('proxies', 0, 100).default(0),
+});
+
+/** Everything the server takes from its environment, checked. Frozen; times in seconds. */
+export interface Config {
+  readonly production: boolean;
+  /** Absent only outside production: the embedded Postgres stands in. */
+  readonly databaseUrl: string | undefined;
+  readonly pool: { readonly size: number; readonly timeout: number; readonly recycle: number };
+  /** Absent only outside production: a secret kept in `.data/` stands in. */
+  readonly jwtSecret: string | undefined;
+  readonly allowedOrigins: readonly string[];
+  readonly port: number;
+  readonly host: string;
+  readonly logLevel: string;
+  /** How many proxies in front of the server may name the client's address. */
+  readonly trustProxy: number;
+}
+
+/** What is wrong with the environment, one line for each variable. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(
+      `The environment is not complete:\n${problems.map((problem) => `  - ${problem}`).join('\n')}\nSee .env.example for what each variable means.`,
+    );
+    this.problems = problems;
+  }
+}
+
+/**
+ * Reads and checks the environment. An empty variable counts as absent.
+ *
+ * @throws ConfigError with every missing or wrong variable at once; never with a value, which may be a secret.
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = environment.safeParse(given);
+  const problems = parsed.error?.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`) ?? [];
+  if (given.NODE_ENV === 'production') {
+    for (const name of ['DATABASE_URL', 'JWT_SECRET']) {
+      if (given[name] === undefined) problems.push(`${name} is ${production}`);
+    }
+  }
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+  const { data } = parsed;
+  return Object.freeze({
+    production: data.NODE_ENV === 'production',
+    databaseUrl: data.DATABASE_URL,
+    pool: Object.freeze({ size: data.DB_POOL_SIZE, timeout: data.DB_POOL_TIMEOUT, recycle: data.DB_POOL_RECYCLE }),
+    jwtSecret: data.JWT_SECRET,
+    allowedOrigins: Object.freeze(data.ALLOWED_ORIGINS),
+    port: data.PORT,
+    host: data.HOST,
+    logLevel: data.LOG_LEVEL,
+    trustProxy: data.TRUST_PROXY,
+  });
+}

@@ -1,0 +1,83 @@
+import type { Database } from './database.ts';
+import { compareMigrations, type Migration, migrationFiles } from './migrationFiles.ts';
+
+/** Whether this server may serve from this database. */
+export interface Readiness {
+  /** Why not, a sentence each. Empty: it may. @throws what the connection reports when the database is away. */
+  reasonsNotToServe(): Promise<string[]>;
+  /** From here on the answer is that the server is stopping. */
+  stopping(): void;
+}
+
+/** Checks who we are connected as, that row-level security is on, and that migrations match the files. */
+export function createReadiness(database: Database): Readiness {
+  let stopping = false;
+  return {
+    async reasonsNotToServe() {
+      if (stopping) return ['the server is stopping'];
+      return [...(await wrongRole(database)), ...(await wrongSchema(database))];
+    },
+    stopping() {
+      stopping = true;
+    },
+  };
+}
+
+/** A role that row-level security does not bind sees every tenant's rows: a superuser, BYPASSRLS, the tables' owner. */
+async function wrongRole(database: Database): Promise<string[]> {
+  const { rows } = await database.inspect<{
+    role: string;
+    superuser: boolean;
+    bypass: boolean;
+    owner: boolean;
+    tenant: boolean;
+  }>({
+    text: `
+      with recursive reachable as (
+        select oid from pg_roles where rolname = session_user
+        union
+        select m.roleid from pg_auth_members m join reachable r on m.member = r.oid
+      )
+      select session_user as role, bool_or(rolsuper) as superuser, bool_or(rolbypassrls) as bypass,
+        exists (
+          select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+          where n.nspname in ('app_public', 'app_private') and c.relowner in (select oid from reachable)
+        ) as owner,
+        coalesce(bool_or(rolname = 'hedgerow_tenant'), false) as tenant
+      from pg_roles where oid in (select oid from reachable)`,
+  });
+  const [found] = rows;
+  if (!found) return [];
+  const use = 'connect as hedgerow_authenticator';
+  return [
+    found.superuser && `${found.role} is a superuser, or may become one, and sees every tenant's rows: ${use}`,
+    found.bypass &&
+      `${found.role} has BYPASSRLS, or may become a role that has it, and sees every tenant's rows: ${use}`,
+    found.owner && `${found.role} owns tables, or may become their owner, and could switch their policies off: ${use}`,
+    !found.tenant && `${found.role} may not become hedgerow_tenant: ${use}, and run \`npm run db -- init\``,
+  ].filter((reason) => reason !== false);
+}
+
+async function wrongSchema(database: Database): Promise<string[]> {
+  const { rows } = await database.inspect<{ unprotected: string[] | null; tables: number; migrated: boolean }>({
+    text: `
+      select
+        array_agg(c.oid::regclass::text order by 1) filter (where not (c.relrowsecurity and c.relforcerowsecurity)) as unprotected,
+        count(*)::int as tables,
+        exists (
+          select from pg_class m join pg_namespace g on g.oid = m.relnamespace
+          where g.nspname = 'graphile_migrate' and m.relname = 'migrations'
+            and has_schema_privilege(g.oid, 'usage') and has_any_column_privilege(m.oid, 'select')
+        ) as migrated
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = 'app_public' and c.relkind in ('r', 'p')`,
+  });
+  const [found] = rows;
+  if (!found?.migrated || found.tables === 0)
+    return ['the database has not been migrated: run `npm run db -- migrate`'];
+  const applied = await database.inspect<Migration>({ text: 'select filename, hash from graphile_migrate.migrations' });
+  return [
+    ...(found.unprotected ?? []).map((table) => `${table} has row-level security not enabled, or not forced`),
+    ...compareMigrations(await migrationFiles(), applied.rows),
+  ];
+}

@@ -1,0 +1,8 @@
+/** One SQL statement with bound values. With a name it is prepared once per connection. */
+export interface Statement {
+  readonly text: string;
+  readonly values?: readonly unknown[];
+  readonly name?: string | undefined;
+  /** Rows as arrays instead of objects. */
+  readonly rowMode?: 'array' | undefined;
+}

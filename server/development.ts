@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { migrate } from 'graphile-migrate';
+import { migrateSettings, root } from '../dba/migrateSettings.ts';
+import { type EmbeddedTarget, openEmbedded } from '../dba/target.ts';
+import { createDemoTenants, demoTenants } from './auth/demoTenants.ts';
+import type { Config } from './config.ts';
+import type { Database } from './database/database.ts';
+import type { Step } from './main.ts';
+
+/** What stands in, outside production, for what the environment does not give. */
+export interface Development {
+  readonly databaseUrl: string | undefined;
+  readonly jwtSecret: string;
+  /** Adds the demo tenants to an embedded database, and prints what to try. */
+  ready(database: Database, url: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function prepare(config: Config, step: Step): Promise<Development> {
+  const embedded = config.databaseUrl === undefined ? await startEmbedded(step) : undefined;
+  return {
+    databaseUrl: embedded?.serverUrl,
+    jwtSecret: await keptSecret(),
+    async ready(database, url) {
+      if (embedded) await step('made two demo tenants', () => createDemoTenants(database));
+      console.log(embedded ? invitation(url) : `\n  GraphiQL  ${url}/\n  GraphQL   ${url}/graphql\n`);
+    },
+    close: async () => embedded?.close(),
+  };
+}
+
+async function startEmbedded(step: Step): Promise<EmbeddedTarget> {
+  const embedded = await step('started the embedded Postgres in .data/', () => openEmbedded());
+  try {
+    await step('applied the migrations', async () => migrate(await migrateSettings(embedded, () => {})));
+    return embedded;
+  } catch (error) {
+    await embedded.close();
+    throw error;
+  }
+}
+
+/** A secret that survives a restart, so that tokens do too. */
+async function keptSecret(): Promise<string> {
+  const file = join(root, '.data', 'jwt-secret');
+  await mkdir(join(root, '.data'), { recursive: true });
+  await writeFile(file, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 }).catch((error) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  return readFile(file, 'utf8');
+}
+
+function invitation(url: string): string {
+  const [{ email, password }] = demoTenants;
+  return `
+Hedgerow is ready.
+
+  GraphiQL  ${url}/          GraphQL  ${url}/graphql
+  Health    ${url}/health/db
+
+  Tenants   ${demoTenants.map((tenant) => `${tenant.email} / ${tenant.password}`).join('\n            ')}
+
+Sign in and read your todos:
+
+  TOKEN=$(curl -s ${url}/auth/login -H 'Content-Type: application/json' \\
+    -d '{"email":"${email}","password":"${password}"}' | sed 's/.*"accessToken":"\\([^"]*\\)".*/\\1/')
+  curl -s ${url}/graphql -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+    -d '{"query":"{ currentUser { username } todos { nodes { title priority } } }"}'
+
+Stop with Ctrl-C; the data stays in .data/.
+`;
+}

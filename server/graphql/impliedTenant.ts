@@ -1,0 +1,46 @@
+import type { Introspection, PgConstraint } from 'postgraphile/graphile-build-pg/pg-introspection';
+
+/** The column that says whose a row is. The policies fill it in, so the API never speaks of it. */
+const tenantColumn = 'user_id';
+
+/**
+ * Tables' keys lead with the tenant's column, so that no key spans tenants. Under the policies that column has one
+ * value, and the API can do without it: `(user_id, id)` is read as a key of `id`, and `(user_id, list_id)` as a
+ * reference by `list_id`. What Postgres checks and which index it uses stays as it is.
+ */
+export const impliedTenantPlugin: GraphileConfig.Plugin = {
+  name: 'ImpliedTenantPlugin',
+  version: '1.0.0',
+  gather: {
+    hooks: {
+      pgIntrospection_introspection: {
+        // Before anything is named after a key.
+        before: ['PgFakeConstraintsPlugin'],
+        callback(_info: unknown, { introspection }: { introspection: Introspection }) {
+          for (const constraint of introspection.constraints) dropTenant(introspection, constraint);
+        },
+      },
+    },
+  } as unknown as NonNullable<GraphileConfig.Plugin['gather']>,
+  schema: {
+    entityBehavior: {
+      pgCodecAttribute: {
+        override(behavior, [, attribute]) {
+          return attribute === tenantColumn ? [behavior, '-*'] : behavior;
+        },
+      },
+    },
+  },
+};
+
+function dropTenant(introspection: Introspection, constraint: PgConstraint): void {
+  const { conkey, confkey, conrelid } = constraint;
+  const position = conkey?.findIndex((number) => columnName(introspection, conrelid, number) === tenantColumn) ?? -1;
+  if (!conkey || position < 0 || conkey.length === 1) return;
+  constraint.conkey = conkey.toSpliced(position, 1);
+  if (confkey) constraint.confkey = confkey.toSpliced(position, 1);
+}
+
+function columnName(introspection: Introspection, table: string | null, number: number): string | undefined {
+  return introspection.attributes.find(({ attrelid, attnum }) => attrelid === table && attnum === number)?.attname;
+}

@@ -1,0 +1,83 @@
+import type {
+  MakePgServiceOptions,
+  PgClient,
+  PgClientQuery,
+  PgClientResult,
+  WithPgClient,
+} from 'postgraphile/@dataplan/pg';
+import type { Database, Result } from '../database/database.ts';
+import { Identity } from '../database/identity.ts';
+import type { Statement } from '../database/statement.ts';
+import { RowNotFoundError } from './errors.ts';
+
+declare global {
+  namespace GraphileConfig {
+    interface PgAdaptors {
+      hedgerow: { adaptorSettings: undefined; makePgServiceOptions: MakePgServiceOptions; client: PgClient };
+    }
+  }
+}
+
+/** PostGraphile's settings for a transaction are, here, whom it speaks for. */
+export function asPgSettings(identity: Identity): Record<string, string | undefined> {
+  return identity as unknown as Record<string, string | undefined>;
+}
+
+/**
+ * PostGraphile's way to our database, in place of its own adaptor for `pg`: that one takes missing settings for no
+ * settings, sets parameters for the session, and gives back connections in any state.
+ */
+export function pgService(database: Database): GraphileConfig.PgServiceConfiguration<'hedgerow'> {
+  const service: GraphileConfig.PgServiceConfiguration<'hedgerow'> = {
+    name: 'main',
+    schemas: ['app_public'],
+    withPgClientKey: 'withPgClient' as never,
+    pgSettingsKey: 'pgSettings' as never,
+    pgSettingsForIntrospection: asPgSettings(Identity.nobody),
+    adaptor: { createWithPgClient: () => withPgClient(database), makePgService: () => service },
+    adaptorSettings: undefined,
+  };
+  return service;
+}
+
+function withPgClient(database: Database): WithPgClient {
+  return (async (settings, callback) => {
+    const identity: unknown = settings;
+    if (!(identity instanceof Identity)) throw new Error('SQL without an identity was refused');
+    // A single statement is a transaction of its own; PostGraphile asks for one explicitly where it needs more.
+    const client: PgClient = {
+      query: (query) => run(query, (statement) => database.query(identity, statement)),
+      withTransaction: (work) =>
+        database.transaction(identity, (transaction) => work(inside(transaction.query) as never)),
+    };
+    return callback(client);
+  }) as WithPgClient;
+}
+
+function inside(query: <Row>(statement: Statement) => Promise<Result<Row>>): PgClient {
+  const client: PgClient = {
+    query: (q) => run(q, (statement) => query(statement)),
+    async withTransaction(work) {
+      await query({ text: 'savepoint nested' });
+      try {
+        const result = await work(client as never);
+        await query({ text: 'release savepoint nested' });
+        return result;
+      } catch (error) {
+        await query({ text: 'rollback to savepoint nested' });
+        throw error;
+      }
+    },
+  };
+  return client;
+}
+
+async function run<TData>(
+  { text, values, name, arrayMode }: PgClientQuery,
+  query: (statement: Statement) => Promise<Result<TData>>,
+): Promise<PgClientResult<TData>> {
+  const result = await query({ text, name, ...(values && { values }), ...(arrayMode && { rowMode: 'array' }) });
+  // PostGraphile changes rows by key, one at a time: none changed means that there is none, or none of this tenant's.
+  if (result.rowCount === 0 && /^(update|delete)\s/.test(text)) throw new RowNotFoundError();
+  return result;
+}

@@ -1,0 +1,15 @@
+import express, { type RequestHandler } from 'express';
+import { Problem } from '../auth/problem.ts';
+
+/** Largest body that is read, in bytes. */
+const bodyLimit = 100_000;
+
+/** Reads a JSON body of at most 100 kB. Another content type is refused: a form of another site cannot send this one. */
+export const jsonBody: RequestHandler[] = [
+  (request, _response, next) => {
+    const wrongType =
+      request.method !== 'GET' && Number(request.get('content-length') ?? 1) > 0 && !request.is('application/json');
+    next(wrongType ? new Problem(415, 'Send JSON, with Content-Type: application/json.') : undefined);
+  },
+  express.json({ limit: bodyLimit }),
+];

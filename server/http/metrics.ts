@@ -1,0 +1,45 @@
+import { type RequestHandler, Router } from 'express';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Database } from '../database/database.ts';
+
+/** What Prometheus reads at `/metrics`: the process, requests, and the pool of `database`. */
+export function createMetrics(database: Database): { middleware: RequestHandler; routes: Router } {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const duration = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time to answer a request, by route and status',
+    labelNames: ['method', 'route', 'status'] as const,
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [registry],
+  });
+  for (const state of ['open', 'idle', 'waiting'] as const) {
+    new Gauge({
+      name: `database_pool_${state}`,
+      help:
+        state === 'waiting' ? 'Requests that wait for a database connection' : `Database connections that are ${state}`,
+      registers: [registry],
+      collect() {
+        this.set(database.load()[state]);
+      },
+    });
+  }
+  return {
+    middleware: (request, response, next) => {
+      const stop = duration.startTimer();
+      response.once('finish', () => {
+        // Only paths that we serve become labels: a stranger must not be able to make the registry grow.
+        const route = request.route
+          ? `${request.baseUrl}${request.route.path}`
+          : request.path === '/graphql'
+            ? '/graphql'
+            : 'other';
+        stop({ method: request.method, route, status: response.statusCode });
+      });
+      next();
+    },
+    routes: Router().get('/metrics', async (_request, response) => {
+      response.type(registry.contentType).send(await registry.metrics());
+    }),
+  };
+}

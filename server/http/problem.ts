@@ -1,0 +1,52 @@
+import { STATUS_CODES } from 'node:http';
+import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import type { Logger } from 'pino';
+import { Problem } from '../auth/problem.ts';
+import { isUnavailable } from '../database/unavailable.ts';
+
+/** No such route. */
+export const notFound: RequestHandler = (request, _response, next) => {
+  next(new Problem(404, `There is no ${request.method} ${request.path} here.`));
+};
+
+/** Turns whatever a route threw into problem+json. What was not meant for the client is logged and not sent. */
+export function problem(log: Logger): ErrorRequestHandler {
+  return (error, request, response, next) => {
+    if (response.headersSent) return next(error);
+    const known = toProblem(error);
+    if (known.status >= 500) (request.log ?? log).error({ err: error }, 'request failed');
+    sendProblem(response, known, request.originalUrl.split('?', 1)[0] === '/graphql');
+  };
+}
+
+function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (isUnavailable(error)) {
+    return new Problem(503, 'The database cannot be reached right now. Try again shortly.', {
+      headers: { 'Retry-After': '1' },
+    });
+  }
+  // body-parser's errors: `type` names the fault, `status` is the client's.
+  const { status, type } = error as { status?: number; type?: string };
+  if (type === 'entity.too.large') return new Problem(413, 'The body is larger than 100 kB.');
+  if (type === 'entity.parse.failed') return new Problem(400, 'The body is not valid JSON.');
+  if (status !== undefined && status >= 400 && status < 500)
+    return new Problem(status, STATUS_CODES[status] ?? 'Bad request');
+  return new Problem(500, 'Something went wrong on our side.');
+}
+
+/** To a GraphQL client the same answer also speaks GraphQL: `errors` with a message and a code each. */
+function sendProblem(response: Response, { status, message, errors, headers }: Problem, graphql: boolean): void {
+  const code =
+    status === 401 ? 'UNAUTHENTICATED' : status === 503 ? 'UNAVAILABLE' : status < 500 ? 'BAD_USER_INPUT' : 'INTERNAL';
+  response
+    .status(status)
+    .set(headers)
+    .type('application/problem+json')
+    .send(
+      JSON.stringify({
+        ...{ type: 'about:blank', title: STATUS_CODES[status], status, detail: message },
+        errors: graphql ? [{ message, extensions: { code } }] : errors,
+      }),
+    );
+}

@@ -1,0 +1,79 @@
+import type { Express } from 'express';
+import pino, { type Logger } from 'pino';
+import supertest from 'supertest';
+import { createApp } from '../../server/app.ts';
+import { tokenSettings } from '../../server/auth/tokens.ts';
+import { type Database, openDatabase } from '../../server/database/database.ts';
+import { createReadiness, type Readiness } from '../../server/database/readiness.ts';
+import { createGraphQL } from '../../server/graphql/api.ts';
+import { createTestDatabase, type TestDatabase } from './database.ts';
+
+export const jwtSecret = 'a secret of the tests, long enough to sign with';
+
+/** The real server, without its process: the app, its pool, and the database below. */
+export interface TestServer {
+  readonly app: Express;
+  readonly db: TestDatabase;
+  readonly database: Database;
+  readonly readiness: Readiness;
+  close(): Promise<void>;
+}
+
+export interface TestServerOptions {
+  readonly allowedOrigins?: string[];
+  readonly production?: boolean;
+  readonly poolSize?: number;
+  readonly log?: Logger;
+}
+
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const { allowedOrigins = [], production = false, poolSize = 3, log = pino({ level: 'silent' }) } = options;
+  const db = await createTestDatabase();
+  const database = openDatabase(db.serverUrl, { size: poolSize, timeout: 5, recycle: 1800 }, log);
+  const readiness = createReadiness(database);
+  const graphql = await createGraphQL(database, log, production);
+  const config = { allowedOrigins, production, trustProxy: 0 };
+  const app = await createApp({ config, log, database, readiness, tokens: tokenSettings(jwtSecret), graphql });
+  return {
+    app,
+    db,
+    database,
+    readiness,
+    close: async () => {
+      await graphql.close();
+      await database.close();
+      await db.drop();
+    },
+  };
+}
+
+/** A signed-in tenant, and GraphQL as that tenant. */
+export interface Tenant {
+  readonly id: string;
+  readonly email: string;
+  readonly password: string;
+  readonly token: string;
+  readonly refreshToken: string;
+  /** Sends a document; the answer is the whole response, so that a test can look at its status and errors. */
+  graphql(query: string, variables?: Record<string, unknown>): supertest.Test;
+}
+
+export async function signUp(app: Express, name: string): Promise<Tenant> {
+  const email = `${name}@example.com`;
+  const password = `${name}-long-password`;
+  const { body } = await supertest(app).post('/auth/register').send({ email, username: name, password }).expect(201);
+  return {
+    id: body.user.id,
+    email,
+    password,
+    token: body.accessToken,
+    refreshToken: body.refreshToken,
+    graphql: (query, variables) => graphql(app, body.accessToken, query, variables),
+  };
+}
+
+export function graphql(app: Express, token: string | undefined, query: string, variables?: Record<string, unknown>) {
+  const request = supertest(app).post('/graphql');
+  if (token !== undefined) request.set('Authorization', `Bearer ${token}`);
+  return request.send({ query, variables });
+}
