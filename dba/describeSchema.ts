@@ -57,7 +57,8 @@ const queries: readonly string[] = [
    from pg_class o join pg_namespace n on n.oid = o.relnamespace join pg_index i on i.indrelid = o.oid
    where ${ours} and not exists (select from pg_constraint c where c.conindid = i.indexrelid and c.conrelid = o.oid)`,
 
-  `select format('relation %s', o.oid::regclass), 5, format('  trigger %s', regexp_replace(pg_get_triggerdef(t.oid), '^CREATE (CONSTRAINT )?TRIGGER ', ''))
+  `select format('relation %s', o.oid::regclass), 5, format('  trigger %s%s', regexp_replace(pg_get_triggerdef(t.oid), '^CREATE (CONSTRAINT )?TRIGGER ', ''),
+     case t.tgenabled when 'O' then '' when 'D' then ' disabled' else ' enabled ' || t.tgenabled::text end)
    from pg_class o join pg_namespace n on n.oid = o.relnamespace join pg_trigger t on t.tgrelid = o.oid
    where ${ours} and not t.tgisinternal`,
 

@@ -10,13 +10,14 @@ import type { Database } from './database/database.ts';
 import type { Readiness } from './database/readiness.ts';
 import type { GraphQLApi } from './graphql/api.ts';
 import { jsonBody } from './http/body.ts';
+import { deadline } from './http/deadline.ts';
 import { health } from './http/health.ts';
 import { createMetrics } from './http/metrics.ts';
 import { notFound, problem } from './http/problem.ts';
 import { requestLog } from './http/requestLog.ts';
 
 export interface AppParts {
-  readonly config: Pick<Config, 'allowedOrigins' | 'production' | 'trustProxy'>;
+  readonly config: Pick<Config, 'allowedOrigins' | 'production' | 'requestTimeout' | 'trustProxy'>;
   readonly log: Logger;
   readonly database: Database;
   readonly readiness: Readiness;
@@ -33,7 +34,7 @@ export async function createApp({ config, log, database, readiness, tokens, grap
   app.set('trust proxy', config.trustProxy);
   // GraphiQL runs inline scripts; it is not there in production.
   app.use(helmet(config.production ? {} : { contentSecurityPolicy: false }));
-  app.use(requestLog(log), metrics.middleware);
+  app.use(requestLog(log), metrics.middleware, deadline(config.requestTimeout));
   app.use(cors({ origin: [...config.allowedOrigins], exposedHeaders: ['Retry-After', 'X-Request-Id'], maxAge: 600 }));
   app.use(health(readiness, log), metrics.routes);
   app.use('/auth', jsonBody, authRoutes(database, tokens, signedIn));

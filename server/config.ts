@@ -33,6 +33,8 @@ const environment = z.object({
   DB_POOL_SIZE: whole('connections', 1, 1000).default(10),
   DB_POOL_TIMEOUT: whole('seconds', 1, 60).default(5),
   DB_POOL_RECYCLE: whole('seconds', 1, 86_400).default(1800),
+  DB_PREPARED_STATEMENTS: z.enum(['on', 'off'], 'is not on or off').default('on'),
+  REQUEST_TIMEOUT: whole('seconds', 1, 300).default(10),
   JWT_SECRET: z.string().min(32, 'is shorter than 32 characters').optional(),
   ALLOWED_ORIGINS: origins.default([]),
   PORT: whole('(a port)', 0, 65_535).default(3000),
@@ -48,7 +50,14 @@ export interface Config {
   readonly production: boolean;
   /** Absent only outside production: the embedded Postgres stands in. */
   readonly databaseUrl: string | undefined;
-  readonly pool: { readonly size: number; readonly timeout: number; readonly recycle: number };
+  readonly pool: {
+    readonly size: number;
+    readonly timeout: number;
+    readonly recycle: number;
+    readonly preparedStatements: boolean;
+  };
+  /** How long a request may take before its work is given up. */
+  readonly requestTimeout: number;
   /** Absent only outside production: a secret kept in `.data/` stands in. */
   readonly jwtSecret: string | undefined;
   readonly allowedOrigins: readonly string[];
@@ -89,7 +98,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   return Object.freeze({
     production: data.NODE_ENV === 'production',
     databaseUrl: data.DATABASE_URL,
-    pool: Object.freeze({ size: data.DB_POOL_SIZE, timeout: data.DB_POOL_TIMEOUT, recycle: data.DB_POOL_RECYCLE }),
+    pool: Object.freeze({
+      size: data.DB_POOL_SIZE,
+      timeout: data.DB_POOL_TIMEOUT,
+      recycle: data.DB_POOL_RECYCLE,
+      preparedStatements: data.DB_PREPARED_STATEMENTS === 'on',
+    }),
+    requestTimeout: data.REQUEST_TIMEOUT,
     jwtSecret: data.JWT_SECRET,
     allowedOrigins: Object.freeze(data.ALLOWED_ORIGINS),
     port: data.PORT,

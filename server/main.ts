@@ -4,9 +4,9 @@ import { loadEnvFile } from 'node:process';
 import { createApp } from './app.ts';
 import { tokenSettings } from './auth/tokens.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
+import { isUnavailable } from './database/connectionErrors.ts';
 import { openDatabase } from './database/database.ts';
 import { createReadiness } from './database/readiness.ts';
-import { isUnavailable } from './database/unavailable.ts';
 import { createGraphQL } from './graphql/api.ts';
 import { createLog } from './http/log.ts';
 

@@ -30,7 +30,7 @@ export async function register(
 ): Promise<SignIn> {
   const passwordHash = await hashPassword(password);
   try {
-    return await database.transaction(Identity.signIn, async (transaction) => {
+    return await database.as(Identity.signIn).transaction(async (transaction) => {
       const { rows } = await transaction.query<User>({
         text: 'insert into app_public.users (email, username) values ($1, $2) returning id, email, username',
         values: [email, username],
@@ -61,7 +61,7 @@ export async function login(
   database: Database,
   { email, password }: { email: string; password: string },
 ): Promise<SignIn> {
-  const { rows } = await database.query<User & { password_hash: string; is_active: boolean }>(Identity.signIn, {
+  const { rows } = await database.as(Identity.signIn).query<User & { password_hash: string; is_active: boolean }>({
     name: 'login',
     text: `select u.id, u.email, u.username, c.password_hash, c.is_active
       from app_public.users u join app_private.credentials c on c.user_id = u.id
@@ -73,9 +73,9 @@ export async function login(
     throw new Problem(401, 'The email address or the password is wrong.');
   }
   const { id, username } = found;
-  return database.transaction(Identity.signIn, (transaction) =>
-    beginSession(transaction, { id, email: found.email, username }),
-  );
+  return database
+    .as(Identity.signIn)
+    .transaction((transaction) => beginSession(transaction, { id, email: found.email, username }));
 }
 
 async function beginSession(transaction: Transaction, user: User): Promise<SignIn> {

@@ -14,7 +14,7 @@ export async function createDemoTenants(database: Database): Promise<void> {
   for (const tenant of demoTenants) {
     try {
       const { user, sessionId } = await register(database, tenant);
-      await database.query(Identity.tenant(user.id, sessionId), {
+      await database.as(Identity.tenant(user.id, sessionId)).query({
         text: `with list as (insert into app_public.lists (name) values ('Home') returning id)
           insert into app_public.todos (list_id, title, priority)
           select id, title, priority from list, (values ($1, 3), ('Water the hedge', 1)) as todo (title, priority)`,

@@ -29,7 +29,7 @@ export function authRoutes(database: Database, tokens: TokenSettings, signedIn: 
 
 async function me(database: Database, identity: Identity): Promise<unknown> {
   try {
-    const { rows } = await database.query(identity, {
+    const { rows } = await database.as(identity).query({
       name: 'me',
       text: 'select id, email, username, created_at as "createdAt" from app_public.users where id = app_public.current_user_id()',
     });

@@ -1,15 +1,12 @@
 import type pg from 'pg';
 import type { Logger } from 'pino';
-import { type Identity, identityRefused } from './identity.ts';
-import { openPool, type PoolOptions } from './pool.ts';
-import { PrecededQuery } from './precededQuery.ts';
-import type { Statement } from './statement.ts';
-
-/** Rows, as objects by column or, with `rowMode: 'array'`, as arrays. */
-export interface Result<Row> {
-  readonly rows: Row[];
-  readonly rowCount: number | null;
-}
+import { Batch } from './batch.ts';
+import { Cancellation, CancelledError } from './cancellation.ts';
+import { connectionFault } from './connectionErrors.ts';
+import { Identity, identityRefused } from './identity.ts';
+import { ConnectionPool, type PoolCounts, type PoolOptions } from './pool.ts';
+import { share } from './share.ts';
+import type { Result, Statement } from './statement.ts';
 
 /** A transaction that an identity has been established in. */
 export interface Transaction {
@@ -19,82 +16,145 @@ export interface Transaction {
 /** The token's session has ended, or its user is gone or inactive. */
 export class IdentityRefusedError extends Error {}
 
-/**
- * The one way to the database for everything that a request causes. Whoever wants a statement run must say for whom:
- * the authenticator that the connections belong to is nobody's identity.
- */
-export interface Database {
+/** SQL on behalf of one identity, for one request. There is no other way to run any. */
+export interface IdentifiedClient {
   /**
-   * Runs one statement as `identity`: one implicit transaction, one round trip.
+   * Runs one statement: one implicit transaction, one round trip. Statements asked for in the same tick share both.
    *
-   * @throws IdentityRefusedError when the identity does not hold; pg.DatabaseError from the statement; whatever the
-   *   connection reports when there is none.
+   * @throws IdentityRefusedError when the identity does not hold; pg.DatabaseError from the statement; CancelledError
+   *   when the request was given up; whatever the connection reports when there is none.
    */
-  query<Row>(identity: Identity, statement: Statement): Promise<Result<Row>>;
-  /** Runs `work` in one transaction as `identity`: committed when it resolves, rolled back when it rejects. */
-  transaction<T>(identity: Identity, work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  query<Row>(statement: Statement): Promise<Result<Row>>;
+  /** Runs `work` in one transaction: committed when it resolves, rolled back when it rejects. */
+  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
+}
+
+export interface ClientOptions {
+  /** Gives up what runs for the request; by default nothing does. */
+  readonly cancellation?: Cancellation;
+  /** It only reads, so that a statement whose connection was lost may be sent again. */
+  readonly readOnly?: boolean;
+}
+
+/** How transactions ended since the database was opened. */
+export interface TransactionCounts {
+  committed: number;
+  failed: number;
+  refused: number;
+  cancelled: number;
+  lost: number;
+}
+
+export interface DatabaseOptions extends PoolOptions {
+  /** Off for poolers that do not track prepared statements. */
+  readonly preparedStatements: boolean;
+}
+
+export interface Database {
+  /** SQL as `identity`: whoever wants any must say for whom. */
+  as(identity: Identity, options?: ClientOptions): IdentifiedClient;
   /** Runs a statement as the bare authenticator, which may read catalogs and what readiness needs, and no rows. */
   inspect<Row>(statement: Statement): Promise<Result<Row>>;
   /** Connections: open, idle, and requests that wait for one. */
   load(): { open: number; idle: number; waiting: number };
+  readonly counts: PoolCounts & { readonly transactions: TransactionCounts };
   close(): Promise<void>;
 }
 
-const begin: Statement = { name: 'hedgerow_begin', text: 'begin' };
+const begin: Statement = { name: 'hedgerow_begin', text: 'begin', discard: true };
+const commit: Statement = { name: 'hedgerow_commit', text: 'commit' };
+const rollback: Statement = { name: 'hedgerow_rollback', text: 'rollback' };
 
-/** Opens the server's pool. Connects on first use. */
-export function openDatabase(url: string, options: PoolOptions, log: Logger): Database {
-  const pool = openPool(url, options, log);
+/** Opens the server's connections. Connects on first use. */
+export function openDatabase(url: string, options: DatabaseOptions, log: Logger): Database {
+  const pool = new ConnectionPool(url, options, log);
+  const transactions: TransactionCounts = { committed: 0, failed: 0, refused: 0, cancelled: 0, lost: 0 };
 
-  async function withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await pool.connect();
+  const send = (client: pg.PoolClient, statements: readonly Statement[]) => {
+    const batch = new Batch(statements, options.preparedStatements);
+    client.query(batch as never);
+    return batch.done;
+  };
+
+  async function counted<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return await work(client);
+      const result = await work();
+      transactions.committed++;
+      return result;
     } catch (error) {
-      throw isRefusal(error) ? new IdentityRefusedError('the session has ended', { cause: error }) : error;
-    } finally {
-      // Whatever is not known to be clean is never given to another tenant.
-      client.release(!isClean(client));
+      throw account(error, transactions);
     }
   }
 
+  /** All of `statements` in one round trip, or none of them. */
+  const together = (identity: Identity, cancellation: Cancellation, statements: readonly Statement[]) =>
+    counted(() =>
+      pool.use(cancellation, async (client) => (await send(client, [identity.statement, ...statements])).slice(1)),
+    );
+
+  function as(
+    identity: Identity,
+    { cancellation = new Cancellation(), readOnly = false }: ClientOptions = {},
+  ): IdentifiedClient {
+    if (!(identity instanceof Identity)) throw new TypeError('SQL was refused that speaks for nobody');
+    const run = async (statements: readonly Statement[]) => {
+      try {
+        return await together(identity, cancellation, statements);
+      } catch (error) {
+        // A read may be sent twice. A write may not: the connection can be lost after the commit.
+        if (!readOnly || connectionFault(error)?.cause !== 'connection lost') throw error;
+        pool.counts.retries++;
+        return together(identity, cancellation, statements);
+      }
+    };
+    return {
+      query: share(run) as IdentifiedClient['query'],
+      transaction: (work) =>
+        counted(() =>
+          pool.use(cancellation, async (client) => {
+            await send(client, [begin, identity.statement]);
+            try {
+              const result = await work({
+                query: async <Row>(statement: Statement) => {
+                  cancellation.check();
+                  return (await send(client, [statement]))[0] as Result<Row>;
+                },
+              });
+              cancellation.check();
+              const [ended] = await send(client, [commit]);
+              // A transaction that failed inside answers COMMIT with ROLLBACK and no error.
+              if ((ended as Result<never> & { command: string }).command !== 'COMMIT') {
+                throw new Error('the transaction was rolled back');
+              }
+              return result;
+            } catch (error) {
+              // Where this fails too, the connection is not idle and will not be used again.
+              await send(client, [rollback]).catch(() => {});
+              throw error;
+            }
+          }),
+        ),
+    };
+  }
+
   return {
-    query: (identity, statement) => withClient((client) => inOneTrip(client, identity.statement, statement)),
-    inspect: (statement) => withClient((client) => plain(client, statement)),
-    transaction: (identity, work) =>
-      withClient(async (client) => {
-        await inOneTrip(client, begin, identity.statement);
-        try {
-          const result = await work({ query: (statement) => plain(client, statement) });
-          const { command } = await client.query('commit');
-          // A transaction that failed inside answers COMMIT with ROLLBACK and no error.
-          if (command !== 'COMMIT') throw new Error('the transaction was rolled back');
-          return result;
-        } catch (error) {
-          await client.query('rollback').catch(() => {});
-          throw error;
-        }
-      }),
-    load: () => ({ open: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
-    close: () => pool.end(),
+    as,
+    inspect: <Row>(statement: Statement) =>
+      pool.use(new Cancellation(), async (client) => (await send(client, [statement]))[0] as Result<Row>),
+    load: () => pool.load,
+    counts: Object.assign(pool.counts, { transactions }),
+    close: () => pool.close(),
   };
 }
 
-function inOneTrip<Row>(client: pg.PoolClient, first: Statement, second: Statement): Promise<Result<Row>> {
-  return new Promise((resolve, reject) => {
-    client.query(new PrecededQuery(first, second, (error, result) => (error ? reject(error) : resolve(result))));
-  });
-}
-
-function plain<Row>(client: pg.PoolClient, { values = [], ...statement }: Statement): Promise<Result<Row>> {
-  return client.query<Row & pg.QueryResultRow>({ ...statement, values: [...values] } as pg.QueryConfig);
-}
-
-/** No transaction is open and no answer is outstanding. */
-function isClean(client: pg.PoolClient): boolean {
-  return client.getTransactionStatus() === 'I' && (client as unknown as { readyForQuery: boolean }).readyForQuery;
-}
-
-function isRefusal(error: unknown): boolean {
-  return (error as pg.DatabaseError | undefined)?.code === identityRefused;
+/** Counts a failure, and gives the refusal of an identity its own type. */
+function account(error: unknown, counts: TransactionCounts): unknown {
+  if ((error as pg.DatabaseError).code === identityRefused) {
+    counts.refused++;
+    return new IdentityRefusedError('the session has ended', { cause: error });
+  }
+  if (error instanceof CancelledError) counts.cancelled++;
+  else if (connectionFault(error)) counts.lost++;
+  else counts.failed++;
+  return error;
 }

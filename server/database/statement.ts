@@ -5,4 +5,12 @@ export interface Statement {
   readonly name?: string | undefined;
   /** Rows as arrays instead of objects. */
   readonly rowMode?: 'array' | undefined;
+  /** Its rows are of no interest. */
+  readonly discard?: boolean;
+}
+
+/** Rows, as objects by column or, with `rowMode: 'array'`, as arrays. */
+export interface Result<Row> {
+  readonly rows: Row[];
+  readonly rowCount: number | null;
 }

@@ -3,13 +3,21 @@ import type { Express } from 'express';
 import type { Logger } from 'pino';
 import { postgraphile } from 'postgraphile';
 import { ExpressGrafserv } from 'postgraphile/grafserv/express/v4';
+import type { GraphQLSchema } from 'postgraphile/graphql';
 import type { Database } from '../database/database.ts';
 import { preset } from './preset.ts';
 
 type Digest = ReturnType<ExpressGrafserv['getDigest']>;
 type Answer = Awaited<ReturnType<ExpressGrafserv['processRequest']>>;
 
-/** Grafserv answers 200 whatever the database said. A request without a session, or without a database, gets its status. */
+interface Body {
+  errors?: readonly { readonly message: string; readonly extensions?: { readonly code?: string } }[];
+}
+
+/**
+ * Grafserv answers 200 whatever the database said: here a request without a session, or without a database, gets its
+ * status. And what is wrong with a document, which Grafserv passes on as it is, gets its code.
+ */
 class Server extends ExpressGrafserv {
   protected override getDigest(...args: Parameters<ExpressGrafserv['getDigest']>): Digest {
     return { ...super.getDigest(...args), preferJSON: true };
@@ -18,17 +26,27 @@ class Server extends ExpressGrafserv {
   protected override async processRequest(digest: Digest): Promise<Answer> {
     const answer = await super.processRequest(digest);
     if (answer?.type !== 'json') return answer;
-    const { errors = [] } = answer.json as { errors?: readonly { extensions?: { code?: string } }[] };
-    const has = (code: string) => errors.some(({ extensions }) => extensions?.code === code);
-    if (has('UNAUTHENTICATED'))
+    const body = answer.json as Body;
+    if (!body.errors) return answer;
+    const has = (code: string) => body.errors?.some(({ extensions }) => extensions?.code === code);
+    if (has('UNAUTHENTICATED')) {
       return { ...answer, statusCode: 401, headers: { ...answer.headers, 'WWW-Authenticate': 'Bearer' } };
+    }
     if (has('UNAVAILABLE')) return { ...answer, statusCode: 503, headers: { ...answer.headers, 'Retry-After': '1' } };
+    body.errors = body.errors.map((error) => (error.extensions?.code ? error : asInputError(error)));
     return answer;
   }
 }
 
+function asInputError(error: NonNullable<Body['errors']>[number]) {
+  // The suggestions would spell out the schema to whoever may not read it.
+  const message = error.message.replace(/ Did you mean .*\?$/s, '');
+  return { ...error, message, extensions: { code: 'BAD_USER_INPUT', ...error.extensions } };
+}
+
 /** The API as part of an Express application. */
 export interface GraphQLApi {
+  readonly schema: GraphQLSchema;
   /** Adds `/graphql`, and GraphiQL outside production. */
   addTo(app: Express): Promise<void>;
   close(): Promise<void>;
@@ -37,9 +55,10 @@ export interface GraphQLApi {
 /** Reads the schema from the database and builds the API. @throws what the connection reports when the database is away. */
 export async function createGraphQL(database: Database, log: Logger, production: boolean): Promise<GraphQLApi> {
   const instance = postgraphile(preset(database, log, production));
-  await instance.getSchema();
+  const schema = await instance.getSchema();
   const server = instance.createServ((config) => new Server(config));
   return {
+    schema,
     addTo: (app) => server.addTo(app, null, false),
     close: async () => instance.release(),
   };

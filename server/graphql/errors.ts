@@ -3,8 +3,9 @@ import pg from 'pg';
 import type { Logger } from 'pino';
 import { isSafeError } from 'postgraphile/grafast';
 import { GraphQLError } from 'postgraphile/graphql';
+import { CancelledError } from '../database/cancellation.ts';
+import { isUnavailable } from '../database/connectionErrors.ts';
 import { IdentityRefusedError } from '../database/database.ts';
-import { isUnavailable } from '../database/unavailable.ts';
 
 /** No such row, or none that this tenant may know of. */
 export class RowNotFoundError extends Error {}
@@ -29,6 +30,7 @@ function describe(error: unknown): PublicError | undefined {
   if (error instanceof IdentityRefusedError)
     return { code: 'UNAUTHENTICATED', message: 'The session has ended. Sign in again.' };
   if (error instanceof RowNotFoundError) return { code: 'NOT_FOUND', message: 'There is no such row.' };
+  if (error instanceof CancelledError) return { code: 'TIMEOUT', message: 'The request took too long.' };
   if (isUnavailable(error))
     return { code: 'UNAVAILABLE', message: 'The database cannot be reached right now. Try again shortly.' };
   if (!(error instanceof pg.DatabaseError)) return undefined;

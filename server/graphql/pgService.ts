@@ -5,9 +5,9 @@ import type {
   PgClientResult,
   WithPgClient,
 } from 'postgraphile/@dataplan/pg';
-import type { Database, Result } from '../database/database.ts';
+import type { Database, IdentifiedClient, Transaction } from '../database/database.ts';
 import { Identity } from '../database/identity.ts';
-import type { Statement } from '../database/statement.ts';
+import type { Result, Statement } from '../database/statement.ts';
 import { RowNotFoundError } from './errors.ts';
 
 declare global {
@@ -19,8 +19,8 @@ declare global {
 }
 
 /** PostGraphile's settings for a transaction are, here, whom it speaks for. */
-export function asPgSettings(identity: Identity): Record<string, string | undefined> {
-  return identity as unknown as Record<string, string | undefined>;
+export function asPgSettings(client: IdentifiedClient): Record<string, string | undefined> {
+  return client as unknown as Record<string, string | undefined>;
 }
 
 /**
@@ -33,28 +33,25 @@ export function pgService(database: Database): GraphileConfig.PgServiceConfigura
     schemas: ['app_public'],
     withPgClientKey: 'withPgClient' as never,
     pgSettingsKey: 'pgSettings' as never,
-    pgSettingsForIntrospection: asPgSettings(Identity.nobody),
-    adaptor: { createWithPgClient: () => withPgClient(database), makePgService: () => service },
+    pgSettingsForIntrospection: asPgSettings(database.as(Identity.nobody)),
+    adaptor: { createWithPgClient: () => withPgClient, makePgService: () => service },
     adaptorSettings: undefined,
   };
   return service;
 }
 
-function withPgClient(database: Database): WithPgClient {
-  return (async (settings, callback) => {
-    const identity: unknown = settings;
-    if (!(identity instanceof Identity)) throw new Error('SQL without an identity was refused');
-    // A single statement is a transaction of its own; PostGraphile asks for one explicitly where it needs more.
-    const client: PgClient = {
-      query: (query) => run(query, (statement) => database.query(identity, statement)),
-      withTransaction: (work) =>
-        database.transaction(identity, (transaction) => work(inside(transaction.query) as never)),
-    };
-    return callback(client);
-  }) as WithPgClient;
-}
+const withPgClient = (async (settings, callback) => {
+  const identified = settings as unknown as IdentifiedClient | null;
+  if (typeof identified?.transaction !== 'function') throw new Error('SQL without an identity was refused');
+  // A single statement is a transaction of its own; PostGraphile asks for one explicitly where it needs more.
+  const client: PgClient = {
+    query: (query) => run(query, (statement) => identified.query(statement)),
+    withTransaction: (work) => identified.transaction((transaction) => work(inside(transaction) as never)),
+  };
+  return callback(client);
+}) as WithPgClient;
 
-function inside(query: <Row>(statement: Statement) => Promise<Result<Row>>): PgClient {
+function inside({ query }: Transaction): PgClient {
   const client: PgClient = {
     query: (q) => run(q, (statement) => query(statement)),
     async withTransaction(work) {

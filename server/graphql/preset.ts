@@ -1,12 +1,19 @@
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection';
+import type { Request } from 'express';
 import type { Logger } from 'pino';
-import { NoSchemaIntrospectionCustomRule } from 'postgraphile/graphql';
+import { type DocumentNode, getOperationAST, NoSchemaIntrospectionCustomRule } from 'postgraphile/graphql';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
 import type { Database } from '../database/database.ts';
 import { maskError } from './errors.ts';
 import { impliedTenantPlugin } from './impliedTenant.ts';
+import { notFoundPlugin } from './notFound.ts';
 import { asPgSettings, pgService } from './pgService.ts';
+
+interface Operation {
+  readonly document: DocumentNode;
+  readonly operationName?: string | null | undefined;
+}
 
 const hideSchemaPlugin: GraphileConfig.Plugin = {
   name: 'HideSchemaPlugin',
@@ -25,7 +32,7 @@ const hideSchemaPlugin: GraphileConfig.Plugin = {
 export function preset(database: Database, log: Logger, production: boolean): GraphileConfig.Preset {
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
-    plugins: [impliedTenantPlugin, ...(production ? [hideSchemaPlugin] : [])],
+    plugins: [impliedTenantPlugin, notFoundPlugin, ...(production ? [hideSchemaPlugin] : [])],
     disablePlugins: [
       // A tenant's rows are few, and the policies' index finds them: any column may be filtered and ordered by.
       'PgIndexBehaviorsPlugin',
@@ -34,17 +41,23 @@ export function preset(database: Database, log: Logger, production: boolean): Gr
     ],
     pgServices: [pgService(database)],
     grafast: {
-      context: ({ expressv4 }) => ({
-        pgSettings: expressv4?.req.user ? asPgSettings(expressv4.req.user.identity) : null,
-      }),
+      context: ({ expressv4 }, args) => ({ pgSettings: tenantOf(database, expressv4?.req, args) }),
     },
     grafserv: {
       graphqlPath: '/graphql',
       graphiql: !production,
+      graphiqlOnGraphQLGET: !production,
       graphiqlPath: '/',
       graphqlOverGET: false,
       maxRequestLength: 100_000,
       maskError: maskError(log),
     },
   };
+}
+
+/** Whom the request's SQL speaks for; nobody without a verified token, and then there is no SQL. */
+function tenantOf(database: Database, request: Request | undefined, { document, operationName }: Operation) {
+  if (!request?.user) return null;
+  const readOnly = getOperationAST(document, operationName)?.operation === 'query';
+  return asPgSettings(database.as(request.user.identity, { cancellation: request.cancellation, readOnly }));
 }

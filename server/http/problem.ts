@@ -2,7 +2,8 @@ import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
 import { Problem } from '../auth/problem.ts';
-import { isUnavailable } from '../database/unavailable.ts';
+import { CancelledError } from '../database/cancellation.ts';
+import { isUnavailable } from '../database/connectionErrors.ts';
 
 /** No such route. */
 export const notFound: RequestHandler = (request, _response, next) => {
@@ -21,6 +22,9 @@ export function problem(log: Logger): ErrorRequestHandler {
 
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof CancelledError) {
+    return new Problem(503, 'The request took too long.', { headers: { 'Retry-After': '1' } });
+  }
   if (isUnavailable(error)) {
     return new Problem(503, 'The database cannot be reached right now. Try again shortly.', {
       headers: { 'Retry-After': '1' },

@@ -3,24 +3,48 @@ import { migrate } from 'graphile-migrate';
 import pg from 'pg';
 import { migrateSettings, root } from '../../dba/migrateSettings.ts';
 import { type EmbeddedTarget, openEmbedded } from '../../dba/target.ts';
+import { isAlive } from '../../server/database/embedded/lock.ts';
 
-/** The database that every test's database is a copy of: migrated once per run, then left alone. */
-export const templateDatabase = 'hedgerow_test_template';
+/** What the tests of one run share, given to jest's workers in TEST_CLUSTER. */
+export interface TestCluster {
+  readonly serverUrl: string;
+  readonly ownerUrl: string;
+  readonly adminUrl: string;
+  /** Databases of this run are named `<prefix>_…`; `<prefix>_template` is migrated once and copied for each file. */
+  readonly prefix: string;
+  /** Off where the server's connection is a pooler that does not track them. */
+  readonly preparedStatements: boolean;
+}
 
 /** Starts the tests' own Postgres in `.data/test`, with an up-to-date template in it. Nothing in it is worth keeping. */
-export async function openTestCluster(): Promise<EmbeddedTarget> {
-  const cluster = await openEmbedded(join(root, '.data', 'test'), {
-    ...{ fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' },
-    ...{ max_connections: '200', shared_preload_libraries: '' },
+export async function openTestCluster(): Promise<TestCluster & Pick<EmbeddedTarget, 'close'>> {
+  const { serverUrl, ownerUrl, adminUrl, close } = await openEmbedded(join(root, '.data', 'test'), {
+    ...{ fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' },
   });
-  const admin = new pg.Client({ connectionString: cluster.adminUrl });
+  const prefix = `hedgerow_test_${process.pid}`;
+  const template = `${prefix}_template`;
+  const admin = new pg.Client({ connectionString: adminUrl });
   await admin.connect();
-  // Left by runs that were killed.
-  const { rows } = await admin.query("select datname from pg_database where datname like 'hedgerow\\_test\\_%'");
-  for (const { datname } of rows) await admin.query(`drop database ${admin.escapeIdentifier(datname)} with (force)`);
-  await admin.query(`create database ${templateDatabase} owner hedgerow_owner`);
+  await dropLeftOvers(admin);
+  await admin.query(`create database ${template} owner hedgerow_owner`);
   await admin.end();
-  const ownerUrl = cluster.ownerUrl.replace(/[^/]+$/, templateDatabase);
-  await migrate(await migrateSettings({ ownerUrl, shadowUrl: undefined, adminUrl: cluster.adminUrl }, () => {}));
-  return cluster;
+  const settings = { ownerUrl: inDatabase(ownerUrl, template), shadowUrl: undefined, adminUrl };
+  await migrate(await migrateSettings(settings, () => {}));
+  return { serverUrl, ownerUrl, adminUrl, prefix, preparedStatements: true, close };
+}
+
+/** The same connection to another database. */
+export function inDatabase(url: string, database: string): string {
+  return url.replace(/[^/]+$/, database);
+}
+
+/** Drops the databases of runs that ended without doing so. */
+async function dropLeftOvers(admin: pg.Client): Promise<void> {
+  const { rows } = await admin.query("select datname from pg_database where datname ~ '^hedgerow_test_[0-9]+_'");
+  for (const { datname } of rows) {
+    const run = Number(datname.split('_')[2]);
+    if (run === process.pid || !isAlive(run)) {
+      await admin.query(`drop database ${admin.escapeIdentifier(datname)} with (force)`);
+    }
+  }
 }

@@ -1,22 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { templateDatabase } from './cluster.ts';
+import { inDatabase, type TestCluster } from './cluster.ts';
 
 /** A database of one test file's own: a copy of the migrated template. */
 export interface TestDatabase {
-  /** As hedgerow_authenticator, as hedgerow_owner, and as the superuser, who sees every row. */
+  /** As hedgerow_authenticator (through the pooler, where there is one), as hedgerow_owner, and as the superuser. */
   readonly serverUrl: string;
   readonly ownerUrl: string;
   readonly adminUrl: string;
+  readonly preparedStatements: boolean;
   /** Runs a statement as the superuser: the way to see what is really there. */
   asAdmin<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
   drop(): Promise<void>;
 }
 
 export async function createTestDatabase(): Promise<TestDatabase> {
-  const cluster = JSON.parse(process.env.TEST_CLUSTER ?? '') as Record<'serverUrl' | 'ownerUrl' | 'adminUrl', string>;
-  const name = `hedgerow_test_${randomBytes(6).toString('hex')}`;
-  const inDatabase = (url: string) => url.replace(/[^/]+$/, name);
+  const cluster = JSON.parse(process.env.TEST_CLUSTER ?? '') as TestCluster;
+  const name = `${cluster.prefix}_${randomBytes(6).toString('hex')}`;
   const root = async (sql: string) => {
     const client = new pg.Client({ connectionString: cluster.adminUrl });
     await client.connect();
@@ -26,16 +26,17 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       await client.end();
     }
   };
-  await root(`create database ${name} template ${templateDatabase} owner hedgerow_owner strategy file_copy`);
+  await root(`create database ${name} template ${cluster.prefix}_template owner hedgerow_owner strategy file_copy`);
   // A copy does not have its template's grants on the database itself.
   await root(`revoke all on database ${name} from public`);
   await root(`grant connect on database ${name} to hedgerow_authenticator`);
-  const admin = new pg.Pool({ connectionString: inDatabase(cluster.adminUrl), max: 2 });
+  const admin = new pg.Pool({ connectionString: inDatabase(cluster.adminUrl, name), max: 2 });
   admin.on('error', () => {});
   return {
-    serverUrl: inDatabase(cluster.serverUrl),
-    ownerUrl: inDatabase(cluster.ownerUrl),
-    adminUrl: inDatabase(cluster.adminUrl),
+    serverUrl: inDatabase(cluster.serverUrl, name),
+    ownerUrl: inDatabase(cluster.ownerUrl, name),
+    adminUrl: inDatabase(cluster.adminUrl, name),
+    preparedStatements: cluster.preparedStatements,
     asAdmin: async (text, values = []) => (await admin.query(text, values)).rows,
     drop: async () => {
       await admin.end();

@@ -1,12 +1,23 @@
-import { openTestCluster } from './cluster.ts';
+import { openTestCluster, type TestCluster } from './cluster.ts';
+import { startPgBouncer } from './pgbouncer.ts';
 
 declare global {
-  var testCluster: Awaited<ReturnType<typeof openTestCluster>> | undefined;
+  var closeTestCluster: () => Promise<void>;
 }
 
+/** With TEST_POOLER=pgbouncer the servers under test reach Postgres through it, in transaction mode. */
 export default async function setup(): Promise<void> {
-  globalThis.testCluster = await openTestCluster();
-  const { serverUrl, ownerUrl, adminUrl } = globalThis.testCluster;
-  // The workers are processes of their own; they get the connections by their environment.
-  process.env.TEST_CLUSTER = JSON.stringify({ serverUrl, ownerUrl, adminUrl });
+  const { close, ...cluster } = await openTestCluster();
+  let shared: TestCluster = cluster;
+  let stopPooler = async () => {};
+  if (process.env.TEST_POOLER === 'pgbouncer') {
+    const pooler = await startPgBouncer(cluster.serverUrl);
+    shared = { ...cluster, serverUrl: pooler.url, preparedStatements: false };
+    stopPooler = pooler.stop;
+  }
+  process.env.TEST_CLUSTER = JSON.stringify(shared);
+  globalThis.closeTestCluster = async () => {
+    await stopPooler();
+    await close();
+  };
 }

@@ -1,5 +1,6 @@
 import type { Express } from 'express';
 import pino, { type Logger } from 'pino';
+import type { GraphQLSchema } from 'postgraphile/graphql';
 import supertest from 'supertest';
 import { createApp } from '../../server/app.ts';
 import { tokenSettings } from '../../server/auth/tokens.ts';
@@ -16,6 +17,7 @@ export interface TestServer {
   readonly db: TestDatabase;
   readonly database: Database;
   readonly readiness: Readiness;
+  readonly graphqlSchema: GraphQLSchema;
   close(): Promise<void>;
 }
 
@@ -29,16 +31,21 @@ export interface TestServerOptions {
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const { allowedOrigins = [], production = false, poolSize = 3, log = pino({ level: 'silent' }) } = options;
   const db = await createTestDatabase();
-  const database = openDatabase(db.serverUrl, { size: poolSize, timeout: 5, recycle: 1800 }, log);
+  const database = openDatabase(
+    db.serverUrl,
+    { size: poolSize, timeout: 5, recycle: 1800, preparedStatements: db.preparedStatements },
+    log,
+  );
   const readiness = createReadiness(database);
   const graphql = await createGraphQL(database, log, production);
-  const config = { allowedOrigins, production, trustProxy: 0 };
+  const config = { allowedOrigins, production, trustProxy: 0, requestTimeout: 10 };
   const app = await createApp({ config, log, database, readiness, tokens: tokenSettings(jwtSecret), graphql });
   return {
     app,
     db,
     database,
     readiness,
+    graphqlSchema: graphql.schema,
     close: async () => {
       await graphql.close();
       await database.close();

@@ -48,29 +48,21 @@ function idOf(flag: string, name: string): number | undefined {
 }
 
 /**
- * How to run `program`: directly; as root, as the `postgres` user. A checkout below a folder that this user may not
- * enter (`/root`, `mktemp -d`) is reached with the one capability that lets it pass (setpriv of util-linux).
+ * How to run `program`: directly; as root, as the `postgres` user, with the one capability (setpriv of util-linux) that
+ * lets it pass folders above the checkout which only root may enter, such as `/root` or what `mktemp -d` makes.
  *
- * @throws when neither way can start the program.
+ * @throws when the program cannot be started as another user than root.
  */
 export function postgresCommand(program: 'initdb' | 'postgres', args: readonly string[]): PostgresCommand {
   const file = join(embeddedBinaries(), program);
   const user = postgresUser();
   if (!user) return { file, args };
-  const candidates: readonly PostgresCommand[] = [
-    { file, args, ...user },
-    {
-      file: 'setpriv',
-      args: [
-        ...[`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'],
-        ...['--inh-caps=+dac_override', '--ambient-caps=+dac_override'],
-        ...[file, ...args],
-      ],
-    },
-  ];
-  for (const candidate of candidates) {
-    if (starts(candidate, args.length)) return candidate;
-  }
+  const privileges = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
+  const capability = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override'];
+  const withCapability: PostgresCommand = { file: 'setpriv', args: [...privileges, ...capability, file, ...args] };
+  const without: PostgresCommand = { file, args, ...user };
+  const found = [withCapability, without].find((command) => starts(command, args.length));
+  if (found) return found;
   throw new Error(
     `The Postgres programs in ${dirname(file)} cannot be run as another user than root. Put the checkout where every user may enter, or run as an ordinary user.`,
   );

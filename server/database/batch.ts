@@ -1,0 +1,173 @@
+import pg from 'pg';
+import type { Result, Statement } from './statement.ts';
+
+/** What is used of node-postgres' Connection, Result and utils: what pg-cursor uses too, without published types. */
+interface Wire {
+  readonly stream: { cork(): void; uncork(): void };
+  parse(message: { name: string; text: string }): void;
+  bind(message: { statement: string; values: readonly unknown[]; valueMapper: (value: unknown) => unknown }): void;
+  describe(message: { type: 'P'; name: string }): void;
+  execute(message: object): void;
+  close(message: { type: 'S'; name: string }): void;
+  sync(): void;
+  sendCopyFail(message: string): void;
+  on(event: 'readyForQuery' | 'end', listener: () => void): this;
+  off(event: 'readyForQuery' | 'end', listener: () => void): this;
+}
+interface ResultBuilder extends Result<unknown> {
+  command: string | null;
+  addFields(fields: unknown): void;
+  parseRow(values: unknown): unknown;
+  addRow(row: unknown): void;
+  addCommandComplete(message: unknown): void;
+}
+const { Result: newResult, utils } = pg as unknown as {
+  Result: new (rowMode: 'array' | undefined) => ResultBuilder;
+  utils: { prepareValue(value: unknown): unknown };
+};
+
+/** Statements that each connection keeps prepared. Beyond it the one that was not used for longest is closed. */
+const preparedLimit = 100;
+
+/** Per connection, by name: the text that was prepared, or undefined where an error left open whether it was. */
+const preparedOn = new WeakMap<Wire, Map<string, string | undefined>>();
+
+/**
+ * Several statements between two Syncs of the extended protocol: one implicit transaction, one write, one read. They
+ * stand or fall together: when one fails, none has happened, and those behind it have not run.
+ *
+ * Driven by the client through node-postgres' Submittable interface, as pg-cursor and pg-query-stream are.
+ */
+export class Batch {
+  /** Answers once the server has finished and the connection's state is known; rejects with what went wrong first. */
+  readonly done: Promise<Result<unknown>[]>;
+  /** Which statement failed, as an index; -1 while none has. */
+  failed = -1;
+
+  readonly #statements: readonly Statement[];
+  readonly #prepare: boolean;
+  readonly #results: ResultBuilder[] = [];
+  readonly #settle: { resolve(results: Result<unknown>[]): void; reject(error: Error): void };
+  #rowError: Error | undefined;
+  #current: ResultBuilder | undefined;
+
+  /** @param prepare whether named statements are prepared on the connection; off for poolers that do not track them. */
+  constructor(statements: readonly Statement[], prepare: boolean) {
+    this.#statements = statements;
+    this.#prepare = prepare;
+    const { promise, resolve, reject } = Promise.withResolvers<Result<unknown>[]>();
+    this.done = promise;
+    this.#settle = { resolve, reject };
+  }
+
+  submit(wire: Wire): Error | null {
+    // Values are made ready before the first byte is sent: a value that cannot be sent must not leave half a batch.
+    let values: unknown[][];
+    try {
+      values = this.#statements.map(({ values = [] }) => values.map(utils.prepareValue));
+    } catch (error) {
+      return error as Error;
+    }
+    wire.stream.cork();
+    try {
+      const toParse = this.#prepare ? this.#prepareOnce(wire) : undefined;
+      for (const [index, { name = '', text, discard }] of this.#statements.entries()) {
+        const statement = toParse ? name : '';
+        if (statement === '' || toParse?.delete(statement)) wire.parse({ name: statement, text });
+        wire.bind({ statement, values: values[index] ?? [], valueMapper: (value) => value });
+        if (!discard) wire.describe({ type: 'P', name: '' });
+        wire.execute({});
+      }
+      wire.sync();
+    } finally {
+      wire.stream.uncork();
+    }
+    return null;
+  }
+
+  /** The names that this connection has yet to prepare. Room is made before all else, where nothing can have failed. */
+  #prepareOnce(wire: Wire): Set<string> {
+    let prepared = preparedOn.get(wire);
+    if (!prepared) {
+      prepared = new Map();
+      preparedOn.set(wire, prepared);
+    }
+    const toParse = new Set<string>();
+    const toClose = new Set<string>();
+    for (const { name, text } of this.#statements) {
+      if (!name) continue;
+      const known = prepared.get(name);
+      // Closing what does not exist is no error; preparing what exists is one.
+      if (prepared.delete(name) && known !== text) toClose.add(name);
+      if (known !== text) toParse.add(name);
+      prepared.set(name, text);
+    }
+    for (const oldest of prepared.keys()) {
+      if (prepared.size <= preparedLimit) break;
+      prepared.delete(oldest);
+      toClose.add(oldest);
+    }
+    for (const name of toClose) wire.close({ type: 'S', name });
+    return toParse;
+  }
+
+  handleRowDescription({ fields }: { fields: unknown }): void {
+    this.#result().addFields(fields);
+  }
+
+  handleDataRow({ fields }: { fields: unknown }): void {
+    if (this.#rowError || this.#statements[this.#results.length]?.discard) return;
+    try {
+      const result = this.#result();
+      result.addRow(result.parseRow(fields));
+    } catch (error) {
+      this.#rowError = error as Error;
+    }
+  }
+
+  handleCommandComplete(message: unknown): void {
+    const result = this.#result();
+    result.addCommandComplete(message);
+    this.#results.push(result);
+    this.#current = undefined;
+  }
+
+  handleEmptyQuery(): void {
+    this.#results.push(this.#result());
+    this.#current = undefined;
+  }
+
+  /** Answers a failed statement only once the server has rolled back, so that the connection's state is known. */
+  handleError(error: Error, wire: Wire): void {
+    this.failed = this.#results.length;
+    // From the failed statement on, the server may or may not have got to preparing.
+    const prepared = preparedOn.get(wire);
+    for (const { name } of this.#statements.slice(this.failed)) {
+      if (name && prepared?.has(name)) prepared.set(name, undefined);
+    }
+    const answer = () => {
+      wire.off('readyForQuery', answer);
+      wire.off('end', answer);
+      this.#settle.reject(error);
+    };
+    if (!(error instanceof pg.DatabaseError && error.severity === 'ERROR')) answer();
+    else wire.on('readyForQuery', answer).on('end', answer);
+  }
+
+  handleReadyForQuery(): void {
+    if (this.#rowError) this.#settle.reject(this.#rowError);
+    else this.#settle.resolve(this.#results);
+  }
+
+  handleCopyInResponse(wire: Wire): void {
+    wire.sendCopyFail('COPY is not spoken here');
+  }
+
+  handleCopyData(): void {}
+  handlePortalSuspended(): void {}
+
+  #result(): ResultBuilder {
+    this.#current ??= new newResult(this.#statements[this.#results.length]?.rowMode);
+    return this.#current;
+  }
+}

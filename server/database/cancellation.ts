@@ -1,0 +1,45 @@
+/** Why a request's work was given up before it had an answer. */
+export class CancelledError extends Error {
+  readonly reason: 'deadline' | 'client gone' | 'stopping';
+  constructor(reason: CancelledError['reason']) {
+    super(`cancelled: ${reason}`);
+    this.reason = reason;
+  }
+}
+
+/**
+ * Whether the work for a request is still wanted. In place of AbortSignal, which creates a DOMException with a stack
+ * for every request that ends: a sixth of the time of a short one.
+ */
+export class Cancellation {
+  #error: CancelledError | undefined;
+  readonly #listeners = new Set<(error: CancelledError) => void>();
+
+  /** Gives the work up: what runs is stopped, and what has not begun does not begin. */
+  cancel(reason: CancelledError['reason']): void {
+    if (this.#error) return;
+    this.#error = new CancelledError(reason);
+    for (const listener of [...this.#listeners]) listener(this.#error);
+  }
+
+  /** @throws CancelledError once the work was given up. */
+  check(): void {
+    if (this.#error) throw this.#error;
+  }
+
+  /** Begins `work` if it is still wanted, and waits for it as long as it is; `stop` then ends it. */
+  async race<T>(work: () => Promise<T>, stop: (error: CancelledError) => void): Promise<T> {
+    this.check();
+    const { promise, reject } = Promise.withResolvers<never>();
+    const listener = (error: CancelledError) => {
+      stop(error);
+      reject(error);
+    };
+    this.#listeners.add(listener);
+    try {
+      return await Promise.race([work(), promise]);
+    } finally {
+      this.#listeners.delete(listener);
+    }
+  }
+}

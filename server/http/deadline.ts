@@ -1,0 +1,25 @@
+import type { RequestHandler } from 'express';
+import { Cancellation } from '../database/cancellation.ts';
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** Gives up the request's work in the database when time is up or the client has gone. */
+      cancellation: Cancellation;
+    }
+  }
+}
+
+/** Gives every request `seconds` to be answered, and stops working for clients that have gone. */
+export function deadline(seconds: number): RequestHandler {
+  return (request, response, next) => {
+    const cancellation = new Cancellation();
+    request.cancellation = cancellation;
+    const timer = setTimeout(() => cancellation.cancel('deadline'), seconds * 1000);
+    response.once('close', () => {
+      clearTimeout(timer);
+      if (!response.writableFinished) cancellation.cancel('client gone');
+    });
+    next();
+  };
+}

@@ -1,0 +1,34 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { root } from '../../dba/migrateSettings.ts';
+
+/** A copy of the checkout that commands may change, with an embedded Postgres of its own. */
+export interface Checkout {
+  readonly directory: string;
+  run(file: string, args?: readonly string[], env?: NodeJS.ProcessEnv): Promise<{ code: number; output: string }>;
+  remove(): Promise<void>;
+}
+
+export async function copyCheckout(): Promise<Checkout> {
+  // mkdtemp's folder is for its owner alone: as root this also shows that Postgres, which is not root, gets in.
+  const directory = await mkdtemp(join(tmpdir(), 'hedgerow-checkout-'));
+  await mkdir(join(directory, 'migrations'));
+  for (const path of ['server', 'dba', 'migrations', 'current.sql', '.gmrc', 'package.json']) {
+    await cp(join(root, path), join(directory, path), { recursive: true, verbatimSymlinks: true });
+  }
+  await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));
+  return {
+    directory,
+    run: (file, args = [], env = {}) =>
+      new Promise((resolve) => {
+        const options = { cwd: directory, env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env } };
+        const child = execFile(process.execPath, [file, ...args], options, (_error, stdout, stderr) => {
+          resolve({ code: child.exitCode ?? -1, output: stdout + stderr });
+        });
+        child.stdin?.end();
+      }),
+    remove: () => rm(directory, { recursive: true, force: true }),
+  };
+}

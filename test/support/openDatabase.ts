@@ -1,0 +1,13 @@
+import pino, { type Logger } from 'pino';
+import { type Database, type DatabaseOptions, openDatabase } from '../../server/database/database.ts';
+import type { TestDatabase } from './database.ts';
+
+/** The server's way to the database, with connections of one's own: one, unless `options` ask for more. */
+export function openConnections(
+  { serverUrl, preparedStatements }: Pick<TestDatabase, 'serverUrl' | 'preparedStatements'>,
+  options: Partial<DatabaseOptions> = {},
+  log: Logger = pino({ level: 'silent' }),
+): Database {
+  const defaults = { size: 1, timeout: 5, recycle: 1800, preparedStatements };
+  return openDatabase(serverUrl, { ...defaults, ...options }, log);
+}

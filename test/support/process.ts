@@ -1,0 +1,53 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { root } from '../../dba/migrateSettings.ts';
+
+/** The server as a process of its own, with no environment but the one given. */
+export interface ServerProcess {
+  /** Where it listens; rejects when it ends before it does. */
+  readonly url: Promise<string>;
+  readonly exitCode: Promise<number | null>;
+  /** All that it has written so far to stdout and stderr. */
+  output(): string;
+  kill(signal: NodeJS.Signals): void;
+}
+
+const running = new Set<ServerProcess>();
+
+export function spawnServer(env: Record<string, string>): ServerProcess {
+  const child = spawn(process.execPath, [join(root, 'server', 'main.ts')], {
+    cwd: tmpdir(),
+    env: { ...(process.env.PATH && { PATH: process.env.PATH }), PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  const exitCode = once(child, 'close').then(([code]) => code as number | null);
+  const url = new Promise<string>((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface(stream).on('line', (line) => {
+        output += `${line}\n`;
+        const listening = /"url":"([^"]+)"/.exec(line)?.[1];
+        if (listening) resolve(listening);
+      });
+    }
+    exitCode.then((code) => reject(new Error(`ended with ${code}:\n${output}`)));
+  });
+  url.catch(() => {});
+  const server = { url, exitCode, output: () => output, kill: (signal: NodeJS.Signals) => void child.kill(signal) };
+  running.add(server);
+  exitCode.then(() => running.delete(server));
+  return server;
+}
+
+/** For afterEach: nothing that a failed test started stays behind. */
+export async function killServers(): Promise<void> {
+  await Promise.all(
+    [...running].map((server) => {
+      server.kill('SIGKILL');
+      return server.exitCode;
+    }),
+  );
+}
