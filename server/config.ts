@@ -30,6 +30,7 @@ const environment = z.object({
     .enum(['development', 'production', 'test'], 'is not development, production or test')
     .default('development'),
   DATABASE_URL: url.optional(),
+  DATABASE_URL_RO: url.optional(),
   DB_POOL_SIZE: whole('connections', 1, 1000).default(10),
   DB_POOL_TIMEOUT: whole('seconds', 1, 60).default(5),
   DB_POOL_RECYCLE: whole('seconds', 1, 86_400).default(1800),
@@ -55,6 +56,8 @@ export interface Config {
     readonly timeout: number;
     readonly recycle: number;
     readonly preparedStatements: boolean;
+    /** A streaming replica that reads may go to. */
+    readonly replicaUrl: string | undefined;
   };
   /** How long a request may take before its work is given up. */
   readonly requestTimeout: number;
@@ -103,6 +106,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       timeout: data.DB_POOL_TIMEOUT,
       recycle: data.DB_POOL_RECYCLE,
       preparedStatements: data.DB_PREPARED_STATEMENTS === 'on',
+      replicaUrl: data.DATABASE_URL_RO,
     }),
     requestTimeout: data.REQUEST_TIMEOUT,
     jwtSecret: data.JWT_SECRET,

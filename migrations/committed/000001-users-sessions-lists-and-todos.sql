@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:87f385f0ee6723280b669bf2a753b59acc7d4ae8
+--! Hash: sha1:bb0349f636c88cd2c3014a2c4684422a10dace01
 --! Message: users, sessions, lists and todos
 
 -- Tenants' tables live in app_public, which becomes the API. What only sign-in may know lives in app_private.
@@ -109,11 +109,21 @@ create table app_private.sessions (
 
 create index sessions_user_id_idx on app_private.sessions (user_id);
 
-grant select, insert, update, delete on app_private.credentials, app_private.sessions to hedgerow_auth;
+-- The transaction in which a user last wrote, kept only where reads go to a replica: one that does not show it yet is
+-- not asked.
+create table app_private.last_writes (
+  user_id uuid primary key references app_public.users on delete cascade,
+  transaction xid8 not null
+);
 
--- What the server may read before it has become anybody: whether a session lives and its user is active.
+grant select, insert, update, delete on app_private.credentials, app_private.sessions to hedgerow_auth;
+grant select, insert, update on app_private.last_writes to hedgerow_auth;
+
+-- What the server may read before it has become anybody: whether a session lives, its user is active, and what a
+-- replica must show.
 grant select (id, user_id, expires_at, revoked_at) on app_private.sessions to hedgerow_authenticator;
 grant select (user_id, is_active) on app_private.credentials to hedgerow_authenticator;
+grant select on app_private.last_writes to hedgerow_authenticator;
 
 -- And which migrations were applied, to refuse a database that does not fit the code.
 grant usage on schema graphile_migrate to hedgerow_authenticator;

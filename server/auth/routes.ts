@@ -1,6 +1,5 @@
-import { type RequestHandler, Router } from 'express';
+import { type Request, type RequestHandler, Router } from 'express';
 import { type Database, IdentityRefusedError } from '../database/database.ts';
-import type { Identity } from '../database/identity.ts';
 import { login, register, type SignIn } from './accounts.ts';
 import { checkBody, credentials, registration } from './input.ts';
 import { unauthenticated } from './problem.ts';
@@ -23,13 +22,13 @@ export function authRoutes(database: Database, tokens: TokenSettings, signedIn: 
       response.json(answer(await login(database, checkBody(credentials, request.body))));
     })
     .get('/me', signedIn, async (request, response) => {
-      response.json(await me(database, (request.user as Express.User).identity));
+      response.json(await me(database, request));
     });
 }
 
-async function me(database: Database, identity: Identity): Promise<unknown> {
+async function me(database: Database, { user, cancellation }: Request): Promise<unknown> {
   try {
-    const { rows } = await database.as(identity).query({
+    const { rows } = await database.as((user as Express.User).identity, { cancellation, readOnly: true }).query({
       name: 'me',
       text: 'select id, email, username, created_at as "createdAt" from app_public.users where id = app_public.current_user_id()',
     });

@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import pg from 'pg';
 import { CancelledError } from './cancellation.ts';
 
@@ -76,13 +77,13 @@ const byWords: readonly (readonly [RegExp, ConnectionFault])[] = [
  * answered, and the fault is the statement's.
  */
 export function connectionFault(error: unknown): ConnectionFault | undefined {
-  if (!(error instanceof Error) || error instanceof CancelledError) return undefined;
-  const { code = '' } = error as { code?: string };
+  if (!isNativeError(error) || error instanceof CancelledError) return undefined;
+  const { code = '', errors } = error as { code?: string; errors?: readonly unknown[] };
   if (error instanceof pg.DatabaseError) {
     return bySqlState[code] ?? (code.startsWith('08') ? lost : code.startsWith('53') ? outOfSpace : undefined);
   }
   // Node tries every address of a host and reports them together.
-  if (error instanceof AggregateError) return connectionFault(error.errors[0]);
+  if (errors) return connectionFault(errors[0]);
   if (/^(CERT_|ERR_TLS|ERR_SSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/.test(code)) return tls;
   return byCode[code] ?? byWords.find(([words]) => words.test(error.message))?.[1];
 }

@@ -5,6 +5,7 @@ import { Cancellation, CancelledError } from './cancellation.ts';
 import { connectionFault } from './connectionErrors.ts';
 import { Identity, identityRefused } from './identity.ts';
 import { ConnectionPool, type PoolCounts, type PoolOptions } from './pool.ts';
+import { Replica, type ReplicaCounts } from './replica.ts';
 import { share } from './share.ts';
 import type { Result, Statement } from './statement.ts';
 
@@ -48,6 +49,8 @@ export interface TransactionCounts {
 export interface DatabaseOptions extends PoolOptions {
   /** Off for poolers that do not track prepared statements. */
   readonly preparedStatements: boolean;
+  /** Connection string of a streaming replica that reads may go to. */
+  readonly replicaUrl?: string | undefined;
 }
 
 export interface Database {
@@ -57,13 +60,20 @@ export interface Database {
   inspect<Row>(statement: Statement): Promise<Result<Row>>;
   /** Connections: open, idle, and requests that wait for one. */
   load(): { open: number; idle: number; waiting: number };
-  readonly counts: PoolCounts & { readonly transactions: TransactionCounts };
+  readonly counts: PoolCounts & {
+    readonly transactions: TransactionCounts;
+    /** Absent where there is no replica. */
+    readonly replica?: ReplicaCounts;
+  };
   close(): Promise<void>;
 }
 
 const begin: Statement = { name: 'hedgerow_begin', text: 'begin', discard: true };
 const commit: Statement = { name: 'hedgerow_commit', text: 'commit' };
 const rollback: Statement = { name: 'hedgerow_rollback', text: 'rollback' };
+
+/** What lies behind a tenant's transaction and is still of it. */
+const nothing: readonly Statement[] = [];
 
 /** Opens the server's connections. Connects on first use. */
 export function openDatabase(url: string, options: DatabaseOptions, log: Logger): Database {
@@ -76,6 +86,8 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
     return batch.done;
   };
 
+  const replica = options.replicaUrl ? new Replica(options.replicaUrl, pool, send, options, log) : undefined;
+
   async function counted<T>(work: () => Promise<T>): Promise<T> {
     try {
       const result = await work();
@@ -86,54 +98,60 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
     }
   }
 
-  /** All of `statements` in one round trip, or none of them. */
-  const together = (identity: Identity, cancellation: Cancellation, statements: readonly Statement[]) =>
-    counted(() =>
-      pool.use(cancellation, async (client) => (await send(client, [identity.statement, ...statements])).slice(1)),
-    );
-
   function as(
     identity: Identity,
     { cancellation = new Cancellation(), readOnly = false }: ClientOptions = {},
   ): IdentifiedClient {
     if (!(identity instanceof Identity)) throw new TypeError('SQL was refused that speaks for nobody');
-    const run = async (statements: readonly Statement[]) => {
+    const freshness = replica && identity.freshness;
+    const note = (!readOnly && freshness?.note) || nothing;
+
+    /** All of `statements` in one round trip, or none of them. */
+    const together = (statements: readonly Statement[]) =>
+      pool.use(cancellation, async (client) => {
+        const results = await send(client, [identity.statement, ...statements, ...note]);
+        return results.slice(1, 1 + statements.length);
+      });
+
+    const read = async (statements: readonly Statement[]) => {
+      const results = freshness && (await replica?.read(freshness, cancellation, statements));
+      if (results) return results;
       try {
-        return await together(identity, cancellation, statements);
+        return await together(statements);
       } catch (error) {
         // A read may be sent twice. A write may not: the connection can be lost after the commit.
-        if (!readOnly || connectionFault(error)?.cause !== 'connection lost') throw error;
+        if (connectionFault(error)?.cause !== 'connection lost') throw error;
         pool.counts.retries++;
-        return together(identity, cancellation, statements);
+        return together(statements);
       }
     };
+
+    const transaction = async <T>(client: pg.PoolClient, work: (transaction: Transaction) => Promise<T>) => {
+      const query = async (...statements: Statement[]) => {
+        cancellation.check();
+        return (await send(client, statements))[0];
+      };
+      try {
+        await query(begin, identity.statement);
+        const result = await work({
+          query: async <Row>(statement: Statement) => (await query(statement)) as Result<Row>,
+        });
+        if (note.length > 0) await query(...note);
+        const ended = (await query(commit)) as Result<never> & { command: string };
+        // A transaction that failed inside answers COMMIT with ROLLBACK and no error.
+        if (ended.command !== 'COMMIT') throw new Error('the transaction was rolled back');
+        return result;
+      } catch (error) {
+        // Where this fails too, the connection is not idle and will not be used again.
+        await send(client, [rollback]).catch(() => {});
+        throw error;
+      }
+    };
+
+    const run = readOnly ? read : together;
     return {
-      query: share(run) as IdentifiedClient['query'],
-      transaction: (work) =>
-        counted(() =>
-          pool.use(cancellation, async (client) => {
-            await send(client, [begin, identity.statement]);
-            try {
-              const result = await work({
-                query: async <Row>(statement: Statement) => {
-                  cancellation.check();
-                  return (await send(client, [statement]))[0] as Result<Row>;
-                },
-              });
-              cancellation.check();
-              const [ended] = await send(client, [commit]);
-              // A transaction that failed inside answers COMMIT with ROLLBACK and no error.
-              if ((ended as Result<never> & { command: string }).command !== 'COMMIT') {
-                throw new Error('the transaction was rolled back');
-              }
-              return result;
-            } catch (error) {
-              // Where this fails too, the connection is not idle and will not be used again.
-              await send(client, [rollback]).catch(() => {});
-              throw error;
-            }
-          }),
-        ),
+      query: share((statements) => counted(() => run(statements))) as IdentifiedClient['query'],
+      transaction: (work) => counted(() => pool.use(cancellation, (client) => transaction(client, work))),
     };
   }
 
@@ -142,8 +160,10 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
     inspect: <Row>(statement: Statement) =>
       pool.use(new Cancellation(), async (client) => (await send(client, [statement]))[0] as Result<Row>),
     load: () => pool.load,
-    counts: Object.assign(pool.counts, { transactions }),
-    close: () => pool.close(),
+    counts: Object.assign(pool.counts, { transactions }, replica && { replica: replica.counts }),
+    close: async () => {
+      await Promise.all([pool.close(), replica?.close()]);
+    },
   };
 }
 

@@ -13,6 +13,8 @@ export interface PoolOptions {
   readonly timeout: number;
   /** After how long a connection is replaced by a new one. */
   readonly recycle: number;
+  /** How long a database that refuses connections is tried again; 1.5 by default, which lets one wake up. */
+  readonly patience?: number;
 }
 
 /** Why a connection was thrown away instead of given to the next request. */
@@ -26,8 +28,7 @@ export interface PoolCounts {
   readonly destroyed: Record<DestroyReason, number>;
 }
 
-// A database that wakes up needs about half a second. Beyond this the client is told to come back.
-const connectPatience = 1500;
+/** Milliseconds between two attempts to connect, at the most. */
 const longestPause = 250;
 
 /** A pool of connections as the role that `url` names, which never hands on a connection whose state is in doubt. */
@@ -38,10 +39,12 @@ export class ConnectionPool {
   };
   readonly #pool: pg.Pool;
   readonly #log: Logger;
+  readonly #patience: number;
   #lastReport = { cause: '', at: 0 };
 
-  constructor(url: string, { size, timeout, recycle }: PoolOptions, log: Logger) {
+  constructor(url: string, { size, timeout, recycle, patience = 1.5 }: PoolOptions, log: Logger) {
     this.#log = log;
+    this.#patience = patience * 1000;
     this.#pool = new pg.Pool({
       ...clientOptions(url),
       ...{ max: size, connectionTimeoutMillis: timeout * 1000, maxLifetimeSeconds: recycle },
@@ -95,7 +98,7 @@ export class ConnectionPool {
           return await this.#connect(cancellation);
         } catch (error) {
           const fault = connectionFault(error);
-          if (!fault?.passes || performance.now() - start > connectPatience) throw error;
+          if (!fault?.passes || performance.now() - start >= this.#patience) throw error;
           this.counts.retries++;
         }
         // Jitter: many requests wait for the same database, and should not come back all at once.

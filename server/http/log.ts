@@ -1,10 +1,11 @@
+import { isNativeError } from 'node:util/types';
 import pg from 'pg';
 import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
 
 // A database error's message, detail and where quote values ("Failing row contains …"), so they stay out.
 function serializeError(error: unknown): unknown {
   if (!(error instanceof pg.DatabaseError)) {
-    return error instanceof Error
+    return isNativeError(error)
       ? { ...stdSerializers.err(error), cause: error.cause && serializeError(error.cause) }
       : error;
   }

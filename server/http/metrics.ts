@@ -1,6 +1,7 @@
 import { type RequestHandler, Router } from 'express';
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import type { Database } from '../database/database.ts';
+import { registerDatabaseMetrics } from './databaseMetrics.ts';
 
 /** What Prometheus reads at `/metrics`: the process, requests, and the pool of `database`. */
 export function createMetrics(database: Database): { middleware: RequestHandler; routes: Router } {
@@ -13,17 +14,7 @@ export function createMetrics(database: Database): { middleware: RequestHandler;
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   });
-  for (const state of ['open', 'idle', 'waiting'] as const) {
-    new Gauge({
-      name: `database_pool_${state}`,
-      help:
-        state === 'waiting' ? 'Requests that wait for a database connection' : `Database connections that are ${state}`,
-      registers: [registry],
-      collect() {
-        this.set(database.load()[state]);
-      },
-    });
-  }
+  registerDatabaseMetrics(registry, database);
   return {
     middleware: (request, response, next) => {
       const stop = duration.startTimer();

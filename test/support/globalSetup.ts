@@ -7,6 +7,8 @@ declare global {
 
 /** With TEST_POOLER=pgbouncer the servers under test reach Postgres through it, in transaction mode. */
 export default async function setup(): Promise<void> {
+  // As the server runs. Set here because jest loads Grafast, which reads it once, before server/graphql can set it.
+  process.env.GRAPHILE_ENV = 'production';
   const { close, ...cluster } = await openTestCluster();
   let shared: TestCluster = cluster;
   let stopPooler = async () => {};

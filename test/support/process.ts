@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { root } from '../../dba/migrateSettings.ts';
+import type { TestDatabase } from './database.ts';
+import { jwtSecret } from './server.ts';
 
 /** The server as a process of its own, with no environment but the one given. */
 export interface ServerProcess {
@@ -13,6 +15,15 @@ export interface ServerProcess {
   /** All that it has written so far to stdout and stderr. */
   output(): string;
   kill(signal: NodeJS.Signals): void;
+}
+
+/** What a server in production needs for `db`; `url` where it is not to be the server's own. */
+export function productionEnv(
+  { serverUrl, preparedStatements }: Pick<TestDatabase, 'serverUrl' | 'preparedStatements'>,
+  url = serverUrl,
+): Record<string, string> {
+  const DB_PREPARED_STATEMENTS = preparedStatements ? 'on' : 'off';
+  return { NODE_ENV: 'production', JWT_SECRET: jwtSecret, DATABASE_URL: url, DB_PREPARED_STATEMENTS };
 }
 
 const running = new Set<ServerProcess>();

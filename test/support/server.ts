@@ -25,31 +25,49 @@ export interface TestServerOptions {
   readonly allowedOrigins?: string[];
   readonly production?: boolean;
   readonly poolSize?: number;
+  /** Seconds. */
+  readonly requestTimeout?: number;
   readonly log?: Logger;
 }
 
+/** What the server connects to. */
+export interface Connections {
+  readonly serverUrl: string;
+  readonly replicaUrl?: string;
+  readonly preparedStatements?: boolean;
+}
+
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const { allowedOrigins = [], production = false, poolSize = 3, log = pino({ level: 'silent' }) } = options;
   const db = await createTestDatabase();
-  const database = openDatabase(
-    db.serverUrl,
-    { size: poolSize, timeout: 5, recycle: 1800, preparedStatements: db.preparedStatements },
-    log,
-  );
+  const server = await serve(db, options);
+  return {
+    ...server,
+    db,
+    close: async () => {
+      await server.close();
+      await db.drop();
+    },
+  };
+}
+
+/** The server on a database that is there already. */
+export async function serve(
+  { serverUrl, replicaUrl, preparedStatements = true }: Connections,
+  options: TestServerOptions = {},
+): Promise<Omit<TestServer, 'db'>> {
+  const { allowedOrigins = [], production = false, poolSize = 3, requestTimeout = 10 } = options;
+  const { log = pino({ level: 'silent' }) } = options;
+  const pool = { size: poolSize, timeout: 5, recycle: 1800, preparedStatements, replicaUrl };
+  const database = openDatabase(serverUrl, pool, log);
   const readiness = createReadiness(database);
   const graphql = await createGraphQL(database, log, production);
-  const config = { allowedOrigins, production, trustProxy: 0, requestTimeout: 10 };
+  const config = { allowedOrigins, production, trustProxy: 0, requestTimeout };
   const app = await createApp({ config, log, database, readiness, tokens: tokenSettings(jwtSecret), graphql });
   return {
-    app,
-    db,
-    database,
-    readiness,
-    graphqlSchema: graphql.schema,
+    ...{ app, database, readiness, graphqlSchema: graphql.schema },
     close: async () => {
       await graphql.close();
       await database.close();
-      await db.drop();
     },
   };
 }

@@ -1,0 +1,66 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { type Cluster, openCluster } from '../../server/database/embedded/cluster.ts';
+import { type Checkout, copyCheckout } from '../support/checkout.ts';
+
+let directory: string;
+let cluster: Cluster;
+let checkout: Checkout;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'hedgerow-cluster-'));
+  [cluster, checkout] = await Promise.all([openCluster({ directory }), copyCheckout()]);
+});
+afterAll(async () => {
+  await cluster.close();
+  await Promise.all([rm(directory, { recursive: true, force: true }), checkout.remove()]);
+});
+
+async function query(connectionString: string, text: string): Promise<pg.QueryResult> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  try {
+    return await client.query(text);
+  } finally {
+    await client.end();
+  }
+}
+
+test('an admin who is no superuser sets up roles and databases, twice', async () => {
+  await query(cluster.adminUrl(), "create role admin login createrole createdb password 'admin'");
+  await query(cluster.adminUrl(), 'grant create on database postgres to admin');
+  const url = (user: string, database: string) => `postgres://${user}@127.0.0.1:${cluster.port}/${database}`;
+  const env = {
+    ROOT_DATABASE_URL: url('admin:admin', 'postgres'),
+    DATABASE_URL_DIRECT: url('hedgerow_owner:owner%20word', 'shop'),
+    DATABASE_URL: url('hedgerow_authenticator:server-word', 'shop'),
+    SHADOW_DATABASE_URL: url('hedgerow_owner:owner%20word', 'shop_shadow'),
+  };
+  for (const _time of ['first', 'second']) {
+    const { code, output } = await checkout.run('dba/cli.ts', ['init'], env);
+    expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('Done.') });
+    expect(output).not.toMatch(/word/);
+  }
+  expect(await checkout.run('dba/cli.ts', ['migrate'], env)).toMatchObject({ code: 0 });
+  expect(await checkout.run('dba/cli.ts', ['status'], env)).toMatchObject({ code: 0 });
+
+  const { rows } = await query(
+    cluster.adminUrl(),
+    "select rolname, rolcanlogin, rolinherit from pg_roles where rolname like 'hedgerow%' and (rolsuper or rolbypassrls or rolcreatedb or rolcreaterole) is not true order by 1",
+  );
+  expect(rows).toEqual([
+    { rolname: 'hedgerow_auth', rolcanlogin: false, rolinherit: false },
+    { rolname: 'hedgerow_authenticator', rolcanlogin: true, rolinherit: false },
+    { rolname: 'hedgerow_owner', rolcanlogin: true, rolinherit: false },
+    { rolname: 'hedgerow_tenant', rolcanlogin: false, rolinherit: false },
+  ]);
+  await expect(query(env.DATABASE_URL, 'select * from app_public.todos')).rejects.toMatchObject({ code: '42501' });
+  await expect(query(env.DATABASE_URL, 'create temporary table t ()')).rejects.toMatchObject({ code: '42501' });
+});
+
+test('init says which variables it needs', async () => {
+  const { code, output } = await checkout.run('dba/cli.ts', ['init']);
+  expect(code).toBe(2);
+  for (const name of ['ROOT_DATABASE_URL', 'DATABASE_URL_DIRECT', 'DATABASE_URL']) expect(output).toContain(name);
+});

@@ -1,0 +1,93 @@
+import { Cancellation, CancelledError } from '../../server/database/cancellation.ts';
+import { type Database, IdentityRefusedError } from '../../server/database/database.ts';
+import { Identity } from '../../server/database/identity.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { openConnections } from '../support/openDatabase.ts';
+import { createAccount, sqlState } from '../support/sql.ts';
+
+let db: TestDatabase;
+let database: Database;
+let ada: Identity;
+let bob: Identity;
+let gone: Identity;
+const ids: Record<string, string> = {};
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  [ada, bob, gone] = (await Promise.all(
+    ['ada', 'bob', 'gone'].map(async (name) => {
+      const { id, sessionId } = await createAccount(db, name);
+      ids[name] = id;
+      return Identity.tenant(id, sessionId);
+    }),
+  )) as [Identity, Identity, Identity];
+  await db.asAdmin('delete from app_public.users where id = $1', [ids.gone]);
+});
+beforeEach(() => {
+  database = openConnections(db);
+});
+afterEach(async () => {
+  await database.close();
+  await db.asAdmin('delete from app_public.todos');
+});
+afterAll(() => db.drop());
+
+const pid = async () =>
+  (await database.inspect<{ pid: number }>({ text: 'select pg_backend_pid() as pid' })).rows[0]?.pid;
+const insert = (title: string) => ({ text: 'insert into app_public.todos (title) values ($1)', values: [title] });
+const titles = async () =>
+  (await db.asAdmin('select title from app_public.todos order by 1')).map(({ title }) => title);
+
+test('a named statement that could not be parsed works once it can be', async () => {
+  const connection = await pid();
+  const statement = { name: 'later', text: 'select late from app_public.later' };
+  expect(await sqlState(database.as(ada).query(statement))).toBe('42P01');
+  await db.asAdmin('create table app_public.later as select true as late');
+  await db.asAdmin('grant select on app_public.later to hedgerow_tenant');
+  for (const _time of ['first', 'second'])
+    expect((await database.as(ada).query(statement)).rows).toEqual([{ late: true }]);
+  await db.asAdmin('drop table app_public.later');
+  expect(await sqlState(database.as(ada).query(statement))).toBe('42P01');
+  expect(await pid()).toBe(connection);
+});
+
+test('a name whose first statement was refused its identity is good afterwards', async () => {
+  const connection = await pid();
+  const statement = { name: 'whoami', text: 'select app_public.current_user_id() as id' };
+  await expect(database.as(gone).query(statement)).rejects.toThrow(IdentityRefusedError);
+  for (const _time of ['first', 'second'])
+    expect((await database.as(ada).query(statement)).rows).toEqual([{ id: ids.ada }]);
+  await expect(database.as(gone).query(statement)).rejects.toThrow(IdentityRefusedError);
+  expect((await database.as(bob).query(statement)).rows).toEqual([{ id: ids.bob }]);
+  expect(await pid()).toBe(connection);
+});
+
+test('a name whose statement failed while it ran is good afterwards', async () => {
+  const divide = (by: number) => ({ name: 'divide', text: 'select 6 / $1::int as result', values: [by] });
+  expect(await sqlState(database.as(ada).query(divide(0)))).toBe('22012');
+  expect((await database.as(ada).query(divide(3))).rows).toEqual([{ result: 2 }]);
+  expect(await sqlState(database.as(ada).query(divide(0)))).toBe('22012');
+  expect((await database.as(bob).query(divide(2))).rows).toEqual([{ result: 3 }]);
+});
+
+test('a plan that was made for one tenant shows another only their own rows', async () => {
+  const statement = { name: 'mine', text: 'select title from app_public.todos' };
+  await database.as(ada).query(insert("ada's"));
+  await database.as(bob).query(insert("bob's"));
+  for (let n = 0; n < 12; n++) {
+    expect((await database.as(ada).query(statement)).rows).toEqual([{ title: "ada's" }]);
+    expect((await database.as(bob).query(statement)).rows).toEqual([{ title: "bob's" }]);
+  }
+});
+
+test('a value that cannot be sent is an error, and the connection goes on', async () => {
+  const values = [
+    {
+      toPostgres: () => {
+        throw new Error('no such value');
+      },
+    },
+  ];
+  await expect(database.as(ada).query({ name: 'value', text: 'select $1', values })).rejects.toThrow('no such value');
+  expect((await database.as(ada).query({ name: 'value', text: 'select $1', values: ['x'] })).rowCount).toBe(1);
+});

@@ -1,0 +1,79 @@
+import { type Replication, startReplication } from '../support/replication.ts';
+import { graphql, serve, signUp, type Tenant, type TestServer } from '../support/server.ts';
+
+let replication: Replication;
+let one: Omit<TestServer, 'db'>;
+let other: Omit<TestServer, 'db'>;
+let ada: Tenant;
+
+beforeAll(async () => {
+  replication = await startReplication();
+  const connections = { serverUrl: replication.primaryUrl, replicaUrl: replication.replicaUrl };
+  [one, other] = await Promise.all([serve(connections), serve(connections)]);
+  ada = await signUp(one.app, 'ada');
+  await replication.caughtUp();
+}, 60_000);
+afterAll(async () => {
+  await Promise.all([one?.close(), other?.close()]);
+  await replication?.remove();
+});
+
+const create = (title: string) => `mutation { createTodo(input: {todo: {title: "${title}"}}) { todo { title } } }`;
+const read = '{ todos { nodes { title } } }';
+const counts = ({ database }: typeof one) => ({ ...database.counts.replica });
+const titles = async (server: typeof one) => {
+  const { body } = await graphql(server.app, ada.token, read).expect(200);
+  return body.data.todos.nodes.map(({ title }: { title: string }) => title).sort();
+};
+
+test('queries go to the replica, mutations to the primary', async () => {
+  await ada.graphql(create('one')).expect(200);
+  await replication.caughtUp();
+  const before = counts(one);
+  expect(await titles(one)).toEqual(['one']);
+  expect(counts(one)).toEqual({ ...before, answered: (before.answered ?? 0) + 1 });
+  const { rows } = await replication.onPrimary('select title from app_public.todos');
+  expect(rows).toEqual([{ title: 'one' }]);
+});
+
+test('while the replica lags, a user reads their own writes, on every instance', async () => {
+  await replication.pause();
+  const before = counts(other);
+  await ada.graphql(create('two')).expect(200);
+  expect(await titles(one)).toEqual(['one', 'two']);
+  expect(await titles(other)).toEqual(['one', 'two']);
+  expect(counts(other)).toEqual({ ...before, behind: (before.behind ?? 0) + 1 });
+  await replication.resume();
+  await replication.caughtUp();
+  const after = counts(other);
+  expect(await titles(other)).toEqual(['one', 'two']);
+  expect(counts(other)).toEqual({ ...after, answered: (after.answered ?? 0) + 1 });
+});
+
+test('while the replica lags, a session that ended is refused at once', async () => {
+  const bob = await signUp(one.app, 'bob');
+  await replication.caughtUp();
+  await replication.pause();
+  await bob.graphql(read).expect(200);
+  await replication.onPrimary('update app_private.sessions set revoked_at = now() where user_id = $1', [bob.id]);
+  await graphql(other.app, bob.token, read).expect(401);
+  await replication.resume();
+});
+
+test('a user whom the replica has not heard of is served', async () => {
+  await replication.pause();
+  const cleo = await signUp(one.app, 'cleo');
+  await cleo.graphql(read).expect(200);
+  await replication.resume();
+});
+
+test('a replica that is away is left out, and taken in again', async () => {
+  await replication.caughtUp();
+  await replication.stopReplica();
+  expect(await titles(one)).toEqual(['one', 'two']);
+  expect(await titles(one)).toEqual(['one', 'two']);
+  await replication.startReplica();
+  await replication.caughtUp();
+  const before = counts(one);
+  while (counts(one).answered === before.answered) expect(await titles(one)).toEqual(['one', 'two']);
+}, 60_000);
