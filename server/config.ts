@@ -21,7 +21,8 @@ const origins = z
   .string()
   .transform((list) => list.split(',').flatMap((origin) => origin.trim() || []))
   .refine(
-    (list) => list.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin),
+    (list) =>
+      list.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin && !origin.includes('*')),
     'is not a list of exact origins such as https://app.example.com',
   );
 

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { loadEnvFile } from 'node:process';
+import pg from 'pg';
 import { createApp } from './app.ts';
 import { tokenSettings } from './auth/tokens.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
@@ -108,6 +109,7 @@ function list(lines: readonly string[]): string {
 function fail(error: unknown): void {
   if (error instanceof ConfigError || error instanceof StartError) console.error(error.message);
   else if (isUnavailable(error)) console.error(`The database cannot be reached: ${(error as Error).message}`);
+  else if (error instanceof pg.DatabaseError) console.error(`The database refused to start with: ${error.message}`);
   else console.error(error);
   process.exitCode = 1;
 }

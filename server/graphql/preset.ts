@@ -49,6 +49,7 @@ export function preset(database: Database, log: Logger, production: boolean): Gr
       graphiqlOnGraphQLGET: !production,
       graphiqlPath: '/',
       graphqlOverGET: false,
+      allowedRequestContentTypes: ['application/json'],
       maxRequestLength: 100_000,
       maskError: maskError(log),
     },

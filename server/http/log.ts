@@ -1,16 +1,19 @@
 import { isNativeError } from 'node:util/types';
 import pg from 'pg';
-import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
 
-// A database error's message, detail and where quote values ("Failing row contains …"), so they stay out.
-function serializeError(error: unknown): unknown {
-  if (!(error instanceof pg.DatabaseError)) {
-    return isNativeError(error)
-      ? { ...stdSerializers.err(error), cause: error.cause && serializeError(error.cause) }
-      : error;
+/**
+ * An error for the log: what we know to be harmless, and not what else it holds. A database error's message, detail
+ * and where quote values, so they stay out.
+ */
+export function serializeError(error: unknown): unknown {
+  if (error instanceof pg.DatabaseError) {
+    const { severity, code, schema, table, column, constraint, routine } = error;
+    return { type: 'DatabaseError', severity, code, schema, table, column, constraint, routine };
   }
-  const { severity, code, schema, table, column, constraint, routine } = error;
-  return { type: 'DatabaseError', severity, code, schema, table, column, constraint, routine };
+  if (!isNativeError(error)) return { type: typeof error };
+  const { name, message, stack, code, cause } = error as Error & { code?: unknown };
+  return { type: name, message, stack, code, ...(cause !== undefined && { cause: serializeError(cause) }) };
 }
 
 const secrets = [

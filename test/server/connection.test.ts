@@ -3,7 +3,7 @@ import { type Database, IdentityRefusedError } from '../../server/database/datab
 import { Identity } from '../../server/database/identity.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openConnections } from '../support/openDatabase.ts';
-import { createAccount, sqlState } from '../support/sql.ts';
+import { connectionState, createAccount, insertTodo, sqlState, todoTitles } from '../support/sql.ts';
 
 let db: TestDatabase;
 let database: Database;
@@ -32,22 +32,16 @@ afterEach(async () => {
 });
 afterAll(() => db.drop());
 
-const pid = async () =>
-  (await database.inspect<{ pid: number }>({ text: 'select pg_backend_pid() as pid' })).rows[0]?.pid;
-const insert = (title: string) => ({ text: 'insert into app_public.todos (title) values ($1)', values: [title] });
-const titles = async () =>
-  (await db.asAdmin('select title from app_public.todos order by 1')).map(({ title }) => title);
-
 test('of statements asked for together, one that fails takes no other with it', async () => {
   const client = database.as(ada);
   const results = await Promise.allSettled([
-    client.query(insert('first')),
+    client.query(insertTodo('first')),
     client.query({ text: 'select 1 / 0' }),
-    client.query(insert('last')),
+    client.query(insertTodo('last')),
     client.query({ text: 'select nonsense' }),
   ]);
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected']);
-  expect(await titles()).toEqual(['first', 'last']);
+  expect(await todoTitles(db)).toEqual(['first', 'last']);
 });
 
 test('statements asked for together by two tenants do not meet', async () => {
@@ -69,21 +63,21 @@ async function sleeper(): Promise<number> {
 
 test('a backend that is killed under a statement is an error, and the next statement works', async () => {
   const attempt = database.as(ada).transaction(async ({ query }) => {
-    await query(insert('killed'));
+    await query(insertTodo('killed'));
     await query({ text: 'select pg_sleep(20)' });
   });
   const failed = expect(attempt).rejects.toThrow();
   await db.asAdmin('select pg_terminate_backend($1)', [await sleeper()]);
   await failed;
-  expect(await titles()).toEqual([]);
+  expect(await todoTitles(db)).toEqual([]);
   expect((await database.as(bob).query({ text: 'select from app_public.users' })).rowCount).toBe(1);
 });
 
 test('work that is given up is undone, and its connection is nobody else’s', async () => {
   const cancellation = new Cancellation();
-  const connection = await pid();
+  const connection = (await connectionState(database)).pid;
   const attempt = database.as(ada, { cancellation }).transaction(async ({ query }) => {
-    await query(insert('given up'));
+    await query(insertTodo('given up'));
     await query({ text: 'select pg_sleep(20)' });
   });
   const failed = expect(attempt).rejects.toThrow(CancelledError);
@@ -91,9 +85,9 @@ test('work that is given up is undone, and its connection is nobody else’s', a
   cancellation.cancel('client gone');
   await failed;
   expect((await database.as(bob).query({ text: 'select from app_public.todos' })).rowCount).toBe(0);
-  expect(await pid()).not.toBe(connection);
+  expect((await connectionState(database)).pid).not.toBe(connection);
   while ((await db.asAdmin('select from pg_stat_activity where pid = $1', [connection])).length > 0);
-  expect(await titles()).toEqual([]);
+  expect(await todoTitles(db)).toEqual([]);
 });
 
 test('two hundred interleaved pieces of work of two tenants never mix', async () => {
@@ -103,7 +97,7 @@ test('two hundred interleaved pieces of work of two tenants never mix', async ()
     const [name, identity] = n % 2 ? (['ada', ada] as const) : (['bob', bob] as const);
     const client = two.as(identity);
     const check = ({ rows }: { rows: { id: string }[] }) => rows.every(({ id }) => id === ids[name]) && rows.length > 0;
-    await client.query(insert(`${name} ${n}`));
+    await client.query(insertTodo(`${name} ${n}`));
     const [alone, inside] = await Promise.all([
       client.query<{ id: string }>(own),
       client.transaction(({ query }) => query<{ id: string }>(own)),

@@ -1,9 +1,8 @@
-import { Cancellation, CancelledError } from '../../server/database/cancellation.ts';
 import { type Database, IdentityRefusedError } from '../../server/database/database.ts';
 import { Identity } from '../../server/database/identity.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openConnections } from '../support/openDatabase.ts';
-import { createAccount, sqlState } from '../support/sql.ts';
+import { connectionState, createAccount, insertTodo, sqlState } from '../support/sql.ts';
 
 let db: TestDatabase;
 let database: Database;
@@ -32,14 +31,8 @@ afterEach(async () => {
 });
 afterAll(() => db.drop());
 
-const pid = async () =>
-  (await database.inspect<{ pid: number }>({ text: 'select pg_backend_pid() as pid' })).rows[0]?.pid;
-const insert = (title: string) => ({ text: 'insert into app_public.todos (title) values ($1)', values: [title] });
-const titles = async () =>
-  (await db.asAdmin('select title from app_public.todos order by 1')).map(({ title }) => title);
-
 test('a named statement that could not be parsed works once it can be', async () => {
-  const connection = await pid();
+  const connection = (await connectionState(database)).pid;
   const statement = { name: 'later', text: 'select late from app_public.later' };
   expect(await sqlState(database.as(ada).query(statement))).toBe('42P01');
   await db.asAdmin('create table app_public.later as select true as late');
@@ -48,18 +41,18 @@ test('a named statement that could not be parsed works once it can be', async ()
     expect((await database.as(ada).query(statement)).rows).toEqual([{ late: true }]);
   await db.asAdmin('drop table app_public.later');
   expect(await sqlState(database.as(ada).query(statement))).toBe('42P01');
-  expect(await pid()).toBe(connection);
+  expect((await connectionState(database)).pid).toBe(connection);
 });
 
 test('a name whose first statement was refused its identity is good afterwards', async () => {
-  const connection = await pid();
+  const connection = (await connectionState(database)).pid;
   const statement = { name: 'whoami', text: 'select app_public.current_user_id() as id' };
   await expect(database.as(gone).query(statement)).rejects.toThrow(IdentityRefusedError);
   for (const _time of ['first', 'second'])
     expect((await database.as(ada).query(statement)).rows).toEqual([{ id: ids.ada }]);
   await expect(database.as(gone).query(statement)).rejects.toThrow(IdentityRefusedError);
   expect((await database.as(bob).query(statement)).rows).toEqual([{ id: ids.bob }]);
-  expect(await pid()).toBe(connection);
+  expect((await connectionState(database)).pid).toBe(connection);
 });
 
 test('a name whose statement failed while it ran is good afterwards', async () => {
@@ -72,8 +65,8 @@ test('a name whose statement failed while it ran is good afterwards', async () =
 
 test('a plan that was made for one tenant shows another only their own rows', async () => {
   const statement = { name: 'mine', text: 'select title from app_public.todos' };
-  await database.as(ada).query(insert("ada's"));
-  await database.as(bob).query(insert("bob's"));
+  await database.as(ada).query(insertTodo("ada's"));
+  await database.as(bob).query(insertTodo("bob's"));
   for (let n = 0; n < 12; n++) {
     expect((await database.as(ada).query(statement)).rows).toEqual([{ title: "ada's" }]);
     expect((await database.as(bob).query(statement)).rows).toEqual([{ title: "bob's" }]);

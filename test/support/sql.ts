@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import type { Database } from '../../server/database/database.ts';
+import type { Statement } from '../../server/database/statement.ts';
 import type { TestDatabase } from './database.ts';
 
 /** The SQLSTATE that `work` fails with; undefined when it does not fail. */
@@ -28,3 +30,27 @@ export async function createAccount(db: TestDatabase, name: string): Promise<{ i
   );
   return { id, sessionId };
 }
+
+/** Adds a todo for the tenant that it runs as. */
+export function insertTodo(title = 'x'): Statement {
+  return { text: 'insert into app_public.todos (title) values ($1)', values: [title] };
+}
+
+/** The titles of every tenant's todos, in order. */
+export async function todoTitles(db: TestDatabase): Promise<string[]> {
+  return (await db.asAdmin<{ title: string }>('select title from app_public.todos order by 1')).map(
+    ({ title }) => title,
+  );
+}
+
+/** Which connection a pool of one has, and what is left on it of whoever used it before. */
+export async function connectionState(database: Database): Promise<{ pid: number; role: string; user: string | null }> {
+  const { rows } = await database.inspect<{ pid: number; role: string; user: string | null }>({
+    text: `select pg_backend_pid() as pid, current_user as role,
+      nullif(current_setting('app.current_user_id', true), '') as user`,
+  });
+  return rows[0] as { pid: number; role: string; user: string | null };
+}
+
+/** The state of a connection that nobody's identity is left on. */
+export const clean = { pid: expect.any(Number), role: 'hedgerow_authenticator', user: null };
