@@ -153,8 +153,9 @@ test('signing in is given up when time is up', async () => {
   );
   await blocker.query('rollback');
   await blocker.end();
+  const users = await impatient.db.asAdmin('select from app_public.users');
+  await impatient.close();
   expect(answers.map(({ status }) => status)).toEqual([503, 503]);
   for (const { headers } of answers) expect(headers['retry-after']).toMatch(/^\d+$/);
-  expect(await impatient.db.asAdmin('select from app_public.users')).toEqual([]);
-  await impatient.close();
+  expect(users).toEqual([]);
 });

@@ -1,0 +1,71 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { serve, signUp, type Tenant, type TestServer } from '../support/server.ts';
+
+let db: TestDatabase;
+let server: Omit<TestServer, 'db'>;
+let ada: Tenant;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  await db.asAdmin(`create function app_public.dawdle(seconds float) returns int language plpgsql stable
+    as $$ begin perform pg_sleep(seconds); return 1; end $$`);
+  await db.asAdmin('grant execute on function app_public.dawdle to hedgerow_tenant');
+  server = await serve(db, { poolSize: 1, requestTimeout: 0.5 });
+  ada = await signUp(server.app, 'ada');
+});
+afterAll(async () => {
+  await server.close();
+  await db.drop();
+});
+
+/** Waits until nothing that the server asked for runs in Postgres any more. */
+async function nothingRuns(): Promise<void> {
+  const text = `select from pg_stat_activity where usename = 'hedgerow_authenticator' and datname = current_database()
+    and state <> 'idle'`;
+  while ((await db.asAdmin(text)).length > 0) await sleep(20);
+}
+
+test('a request that takes too long is answered TIMEOUT, and its statement is stopped', async () => {
+  const { body } = await ada.graphql('{ dawdle(seconds: 7) }').expect(200);
+  expect(body.errors).toMatchObject([{ extensions: { code: 'TIMEOUT' } }]);
+  await nothingRuns();
+  expect(server.database.counts.destroyed.cancelled).toBe(1);
+  expect((await ada.graphql('{ dawdle(seconds: 0) }')).body).toEqual({ data: { dawdle: 1 } });
+});
+
+test('a request that waits too long for a connection is answered, and leaves the queue', async () => {
+  const [first, second] = await Promise.all([
+    ada.graphql('{ dawdle(seconds: 0.4) }'),
+    ada.graphql('{ dawdle(seconds: 0.4) }'),
+  ]);
+  const codes = [first, second].flatMap(({ body }) => body.errors?.[0].extensions.code ?? 'none').sort();
+  expect(codes).toEqual(['TIMEOUT', 'none']);
+  expect(server.database.load().waiting).toBe(0);
+});
+
+test('what runs for a client that has gone is stopped', async () => {
+  const http: Server = createServer(server.app).listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const before = server.database.counts.destroyed.cancelled;
+  const socket = connect((http.address() as AddressInfo).port, '127.0.0.1');
+  const body = JSON.stringify({ query: '{ dawdle(seconds: 6) }' });
+  socket.write(
+    `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ada.token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+  while (
+    !(
+      await db.asAdmin(
+        "select from pg_stat_activity where state = 'active' and query like '%dawdle%' and usename = 'hedgerow_authenticator'",
+      )
+    ).length
+  )
+    await sleep(10);
+  socket.destroy();
+  await nothingRuns();
+  expect(server.database.counts.destroyed.cancelled).toBe(before + 1);
+  http.close();
+});
