@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:bb0349f636c88cd2c3014a2c4684422a10dace01
+--! Hash: sha1:fa3d8ae34c59cdb7a8649d107f94185aa6fb15e9
 --! Message: users, sessions, lists and todos
 
 -- Tenants' tables live in app_public, which becomes the API. What only sign-in may know lives in app_private.
@@ -160,8 +160,9 @@ create table app_public.todos (
   foreign key (user_id, list_id) references app_public.lists (user_id, id) on delete set null (list_id)
 );
 
-create index todos_user_id_list_id_idx on app_public.todos (user_id, list_id);
-create index todos_user_id_created_at_idx on app_public.todos (user_id, created_at desc, id);
+-- The newest of a tenant, and the newest of a list: in the order that the API asks for, so that nothing is sorted.
+create index todos_user_id_created_at_idx on app_public.todos (user_id, created_at, id);
+create index todos_user_id_list_id_idx on app_public.todos (user_id, list_id, created_at, id);
 
 create trigger set_updated_at before update on app_public.lists
   for each row execute function app_private.set_updated_at();

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type {
   MakePgServiceOptions,
   PgClient,
@@ -69,8 +70,21 @@ function inside({ query }: Transaction): PgClient {
   return client;
 }
 
+/** Names of mutations, whose statements PostGraphile does not name, so that Postgres need not plan each one anew. */
+const names = new Map<string, string>();
+
+function nameOf(text: string): string {
+  let name = names.get(text);
+  if (name === undefined) {
+    if (names.size >= 500) names.clear();
+    name = createHash('sha256').update(text).digest('hex').slice(0, 40);
+    names.set(text, name);
+  }
+  return name;
+}
+
 async function run<TData>(
-  { text, values, name, arrayMode }: PgClientQuery,
+  { text, values, name = nameOf(text), arrayMode }: PgClientQuery,
   query: (statement: Statement) => Promise<Result<TData>>,
 ): Promise<PgClientResult<TData>> {
   const result = await query({ text, name, ...(values && { values }), ...(arrayMode && { rowMode: 'array' }) });
