@@ -7,7 +7,7 @@ import { tokenSettings } from './auth/tokens.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { isUnavailable } from './database/connectionErrors.ts';
 import { openDatabase } from './database/database.ts';
-import { createReadiness } from './database/readiness.ts';
+import { createReadiness, type Readiness } from './database/readiness.ts';
 import { createGraphQL } from './graphql/api.ts';
 import { createLog } from './http/log.ts';
 
@@ -48,8 +48,7 @@ async function main(): Promise<void> {
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`;
     log.info({ url }, 'listening');
     await development?.ready(database, url);
-    stopOnSignal(server, async () => {
-      readiness.stopping();
+    stopOnSignal(server, readiness, async () => {
       await graphql.close();
       await stop();
     });
@@ -73,11 +72,12 @@ function listen(server: Server, { port, host }: Config): Promise<void> {
 }
 
 /** On SIGTERM or SIGINT: no new requests, those in flight finish, then everything that was opened is closed. */
-function stopOnSignal(server: Server, close: () => Promise<void>): void {
+function stopOnSignal(server: Server, readiness: Readiness, close: () => Promise<void>): void {
   let stopping = false;
   const stop = () => {
     if (stopping) return;
     stopping = true;
+    readiness.stopping();
     const closed = new Promise((resolve) => server.close(resolve));
     server.closeIdleConnections();
     const hurry = setTimeout(() => server.closeAllConnections(), drainTime * 1000);

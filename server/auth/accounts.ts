@@ -1,6 +1,5 @@
 import pg from 'pg';
-import type { Database, Transaction } from '../database/database.ts';
-import { Identity } from '../database/identity.ts';
+import type { IdentifiedClient, Transaction } from '../database/database.ts';
 import { hashPassword, passwordMatches } from './passwords.ts';
 import { Problem } from './problem.ts';
 import { newRefreshToken } from './tokens.ts';
@@ -22,15 +21,16 @@ export interface SignIn {
 /**
  * Creates an account and its first session. The input must have been checked.
  *
+ * @param client as sign-in.
  * @throws Problem 409 when the address or the name is taken.
  */
 export async function register(
-  database: Database,
+  client: IdentifiedClient,
   { email, username, password }: { email: string; username: string; password: string },
 ): Promise<SignIn> {
   const passwordHash = await hashPassword(password);
   try {
-    return await database.as(Identity.signIn).transaction(async (transaction) => {
+    return await client.transaction(async (transaction) => {
       const { rows } = await transaction.query<User>({
         text: 'insert into app_public.users (email, username) values ($1, $2) returning id, email, username',
         values: [email, username],
@@ -58,10 +58,10 @@ export async function register(
  * @throws Problem 401, the same whether there is no such account, the password is wrong or the account is not active.
  */
 export async function login(
-  database: Database,
+  client: IdentifiedClient,
   { email, password }: { email: string; password: string },
 ): Promise<SignIn> {
-  const { rows } = await database.as(Identity.signIn).query<User & { password_hash: string; is_active: boolean }>({
+  const { rows } = await client.query<User & { password_hash: string; is_active: boolean }>({
     name: 'login',
     text: `select u.id, u.email, u.username, c.password_hash, c.is_active
       from app_public.users u join app_private.credentials c on c.user_id = u.id
@@ -73,9 +73,7 @@ export async function login(
     throw new Problem(401, 'The email address or the password is wrong.');
   }
   const { id, username } = found;
-  return database
-    .as(Identity.signIn)
-    .transaction((transaction) => beginSession(transaction, { id, email: found.email, username }));
+  return client.transaction((transaction) => beginSession(transaction, { id, email: found.email, username }));
 }
 
 async function beginSession(transaction: Transaction, user: User): Promise<SignIn> {

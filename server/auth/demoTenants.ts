@@ -13,7 +13,7 @@ export const demoTenants = [
 export async function createDemoTenants(database: Database): Promise<void> {
   for (const tenant of demoTenants) {
     try {
-      const { user, sessionId } = await register(database, tenant);
+      const { user, sessionId } = await register(database.as(Identity.signIn), tenant);
       await database.as(Identity.tenant(user.id, sessionId)).query({
         text: `with list as (insert into app_public.lists (name) values ('Home') returning id)
           insert into app_public.todos (list_id, title, priority)

@@ -1,5 +1,6 @@
 import { type Request, type RequestHandler, Router } from 'express';
 import { type Database, IdentityRefusedError } from '../database/database.ts';
+import { Identity } from '../database/identity.ts';
 import { login, register, type SignIn } from './accounts.ts';
 import { checkBody, credentials, registration } from './input.ts';
 import { unauthenticated } from './problem.ts';
@@ -14,12 +15,13 @@ export function authRoutes(database: Database, tokens: TokenSettings, signedIn: 
     expiresIn: accessTokenLifetime,
     refreshToken,
   });
+  const signIn = ({ cancellation }: Request) => database.as(Identity.signIn, { cancellation });
   return Router()
     .post('/register', async (request, response) => {
-      response.status(201).json(answer(await register(database, checkBody(registration, request.body))));
+      response.status(201).json(answer(await register(signIn(request), checkBody(registration, request.body))));
     })
     .post('/login', async (request, response) => {
-      response.json(answer(await login(database, checkBody(credentials, request.body))));
+      response.json(answer(await login(signIn(request), checkBody(credentials, request.body))));
     })
     .get('/me', signedIn, async (request, response) => {
       response.json(await me(database, request));

@@ -57,7 +57,7 @@ export interface Database {
   /** SQL as `identity`: whoever wants any must say for whom. */
   as(identity: Identity, options?: ClientOptions): IdentifiedClient;
   /** Runs a statement as the bare authenticator, which may read catalogs and what readiness needs, and no rows. */
-  inspect<Row>(statement: Statement): Promise<Result<Row>>;
+  inspect<Row>(statement: Statement, cancellation?: Cancellation): Promise<Result<Row>>;
   /** Connections: open, idle, and requests that wait for one. */
   load(): { open: number; idle: number; waiting: number };
   readonly counts: PoolCounts & {
@@ -157,8 +157,8 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
 
   return {
     as,
-    inspect: <Row>(statement: Statement) =>
-      pool.use(new Cancellation(), async (client) => (await send(client, [statement]))[0] as Result<Row>),
+    inspect: <Row>(statement: Statement, cancellation = new Cancellation()) =>
+      pool.use(cancellation, async (client) => (await send(client, [statement]))[0] as Result<Row>),
     load: () => pool.load,
     counts: Object.assign(pool.counts, { transactions }, replica && { replica: replica.counts }),
     close: async () => {

@@ -1,21 +1,25 @@
+import type { Cancellation } from './cancellation.ts';
 import type { Database } from './database.ts';
 import { compareMigrations, type Migration, migrationFiles } from './migrationFiles.ts';
 
 /** Whether this server may serve from this database. */
 export interface Readiness {
   /** Why not, a sentence each. Empty: it may. @throws what the connection reports when the database is away. */
-  reasonsNotToServe(): Promise<string[]>;
+  reasonsNotToServe(cancellation?: Cancellation): Promise<string[]>;
   /** From here on the answer is that the server is stopping. */
   stopping(): void;
 }
+
+type Ask = <Row>(text: string) => Promise<Row[]>;
 
 /** Checks who we are connected as, that row-level security is on, and that migrations match the files. */
 export function createReadiness(database: Database): Readiness {
   let stopping = false;
   return {
-    async reasonsNotToServe() {
+    async reasonsNotToServe(cancellation) {
       if (stopping) return ['the server is stopping'];
-      return [...(await wrongRole(database)), ...(await wrongSchema(database))];
+      const ask: Ask = async <Row>(text: string) => (await database.inspect<Row>({ text }, cancellation)).rows;
+      return [...(await wrongRole(ask)), ...(await wrongSchema(ask))];
     },
     stopping() {
       stopping = true;
@@ -24,15 +28,14 @@ export function createReadiness(database: Database): Readiness {
 }
 
 /** A role that row-level security does not bind sees every tenant's rows: a superuser, BYPASSRLS, the tables' owner. */
-async function wrongRole(database: Database): Promise<string[]> {
-  const { rows } = await database.inspect<{
+async function wrongRole(ask: Ask): Promise<string[]> {
+  const [found] = await ask<{
     role: string;
     superuser: boolean;
     bypass: boolean;
     owner: boolean;
     tenant: boolean;
-  }>({
-    text: `
+  }>(`
       with recursive reachable as (
         select oid from pg_roles where rolname = session_user
         union
@@ -44,9 +47,7 @@ async function wrongRole(database: Database): Promise<string[]> {
           where n.nspname in ('app_public', 'app_private') and c.relowner in (select oid from reachable)
         ) as owner,
         coalesce(bool_or(rolname = 'hedgerow_tenant'), false) as tenant
-      from pg_roles where oid in (select oid from reachable)`,
-  });
-  const [found] = rows;
+      from pg_roles where oid in (select oid from reachable)`);
   if (!found) return [];
   const use = 'connect as hedgerow_authenticator';
   return [
@@ -58,9 +59,8 @@ async function wrongRole(database: Database): Promise<string[]> {
   ].filter((reason) => reason !== false);
 }
 
-async function wrongSchema(database: Database): Promise<string[]> {
-  const { rows } = await database.inspect<{ unprotected: string[] | null; tables: number; migrated: boolean }>({
-    text: `
+async function wrongSchema(ask: Ask): Promise<string[]> {
+  const [found] = await ask<{ unprotected: string[] | null; tables: number; migrated: boolean }>(`
       select
         array_agg(c.oid::regclass::text order by 1) filter (where not (c.relrowsecurity and c.relforcerowsecurity)) as unprotected,
         count(*)::int as tables,
@@ -70,14 +70,12 @@ async function wrongSchema(database: Database): Promise<string[]> {
             and has_schema_privilege(g.oid, 'usage') and has_any_column_privilege(m.oid, 'select')
         ) as migrated
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
-      where n.nspname = 'app_public' and c.relkind in ('r', 'p')`,
-  });
-  const [found] = rows;
+      where n.nspname = 'app_public' and c.relkind in ('r', 'p')`);
   if (!found?.migrated || found.tables === 0)
     return ['the database has not been migrated: run `npm run db -- migrate`'];
-  const applied = await database.inspect<Migration>({ text: 'select filename, hash from graphile_migrate.migrations' });
+  const applied = await ask<Migration>('select filename, hash from graphile_migrate.migrations');
   return [
     ...(found.unprotected ?? []).map((table) => `${table} has row-level security not enabled, or not forced`),
-    ...compareMigrations(await migrationFiles(), applied.rows),
+    ...compareMigrations(await migrationFiles(), applied),
   ];
 }

@@ -8,9 +8,9 @@ export function health(readiness: Readiness, log: Logger): Router {
     .get('/health', (_request, response) => {
       response.json({ status: 'ok' });
     })
-    .get('/health/db', async (_request, response) => {
+    .get('/health/db', async ({ cancellation }, response) => {
       try {
-        const reasons = await readiness.reasonsNotToServe();
+        const reasons = await readiness.reasonsNotToServe(cancellation);
         response
           .status(reasons.length === 0 ? 200 : 503)
           .json({ status: reasons.length === 0 ? 'ok' : 'unavailable', reasons });

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import pg from 'pg';
 import type { Logger } from 'pino';
 import { Problem } from '../auth/problem.ts';
 import { CancelledError } from '../database/cancellation.ts';
@@ -20,9 +21,12 @@ export function problem(log: Logger): ErrorRequestHandler {
   };
 }
 
+/** SQLSTATE of a lock, and of a statement, that took longer than it may. */
+const tooSlow = new Set(['55P03', '57014']);
+
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof CancelledError) {
+  if (error instanceof CancelledError || (error instanceof pg.DatabaseError && tooSlow.has(error.code ?? ''))) {
     return new Problem(503, 'The request took too long.', { headers: { 'Retry-After': '1' } });
   }
   if (isUnavailable(error)) {

@@ -38,6 +38,8 @@ default_pool_size = 3
 max_client_conn = 500
 max_db_connections = 3
 server_idle_timeout = 5
+query_wait_timeout = 2
+server_login_retry = 1
 logfile = ${join(directory, 'log')}
 `,
   );

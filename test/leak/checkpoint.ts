@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Context, fail } from './context.ts';
+import type { Row } from './ledger.ts';
+import { post } from './post.ts';
+import { complaintAboutState, probe } from './probe.ts';
+import { newAgent } from './tenant.ts';
+import { busyBackends } from './troubles.ts';
+import { payload } from './work.ts';
+
+/** Between two rounds, while nothing is asked for: is everything as it must be, and does the server serve? */
+export async function checkpoint(context: Context): Promise<void> {
+  await nothingLeftOpen(context);
+  await serves(context);
+  await connectionsClean(context);
+  await ledgersMatch(context);
+}
+
+function complain(context: Context, what: string, received: unknown): void {
+  const { report } = context;
+  const failure = {
+    what,
+    request: report.requests,
+    who: 'after the round',
+    sent: '',
+    received: JSON.stringify(received),
+  };
+  fail(context, { ...failure, leak: false });
+}
+
+/** What a client has left behind may still run for a moment, but not for longer than statement_timeout. */
+async function nothingLeftOpen(context: Context): Promise<void> {
+  const until = performance.now() + 3000;
+  for (;;) {
+    const busy = await busyBackends(context.target.db);
+    if (busy.length === 0) return;
+    if (performance.now() > until) return complain(context, 'backends are not idle', busy);
+    await sleep(5);
+  }
+}
+
+/** Whatever has happened to the database: now it is there, and the first answer comes within a second or so. */
+async function serves(context: Context): Promise<void> {
+  const { target, tenants } = context;
+  const agent = newAgent();
+  const start = performance.now();
+  for (const { session, name } of tenants.slice(0, 1)) {
+    for (;;) {
+      const request = { agent, token: session.token, payload: payload('{ currentUser { username } }') };
+      const answer = await post(target.url, request);
+      if (typeof answer !== 'string' && answer.body?.data?.currentUser?.username === name) break;
+      if (performance.now() - start > 2000) {
+        complain(context, 'it does not serve again', answer);
+        break;
+      }
+      await sleep(20);
+    }
+  }
+  agent.destroy();
+}
+
+/** With nobody else there, as many probes at once as there are connections reach every one of them. */
+async function connectionsClean(context: Context): Promise<void> {
+  const { target, report } = context;
+  // A connection that was killed while it was idle is found out by whoever uses it.
+  let states = await probe(target);
+  if (states.includes(undefined)) states = await probe(target);
+  report.probes += states.length;
+  for (const state of states) {
+    const complaint = state ? complaintAboutState(state) : 'the database did not answer a probe';
+    if (complaint) complain(context, complaint, state);
+  }
+  const connections = new Set(states.map((state) => state?.pid)).size;
+  if (target.direct && connections !== target.poolSize) complain(context, 'the probes missed a connection', states);
+}
+
+/** What is really there, by tenant, is what was acknowledged. */
+async function ledgersMatch(context: Context): Promise<void> {
+  const { target, tenants } = context;
+  const rows = await target.db.asAdmin<Row & { tenant: string }>(
+    'select user_id as tenant, id as "rowId", title from app_public.todos',
+  );
+  const byTenant = Map.groupBy(rows, ({ tenant }) => tenant);
+  for (const { id, name, ledger } of tenants) {
+    const complaint = ledger.settle(byTenant.get(id) ?? []);
+    if (complaint) complain(context, `${name}'s rows, read as the superuser: ${complaint}`, byTenant.get(id));
+  }
+}

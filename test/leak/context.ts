@@ -1,0 +1,44 @@
+import type { Owners } from './foreign.ts';
+import type { Random } from './random.ts';
+import type { Failure, Report } from './report.ts';
+import type { Stalls } from './stalls.ts';
+import type { Target } from './target.ts';
+import type { Tenant } from './tenant.ts';
+import type { Weather } from './weather.ts';
+
+/** What all parts of one run share. */
+export interface Context {
+  readonly target: Target;
+  readonly owners: Owners;
+  readonly tenants: readonly Tenant[];
+  readonly strangers: readonly (readonly [string, string | undefined])[];
+  readonly report: Report;
+  readonly stalls: Stalls;
+  weather: Weather;
+  /** Something is wrong: nothing more is sent. */
+  halted: boolean;
+}
+
+export interface Lane {
+  readonly context: Context;
+  readonly random: Random;
+  /** The number of the next request of the round, or undefined when it is over. */
+  next(): number | undefined;
+}
+
+/** Notes what is wrong and ends the run; against a server without the contract, only if it is a leak. */
+export function fail(context: Context, failure: Omit<Failure, 'weather'>): void {
+  if (!failure.leak && !context.target.strict) return;
+  context.halted = true;
+  context.report.failures.push({ ...failure, weather: context.weather.name });
+}
+
+/** The codes that the weather allows, and time-outs where the machine itself stood still since `start`. */
+export function allowedSince({ weather, stalls }: Context, start: number): readonly string[] {
+  return stalls.since(start) ? [...weather.allows, 'TIMEOUT', 'UNAVAILABLE'] : weather.allows;
+}
+
+/** Text of a request or an answer, short enough to be read. */
+export function shorten(text: string): string {
+  return text.length > 1500 ? `${text.slice(0, 1500)}… (${text.length} characters)` : text;
+}

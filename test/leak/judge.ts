@@ -1,0 +1,90 @@
+import type { Owners } from './foreign.ts';
+import type { Outcome } from './ledger.ts';
+import type { Answer, NoAnswer } from './post.ts';
+import { requestTimeout } from './troubles.ts';
+import type { Work } from './work.ts';
+
+/** What an answer is: how it is counted, what is known to have happened, and what is wrong with it. */
+export interface Verdict {
+  readonly label: string;
+  readonly outcome: Outcome;
+  readonly complaint?: string | undefined;
+  /** What in it is another's. */
+  readonly foreign: readonly string[];
+}
+
+export function codesOf({ body }: Answer): string[] {
+  return [...new Set(body?.errors?.map(({ extensions }) => extensions?.code ?? 'no code') ?? [])];
+}
+
+/** Judges what `tenant` got for `work`, in weather that allows the codes `allowed` to everybody. */
+export function judge(
+  answer: Answer | NoAnswer,
+  work: Work,
+  { tenant, owners, allowed }: { tenant: string; owners: Owners; allowed: readonly string[] },
+): Verdict {
+  if (typeof answer === 'string') {
+    const complaint = answer === 'aborted' ? undefined : answer;
+    return { label: answer === 'aborted' ? 'aborted' : 'no answer', outcome: 'unknown', foreign: [], complaint };
+  }
+  const foreign = owners.foreignIn(answer.text, tenant);
+  const codes = codesOf(answer);
+  const outcome = outcomeOf(answer, codes);
+  const label = codes.length > 0 ? codes.toSorted().join(' + ') : 'data';
+  return { label, outcome, foreign, complaint: complaintAbout(answer, codes, work, allowed) };
+}
+
+/** A server that says why it failed has undone all; one that was cut off, or gave up waiting, does not know. */
+function outcomeOf({ body, milliseconds }: Answer, codes: readonly string[]): Outcome {
+  if (!body || codes.includes('UNAVAILABLE')) return 'unknown';
+  if (codes.length === 0) return 'done';
+  // Before the deadline it was Postgres that gave up, and rolled back.
+  if (codes.includes('TIMEOUT')) return milliseconds < requestTimeout * 1000 - 20 ? 'not done' : 'unknown';
+  return 'not done';
+}
+
+function complaintAbout(answer: Answer, codes: readonly string[], work: Work, allowed: readonly string[]) {
+  const { status, headers, body } = answer;
+  if (!body) return `status ${status} without JSON`;
+  if (codes.length === 0) {
+    if (status !== 200) return `status ${status} with data`;
+    if (work.codes && !work.mayWork) return `it worked, and should have been ${work.codes.join(' or ')}`;
+    return guarded(() => work.check?.(body.data));
+  }
+  const expected = work.codes ?? [];
+  const wrong = codes.filter((code) => !expected.includes(code) && !allowed.includes(code));
+  if (wrong.length > 0) return `${wrong.join(', ')} instead of ${expected.join(' or ') || 'data'}`;
+  if ((status === 503) !== codes.includes('UNAVAILABLE')) return `status ${status} for ${codes.join(', ')}`;
+  if (status === 503 && !headers['retry-after']) return '503 without Retry-After';
+  if (status >= 500 && status !== 503) return `status ${status}`;
+  const hit = codes.every((code) => expected.includes(code));
+  return hit ? guarded(() => work.checkFailed?.(body.data)) : undefined;
+}
+
+function guarded(check: () => string | undefined): string | undefined {
+  try {
+    return check();
+  } catch (error) {
+    return `the answer has another shape: ${(error as Error).message}`;
+  }
+}
+
+/** What is wrong with what a stranger got: a 401 without anything in it, or no answer from a database that is away. */
+export function judgeStranger(
+  answer: Answer | NoAnswer,
+  { owners, allowed }: { owners: Owners; allowed: readonly string[] },
+): Verdict {
+  if (typeof answer === 'string')
+    return { label: answer, outcome: 'not done', foreign: [], complaint: answer === 'aborted' ? undefined : answer };
+  const codes = codesOf(answer);
+  const foreign = owners.foreignIn(answer.text, undefined);
+  const label = codes.toSorted().join(' + ') || 'data';
+  const refused = answer.status === 401 && codes.join() === 'UNAUTHENTICATED' && !hasData(answer.body?.data);
+  const excused = codes.length > 0 && codes.every((code) => allowed.includes(code)) && !hasData(answer.body?.data);
+  const complaint = refused || excused ? undefined : `a stranger got status ${answer.status}, ${label}`;
+  return { label, outcome: 'not done', foreign, complaint };
+}
+
+function hasData(data: unknown): boolean {
+  return data !== null && data !== undefined && Object.values(data).some((value) => value !== null);
+}

@@ -1,0 +1,166 @@
+import type { Agent } from 'node:http';
+import { allowedSince, fail, type Lane, shorten } from './context.ts';
+import { fault } from './faults.ts';
+import { judge, judgeStranger } from './judge.ts';
+import { type Abort, type Answer, type NoAnswer, post } from './post.ts';
+import { complaintAboutState, probe } from './probe.ts';
+import { between, pick, uuidFrom, weighted } from './random.ts';
+import { read, readAlongside } from './reads.ts';
+import { endSession, newAgent, newSession, type Tenant } from './tenant.ts';
+import type { Maker, Work } from './work.ts';
+import { foreignRow, write } from './writes.ts';
+
+/** One tenant, one request after the other, so that the ledger knows what each of them must find. */
+export async function tenantLane(lane: Lane, tenant: Tenant): Promise<void> {
+  await eachRequest(lane, async (agent, number) => {
+    const { context, random } = lane;
+    const { weather, target } = context;
+    const maker = makerFor(lane, tenant, number);
+    const due = weather.works && number % (weather.every ?? 1) === 0;
+    const special = due ? pick(random, weather.works)(maker, target.db) : undefined;
+    if (!special && weather.name === 'calm' && target.strict && random() < 0.005)
+      return revoked(lane, tenant, agent, number);
+    const work = special ?? anyWork(maker);
+    await perform(lane, { agent, number, tenant, work, abort: special ? undefined : maybeAbort(lane) });
+  });
+}
+
+/** Reads in the names of all tenants, while they are at work themselves. */
+export async function alongsideLane(lane: Lane): Promise<void> {
+  await eachRequest(lane, async (agent, number) => {
+    const tenant = pick(lane.random, lane.context.tenants);
+    const work = readAlongside(makerFor(lane, tenant, number));
+    await perform(lane, { agent, number, tenant, work, abort: maybeAbort(lane) });
+  });
+}
+
+/** Nobody: without a token, or with one that is good for nothing. Their questions would show rows if they could. */
+export async function strangerLane(lane: Lane): Promise<void> {
+  await eachRequest(lane, async (agent, number) => {
+    const { context, random } = lane;
+    const [who, token] = pick(random, context.strangers);
+    const { payload } = anyWork(makerFor(lane, pick(random, context.tenants), number));
+    const start = performance.now();
+    const answer = await post(context.target.url, { agent, token, payload, abort: maybeAbort(lane) });
+    const verdict = judgeStranger(answer, { owners: context.owners, allowed: allowedSince(context, start) });
+    note(lane, { number, who: `a stranger (${who})`, kind: `stranger: ${who}`, payload, answer, ...verdict });
+  });
+}
+
+async function eachRequest(lane: Lane, one: (agent: Agent, number: number) => Promise<void>): Promise<void> {
+  const agent = newAgent();
+  for (let number = lane.next(); number !== undefined; number = lane.next()) {
+    await one(agent, number);
+    await probeAfter(lane, number);
+  }
+  agent.destroy();
+}
+
+function makerFor({ context, random }: Lane, tenant: Tenant, number: number): Maker {
+  const others = context.tenants.filter((other) => other !== tenant);
+  const newId = () => {
+    const id = uuidFrom(random);
+    context.owners.note(id, tenant.name);
+    return id;
+  };
+  return { random, tenant, others, number, newId };
+}
+
+function anyWork(maker: Maker): Work {
+  return weighted(maker.random, [
+    [40, read],
+    [35, write],
+    [8, foreignRow],
+    [17, fault],
+  ])(maker);
+}
+
+function maybeAbort({ random, context }: Lane): Abort | undefined {
+  if (random() > 0.05) return undefined;
+  const when = pick(random, ['before', 'during', 'during', 'after'] as const);
+  context.report.faults.add(`socket aborted ${when} the answer`);
+  return { when, milliseconds: between(random, 0, 6) };
+}
+
+interface Performed {
+  readonly agent: Agent;
+  readonly number: number;
+  readonly tenant: Tenant;
+  readonly work: Work;
+  readonly abort?: Abort | undefined;
+}
+
+async function perform(lane: Lane, { agent, number, tenant, work, abort }: Performed): Promise<void> {
+  const { context } = lane;
+  const { session } = tenant;
+  const clear = await work.before?.();
+  const start = performance.now();
+  const answer = await post(context.target.url, { agent, token: session.token, payload: work.payload, abort });
+  await clear?.();
+  const allowed = [...allowedSince(context, start), ...(session.ended ? ['UNAUTHENTICATED'] : [])];
+  const verdict = judge(answer, work, { tenant: tenant.name, owners: context.owners, allowed });
+  // Half a body cannot have been understood.
+  const outcome = answer === 'aborted' && abort?.when === 'before' ? 'not done' : verdict.outcome;
+  work.settle?.(outcome, typeof answer === 'string' ? undefined : answer);
+  if (work.codes) context.report.faults.add(work.kind);
+  note(lane, { ...verdict, number, who: tenant.name, kind: work.kind, payload: work.payload, answer });
+}
+
+/** A session that was ended is good for nothing from the very next request on. */
+async function revoked(lane: Lane, tenant: Tenant, agent: Agent, number: number): Promise<void> {
+  const { context } = lane;
+  const { db, url } = context.target;
+  const { session } = tenant;
+  await endSession(db, session);
+  const { payload } = anyWork(makerFor(lane, tenant, number));
+  const start = performance.now();
+  const answer = await post(url, { agent, token: session.token, payload });
+  const verdict = judgeStranger(answer, { owners: context.owners, allowed: allowedSince(context, start) });
+  tenant.session = await newSession(db, tenant.id);
+  context.report.faults.add('session ended');
+  note(lane, { ...verdict, number, who: tenant.name, kind: 'with a session that was just ended', payload, answer });
+}
+
+interface Noted {
+  readonly number: number;
+  readonly who: string;
+  readonly kind: string;
+  readonly payload: Buffer;
+  readonly answer: Answer | NoAnswer;
+  readonly label: string;
+  readonly complaint?: string | undefined;
+  readonly foreign: readonly string[];
+}
+
+/** Counts a request, and says what is wrong with its answer. */
+function note({ context }: Lane, { number, who, kind, payload, answer, label, complaint, foreign }: Noted): void {
+  const { report, weather } = context;
+  report.requests++;
+  report.kinds.add(kind);
+  report.outcomes.add(label);
+  report.weathers.add(weather.name);
+  if (answer === 'hung') report.hung++;
+  if (foreign.length > 0) report.foreignRows++;
+  const sent = shorten(payload.toString('utf8'));
+  const received = typeof answer === 'string' ? answer : `${answer.status} ${shorten(answer.text)}`;
+  const failure = { request: number, who: `${who}, ${kind}`, sent, received };
+  if (foreign.length > 0)
+    fail(context, { ...failure, leak: true, what: `it shows what is another's: ${foreign.join(', ')}` });
+  else if (complaint) fail(context, { ...failure, leak: false, what: complaint });
+}
+
+async function probeAfter({ context }: Lane, number: number): Promise<void> {
+  const { report, target } = context;
+  const start = performance.now();
+  for (const state of await probe(target)) {
+    report.probes++;
+    const complaint = state ? complaintAboutState(state) : undefined;
+    const away = !state && allowedSince(context, start).length === 0;
+    if (complaint) report.dirtyConnections++;
+    if (!complaint && !away) continue;
+    const what = complaint ?? 'the database did not answer a probe';
+    // Where the contract is not checked, what is looked for is a row in an answer.
+    const leak = complaint !== undefined && target.strict;
+    fail(context, { leak, what, request: number, who: 'a probe after it', sent: '', received: JSON.stringify(state) });
+  }
+}

@@ -1,0 +1,97 @@
+import { type Agent, type IncomingHttpHeaders, request } from 'node:http';
+
+/** When the client goes: half-way through sending, some milliseconds after it has sent all, or at the answer's head. */
+export interface Abort {
+  readonly when: 'before' | 'during' | 'after';
+  readonly milliseconds: number;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  /** Undefined where the text is not JSON. */
+  readonly body: Body | undefined;
+  readonly milliseconds: number;
+}
+
+export interface Body {
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the document asked for
+  readonly data?: any;
+  readonly errors?: readonly { readonly message: string; readonly extensions?: { readonly code?: string } }[];
+}
+
+/** Why there is no answer: we went, we waited too long, or the connection broke, which it never should. */
+export type NoAnswer = 'aborted' | 'hung' | `broken: ${string}`;
+
+/** No request may take longer than this, whatever happens to the database. */
+const patience = 15_000;
+
+/** Sends `payload` over a real socket. Never rejects. */
+export function post(
+  url: string,
+  {
+    agent,
+    token,
+    payload,
+    abort,
+  }: { agent: Agent; token: string | undefined; payload: Buffer; abort?: Abort | undefined },
+): Promise<Answer | NoAnswer> {
+  const start = performance.now();
+  return new Promise((resolve) => {
+    let gone = false;
+    const outgoing = request(url, {
+      agent,
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'content-length': payload.length,
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      },
+    });
+    const timers: NodeJS.Timeout[] = [];
+    const finish = (result: Answer | NoAnswer) => {
+      for (const timer of timers) clearTimeout(timer);
+      resolve(result);
+    };
+    const leave = () => {
+      gone = true;
+      outgoing.destroy();
+      finish('aborted');
+    };
+    timers.push(
+      setTimeout(() => {
+        gone = true;
+        outgoing.destroy();
+        finish('hung');
+      }, patience),
+    );
+    outgoing.on('error', (error) => finish(gone ? 'aborted' : `broken: ${error.message}`));
+    outgoing.on('response', (response) => {
+      if (abort?.when === 'after') return leave();
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk) => chunks.push(chunk));
+      response.on('error', (error) => finish(gone ? 'aborted' : `broken: ${error.message}`));
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString('utf8');
+        const { statusCode: status = 0, headers } = response;
+        finish({ status, headers, text, body: parse(text), milliseconds: performance.now() - start });
+      });
+    });
+    if (abort?.when === 'before') {
+      outgoing.write(payload.subarray(0, payload.length / 2));
+      timers.push(setTimeout(leave, abort.milliseconds));
+      return;
+    }
+    outgoing.end(payload);
+    if (abort?.when === 'during') timers.push(setTimeout(leave, abort.milliseconds));
+  });
+}
+
+function parse(text: string): Body | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

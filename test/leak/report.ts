@@ -1,0 +1,68 @@
+/** What went wrong. */
+export interface Failure {
+  /** One tenant saw what is another's, or a connection carried a tenant to the next request. */
+  readonly leak: boolean;
+  readonly what: string;
+  readonly request: number;
+  readonly weather: string;
+  readonly who: string;
+  readonly sent: string;
+  readonly received: string;
+}
+
+/** Counts by name. */
+export class Tally {
+  readonly #counts = new Map<string, number>();
+  add(name: string, times = 1): void {
+    if (times > 0) this.#counts.set(name, (this.#counts.get(name) ?? 0) + times);
+  }
+  of(name: string): number {
+    return this.#counts.get(name) ?? 0;
+  }
+  toString(): string {
+    return [...this.#counts]
+      .toSorted(([a], [b]) => a.localeCompare(b))
+      .map(([name, count]) => `  ${String(count).padStart(8)}  ${name}`)
+      .join('\n');
+  }
+  get size(): number {
+    return this.#counts.size;
+  }
+}
+
+/** What a run has done and found. */
+export class Report {
+  readonly seed: number;
+  requests = 0;
+  probes = 0;
+  rounds = 0;
+  foreignRows = 0;
+  hung = 0;
+  dirtyConnections = 0;
+  longestStall = 0;
+  readonly kinds = new Tally();
+  readonly outcomes = new Tally();
+  readonly faults = new Tally();
+  readonly weathers = new Tally();
+  readonly failures: Failure[] = [];
+
+  constructor(seed: number) {
+    this.seed = seed;
+  }
+
+  toString(): string {
+    return [
+      `seed ${this.seed}: ${this.requests} requests in ${this.rounds} rounds, ${this.probes} probes of connections`,
+      `requests by kind:\n${this.kinds}`,
+      `requests by outcome:\n${this.outcomes}`,
+      `faults by kind:\n${this.faults}`,
+      `requests by weather:\n${this.weathers}`,
+      `foreign rows ${this.foreignRows}, dirty connections ${this.dirtyConnections}, hung ${this.hung}, failures ${this.failures.length}, longest stall of the event loop ${Math.round(this.longestStall)} ms`,
+      ...this.failures.map((failure) => describeFailure(failure, this.seed)),
+    ].join('\n');
+  }
+}
+
+export function describeFailure({ what, request, weather, who, sent, received }: Failure, seed: number): string {
+  return `FAILED in request ${request} of seed ${seed} (${weather}), ${who}: ${what}\n  sent: ${sent}\n  received: ${received}`;
+}

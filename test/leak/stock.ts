@@ -1,0 +1,66 @@
+import express from 'express';
+import passport from 'passport';
+import { ExtractJwt, Strategy } from 'passport-jwt';
+import pg from 'pg';
+import pino from 'pino';
+import { postgraphile } from 'postgraphile';
+import { makePgService } from 'postgraphile/adaptors/pg';
+import { grafserv } from 'postgraphile/grafserv/express/v4';
+import { openDatabase } from '../../server/database/database.ts';
+import { preset } from '../../server/graphql/preset.ts';
+import type { TestDatabase } from '../support/database.ts';
+import { jwtSecret } from '../support/server.ts';
+import { type ConnectionState, listen, stateStatement, type Target } from './target.ts';
+
+/**
+ * The same API as PostGraphile's documentation shows it: its own adaptor for `pg`, settings from passport's user, none
+ * for a stranger; and node-postgres' `query_timeout`, which many set so that no statement hangs.
+ */
+export async function startStockTarget(db: TestDatabase, poolSize: number): Promise<Target> {
+  const log = pino({ level: 'silent' });
+  const pool = new pg.Pool({ connectionString: db.serverUrl, max: poolSize, query_timeout: 200 });
+  // More than the documentation shows: without both of them a killed backend ends the process, and the run with it.
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
+
+  const unused = openDatabase(db.serverUrl, { size: 1, timeout: 1, recycle: 1, preparedStatements: true }, log);
+  const instance = postgraphile({
+    ...preset(unused, log, true),
+    pgServices: [
+      makePgService({ pool, schemas: ['app_public'], pgSettingsForIntrospection: { role: 'hedgerow_tenant' } }),
+    ],
+    grafast: {
+      context: ({ expressv4 }) => {
+        const { user } = (expressv4?.req ?? {}) as { user?: { sub?: string } };
+        return { pgSettings: user?.sub ? { role: 'hedgerow_tenant', 'app.current_user_id': user.sub } : {} };
+      },
+    },
+  });
+
+  const authenticator = new passport.Passport();
+  const options = { jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(), secretOrKey: jwtSecret };
+  authenticator.use(new Strategy(options, (payload, done) => done(null, payload)));
+  const app = express();
+  app.use((request, response, next) => {
+    const set = (_error: unknown, user: Express.User | false) => {
+      if (user) request.user = user;
+      next();
+    };
+    authenticator.authenticate('jwt', { session: false }, set)(request, response, next);
+  });
+  await instance.createServ(grafserv).addTo(app, null, false);
+  const { url, close } = await listen(app);
+  return {
+    ...{ url, poolSize, db, strict: false, direct: true },
+    connectionState: async () => {
+      const { text, values } = stateStatement;
+      return (await pool.query<ConnectionState>(text, values)).rows[0] as ConnectionState;
+    },
+    close: async () => {
+      await close();
+      await instance.release();
+      await unused.close();
+      await pool.end();
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import pino from 'pino';
+import { createApp } from '../../server/app.ts';
+import { tokenSettings } from '../../server/auth/tokens.ts';
+import { openDatabase } from '../../server/database/database.ts';
+import { createReadiness } from '../../server/database/readiness.ts';
+import { createGraphQL } from '../../server/graphql/api.ts';
+import type { TestDatabase } from '../support/database.ts';
+import { jwtSecret } from '../support/server.ts';
+import { requestTimeout } from './troubles.ts';
+
+/** Who a pooled connection is between requests. */
+export interface ConnectionState {
+  readonly pid: number;
+  readonly role: string;
+  readonly user: string | null;
+  /** Settings that somebody SET for the session, which a pooler would hand to the next client. */
+  readonly settings: string[] | null;
+}
+
+/** What is tested: a server that listens, and the database below it. */
+export interface Target {
+  readonly url: string;
+  readonly poolSize: number;
+  /** The server's contract is checked too: its codes, its 401s, what its tenants wrote. Otherwise leaks alone. */
+  readonly strict: boolean;
+  /** Each of the pool's connections is a backend of its own, which it is not behind a pooler. */
+  readonly direct: boolean;
+  readonly db: TestDatabase;
+  /** Looks at a connection of the server's own pool, as its next request would get it. */
+  connectionState(): Promise<ConnectionState>;
+  close(): Promise<void>;
+}
+
+// `options` and the like come from the client at start-up; what PgBouncer itself sets for a client does too.
+const fromClient = ['application_name', 'client_encoding', 'DateStyle', 'IntervalStyle', 'TimeZone'];
+export const stateStatement = {
+  text: `select pg_backend_pid() as pid, current_user::text as role,
+    nullif(current_setting('app.current_user_id', true), '') as user,
+    (select array_agg(name) from pg_settings where source = 'session' and name <> all ($1)) as settings`,
+  values: [[...fromClient, 'standard_conforming_strings']],
+};
+
+/** The real server on a port of its own, with a pool of `poolSize`. */
+export async function startTarget(db: TestDatabase, poolSize: number): Promise<Target> {
+  const log = pino({ level: 'silent' });
+  const { serverUrl, preparedStatements } = db;
+  // Waiting for a connection ends before the deadline, so that both are seen.
+  const database = openDatabase(serverUrl, { size: poolSize, timeout: 0.8, recycle: 5, preparedStatements }, log);
+  const graphql = await createGraphQL(database, log, true);
+  const app = await createApp({
+    config: { allowedOrigins: [], production: true, trustProxy: 0, requestTimeout },
+    ...{ log, database, graphql, readiness: createReadiness(database), tokens: tokenSettings(jwtSecret) },
+  });
+  const { url, close } = await listen(app);
+  return {
+    ...{ url, poolSize, db, strict: true, direct: preparedStatements },
+    connectionState: async () => (await database.inspect<ConnectionState>(stateStatement)).rows[0] as ConnectionState,
+    close: async () => {
+      await close();
+      await graphql.close();
+      await database.close();
+    },
+  };
+}
+
+/** Serves `app` on the loopback address. */
+export async function listen(app: RequestListener): Promise<{ url: string; close(): Promise<void> }> {
+  // Kept alive for longer than any pause of the run: a socket that closes just when a request is sent is no fault.
+  const server = createServer({ keepAliveTimeout: 120_000 }, app).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
+    close: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}

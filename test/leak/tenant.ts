@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto';
+import { Agent } from 'node:http';
+import jwt from 'jsonwebtoken';
+import { signAccessToken, tokenSettings } from '../../server/auth/tokens.ts';
+import type { TestDatabase } from '../support/database.ts';
+import { jwtSecret } from '../support/server.ts';
+import { createAccount } from '../support/sql.ts';
+import type { Owners } from './foreign.ts';
+import { Ledger } from './ledger.ts';
+
+/** A session of a tenant. `ended` is set before it is ended, so that a refusal is never a surprise. */
+export interface Session {
+  readonly id: string;
+  readonly token: string;
+  ended: boolean;
+}
+
+/** A tenant whose every request is written into a ledger. */
+export interface Tenant {
+  readonly name: string;
+  readonly id: string;
+  readonly lists: readonly string[];
+  readonly ledger: Ledger;
+  session: Session;
+}
+
+const settings = tokenSettings(jwtSecret);
+
+export async function createTenant(db: TestDatabase, owners: Owners, name: string): Promise<Tenant> {
+  const { id, sessionId } = await createAccount(db, name);
+  const lists = [randomUUID(), randomUUID()];
+  for (const [index, list] of lists.entries()) {
+    const values = [list, id, listName(name, index)];
+    await db.asAdmin('insert into app_public.lists (id, user_id, name) values ($1, $2, $3)', values);
+  }
+  for (const own of [id, ...lists]) owners.note(own, name);
+  return { name, id, lists, ledger: new Ledger(), session: session(id, sessionId) };
+}
+
+export function listName(tenant: string, index: number): string {
+  return `list ${index} of ${tenant}`;
+}
+
+function session(userId: string, id: string): Session {
+  return { id, token: signAccessToken(settings, userId, id), ended: false };
+}
+
+export async function endSession(db: TestDatabase, ending: Session): Promise<void> {
+  ending.ended = true;
+  await db.asAdmin('update app_private.sessions set revoked_at = now() where id = $1', [ending.id]);
+}
+
+export async function newSession(db: TestDatabase, userId: string): Promise<Session> {
+  const id = randomUUID();
+  await db.asAdmin(
+    `insert into app_private.sessions (id, user_id, refresh_token_hash, expires_at)
+     values ($1, $2, sha256($3::text::bytea), now() + interval '1 hour')`,
+    [id, userId, id],
+  );
+  return session(userId, id);
+}
+
+/** Tokens that are good for nothing, by what is wrong with them. */
+export async function strangersTokens(db: TestDatabase): Promise<(readonly [string, string | undefined])[]> {
+  const { id, sessionId } = await createAccount(db, 'stranger');
+  const ended = session(id, sessionId);
+  await endSession(db, ended);
+  const { issuer, audience } = settings;
+  const expired = jwt.sign({ sid: sessionId }, jwtSecret, { subject: id, issuer, audience, expiresIn: -100 });
+  return [
+    ['no token', undefined],
+    ['garbage token', 'not.a.token'],
+    ['expired token', expired],
+    ['ended session', ended.token],
+  ];
+}
+
+/** One keep-alive connection at a time. */
+export function newAgent(): Agent {
+  return new Agent({ keepAlive: true, maxSockets: 1 });
+}

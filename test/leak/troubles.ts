@@ -1,0 +1,81 @@
+import type { TestDatabase } from '../support/database.ts';
+
+// `trouble` fails, or takes its time, or answers at length, as it is told; it always says who asked. `make_trouble`
+// writes a row first, which must be gone again wherever the call fails.
+const functions = `
+  create function app_public.trouble(kind text) returns text language plpgsql stable set search_path = '' as $$
+  declare
+    me text := (select username from app_public.users where id = app_public.current_user_id());
+  begin
+    if kind ~ '^[0-9A-Z]{5}$' then raise exception 'trouble' using errcode = kind; end if;
+    if kind = 'division' then perform 1 / (length(kind) - 8); end if;
+    if kind = 'utf8' then perform convert_from(decode(repeat('ff', length(kind)), 'hex'), 'UTF8'); end if;
+    if kind = 'large' then return repeat(me || ' ', 400000); end if;
+    if kind like 'sleep %' then perform pg_sleep(substr(kind, 7)::float8); end if;
+    return me;
+  end $$;
+
+  create function app_public.make_trouble(kind text, row_id uuid, title text) returns text
+  language plpgsql volatile set search_path = '' as $$
+  begin
+    insert into app_public.todos (id, title) values (row_id, title);
+    return app_public.trouble(kind);
+  end $$;
+
+  create function app_public.touch_both(first_id uuid, second_id uuid) returns int
+  language plpgsql volatile set search_path = '' as $$
+  begin
+    update app_public.todos set completed = not completed where id = first_id;
+    update app_public.todos set completed = not completed where id = second_id;
+    return 2;
+  end $$;
+
+  create function app_public.todos_inverse(todo app_public.todos) returns int language sql stable set search_path = ''
+    as 'select 1 / (todo.priority - todo.priority)';
+  comment on function app_public.todos_inverse is '@behavior +filter +filterBy';
+
+  grant execute on function app_public.trouble, app_public.make_trouble, app_public.touch_both, app_public.todos_inverse
+    to hedgerow_tenant;`;
+
+/** Adds to the API of `db` what fails on demand. */
+export async function addTroubles(db: TestDatabase): Promise<void> {
+  await db.asAdmin(`begin; set local role hedgerow_owner; ${functions} commit`);
+}
+
+/** Seconds after which the server gives a request up; everything below comes sooner. */
+export const requestTimeout = 1;
+
+/** Makes the database's own limits short. Connections that are open already do not have them. */
+export async function shortenLimits(db: TestDatabase): Promise<void> {
+  const limits = {
+    ...{ statement_timeout: '600ms', lock_timeout: '250ms', deadlock_timeout: '100ms' },
+    idle_in_transaction_session_timeout: '5s',
+  };
+  const [{ name } = { name: '' }] = await db.asAdmin<{ name: string }>('select current_database() as name');
+  for (const [limit, value] of Object.entries(limits)) {
+    await db.asAdmin(`alter role hedgerow_authenticator in database ${name} set ${limit} = '${value}'`);
+  }
+}
+
+const backends = `from pg_stat_activity where datname = current_database() and usename = 'hedgerow_authenticator'`;
+
+/** Ends the server's backends: `count` of them, whichever Postgres names first in a random order. */
+export async function killBackends(db: TestDatabase, count = 1000): Promise<number> {
+  const killed = await db.asAdmin(
+    `select pg_terminate_backend(pid) from (select pid ${backends} order by random() limit ${count}) chosen`,
+  );
+  return killed.length;
+}
+
+/** Cancels what one of the server's backends runs, if any runs something. */
+export async function cancelBackend(db: TestDatabase): Promise<number> {
+  const cancelled = await db.asAdmin(
+    `select pg_cancel_backend(pid) from (select pid ${backends} and state = 'active' order by random() limit 1) chosen`,
+  );
+  return cancelled.length;
+}
+
+/** The server's backends that are not idle: what runs, and what was left open. */
+export function busyBackends(db: TestDatabase): Promise<{ state: string; query: string }[]> {
+  return db.asAdmin(`select state, left(query, 200) as query ${backends} and state <> 'idle'`);
+}

@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TestDatabase } from '../support/database.ts';
+import { between, type Random } from './random.ts';
+import { deadlinePassed, deadlock, lockTimeout, slow, statementTimeout } from './slow.ts';
+import { cancelBackend, killBackends } from './troubles.ts';
+import type { Maker, Work } from './work.ts';
+
+/** What a round's weather may use, and where it counts what it did. */
+export interface Outside {
+  readonly db: TestDatabase;
+  readonly random: Random;
+  over(): boolean;
+  did(fault: string, times?: number): void;
+}
+
+/** What happens around the requests of a round, and what they may suffer from it. */
+export interface Weather {
+  readonly name: string;
+  /** Requests of a round of it. */
+  readonly size: number;
+  /** The codes that any request may get in it beside its own. In calm weather none. */
+  readonly allows: readonly string[];
+  /** Works of tenants that belong to it; every so many requests there is one. */
+  readonly works?: readonly ((maker: Maker, db: TestDatabase) => Work | undefined)[];
+  readonly every?: number;
+  /** What is done to the database until the round is over. */
+  outside?(outside: Outside): Promise<void>;
+}
+
+const away = ['UNAVAILABLE', 'TIMEOUT'];
+
+export const calm: Weather = { name: 'calm', size: 400, allows: [] };
+
+/** The first requests of all: whatever is compiled or planned for the first time may take too long. */
+export const warmingUp: Weather = { name: 'warming up', size: 150, allows: ['TIMEOUT'] };
+
+export const weathers: readonly Weather[] = [
+  calm,
+  { ...{ name: 'slow statements', size: 30, allows: away, every: 15 }, works: [slow, statementTimeout] },
+  { ...{ name: 'deadlines', size: 24, allows: away, every: 12 }, works: [deadlinePassed] },
+  // All of them at once, and more than there are connections.
+  { ...{ name: 'pool exhausted', size: 14, allows: away, every: 2 }, works: [slow] },
+  { ...{ name: 'locks', size: 50, allows: away, every: 10 }, works: [lockTimeout, deadlock] },
+  {
+    ...{ name: 'killed backends', size: 120, allows: ['UNAVAILABLE'] },
+    outside: (outside) =>
+      repeat(outside, 5, 40, async () => outside.did('a backend killed', await killBackends(outside.db, 1))),
+  },
+  {
+    ...{ name: 'all backends killed', size: 80, allows: ['UNAVAILABLE'] },
+    outside: (outside) =>
+      repeat(outside, 30, 100, async () => {
+        await killBackends(outside.db);
+        outside.did('all backends killed');
+      }),
+  },
+  {
+    ...{ name: 'cancelled statements', size: 120, allows: ['TIMEOUT'] },
+    outside: (outside) =>
+      repeat(outside, 0, 4, async () => outside.did('a statement cancelled', await cancelBackend(outside.db))),
+  },
+];
+
+/** Does `work` at random intervals of so many milliseconds until the round is over, at least once. */
+export async function repeat(outside: Outside, from: number, to: number, work: () => Promise<void>): Promise<void> {
+  do {
+    await sleep(between(outside.random, from, to));
+    await work();
+  } while (!outside.over());
+}

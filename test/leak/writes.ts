@@ -1,0 +1,101 @@
+import { pick, weighted } from './random.ts';
+import { read } from './reads.ts';
+import { type Maker, newTitle, payload, type Work } from './work.ts';
+
+export const writing = {
+  create: `mutation ($todo: TodoInput!) { createTodo(input: {todo: $todo}) { todo { rowId title user { rowId } } } }`,
+  update: `mutation ($rowId: UUID!, $patch: TodoPatch!) {
+    updateTodo(input: {rowId: $rowId, patch: $patch}) { todo { rowId title } }
+  }`,
+  delete: `mutation ($rowId: UUID!) { deleteTodo(input: {rowId: $rowId}) { todo { rowId title } } }`,
+};
+
+/** So many rows, and a tenant deletes more than they create. */
+const enough = 20;
+
+/** A create, an update or a delete by the tenant, which must work. */
+export function write(maker: Maker): Work {
+  const rows = maker.tenant.ledger.certain().length;
+  const make = weighted(maker.random, [
+    [rows < enough ? 4 : 1, create],
+    [rows > 0 ? 3 : 0, update],
+    [rows === 0 ? 0 : rows < enough ? 1 : 4, remove],
+  ]);
+  return make(maker);
+}
+
+export function create(maker: Maker): Work {
+  const { random, tenant, newId } = maker;
+  const [rowId, title] = [newId(), newTitle(maker)];
+  const listId = pick(random, [...tenant.lists, null]);
+  return {
+    kind: 'create',
+    payload: payload(writing.create, { todo: { rowId, title, listId, priority: Math.floor(random() * 6) } }),
+    check: ({ createTodo: { todo } }) =>
+      todo.rowId === rowId && todo.title === title && todo.user?.rowId === tenant.id
+        ? undefined
+        : 'another row was created',
+    settle: tenant.ledger.asking(rowId, title),
+  };
+}
+
+function update(maker: Maker): Work {
+  const { random, tenant } = maker;
+  const { rowId } = pick(random, tenant.ledger.certain());
+  const title = newTitle(maker);
+  return {
+    kind: 'update',
+    payload: payload(writing.update, { rowId, patch: { title } }),
+    check: ({ updateTodo: { todo } }) =>
+      todo.rowId === rowId && todo.title === title ? undefined : 'another row was updated',
+    settle: tenant.ledger.asking(rowId, title),
+  };
+}
+
+function remove({ random, tenant }: Maker): Work {
+  const { rowId, title } = pick(random, tenant.ledger.certain());
+  return {
+    kind: 'delete',
+    payload: payload(writing.delete, { rowId }),
+    check: ({ deleteTodo: { todo } }) =>
+      todo.rowId === rowId && todo.title === title ? undefined : 'another row was deleted',
+    settle: tenant.ledger.asking(rowId, null),
+  };
+}
+
+/** Another tenant's row by its id: it does not exist. */
+export function foreignRow(maker: Maker): Work {
+  const { random, others } = maker;
+  const rowId = pick(random, pick(random, others).ledger.certain())?.rowId;
+  if (!rowId) return read(maker);
+  const patch = { title: newTitle(maker) };
+  return weighted<Work>(random, [
+    [
+      2,
+      {
+        kind: 'another tenant’s row: read',
+        payload: payload('query ($rowId: UUID!) { todo(rowId: $rowId) { rowId title } }', { rowId }),
+        check: ({ todo }) => (todo === null ? undefined : 'there is one'),
+      },
+    ],
+    [
+      1,
+      {
+        kind: 'another tenant’s row: update',
+        payload: payload(writing.update, { rowId, patch }),
+        codes: ['NOT_FOUND'],
+      },
+    ],
+    [1, { kind: 'another tenant’s row: delete', payload: payload(writing.delete, { rowId }), codes: ['NOT_FOUND'] }],
+    [
+      1,
+      {
+        kind: 'another tenant’s list: attach',
+        payload: payload(writing.create, {
+          todo: { rowId: maker.newId(), title: patch.title, listId: pick(random, others).lists[0] },
+        }),
+        codes: ['BAD_USER_INPUT'],
+      },
+    ],
+  ]);
+}
