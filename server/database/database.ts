@@ -30,7 +30,7 @@ export interface IdentifiedClient {
   transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
 }
 
-export interface ClientOptions {
+interface ClientOptions {
   /** Gives up what runs for the request; by default nothing does. */
   readonly cancellation?: Cancellation;
   /** It only reads, so that a statement whose connection was lost may be sent again. */
@@ -38,7 +38,7 @@ export interface ClientOptions {
 }
 
 /** How transactions ended since the database was opened. */
-export interface TransactionCounts {
+interface TransactionCounts {
   committed: number;
   failed: number;
   refused: number;

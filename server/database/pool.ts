@@ -18,7 +18,7 @@ export interface PoolOptions {
 }
 
 /** Why a connection was thrown away instead of given to the next request. */
-export type DestroyReason = 'cancelled' | 'lost' | 'in transaction' | 'busy';
+type DestroyReason = 'cancelled' | 'lost' | 'in transaction' | 'busy';
 
 /** What the pool has done since it was opened. */
 export interface PoolCounts {

@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises';
+import pg from 'pg';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { serve, signUp, type TestServer } from '../support/server.ts';
+
+let db: TestDatabase;
+let server: Omit<TestServer, 'db'>;
+let blocks: string[];
+
+beforeAll(async () => {
+  blocks = [...(await readFile('docs/dba.md', 'utf8')).matchAll(/```sql\n(.*?)```/gs)].map(([, sql]) => sql as string);
+  db = await createTestDatabase();
+  const owner = new pg.Client({ connectionString: db.ownerUrl });
+  await owner.connect();
+  // As `watch` does: at every save.
+  for (const _save of ['first', 'second']) await owner.query(blocks[0] as string);
+  await owner.end();
+  server = await serve(db);
+});
+afterAll(async () => {
+  await server.close();
+  await db.drop();
+});
+
+test('the table of docs/dba.md is in the API, and each tenant has their own', async () => {
+  expect(await server.readiness.reasonsNotToServe()).toEqual([]);
+  const [ada, bob] = [await signUp(server.app, 'ada'), await signUp(server.app, 'bob')];
+  const create = 'mutation { createTag(input: {tag: {name: "urgent"}}) { tag { rowId name } } }';
+  const { rowId } = (await ada.graphql(create)).body.data.createTag.tag;
+  const todo = (await ada.graphql('mutation { createTodo(input: {todo: {title: "x"}}) { todo { rowId } } }')).body.data
+    .createTodo.todo;
+  const attach =
+    'mutation ($todoTag: TodoTagInput!) { createTodoTag(input: {todoTag: $todoTag}) { todoTag { tag { name } } } }';
+  const attached = await ada.graphql(attach, { todoTag: { todoId: todo.rowId, tagId: rowId } });
+  expect(attached.body.data.createTodoTag.todoTag.tag.name).toBe('urgent');
+
+  expect((await bob.graphql(`{ tags { totalCount } tag(rowId: "${rowId}") { name } }`)).body.data).toEqual({
+    tags: { totalCount: 0 },
+    tag: null,
+  });
+  const theirs = await bob.graphql(attach, { todoTag: { todoId: todo.rowId, tagId: rowId } });
+  expect(theirs.body.errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+  expect((await bob.graphql(create)).body.errors).toBeUndefined();
+});
+
+test('the data migration of docs/dba.md changes rows, and leaves row-level security forced', async () => {
+  await db.asAdmin("update app_public.tags set name = ' urgent '");
+  const owner = new pg.Client({ connectionString: db.ownerUrl });
+  await owner.connect();
+  await owner.query(`begin; ${blocks[1]} commit`);
+  await owner.end();
+  expect(await db.asAdmin('select distinct name from app_public.tags')).toEqual([{ name: 'urgent' }]);
+  expect(await server.readiness.reasonsNotToServe()).toEqual([]);
+});
