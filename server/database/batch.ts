@@ -1,15 +1,10 @@
 import pg from 'pg';
+import { serialize } from 'pg-protocol';
 import type { Result, Statement } from './statement.ts';
 
 /** What is used of node-postgres' Connection, Result and utils: what pg-cursor uses too, without published types. */
 interface Wire {
-  readonly stream: { cork(): void; uncork(): void };
-  parse(message: { name: string; text: string }): void;
-  bind(message: { statement: string; values: readonly unknown[]; valueMapper: (value: unknown) => unknown }): void;
-  describe(message: { type: 'P'; name: string }): void;
-  execute(message: object): void;
-  close(message: { type: 'S'; name: string }): void;
-  sync(): void;
+  readonly stream: { write(message: Buffer): void };
   sendCopyFail(message: string): void;
   on(event: 'readyForQuery' | 'end', listener: () => void): this;
   off(event: 'readyForQuery' | 'end', listener: () => void): this;
@@ -23,8 +18,12 @@ interface ResultBuilder extends Result<unknown> {
 }
 const { Result: newResult, utils } = pg as unknown as {
   Result: new (rowMode: 'array' | undefined) => ResultBuilder;
-  utils: { prepareValue(value: unknown): unknown };
+  utils: { prepareValue(value: unknown): Buffer | string | null };
 };
+
+const describePortal = serialize.describe({ type: 'P' });
+const execute = serialize.execute();
+const sync = serialize.sync();
 
 /** Statements that each connection keeps prepared. Beyond it the one that was not used for longest is closed. */
 const preparedLimit = 100;
@@ -62,31 +61,29 @@ export class Batch {
 
   submit(wire: Wire): Error | null {
     // Values are made ready before the first byte is sent: a value that cannot be sent must not leave half a batch.
-    let values: unknown[][];
+    let values: (Buffer | string | null)[][];
     try {
       values = this.#statements.map(({ values = [] }) => values.map(utils.prepareValue));
     } catch (error) {
       return error as Error;
     }
-    wire.stream.cork();
-    try {
-      const toParse = this.#prepare ? this.#prepareOnce(wire) : undefined;
-      for (const [index, { name = '', text, discard }] of this.#statements.entries()) {
-        const statement = toParse ? name : '';
-        if (statement === '' || toParse?.delete(statement)) wire.parse({ name: statement, text });
-        wire.bind({ statement, values: values[index] ?? [], valueMapper: (value) => value });
-        if (!discard) wire.describe({ type: 'P', name: '' });
-        wire.execute({});
-      }
-      wire.sync();
-    } finally {
-      wire.stream.uncork();
+    // One buffer, one write: a system call costs more than the copy.
+    const messages: Buffer[] = [];
+    const toParse = this.#prepare ? this.#prepareOnce(wire, messages) : undefined;
+    for (const [index, { name = '', text, discard }] of this.#statements.entries()) {
+      const statement = toParse ? name : '';
+      if (statement === '' || toParse?.delete(statement)) messages.push(serialize.parse({ name: statement, text }));
+      messages.push(serialize.bind({ statement, values: values[index] ?? [] }));
+      if (!discard) messages.push(describePortal);
+      messages.push(execute);
     }
+    messages.push(sync);
+    wire.stream.write(Buffer.concat(messages));
     return null;
   }
 
   /** The names that this connection has yet to prepare. Room is made before all else, where nothing can have failed. */
-  #prepareOnce(wire: Wire): Set<string> {
+  #prepareOnce(wire: Wire, messages: Buffer[]): Set<string> {
     let prepared = preparedOn.get(wire);
     if (!prepared) {
       prepared = new Map();
@@ -107,7 +104,7 @@ export class Batch {
       prepared.delete(oldest);
       toClose.add(oldest);
     }
-    for (const name of toClose) wire.close({ type: 'S', name });
+    for (const name of toClose) messages.push(serialize.close({ type: 'S', name }));
     return toParse;
   }
 

@@ -1,5 +1,5 @@
 import './grafastEnvironment.ts';
-import type { Express } from 'express';
+import type { Express, RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import { postgraphile } from 'postgraphile';
 import { ExpressGrafserv } from 'postgraphile/grafserv/express/v4';
@@ -36,6 +36,14 @@ class Server extends ExpressGrafserv {
     body.errors = body.errors.map((error) => (error.extensions?.code ? error : asInputError(error)));
     return answer;
   }
+
+  /** Answers an operation. Its headers and its body, as strings, leave in one write. */
+  readonly answer: RequestHandler = async (request, response, next) => {
+    const answer = await this.processRequest(this.getDigest(this.dynamicOptions, request, response));
+    if (answer?.type !== 'json') return next(answer?.type === 'error' ? answer.error : undefined);
+    const body = JSON.stringify(answer.json);
+    response.writeHead(answer.statusCode, { ...answer.headers, 'Content-Length': Buffer.byteLength(body) }).end(body);
+  };
 }
 
 function asInputError(error: NonNullable<Body['errors']>[number]) {
@@ -59,7 +67,10 @@ export async function createGraphQL(database: Database, log: Logger, production:
   const server = instance.createServ((config) => new Server(config));
   return {
     schema,
-    addTo: (app) => server.addTo(app, null, false),
+    addTo: async (app) => {
+      app.post('/graphql', server.answer);
+      await server.addTo(app, null, false);
+    },
     close: async () => instance.release(),
   };
 }

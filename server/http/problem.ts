@@ -16,7 +16,7 @@ export function problem(log: Logger): ErrorRequestHandler {
   return (error, request, response, next) => {
     if (response.headersSent) return next(error);
     const known = toProblem(error);
-    if (known.status >= 500) (request.log ?? log).error({ err: error }, 'request failed');
+    if (known.status >= 500) log.error({ err: error, id: request.id }, 'request failed');
     sendProblem(response, known, request.originalUrl.split('?', 1)[0] === '/graphql');
   };
 }

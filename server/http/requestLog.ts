@@ -1,33 +1,31 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { Logger } from 'pino';
-import { pinoHttp } from 'pino-http';
-import { serializeError } from './log.ts';
 
-/** One line for each answered request, with an id that the client gets as `X-Request-Id`. Headers are not logged. */
+declare global {
+  namespace Express {
+    interface Request {
+      /** In the log, and in the answer's `X-Request-Id`. */
+      id: string;
+    }
+  }
+}
+
+/** One line for each request once it has ended: no headers, no body, and no query string, where people put tokens. */
 export function requestLog(log: Logger): RequestHandler {
-  return pinoHttp({
-    logger: log,
-    genReqId: (_request, response) => {
-      const id = randomUUID();
-      response.setHeader('X-Request-Id', id);
-      return id;
-    },
-    customLogLevel: (_request, response, error) => (error || response.statusCode >= 500 ? 'error' : 'info'),
-    autoLogging: { ignore: (request) => request.url === '/health' },
-    // The log's own serializers, and not pino-http's around them: those would copy all that an error holds.
-    wrapSerializers: false,
-    serializers: {
-      // Without the query string, where people put tokens.
-      req: ({ id, method, url, socket }: IncomingMessage & { id: string }) => ({
-        id,
-        method,
-        path: url?.split('?', 1)[0],
-        remoteAddress: socket.remoteAddress,
-      }),
-      res: ({ statusCode }: ServerResponse) => ({ statusCode }),
-      err: serializeError,
-    },
-  });
+  return (request, response, next) => {
+    const start = performance.now();
+    request.id = randomUUID();
+    response.setHeader('X-Request-Id', request.id);
+    response.once('close', () => {
+      const { statusCode, writableFinished: answered } = response;
+      const level = statusCode >= 500 ? 'error' : 'info';
+      const path = request.originalUrl.split('?', 1)[0];
+      if (!log.isLevelEnabled(level) || path === '/health') return;
+      const { id, method, ip } = request;
+      const milliseconds = Math.round((performance.now() - start) * 10) / 10;
+      log[level]({ id, method, path, ip, status: statusCode, answered, milliseconds }, 'request');
+    });
+    next();
+  };
 }
