@@ -7,11 +7,9 @@ import { migrate } from './migrate.ts';
 import { reset } from './reset.ts';
 import { snapshot } from './snapshot.ts';
 import { status } from './status.ts';
-import { openTarget, type Target, UsageError } from './target.ts';
+import { openTarget, type Target } from './target.ts';
+import { type ExitCode, UsageError } from './verb.ts';
 import { watch } from './watch.ts';
-
-/** What a verb answers: 0 fine, 1 findings. What it throws is 2: it could not run. */
-export type ExitCode = 0 | 1;
 
 try {
   loadEnvFile();

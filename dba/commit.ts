@@ -1,8 +1,9 @@
 import { commit as commitCurrent, uncommit as uncommitLast } from 'graphile-migrate';
-import type { ExitCode } from './cli.ts';
 import { migrateSettings } from './migrateSettings.ts';
 import { writeSnapshot } from './snapshot.ts';
-import { type Target, UsageError } from './target.ts';
+import type { Target } from './target.ts';
+import type { ExitCode } from './verb.ts';
+import { UsageError } from './verb.ts';
 
 /** Makes current.sql the next committed migration: tried on the shadow database, then applied to the target. */
 export async function commit(target: Target, message: string | undefined): Promise<ExitCode> {

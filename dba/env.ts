@@ -1,5 +1,5 @@
-import type { ExitCode } from './cli.ts';
 import type { Target } from './target.ts';
+import type { ExitCode } from './verb.ts';
 
 /** Prints what `graphile-migrate` itself reads, so that its own command line works on the same database with `.gmrc`. */
 export async function env({ ownerUrl, shadowUrl, adminUrl }: Target): Promise<ExitCode> {

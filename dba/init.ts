@@ -1,7 +1,8 @@
 import pg from 'pg';
-import type { ExitCode } from './cli.ts';
 import { provision } from './provision.ts';
-import { describeUrl, UsageError } from './target.ts';
+import { describeUrl } from './target.ts';
+import type { ExitCode } from './verb.ts';
+import { UsageError } from './verb.ts';
 
 /** Makes roles and databases on a Postgres of one's own. Names and passwords are those of the connection strings. */
 export async function init(env: NodeJS.ProcessEnv): Promise<ExitCode> {

@@ -1,7 +1,7 @@
 import { migrate as applyMigrations } from 'graphile-migrate';
-import type { ExitCode } from './cli.ts';
 import { migrateSettings } from './migrateSettings.ts';
 import type { Target } from './target.ts';
+import type { ExitCode } from './verb.ts';
 
 /** Applies the committed migrations that the database does not have. */
 export async function migrate(target: Target): Promise<ExitCode> {

@@ -1,10 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Logger, type Settings } from 'graphile-migrate';
+import { root } from './root.ts';
 import type { Target } from './target.ts';
-
-/** The folder of the checkout: everything here is found from it, whatever the current directory. */
-export const root = join(import.meta.dirname, '..');
 
 /**
  * graphile-migrate's settings for `target`: `.gmrc`, with the target's connections.

@@ -2,7 +2,7 @@ import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import { root } from './migrateSettings.ts';
+import { root } from './root.ts';
 
 export interface Provisioning {
   /** Connection of a role that may create roles and databases; a superuser is not needed. */

@@ -1,8 +1,9 @@
 import { createInterface } from 'node:readline/promises';
 import { reset as resetDatabase } from 'graphile-migrate';
-import type { ExitCode } from './cli.ts';
 import { migrateSettings } from './migrateSettings.ts';
-import { type Target, UsageError } from './target.ts';
+import type { Target } from './target.ts';
+import type { ExitCode } from './verb.ts';
+import { UsageError } from './verb.ts';
 
 /** Drops the target, creates it anew and applies the committed migrations. Never in production. */
 export async function reset(target: Target, yes: boolean): Promise<ExitCode> {

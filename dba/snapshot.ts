@@ -2,11 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reset } from 'graphile-migrate';
 import pg from 'pg';
-import type { ExitCode } from './cli.ts';
 import { demandShadow } from './commit.ts';
 import { describeSchema } from './describeSchema.ts';
-import { migrateSettings, root } from './migrateSettings.ts';
+import { migrateSettings } from './migrateSettings.ts';
+import { root } from './root.ts';
 import type { Target } from './target.ts';
+import type { ExitCode } from './verb.ts';
 
 export const snapshotFile = join(root, 'migrations', 'snapshot.txt');
 

@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { styleText } from 'node:util';
 import pg from 'pg';
 import { compareMigrations, type Migration, migrationFiles } from '../server/database/migrationFiles.ts';
-import type { ExitCode } from './cli.ts';
 import { describeSchema } from './describeSchema.ts';
 import { snapshotFile } from './snapshot.ts';
 import type { Target } from './target.ts';
+import type { ExitCode } from './verb.ts';
 
 /** Problems that a person gets to read at once. */
 const shown = 20;

@@ -3,8 +3,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openCluster } from '../server/database/embedded/cluster.ts';
-import { root } from './migrateSettings.ts';
 import { provision } from './provision.ts';
+import { root } from './root.ts';
+import { UsageError } from './verb.ts';
 
 /** The database that a command is about, by its connection strings. */
 export interface Target {
@@ -26,9 +27,6 @@ export interface EmbeddedTarget extends Target {
   readonly adminUrl: string;
   readonly shadowUrl: string;
 }
-
-/** Something about the command's input or surroundings that its user can mend. */
-export class UsageError extends Error {}
 
 /** The database of DATABASE_URL_DIRECT, or the embedded one where no database is named. */
 export async function openTarget(env: NodeJS.ProcessEnv): Promise<Target> {

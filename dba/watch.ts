@@ -1,8 +1,8 @@
 import { once as event } from 'node:events';
 import { watch as watchCurrent } from 'graphile-migrate';
-import type { ExitCode } from './cli.ts';
 import { migrateSettings } from './migrateSettings.ts';
 import type { Target } from './target.ts';
+import type { ExitCode } from './verb.ts';
 
 /** Applies current.sql, and again at every save until the process is told to stop. */
 export async function watch(target: Target, once: boolean): Promise<ExitCode> {

@@ -2,12 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { migrate } from 'graphile-migrate';
-import { migrateSettings, root } from '../dba/migrateSettings.ts';
+import { migrateSettings } from '../dba/migrateSettings.ts';
+import { root } from '../dba/root.ts';
 import { type EmbeddedTarget, openEmbedded } from '../dba/target.ts';
 import { createDemoTenants, demoTenants } from './auth/demoTenants.ts';
 import type { Config } from './config.ts';
 import type { Database } from './database/database.ts';
-import type { Step } from './main.ts';
+
+/** Runs a step of the start and says, once it is done, how long it took. */
+export type Step = <T>(done: string, work: () => Promise<T>) => Promise<T>;
 
 /** What stands in, outside production, for what the environment does not give. */
 export interface Development {

@@ -8,6 +8,7 @@ import { type Config, ConfigError, readConfig } from './config.ts';
 import { isUnavailable } from './database/connectionErrors.ts';
 import { openDatabase } from './database/database.ts';
 import { createReadiness, type Readiness } from './database/readiness.ts';
+import type { Step } from './development.ts';
 import { createGraphQL } from './graphql/api.ts';
 import { createLog } from './http/log.ts';
 
@@ -90,7 +91,7 @@ function stopOnSignal(server: Server, readiness: Readiness, close: () => Promise
 }
 
 /** Says what was done and how long it took, a line each; silent in production, whose log is read by machines. */
-function stepper(silent: boolean) {
+function stepper(silent: boolean): Step {
   return async <T>(done: string, work: () => Promise<T>): Promise<T> => {
     const start = performance.now();
     const result = await work();
@@ -98,8 +99,6 @@ function stepper(silent: boolean) {
     return result;
   };
 }
-
-export type Step = ReturnType<typeof stepper>;
 
 function list(lines: readonly string[]): string {
   return lines.map((line) => `  - ${line}`).join('\n');

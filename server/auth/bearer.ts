@@ -19,8 +19,8 @@ declare global {
 
 const claims = z.object({ sub: z.uuid(), sid: z.uuid(), exp: z.number() });
 
-/** Tokens that are remembered; beyond it the one that came first is forgotten. */
-const remembered = 10_000;
+/** Tokens that are remembered; beyond it the one that came first is forgotten. Ours are far shorter than the limit. */
+const remembered = { count: 10_000, length: 1000 };
 
 /** Lets a request pass that carries a valid access token, and sets `request.user`. Anything else: 401, and no database. */
 export function bearer({ key, algorithm, issuer, audience }: TokenSettings): RequestHandler {
@@ -54,11 +54,15 @@ export function bearer({ key, algorithm, issuer, audience }: TokenSettings): Req
     const answer = (error: unknown, user: Express.User | false | undefined) => {
       if (error || !user) return next(error ?? unauthenticated());
       request.user = user;
-      const [oldest] = verified.size < remembered ? [] : verified.keys();
-      if (oldest !== undefined) verified.delete(oldest);
-      verified.set(authorization, user);
+      if (authorization.length <= remembered.length) remember(verified, authorization, user);
       next();
     };
     authenticator.authenticate('jwt', { session: false }, answer)(request, response, next);
   };
+}
+
+function remember(verified: Map<string, Express.User>, authorization: string, user: Express.User): void {
+  const [oldest] = verified.size < remembered.count ? [] : verified.keys();
+  if (oldest !== undefined) verified.delete(oldest);
+  verified.set(authorization, user);
 }

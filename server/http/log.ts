@@ -6,7 +6,7 @@ import { type DestinationStream, type Logger, pino } from 'pino';
  * An error for the log: what we know to be harmless, and not what else it holds. A database error's message, detail
  * and where quote values, so they stay out.
  */
-export function serializeError(error: unknown): unknown {
+function serializeError(error: unknown): unknown {
   if (error instanceof pg.DatabaseError) {
     const { severity, code, schema, table, column, constraint, routine } = error;
     return { type: 'DatabaseError', severity, code, schema, table, column, constraint, routine };

@@ -1,5 +1,6 @@
 import { lstat, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Checkout, copyCheckout } from '../support/checkout.ts';
 
 let checkout: Checkout;
@@ -68,22 +69,25 @@ test('an edited migration is told from an applied one', async () => {
 });
 
 test("graphile-migrate's own command line works with .gmrc", async () => {
-  const holder = checkout.run('dba/cli.ts', ['watch']);
-  let variables = '';
-  while (!variables.includes('DATABASE_URL')) variables = (await db('env')).output;
+  const watching = checkout.run('dba/cli.ts', ['watch']);
+  const watcher = await holder();
+  const { output } = await db('env');
   const env = Object.fromEntries(
-    [...variables.matchAll(/^export (\w+)='(.*)'$/gm)].map(([, name, value]) => [name, value]),
+    [...output.matchAll(/^export (\w+)='(.*)'$/gm)].map(([, name, value]) => [name, value]),
   );
   const status = await checkout.run('node_modules/graphile-migrate/dist/cli.js', ['status'], env);
   expect(status).toMatchObject({ code: 0, output: expect.stringContaining('Up to date') });
-  process.kill(await watcher(), 'SIGINT');
-  expect(await holder).toMatchObject({ code: 0 });
+  process.kill(watcher, 'SIGINT');
+  expect(await watching).toMatchObject({ code: 0 });
 });
 
-/** The process that watches is the one that holds the cluster while we look. */
-async function watcher(): Promise<number> {
-  const [pid] = await readdir(join(checkout.directory, '.data', 'postgres', 'users'));
-  return Number(pid);
+/** The process that holds the embedded Postgres, once there is one. */
+async function holder(): Promise<number> {
+  for (;;) {
+    const [pid] = await readdir(join(checkout.directory, '.data', 'postgres', 'users'));
+    if (pid) return Number(pid);
+    await sleep(20);
+  }
 }
 
 test('a database of one’s own needs its direct connection', async () => {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { root } from '../../dba/migrateSettings.ts';
+import { root } from '../../dba/root.ts';
 
 /** A copy of the checkout that commands may change, with an embedded Postgres of its own. */
 export interface Checkout {

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { migrate } from 'graphile-migrate';
 import pg from 'pg';
-import { migrateSettings, root } from '../../dba/migrateSettings.ts';
+import { migrateSettings } from '../../dba/migrateSettings.ts';
+import { root } from '../../dba/root.ts';
 import { type EmbeddedTarget, openEmbedded } from '../../dba/target.ts';
 import { isAlive } from '../../server/database/embedded/lock.ts';
 
@@ -16,11 +17,14 @@ export interface TestCluster {
   readonly preparedStatements: boolean;
 }
 
+const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' };
+
 /** Starts the tests' own Postgres in `.data/test`, with an up-to-date template in it. Nothing in it is worth keeping. */
-export async function openTestCluster(): Promise<TestCluster & Pick<EmbeddedTarget, 'close'>> {
-  const { serverUrl, ownerUrl, adminUrl, close } = await openEmbedded(join(root, '.data', 'test'), {
-    ...{ fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' },
-  });
+export async function openTestCluster(
+  directory = join(root, '.data', 'test'),
+  serverSettings: Readonly<Record<string, string>> = settings,
+): Promise<TestCluster & Pick<EmbeddedTarget, 'close'>> {
+  const { serverUrl, ownerUrl, adminUrl, close } = await openEmbedded(directory, serverSettings);
   const prefix = `hedgerow_test_${process.pid}`;
   const template = `${prefix}_template`;
   const admin = new pg.Client({ connectionString: adminUrl });
@@ -28,8 +32,8 @@ export async function openTestCluster(): Promise<TestCluster & Pick<EmbeddedTarg
   await dropLeftOvers(admin);
   await admin.query(`create database ${template} owner hedgerow_owner`);
   await admin.end();
-  const settings = { ownerUrl: inDatabase(ownerUrl, template), shadowUrl: undefined, adminUrl };
-  await migrate(await migrateSettings(settings, () => {}));
+  const target = { ownerUrl: inDatabase(ownerUrl, template), shadowUrl: undefined, adminUrl };
+  await migrate(await migrateSettings(target, () => {}));
   return { serverUrl, ownerUrl, adminUrl, prefix, preparedStatements: true, close };
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { root } from '../../dba/migrateSettings.ts';
+import { root } from '../../dba/root.ts';
 import type { TestDatabase } from './database.ts';
 import { jwtSecret } from './server.ts';
 
