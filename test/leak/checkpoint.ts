@@ -9,6 +9,7 @@ import { payload } from './work.ts';
 
 /** Between two rounds, while nothing is asked for: is everything as it must be, and does the server serve? */
 export async function checkpoint(context: Context): Promise<void> {
+  fewTimeouts(context);
   await nothingLeftOpen(context);
   await serves(context);
   await connectionsClean(context);
@@ -25,6 +26,12 @@ function complain(context: Context, what: string, received: unknown): void {
     received: JSON.stringify(received),
   };
   fail(context, { ...failure, leak: false });
+}
+
+/** A request that waits for an answer that never comes also ends with a time-out, so there must not be many. */
+function fewTimeouts(context: Context): void {
+  const { weather, timeouts } = context;
+  if (timeouts > weather.size * 0.05) complain(context, `${timeouts} time-outs in ${weather.size} requests`, timeouts);
 }
 
 /** What a client has left behind may still run for a moment, but not for longer than statement_timeout. */

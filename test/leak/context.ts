@@ -15,6 +15,8 @@ export interface Context {
   readonly report: Report;
   readonly stalls: Stalls;
   weather: Weather;
+  /** Time-outs of this round that its weather explains only if they are few. */
+  timeouts: number;
   /** Something is wrong: nothing more is sent. */
   halted: boolean;
 }
@@ -35,7 +37,8 @@ export function fail(context: Context, failure: Omit<Failure, 'weather'>): void 
 
 /** The codes that the weather allows, and time-outs where the machine itself stood still since `start`. */
 export function allowedSince({ weather, stalls }: Context, start: number): readonly string[] {
-  return stalls.since(start) ? [...weather.allows, 'TIMEOUT', 'UNAVAILABLE'] : weather.allows;
+  if (stalls.since(start)) return [...weather.allows, 'TIMEOUT', 'UNAVAILABLE'];
+  return weather.fewTimeouts ? [...weather.allows, 'TIMEOUT'] : weather.allows;
 }
 
 /** Text of a request or an answer, short enough to be read. */

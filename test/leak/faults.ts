@@ -4,7 +4,7 @@ import { listName } from './tenant.ts';
 import { type Maker, newTitle, payload, type Work } from './work.ts';
 import { writing } from './writes.ts';
 
-export const troubleDocuments = {
+const troubleDocuments = {
   read: 'query ($kind: String!) { trouble(kind: $kind) }',
   write: `mutation ($kind: String!, $rowId: UUID!, $title: String!) {
     makeTrouble(input: {kind: $kind, rowId: $rowId, title: $title}) { result }

@@ -13,7 +13,7 @@ export interface Verdict {
   readonly foreign: readonly string[];
 }
 
-export function codesOf({ body }: Answer): string[] {
+function codesOf({ body }: Answer): string[] {
   return [...new Set(body?.errors?.map(({ extensions }) => extensions?.code ?? 'no code') ?? [])];
 }
 
@@ -36,8 +36,9 @@ export function judge(
 
 /** A server that says why it failed has undone all; one that was cut off, or gave up waiting, does not know. */
 function outcomeOf({ body, milliseconds }: Answer, codes: readonly string[]): Outcome {
+  // A mutation that has a payload is done: what failed is a read of the payload's, in a transaction of its own.
+  if (codes.length === 0 || hasData(body?.data)) return 'done';
   if (!body || codes.includes('UNAVAILABLE')) return 'unknown';
-  if (codes.length === 0) return 'done';
   // Before the deadline it was Postgres that gave up, and rolled back.
   if (codes.includes('TIMEOUT')) return milliseconds < requestTimeout * 1000 - 20 ? 'not done' : 'unknown';
   return 'not done';

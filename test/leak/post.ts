@@ -73,6 +73,8 @@ export function post(
       response.on('data', (chunk) => chunks.push(chunk));
       response.on('error', (error) => finish(gone ? 'aborted' : `broken: ${error.message}`));
       response.on('end', () => {
+        // Answered before all was sent: the rest never comes, and the connection is of no use to the next request.
+        if (abort?.when === 'before') outgoing.destroy();
         const text = Buffer.concat(chunks).toString('utf8');
         const { statusCode: status = 0, headers } = response;
         finish({ status, headers, text, body: parse(text), milliseconds: performance.now() - start });

@@ -7,6 +7,11 @@ export function complaintAboutState({ role, user, settings }: ConnectionState): 
   return settings ? `session settings: ${settings.join(', ')}` : undefined;
 }
 
+/** Whoever gets the connection next speaks for somebody. */
+export function carriesTenant({ role, user }: ConnectionState): boolean {
+  return role !== 'hedgerow_authenticator' || Boolean(user);
+}
+
 /** Looks at as many connections at once as the pool may have; undefined where the database did not answer. */
 export function probe({ poolSize, connectionState }: Target): Promise<(ConnectionState | undefined)[]> {
   return Promise.all(

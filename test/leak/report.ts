@@ -11,7 +11,7 @@ export interface Failure {
 }
 
 /** Counts by name. */
-export class Tally {
+class Tally {
   readonly #counts = new Map<string, number>();
   add(name: string, times = 1): void {
     if (times > 0) this.#counts.set(name, (this.#counts.get(name) ?? 0) + times);
@@ -38,6 +38,7 @@ export class Report {
   rounds = 0;
   foreignRows = 0;
   hung = 0;
+  unhandled = 0;
   dirtyConnections = 0;
   longestStall = 0;
   readonly kinds = new Tally();
@@ -57,7 +58,7 @@ export class Report {
       `requests by outcome:\n${this.outcomes}`,
       `faults by kind:\n${this.faults}`,
       `requests by weather:\n${this.weathers}`,
-      `foreign rows ${this.foreignRows}, dirty connections ${this.dirtyConnections}, hung ${this.hung}, failures ${this.failures.length}, longest stall of the event loop ${Math.round(this.longestStall)} ms`,
+      `foreign rows ${this.foreignRows}, dirty connections ${this.dirtyConnections}, hung ${this.hung}, unhandled errors ${this.unhandled}, failures ${this.failures.length}, longest stall of the event loop ${Math.round(this.longestStall)} ms`,
       ...this.failures.map((failure) => describeFailure(failure, this.seed)),
     ].join('\n');
   }

@@ -3,7 +3,7 @@ import { type Context, fail } from './context.ts';
 import { Owners } from './foreign.ts';
 import { alongsideLane, strangerLane, tenantLane } from './lanes.ts';
 import { type Random, randomFrom, shuffled } from './random.ts';
-import { Report } from './report.ts';
+import type { Report } from './report.ts';
 import { Stalls } from './stalls.ts';
 import type { Target } from './target.ts';
 import { createTenant, strangersTokens } from './tenant.ts';
@@ -11,39 +11,43 @@ import { killBackends, shortenLimits } from './troubles.ts';
 import { type Outside, type Weather, warmingUp } from './weather.ts';
 
 export interface RunOptions {
-  readonly seed: number;
-  /** At least so many. The round in which they are reached is finished. */
+  /** Continued, where it has something in it from another run. */
+  readonly report: Report;
+  /** At least so many, and every weather at least once. */
   readonly requests: number;
   readonly weathers: readonly Weather[];
-  /** Called after each round. */
-  readonly progress?: (report: Report) => void;
+  /** Called after each round; false ends the run. */
+  readonly goOn?: () => boolean;
 }
 
 const tenantCount = 8;
 
 /** Sends requests of tenants and strangers to `target` in all weathers, until there are enough or something is wrong. */
-export async function runLeakTest(target: Target, options: RunOptions): Promise<Report> {
-  const report = new Report(options.seed);
+export async function runLeakTest(target: Target, options: RunOptions): Promise<void> {
+  const { report } = options;
+  const enough = report.requests + options.requests;
   const stalls = new Stalls();
   const context = await prepare(target, report, stalls);
   const unexpected = (error: unknown) => {
+    report.unhandled++;
     const received = error instanceof Error ? `${error.stack}` : String(error);
     const failure = { what: 'an error that nobody handled', request: report.requests, who: 'the process', sent: '' };
     fail(context, { ...failure, leak: false, received });
   };
   process.on('unhandledRejection', unexpected).on('uncaughtException', unexpected);
   try {
+    let left = options.weathers.length + 1;
     for (const weather of forecast(options)) {
-      await round(context, weather, randomFrom(options.seed + report.rounds * 7919));
-      report.longestStall = stalls.longest;
-      options.progress?.(report);
-      if (context.halted || report.requests >= options.requests) break;
+      await round(context, weather, randomFrom(report.seed + report.rounds * 7919));
+      report.longestStall = Math.max(report.longestStall, stalls.longest);
+      const goOn = options.goOn?.() ?? true;
+      left--;
+      if (!goOn || context.halted || (report.requests >= enough && left <= 0)) break;
     }
   } finally {
     process.off('unhandledRejection', unexpected).off('uncaughtException', unexpected);
     stalls.stop();
   }
-  return report;
 }
 
 async function prepare(target: Target, report: Report, stalls: Stalls): Promise<Context> {
@@ -51,15 +55,15 @@ async function prepare(target: Target, report: Report, stalls: Stalls): Promise<
   const owners = new Owners();
   const names = Array.from({ length: tenantCount }, (_, index) => `tenant${index}`);
   const tenants = await Promise.all(names.map((name) => createTenant(db, owners, name)));
-  const strangers = await strangersTokens(db);
+  const strangers = await strangersTokens(target);
   // New connections have the short limits.
   await shortenLimits(db);
   await killBackends(db);
-  return { target, owners, tenants, strangers, report, stalls, weather: warmingUp, halted: false };
+  return { target, owners, tenants, strangers, report, stalls, weather: warmingUp, timeouts: 0, halted: false };
 }
 
 /** Every weather comes once before any comes again. */
-function* forecast({ seed, weathers }: RunOptions): Generator<Weather> {
+function* forecast({ report: { seed }, weathers }: RunOptions): Generator<Weather> {
   const random = randomFrom(seed);
   yield warmingUp;
   for (;;) yield* shuffled(random, weathers);
@@ -68,13 +72,15 @@ function* forecast({ seed, weathers }: RunOptions): Generator<Weather> {
 async function round(context: Context, weather: Weather, random: Random): Promise<void> {
   const { report, tenants, target } = context;
   context.weather = weather;
+  context.timeouts = 0;
   const first = report.requests + 1;
   let given = 0;
   const next = () => (context.halted || given >= weather.size ? undefined : first + given++);
   const lane = () => ({ context, random: randomFrom(random() * 2 ** 32), next });
   const lanes = [
     ...tenants.map((tenant) => tenantLane(lane(), tenant)),
-    ...[alongsideLane, alongsideLane, strangerLane, strangerLane].map((start) => start(lane())),
+    ...[alongsideLane, alongsideLane].map((start) => start(lane())),
+    ...[strangerLane, strangerLane, strangerLane, strangerLane].map((start) => start(lane())),
   ];
   let over = false;
   const outside: Outside = {

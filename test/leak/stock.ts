@@ -18,7 +18,7 @@ import { type ConnectionState, listen, stateStatement, type Target } from './tar
  */
 export async function startStockTarget(db: TestDatabase, poolSize: number): Promise<Target> {
   const log = pino({ level: 'silent' });
-  const pool = new pg.Pool({ connectionString: db.serverUrl, max: poolSize, query_timeout: 200 });
+  const pool = new pg.Pool({ connectionString: db.serverUrl, max: poolSize });
   // More than the documentation shows: without both of them a killed backend ends the process, and the run with it.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
@@ -36,6 +36,10 @@ export async function startStockTarget(db: TestDatabase, poolSize: number): Prom
       },
     },
   });
+
+  await instance.getSchema();
+  // For connections that are opened from now on: reading the catalog may take longer.
+  Object.assign((pool as unknown as { options: pg.PoolConfig }).options, { query_timeout: 200 });
 
   const authenticator = new passport.Passport();
   const options = { jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(), secretOrKey: jwtSecret };

@@ -20,6 +20,8 @@ export interface Weather {
   readonly size: number;
   /** The codes that any request may get in it beside its own. In calm weather none. */
   readonly allows: readonly string[];
+  /** A few of its requests may also get TIMEOUT: the ones that found no connection in time. More of them are a hang. */
+  readonly fewTimeouts?: boolean;
   /** Works of tenants that belong to it; every so many requests there is one. */
   readonly works?: readonly ((maker: Maker, db: TestDatabase) => Work | undefined)[];
   readonly every?: number;
@@ -29,25 +31,30 @@ export interface Weather {
 
 const away = ['UNAVAILABLE', 'TIMEOUT'];
 
-export const calm: Weather = { name: 'calm', size: 400, allows: [] };
+const calm: Weather = { name: 'calm', size: 400, allows: [] };
 
 /** The first requests of all: whatever is compiled or planned for the first time may take too long. */
 export const warmingUp: Weather = { name: 'warming up', size: 150, allows: ['TIMEOUT'] };
 
-export const weathers: readonly Weather[] = [
+/** Calm, and statements that take longer than somebody is ready to wait. */
+export const slowWeathers: readonly Weather[] = [
   calm,
-  { ...{ name: 'slow statements', size: 30, allows: away, every: 15 }, works: [slow, statementTimeout] },
-  { ...{ name: 'deadlines', size: 24, allows: away, every: 12 }, works: [deadlinePassed] },
+  { ...{ name: 'slow statements', size: 40, allows: away, every: 4 }, works: [slow, statementTimeout] },
+  { ...{ name: 'deadlines', size: 24, allows: away, every: 6 }, works: [deadlinePassed] },
+];
+
+export const weathers: readonly Weather[] = [
+  ...slowWeathers,
   // All of them at once, and more than there are connections.
   { ...{ name: 'pool exhausted', size: 14, allows: away, every: 2 }, works: [slow] },
   { ...{ name: 'locks', size: 50, allows: away, every: 10 }, works: [lockTimeout, deadlock] },
   {
-    ...{ name: 'killed backends', size: 120, allows: ['UNAVAILABLE'] },
+    ...{ name: 'killed backends', size: 120, allows: ['UNAVAILABLE'], fewTimeouts: true },
     outside: (outside) =>
       repeat(outside, 5, 40, async () => outside.did('a backend killed', await killBackends(outside.db, 1))),
   },
   {
-    ...{ name: 'all backends killed', size: 80, allows: ['UNAVAILABLE'] },
+    ...{ name: 'all backends killed', size: 80, allows: ['UNAVAILABLE'], fewTimeouts: true },
     outside: (outside) =>
       repeat(outside, 30, 100, async () => {
         await killBackends(outside.db);

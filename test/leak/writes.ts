@@ -24,7 +24,7 @@ export function write(maker: Maker): Work {
   return make(maker);
 }
 
-export function create(maker: Maker): Work {
+function create(maker: Maker): Work {
   const { random, tenant, newId } = maker;
   const [rowId, title] = [newId(), newTitle(maker)];
   const listId = pick(random, [...tenant.lists, null]);

@@ -1,0 +1,150 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openTestCluster, type TestCluster } from '../support/cluster.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startPgBouncer } from '../support/pgbouncer.ts';
+import { crashSettings, poolerRestarted, postmasterKilled } from './outages.ts';
+import { Report } from './report.ts';
+import { runLeakTest } from './run.ts';
+import { startTarget } from './target.ts';
+import { addTroubles } from './troubles.ts';
+import { weathers as everyday, type Weather } from './weather.ts';
+
+const help = `Usage: npm run test:leak -- [options]
+
+Sends interleaved requests of eight tenants and of strangers to the real server while the database fails in every way,
+and checks each answer against what its tenant wrote. Starts a Postgres of its own, and PgBouncer if it is on the PATH.
+
+  --requests N      how many in all (100000), and at least so many that every fault comes
+  --pool 1|3|both   connections of the server's pool (both, half of the requests each)
+  --seed N          repeats the choices of an earlier run (random)
+  --help            this text
+
+Exit code 0: no foreign row, nothing hung, nothing lost. 1: something was, and how to repeat it. 2: wrong usage.
+`;
+
+interface Options {
+  readonly requests: number;
+  readonly pools: readonly number[];
+  readonly seed: number;
+}
+
+/** What the options mean; undefined: only the help was wanted. @throws TypeError when they mean nothing. */
+function readOptions(): Options | undefined {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({ options: { requests: text, pool: text, seed: text, help: { type: 'boolean' } } });
+  if (values.help) return undefined;
+  const number = (name: 'requests' | 'seed', otherwise: number) => {
+    const value = values[name] ?? String(otherwise);
+    if (!/^\d{1,9}$/.test(value)) throw new TypeError(`--${name} is not a whole number: ${value}`);
+    return Number(value);
+  };
+  const pools = { 1: [1], 3: [3], both: [1, 3] }[values.pool ?? 'both'];
+  if (!pools) throw new TypeError(`--pool is 1, 3 or both, and not ${values.pool}`);
+  return { requests: number('requests', 100_000), pools, seed: number('seed', Math.floor(Math.random() * 1e9)) };
+}
+
+/** More requests to a round than `npm test` has time for; the slow weathers stay as short as they are. */
+const long = everyday.map((weather) => (weather.size >= 80 ? { ...weather, size: weather.size * 3 } : weather));
+
+/** Of ten requests one goes through the pooler. */
+const pooledShare = 0.1;
+
+let interrupted = false;
+let reported = performance.now();
+
+async function main({ requests, pools, seed }: Options): Promise<number> {
+  const report = new Report(seed);
+  console.error(`seed ${seed}`);
+  process.once('SIGINT', () => {
+    interrupted = true;
+    console.error('stopping after this round; once more ends at once');
+  });
+  const directory = await mkdtemp(join(tmpdir(), 'hedgerow-leak-'));
+  try {
+    const cluster = await openTestCluster(directory, crashSettings);
+    try {
+      const pooled = hasPgBouncer();
+      if (!pooled) console.error('pgbouncer is not on the PATH: the rounds through it are left out');
+      for (const pool of pools) {
+        const share = requests / pools.length;
+        const direct = pooled ? share * (1 - pooledShare) : share;
+        await stage(cluster, report, `pool of ${pool}`, pool, direct, [...long, postmasterKilled(directory)]);
+        if (pooled) await pooledStage(cluster, report, pool, share - direct);
+      }
+    } finally {
+      await cluster.close();
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+  console.log(String(report));
+  return report.failures.length === 0 ? 0 : 1;
+}
+
+async function pooledStage(cluster: TestCluster, report: Report, pool: number, requests: number): Promise<void> {
+  const pooler = await startPgBouncer(cluster.serverUrl);
+  try {
+    const through = { ...cluster, serverUrl: pooler.url, preparedStatements: false };
+    await stage(through, report, `pool of ${pool}, through PgBouncer`, pool, requests, [
+      ...long,
+      poolerRestarted(pooler),
+    ]);
+  } finally {
+    await pooler.stop();
+  }
+}
+
+/** A part of the run, with a database and a server of its own. */
+async function stage(
+  cluster: TestCluster,
+  report: Report,
+  name: string,
+  pool: number,
+  requests: number,
+  weathers: readonly Weather[],
+): Promise<void> {
+  if (interrupted || report.failures.length > 0) return;
+  process.env.TEST_CLUSTER = JSON.stringify(cluster);
+  const db: TestDatabase = await createTestDatabase();
+  try {
+    await addTroubles(db);
+    const target = await startTarget(db, pool);
+    try {
+      const goOn = () => {
+        if (performance.now() - reported > 3000) {
+          reported = performance.now();
+          console.error(`${report.requests} requests (${name}), ${report.rounds} rounds, ${report.probes} probes`);
+        }
+        return !interrupted;
+      };
+      await runLeakTest(target, { report, requests, weathers, goOn });
+    } finally {
+      await target.close();
+    }
+  } finally {
+    await db.drop();
+  }
+}
+
+function hasPgBouncer(): boolean {
+  try {
+    execFileSync('pgbouncer', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+let options: Options | undefined;
+try {
+  options = readOptions();
+  if (!options) console.log(help);
+} catch (error) {
+  console.error(`${(error as Error).message}\n\n${help}`);
+  process.exitCode = 2;
+}
+if (options) process.exitCode = await main(options);

@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openCluster } from '../../server/database/embedded/cluster.ts';
+import type { PgBouncer } from '../support/pgbouncer.ts';
+import { between, pick } from './random.ts';
+import { repeat, type Weather } from './weather.ts';
+
+/** A Postgres that outages may happen to: what was committed must be there after each of them. */
+export const crashSettings = { fsync: 'off', full_page_writes: 'off', max_connections: '100' };
+
+const away = ['UNAVAILABLE', 'TIMEOUT'];
+
+/** The postmaster dies, or stops without a word to anybody, and comes back a moment later. */
+export function postmasterKilled(directory: string): Weather {
+  return {
+    ...{ name: 'postmaster killed', size: 120, allows: away },
+    outside: async ({ random, did }) => {
+      await sleep(between(random, 10, 100));
+      const how = pick(random, ['SIGKILL', 'SIGQUIT'] as const);
+      const postmaster = await readFile(join(directory, 'postgres', 'data', 'postmaster.pid'), 'utf8');
+      process.kill(Number.parseInt(postmaster, 10), how);
+      did(how === 'SIGKILL' ? 'the postmaster killed' : 'the postmaster stopped at once');
+      await sleep(between(random, 50, 400));
+      await startAgain(directory);
+    },
+  };
+}
+
+/** As long as a process of the old server lives, the new one refuses to start. */
+async function startAgain(directory: string): Promise<void> {
+  const until = performance.now() + 15_000;
+  for (;;) {
+    try {
+      await openCluster({ directory: join(directory, 'postgres'), settings: crashSettings });
+      return;
+    } catch (error) {
+      if (performance.now() > until) throw error;
+      await sleep(50);
+    }
+  }
+}
+
+/** The pooler dies with all its connections, and comes back. */
+export function poolerRestarted(pooler: PgBouncer): Weather {
+  return {
+    ...{ name: 'PgBouncer restarted', size: 120, allows: away },
+    outside: (outside) =>
+      repeat(outside, 50, 400, async () => {
+        await pooler.restart();
+        outside.did('PgBouncer restarted');
+      }),
+  };
+}
