@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { migrate } from 'graphile-migrate';
+import pg from 'pg';
+import { migrateSettings } from '../dba/migrateSettings.ts';
+import { root } from '../dba/root.ts';
+import { type EmbeddedTarget, openEmbedded } from '../dba/target.ts';
+import { fill } from './fill.ts';
+import type { Report } from './progress.ts';
+
+/** The benchmark's own Postgres, in `.data/bench`. */
+export interface BenchCluster {
+  readonly version: string;
+  /** Process id of the postmaster, whose children serve the connections. */
+  readonly postmaster: number;
+  /** A migrated database with `rows` todos in it, kept for the next run. */
+  database(rows: number, report: Report): Promise<BenchDatabase>;
+  close(): Promise<void>;
+}
+
+export interface BenchDatabase {
+  readonly rows: number;
+  /** As hedgerow_authenticator. */
+  readonly serverUrl: string;
+  /** As the superuser, who sees every row. */
+  readonly admin: pg.Client;
+}
+
+const settings = {
+  ...{ shared_buffers: '512MB', max_wal_size: '4GB', max_connections: '300' },
+  // It would start in the middle of some peer's turn. What needs it is vacuumed between the workloads.
+  autovacuum: 'off',
+};
+
+export async function openBenchCluster(): Promise<BenchCluster> {
+  const cluster = await openEmbedded(join(root, '.data', 'bench'), settings);
+  const clients: pg.Client[] = [];
+  const connect = async (url: string) => {
+    const client = new pg.Client({ connectionString: url });
+    client.on('error', () => {});
+    clients.push(client);
+    await client.connect();
+    return client;
+  };
+  const admin = await connect(cluster.adminUrl);
+  const { rows } = await admin.query(
+    "select current_setting('server_version') as version, split_part(pg_read_file('postmaster.pid'), e'\\n', 1)::int as pid",
+  );
+  return {
+    version: rows[0].version,
+    postmaster: rows[0].pid,
+    async database(rows, report) {
+      const name = `bench_${rows}`;
+      const inDatabase = (url: string) => url.replace(/[^/]+$/, name);
+      const connectionOf = {
+        serverUrl: inDatabase(cluster.serverUrl),
+        admin: () => connect(inDatabase(cluster.adminUrl)),
+      };
+      const print = await fingerprint();
+      if (!(await isFilled(admin, name, print))) {
+        await create(cluster, admin, name, inDatabase(cluster.ownerUrl));
+        await fill(await connectionOf.admin(), rows, report);
+        await admin.query(`comment on database ${name} is '${print}'`);
+      }
+      return { rows, serverUrl: connectionOf.serverUrl, admin: await connectionOf.admin() };
+    },
+    close: async () => {
+      for (const client of clients) await client.end();
+      await cluster.close();
+    },
+  };
+}
+
+/** What a filled database is made from: with any of it changed, it is made anew. */
+async function fingerprint(): Promise<string> {
+  const committed = join(root, 'migrations', 'committed');
+  const migrations = (await readdir(committed)).sort().map((name) => join(committed, name));
+  const hash = createHash('sha256');
+  const ours = ['fill.ts', 'ids.ts'].map((name) => join(import.meta.dirname, name));
+  for (const file of [...ours, ...migrations]) hash.update(await readFile(file));
+  return hash.digest('hex');
+}
+
+async function isFilled(admin: pg.Client, name: string, print: string): Promise<boolean> {
+  const { rows } = await admin.query(
+    "select shobj_description(oid, 'pg_database') = $2 as filled from pg_database where datname = $1",
+    [name, print],
+  );
+  return rows[0]?.filled === true;
+}
+
+async function create(cluster: EmbeddedTarget, admin: pg.Client, name: string, ownerUrl: string): Promise<void> {
+  await admin.query(`drop database if exists ${name} with (force)`);
+  await admin.query(`create database ${name} owner hedgerow_owner`);
+  await migrate(await migrateSettings({ ownerUrl, shadowUrl: undefined, adminUrl: cluster.adminUrl }, () => {}));
+}

@@ -1,0 +1,53 @@
+import { Connection } from './connection.ts';
+import type { Job, JobResult } from './load.ts';
+
+/** Seconds that the server may be silent, at first and in the end, before the job fails. */
+const patience = 10;
+
+function run({ port, requests, connections, seconds }: Job): Promise<JobResult> {
+  const texts = requests.map((request) => Buffer.from(request));
+  const latencies: number[] = [];
+  return new Promise((resolve) => {
+    let next = 0;
+    let start = 0;
+    let last = 0;
+    let stopping = false;
+    const all = new Set<Connection>();
+    const open = new Set<Connection>();
+    const finish = (error?: string) => {
+      clearTimeout(timer);
+      for (const connection of all) connection.close();
+      const sorted = Float64Array.from(latencies).sort();
+      resolve({ latencies: sorted, seconds: (last - start) / 1000, ...(error && { error }) });
+    };
+    const ask = (connection: Connection) => connection.ask(texts[next++ % texts.length] as Buffer);
+    const stop = () => {
+      stopping = true;
+      timer = setTimeout(finish, patience * 1000, `no answer within ${patience} s`);
+    };
+    let timer = setTimeout(finish, patience * 1000, `no connection within ${patience} s`);
+    const events = {
+      open(connection: Connection) {
+        open.add(connection);
+        if (open.size < connections) return;
+        clearTimeout(timer);
+        timer = setTimeout(stop, seconds * 1000);
+        start = performance.now();
+        open.forEach(ask);
+      },
+      answered(connection: Connection, milliseconds: number, fault: string | undefined) {
+        last = performance.now();
+        latencies.push(milliseconds);
+        if (fault) finish(fault);
+        else if (!stopping) ask(connection);
+        else if (open.delete(connection) && open.size === 0) finish();
+      },
+      failed: finish,
+    };
+    for (let index = 0; index < connections; index++) all.add(new Connection(port, events));
+  });
+}
+
+process.on('message', async (job: Job) => {
+  process.send?.(await run(job));
+});

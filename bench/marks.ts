@@ -1,0 +1,67 @@
+import type { Series } from './measure.ts';
+import { handWritten, handWrittenSameTokens, stock } from './peers.ts';
+import type { StartupTimes } from './startup.ts';
+import { find, ratio, type Spread } from './statistics.ts';
+import { type WorkloadName, workloadNames } from './workloads.ts';
+
+/** Rows of the database that a larger one is compared with. */
+export const smallRows = 100_000;
+
+/** Hedgerow on the small database, where the others work on a larger one. */
+export const onSmallDatabase = 'hedgerow-small';
+
+/** A figure that Hedgerow is to reach. */
+export interface Mark {
+  readonly what: string;
+  readonly goal: string;
+  readonly found: Spread;
+  /** Undefined where it was not measured in this run. */
+  readonly reached: boolean | undefined;
+}
+
+const atLeast: readonly { readonly peer: string; readonly title: string; readonly marks: Marks }[] = [
+  { peer: handWritten, title: 'Express + pg by hand, 4 round trips', marks: { list: 1.2, byId: 1.2, create: 1.8 } },
+  {
+    peer: handWrittenSameTokens,
+    title: 'the same with our token handling',
+    marks: { list: 0.9, byId: 0.9, create: 1.2 },
+  },
+  {
+    peer: stock,
+    title: 'PostGraphile 5 as documented',
+    marks: Object.fromEntries(workloadNames.map((name) => [name, 2])),
+  },
+];
+type Marks = Partial<Record<WorkloadName, number>>;
+
+const mostTimes = 1.2;
+const mostSeconds = 1;
+
+/** Compares what was measured with the marks to reach. Judged by the median. */
+export function marks(all: readonly Series[], startup: StartupTimes | undefined): Mark[] {
+  const times = (value: number) => `${value.toFixed(1)} ×`;
+  const mark = (what: string, goal: string, found: Spread, reached: (median: number) => boolean): Mark => ({
+    ...{ what, goal, found },
+    reached: Number.isNaN(found.median) ? undefined : reached(found.median),
+  });
+  return [
+    ...atLeast.flatMap(({ peer, title, marks }) =>
+      (Object.entries(marks) as [WorkloadName, number][]).map(([workload, goal]) => {
+        const found = ratio(find(all, workload, 'hedgerow'), find(all, workload, peer));
+        return mark(`${workload}, to ${title}`, `at least ${times(goal)}`, found, (median) => median >= goal);
+      }),
+    ),
+    mark(
+      `list, latency (p50) to that on ${smallRows.toLocaleString('en')} todos`,
+      `at most ${times(mostTimes)}`,
+      ratio(find(all, 'list', 'hedgerow'), find(all, 'list', onSmallDatabase), 'p50'),
+      (median) => median <= mostTimes,
+    ),
+    mark(
+      'first answer after the start, beyond Node’s own',
+      `at most ${mostSeconds.toFixed(1)} s`,
+      startup?.beyondNode ?? { median: Number.NaN, min: Number.NaN, max: Number.NaN },
+      (median) => median <= mostSeconds,
+    ),
+  ];
+}

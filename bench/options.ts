@@ -1,0 +1,65 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { todosPerTenant } from './ids.ts';
+import { peers } from './peers.ts';
+import { pgbenchNames } from './pgbench.ts';
+import { type WorkloadName, workloadNames } from './workloads.ts';
+
+export interface Options {
+  readonly peers: readonly string[];
+  readonly workloads: readonly WorkloadName[];
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly connections: number;
+  readonly rows: number;
+  readonly json?: string;
+  readonly html?: string;
+  readonly check: boolean;
+  readonly revocation: boolean;
+  readonly startup: boolean;
+}
+
+const peerNames: readonly string[] = [...peers.map(({ name }) => name), ...pgbenchNames];
+
+const whole = (min: number, max: number) => (text: string) => {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+  throw new InvalidArgumentError(`a whole number from ${min} to ${max} is needed`);
+};
+
+const some =
+  <Name extends string>(all: readonly Name[]) =>
+  (text: string) => {
+    const names = text.split(',').map((name) => name.trim());
+    const unknown = names.filter((name) => !(all as readonly string[]).includes(name));
+    if (unknown.length > 0)
+      throw new InvalidArgumentError(`unknown: ${unknown.join(', ')}; there are ${all.join(', ')}`);
+    return all.filter((name) => names.includes(name));
+  };
+
+/** Reads the command line. @throws CommanderError for what it does not understand, and after --help. */
+export function readOptions(argv: readonly string[]): Options {
+  const rows = (text: string) => {
+    const value = whole(todosPerTenant, 100_000_000)(text);
+    if (value % todosPerTenant === 0) return value;
+    throw new InvalidArgumentError(`a multiple of ${todosPerTenant} is needed: every tenant has as many`);
+  };
+  const list = <Name extends string>(flag: string, all: readonly Name[]) =>
+    new Option(`${flag} <names>`, `which ones: ${all.join(', ')}`).argParser(some(all)).default(all, 'all');
+  return new Command('npm run bench --')
+    .description('Measures Hedgerow beside its peers, in one run on this machine.')
+    .addOption(list('--peers', peerNames))
+    .addOption(list('--workloads', workloadNames))
+    .option('--seconds <n>', 'how long each turn takes', whole(1, 600), 3)
+    .option('--rounds <n>', 'how many turns each peer has for a workload', whole(1, 100), 5)
+    .option('--connections <n>', 'connections of the load generator', whole(1, 1000), 16)
+    .option('--rows <n>', 'todos in the database; with more than 100,000 Hedgerow also runs on 100,000', rows, 100_000)
+    .option('--json <file>', 'write all that was measured, for machines')
+    .option('--html <file>', 'write a page with the tables and charts')
+    .option('--check', 'compare with the marks to reach; measures revocation and start-up too', false)
+    .option('--revocation', 'measure what asking for the session costs; without --check nothing else', false)
+    .option('--startup', 'measure the time to the first answer; without --check nothing else', false)
+    .addHelpText('after', '\nExit code: 0 measured, 2 could not run. docs/bench.md says how to read it.')
+    .exitOverride()
+    .parse(argv, { from: 'user' })
+    .opts<Options>();
+}

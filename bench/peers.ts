@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { root } from '../dba/root.ts';
+import type { Api } from './apis/api.ts';
+import { postgraphile4 } from './apis/postgraphile4.ts';
+import { hedgerowApi, postgraphile5 } from './apis/postgraphile5.ts';
+import { rest } from './apis/rest.ts';
+import { yoga } from './apis/yoga.ts';
+
+/** A server that is measured. */
+export interface Peer {
+  readonly name: string;
+  /** For people. */
+  readonly title: string;
+  /** What Node runs. */
+  readonly file: string;
+  readonly api: Api;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const peerFile = (name: string) => join(import.meta.dirname, 'peers', name);
+
+/** All that ratios are formed with. */
+export const stock = 'postgraphile-stock';
+export const handWritten = 'express-four-trips';
+export const handWrittenSameTokens = 'express-four-trips-tokens';
+
+export const hedgerow: Peer = {
+  name: 'hedgerow',
+  title: 'Hedgerow',
+  file: join(root, 'server', 'main.ts'),
+  api: hedgerowApi,
+};
+
+export const peers: readonly Peer[] = [
+  hedgerow,
+  {
+    name: stock,
+    title: 'PostGraphile 5 as documented',
+    file: peerFile('postgraphile-stock.js'),
+    api: postgraphile5,
+    env: { GRAPHILE_ENV: 'production' },
+  },
+  {
+    name: 'postgraphile4',
+    title: 'PostGraphile 4',
+    file: peerFile('postgraphile4.js'),
+    api: postgraphile4,
+    env: { GRAPHILE_ENV: 'production' },
+  },
+  {
+    name: 'yoga-drizzle',
+    title: 'graphql-yoga + drizzle-orm',
+    file: peerFile('yoga-drizzle.js'),
+    api: yoga,
+  },
+  {
+    name: handWritten,
+    title: 'Express + pg by hand, 4 round trips',
+    file: peerFile('express-four-trips.js'),
+    api: rest,
+  },
+  {
+    name: handWrittenSameTokens,
+    title: '… with Hedgerow’s token handling',
+    file: peerFile('express-four-trips.js'),
+    api: rest,
+    env: { TOKENS: 'remembered' },
+  },
+  {
+    name: 'express-one-trip',
+    title: 'Express + pg by hand, 1 round trip',
+    file: peerFile('express-one-trip.js'),
+    api: rest,
+  },
+];

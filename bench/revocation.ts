@@ -1,0 +1,94 @@
+import pg from 'pg';
+import { Batch } from '../server/database/batch.ts';
+import { Identity } from '../server/database/identity.ts';
+import type { Statement } from '../server/database/statement.ts';
+import type { Ground } from './contender.ts';
+import { cpuTimes } from './cpu.ts';
+import type { Place } from './measure.ts';
+import type { Report } from './progress.ts';
+import { type Spread, spread } from './statistics.ts';
+import type { Tenant } from './tenants.ts';
+
+/** Microseconds for each transaction. */
+interface Cost {
+  readonly elapsed: Spread;
+  readonly postgres: Spread;
+}
+
+/** What it costs to ask, in every transaction, whether the session lives and its user is active. */
+export interface RevocationCost {
+  readonly asked: Cost;
+  readonly notAsked: Cost;
+  /** The difference, round by round. */
+  readonly cost: Cost;
+}
+
+const list: Statement = {
+  name: 'bench_list',
+  text: 'select id, title, completed, priority, created_at from app_public.todos order by created_at desc, id limit 20',
+};
+
+const notAsking = (userId: string): Statement => ({
+  name: 'bench_identity',
+  text: "select set_config('role', 'hedgerow_tenant', true), set_config('app.current_user_id', $1, true)",
+  values: [userId],
+});
+
+const forms = {
+  asked: ({ userId, sessionId }: Tenant) => Identity.tenant(userId, sessionId).statement,
+  notAsked: ({ userId }: Tenant) => notAsking(userId),
+};
+
+const connections = 4;
+
+/** Runs the server's own transaction of the list, with its identity statement and with one that trusts the token. */
+export async function measureRevocation(
+  { cluster, seconds }: Ground,
+  rounds: number,
+  { database, tenants }: Place,
+  report: Report,
+): Promise<RevocationCost> {
+  const clients = Array.from({ length: connections }, () => new pg.Client({ connectionString: database.serverUrl }));
+  await Promise.all(clients.map((client) => client.connect()));
+
+  const turn = async (identity: (tenant: Tenant) => Statement) => {
+    const end = performance.now() + seconds * 1000;
+    let count = 0;
+    const work = async (client: pg.Client) => {
+      while (performance.now() < end) {
+        const batch = new Batch([identity(tenants[count++ % tenants.length] as Tenant), list], true);
+        client.query(batch as never);
+        await batch.done;
+      }
+    };
+    const start = performance.now();
+    const before = cpuTimes(undefined, cluster.postmaster);
+    await Promise.all(clients.map(work));
+    const postgres = cpuTimes(undefined, cluster.postmaster).postgres - before.postgres;
+    return { elapsed: ((performance.now() - start) * 1000) / count, postgres: (postgres * 1000) / count };
+  };
+
+  const found = { asked: [], notAsked: [] } as Record<keyof typeof forms, Awaited<ReturnType<typeof turn>>[]>;
+  try {
+    for (let round = -1; round < rounds; round++) {
+      report(`revocation, ${round < 0 ? 'warming up' : `round ${round + 1} of ${rounds}`}`);
+      for (const name of round % 2 ? (['notAsked', 'asked'] as const) : (['asked', 'notAsked'] as const)) {
+        const times = await turn(forms[name]);
+        if (round >= 0) found[name].push(times);
+      }
+    }
+  } finally {
+    await Promise.all(clients.map((client) => client.end()));
+  }
+  const cost = (of: (round: number, time: 'elapsed' | 'postgres') => number): Cost => {
+    const over = (time: 'elapsed' | 'postgres') => spread(found.asked.map((_, round) => of(round, time)));
+    return { elapsed: over('elapsed'), postgres: over('postgres') };
+  };
+  const at = (name: keyof typeof forms) => (round: number, time: 'elapsed' | 'postgres') =>
+    found[name][round]?.[time] ?? Number.NaN;
+  return {
+    asked: cost(at('asked')),
+    notAsked: cost(at('notAsked')),
+    cost: cost((round, time) => at('asked')(round, time) - at('notAsked')(round, time)),
+  };
+}

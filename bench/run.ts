@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+import { tokenSettings } from '../server/auth/tokens.ts';
+import type { Contender, Ground } from './contender.ts';
+import { startContenders } from './contenders.ts';
+import { type BenchCluster, openBenchCluster } from './database.ts';
+import { installDependencies } from './dependencies.ts';
+import { tidy } from './fill.ts';
+import { startLoad } from './load.ts';
+import { busy, machine } from './machine.ts';
+import { marks, smallRows } from './marks.ts';
+import { measure, type Place, type Series } from './measure.ts';
+import type { Options } from './options.ts';
+import { hedgerow } from './peers.ts';
+import type { Report } from './progress.ts';
+import type { Results } from './results.ts';
+import { measureRevocation } from './revocation.ts';
+import { stopServers } from './serverProcess.ts';
+import { measureStartup } from './startup.ts';
+import { toRows } from './statistics.ts';
+import { createTokens, measuredTenants } from './tenants.ts';
+
+async function place(cluster: BenchCluster, rows: number, report: Report): Promise<Place> {
+  const database = await cluster.database(rows, report);
+  const tenants = await measuredTenants(database);
+  // Left by a run that was interrupted.
+  await tidy(
+    database.admin,
+    tenants.map(({ userId }) => userId),
+  );
+  return { database, tenants };
+}
+
+/**
+ * Measures what the options ask for.
+ *
+ * @param cleanUp receives what must be called afterwards, whatever happens.
+ */
+export async function run(options: Options, report: Report, cleanUp: (() => unknown)[]): Promise<Results> {
+  const { connections, seconds, rounds, check } = options;
+  const withTable = check || !(options.revocation || options.startup);
+  if (withTable) await installDependencies(report);
+  report('starting Postgres in .data/bench');
+  const cluster = await openBenchCluster();
+  cleanUp.push(() => cluster.close(), stopServers);
+  const main = await place(cluster, options.rows, report);
+  const small = options.rows > smallRows && withTable ? await place(cluster, smallRows, report) : undefined;
+  const jwtSecret = randomBytes(32).toString('hex');
+  const load = startLoad();
+  cleanUp.push(() => load.stop());
+  const ground: Ground = {
+    cluster,
+    load,
+    jwtSecret,
+    tokenOf: createTokens(tokenSettings(jwtSecret)),
+    connections,
+    seconds,
+  };
+
+  const notes = busy();
+  const contenders: Contender[] = [];
+  const series: Series[] = [];
+  if (withTable) {
+    report('starting the servers');
+    contenders.push(...(await startContenders(options, ground, main, small, notes)));
+    cleanUp.push(...contenders.map((contender) => contender.stop));
+    for (const workload of options.workloads) {
+      series.push(...(await measure(workload, contenders, rounds, small ? [main, small] : [main], report)));
+    }
+    for (const contender of contenders) await contender.stop();
+  }
+  const startup = check || options.startup ? await measureStartup(hedgerow, ground, main, report) : undefined;
+  const revocation = check || options.revocation ? await measureRevocation(ground, rounds, main, report) : undefined;
+  return {
+    ...{ when: new Date().toISOString(), machine: machine(), node: process.versions.node, postgres: cluster.version },
+    ...{ options, contenders: contenders.map(({ name, title, rows }) => ({ name, title, rows })) },
+    ...{ rows: toRows(series), series },
+    ...(check && { marks: marks(series, startup) }),
+    ...(revocation && { revocation }),
+    ...(startup && { startup }),
+    notes,
+  };
+}

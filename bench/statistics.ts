@@ -1,0 +1,55 @@
+import type { Sample } from './contender.ts';
+import type { Series } from './measure.ts';
+import { handWritten, stock } from './peers.ts';
+
+/** The middle of some values, and how far they reach. */
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** One line of the table. Times in milliseconds; NaN where nothing was measured. */
+export interface Row {
+  readonly workload: Series['workload'];
+  readonly contender: string;
+  readonly error?: string;
+  readonly perSecond: Spread;
+  /** Requests per second as a ratio to another contender's in the same round. */
+  readonly toStock: Spread;
+  readonly toHandWritten: Spread;
+  readonly p50: number;
+  readonly p99: number;
+  readonly node: number;
+  readonly postgres: number;
+}
+
+export function spread(values: readonly number[]): Spread {
+  const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  const at = (index: number) => sorted[index] ?? Number.NaN;
+  return { median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2, min: at(0), max: at(sorted.length - 1) };
+}
+
+/** Ratios of `a` to `b`, round by round: what slows the machine down slows both. */
+export function ratio(a: Series | undefined, b: Series | undefined, of: keyof Sample = 'perSecond'): Spread {
+  return spread(a?.samples.map((sample, round) => sample[of] / (b?.samples[round]?.[of] ?? Number.NaN)) ?? []);
+}
+
+export function find(all: readonly Series[], workload: string, contender: string): Series | undefined {
+  return all.find((series) => series.workload === workload && series.contender === contender);
+}
+
+export function toRows(all: readonly Series[]): Row[] {
+  return all.map((series) => {
+    const middle = (of: keyof Sample) => spread(series.samples.map((sample) => sample[of])).median;
+    return {
+      ...{ workload: series.workload, contender: series.contender },
+      ...(series.error !== undefined && { error: series.error }),
+      perSecond: spread(series.samples.map(({ perSecond }) => perSecond)),
+      toStock: ratio(series, find(all, series.workload, stock)),
+      toHandWritten: ratio(series, find(all, series.workload, handWritten)),
+      ...{ p50: middle('p50'), p99: middle('p99'), node: middle('node'), postgres: middle('postgres') },
+    };
+  });
+}

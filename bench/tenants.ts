@@ -1,0 +1,42 @@
+import { signAccessToken, type TokenSettings } from '../server/auth/tokens.ts';
+import type { BenchDatabase } from './database.ts';
+import { idOf, measured } from './ids.ts';
+
+/** A tenant in whose name requests are made, with a hundred of their todos to ask for. */
+export interface Tenant {
+  readonly userId: string;
+  readonly sessionId: string;
+  readonly listIds: readonly string[];
+  readonly todoIds: readonly string[];
+}
+
+/** The tenants that the load is spread over. */
+export async function measuredTenants({ admin, rows }: BenchDatabase): Promise<Tenant[]> {
+  const { count, step } = measured(rows);
+  const numbers = Array.from({ length: count }, (_, index) => index * step);
+  const found = await admin.query<Tenant>(
+    `select t.user_id as "userId", t.session_id as "sessionId",
+       array(select id::text from app_public.lists where user_id = t.user_id order by id) as "listIds",
+       array(select id::text from app_public.todos where user_id = t.user_id order by id limit 100) as "todoIds"
+     from (select ${idOf.user('n')} as user_id, ${idOf.session('n')} as session_id from unnest($1::int[]) n) t`,
+    [numbers],
+  );
+  return found.rows;
+}
+
+const renewAfter = 5 * 60_000;
+
+/** A tenant's access token, renewed in time: they are short-lived, and a run may take longer. */
+export type TokenOf = (tenant: Tenant) => string;
+
+/** Tokens as the server itself signs them. */
+export function createTokens(settings: TokenSettings): TokenOf {
+  const known = new Map<string, { token: string; signed: number }>();
+  return ({ userId, sessionId }) => {
+    const kept = known.get(sessionId);
+    if (kept && Date.now() - kept.signed < renewAfter) return kept.token;
+    const token = signAccessToken(settings, userId, sessionId);
+    known.set(sessionId, { token, signed: Date.now() });
+    return token;
+  };
+}
