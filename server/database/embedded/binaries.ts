@@ -58,7 +58,8 @@ export function postgresCommand(program: 'initdb' | 'postgres', args: readonly s
   const user = postgresUser();
   if (!user) return { file, args };
   const privileges = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
-  const capability = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override'];
+  // The secure bit makes access(2), by which initdb looks for postgres, heed the capability too.
+  const capability = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override', '--securebits=+no_setuid_fixup'];
   const withCapability: PostgresCommand = { file: 'setpriv', args: [...privileges, ...capability, file, ...args] };
   const without: PostgresCommand = { file, args, ...user };
   const found = [withCapability, without].find((command) => starts(command, args.length));
