@@ -68,8 +68,21 @@ export async function run(options: Options, report: Report, cleanUp: (() => unkn
     }
     for (const contender of contenders) await contender.stop();
   }
-  const startup = check || options.startup ? await measureStartup(hedgerow, ground, main, report) : undefined;
-  const revocation = check || options.revocation ? await measureRevocation(ground, rounds, main, report) : undefined;
+  // What the table took many minutes to show is not lost when one of these fails.
+  const attempt = <T>(what: string, work: () => Promise<T>) =>
+    work().catch((error: Error) => {
+      if (!withTable) throw error;
+      notes.push(`${what} could not be measured: ${error.message}`);
+      return undefined;
+    });
+  const startup =
+    check || options.startup
+      ? await attempt('Start-up', () => measureStartup(hedgerow, ground, main, report))
+      : undefined;
+  const revocation =
+    check || options.revocation
+      ? await attempt('Revocation', () => measureRevocation(ground, rounds, main, report))
+      : undefined;
   return {
     ...{ when: new Date().toISOString(), machine: machine(), node: process.versions.node, postgres: cluster.version },
     ...{ options, contenders: contenders.map(({ name, title, rows }) => ({ name, title, rows })) },
