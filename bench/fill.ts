@@ -17,8 +17,8 @@ export async function fill(admin: pg.Client, rows: number, report: Report): Prom
     select ${idOf.user('n')}, 'bench' || n || '@example.com', 'bench' || n from generate_series(0, ${tenants - 1}) n;
     insert into app_private.credentials (user_id, password_hash)
     select id, '$argon2id$none' from app_public.users;
-    insert into app_private.sessions (id, user_id, refresh_token_hash, expires_at)
-    select ${idOf.session('n')}, ${idOf.user('n')}, sha256(n::text::bytea), now() + interval '10 years'
+    insert into app_private.sessions (id, user_id, family_hash, refresh_token_hash, expires_at)
+    select ${idOf.session('n')}, ${idOf.user('n')}, sha256(('family' || n)::bytea), sha256(n::text::bytea), now() + interval '10 years'
     from generate_series(0, ${tenants - 1}) n;
     insert into app_public.lists (user_id, id, name)
     select ${idOf.user('n')}, ${idOf.list('n', 'l')}, 'List ' || l

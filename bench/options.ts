@@ -20,7 +20,8 @@ export interface Options {
 
 const peerNames: readonly string[] = [...peers.map(({ name }) => name), ...pgbenchNames];
 
-const whole = (min: number, max: number) => (text: string) => {
+/** Reads a whole number from `min` to `max`. */
+export const whole = (min: number, max: number) => (text: string) => {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= min && value <= max) return value;
   throw new InvalidArgumentError(`a whole number from ${min} to ${max} is needed`);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { tokenSettings } from '../server/auth/tokens.ts';
+import { keysOf } from '../server/auth/tokens/keys.ts';
 import type { Contender, Ground } from './contender.ts';
 import { startContenders } from './contenders.ts';
 import { type BenchCluster, openBenchCluster } from './database.ts';
@@ -51,7 +51,7 @@ export async function run(options: Options, report: Report, cleanUp: (() => unkn
     cluster,
     load,
     jwtSecret,
-    tokenOf: createTokens(tokenSettings(jwtSecret)),
+    tokenOf: createTokens(keysOf({ jwtSecret })),
     connections,
     seconds,
   };

@@ -1,4 +1,5 @@
-import { signAccessToken, type TokenSettings } from '../server/auth/tokens.ts';
+import { signAccessToken } from '../server/auth/tokens/accessToken.ts';
+import type { Keys } from '../server/auth/tokens/keys.ts';
 import type { BenchDatabase } from './database.ts';
 import { idOf, measured } from './ids.ts';
 
@@ -30,7 +31,7 @@ const renewAfter = 5 * 60_000;
 export type TokenOf = (tenant: Tenant) => string;
 
 /** Tokens as the server itself signs them. */
-export function createTokens(settings: TokenSettings): TokenOf {
+export function createTokens(settings: Keys): TokenOf {
   const known = new Map<string, { token: string; signed: number }>();
   return ({ userId, sessionId }) => {
     const kept = known.get(sessionId);

@@ -2,9 +2,7 @@ import cors from 'cors';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
-import { bearer } from './auth/bearer.ts';
-import { authRoutes } from './auth/routes.ts';
-import type { TokenSettings } from './auth/tokens.ts';
+import type { Auth } from './auth/auth.ts';
 import type { Config } from './config.ts';
 import type { Database } from './database/database.ts';
 import type { Readiness } from './database/readiness.ts';
@@ -21,15 +19,14 @@ export interface AppParts {
   readonly log: Logger;
   readonly database: Database;
   readonly readiness: Readiness;
-  readonly tokens: TokenSettings;
+  readonly auth: Auth;
   readonly graphql: GraphQLApi;
 }
 
 /** The whole path of a request. */
-export async function createApp({ config, log, database, readiness, tokens, graphql }: AppParts): Promise<Express> {
+export async function createApp({ config, log, database, readiness, auth, graphql }: AppParts): Promise<Express> {
   const app = express();
   const metrics = createMetrics(database);
-  const signedIn = bearer(tokens);
 
   app.set('trust proxy', config.trustProxy);
   // GraphiQL runs inline scripts; it is not there in production.
@@ -37,8 +34,9 @@ export async function createApp({ config, log, database, readiness, tokens, grap
   app.use(requestLog(log), metrics.middleware, deadline(config.requestTimeout));
   app.use(cors({ origin: [...config.allowedOrigins], exposedHeaders: ['Retry-After', 'X-Request-Id'], maxAge: 600 }));
   app.use(health(readiness, log), metrics.routes);
-  app.use('/auth', jsonBody, authRoutes(database, tokens, signedIn));
-  app.post('/graphql', signedIn);
+  app.get('/.well-known/jwks.json', auth.wellKnown);
+  app.use('/auth', jsonBody, auth.routes);
+  app.post('/graphql', auth.signedIn);
   await graphql.addTo(app); // the token's identity → tenant transaction → policies
   app.use(notFound, problem(log));
   return app;

@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { appUrl, type MailSettings, mailFrom, smtpUrl } from './auth/mail/settings.ts';
+import type { ExternalIssuer } from './auth/tokens/externalIssuer.ts';
+import { type PrivateJwk, privateKeys } from './auth/tokens/privateKeys.ts';
 
 const production = 'needed in production';
 
@@ -26,6 +29,12 @@ const origins = z
     'is not a list of exact origins such as https://app.example.com',
   );
 
+const https = z.string().refine((value) => {
+  const { protocol, hostname, username } = URL.parse(value) ?? { protocol: '', hostname: '', username: '' };
+  const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+  return (protocol === 'https:' || (protocol === 'http:' && loopback)) && username === '';
+}, 'is not an https:// address without a user in it');
+
 const environment = z.object({
   NODE_ENV: z
     .enum(['development', 'production', 'test'], 'is not development, production or test')
@@ -38,6 +47,18 @@ const environment = z.object({
   DB_PREPARED_STATEMENTS: z.enum(['on', 'off'], 'is not on or off').default('on'),
   REQUEST_TIMEOUT: whole('seconds', 1, 300).default(10),
   JWT_SECRET: z.string().min(32, 'is shorter than 32 characters').optional(),
+  JWT_PRIVATE_KEYS: privateKeys.optional(),
+  AUTH_ISSUER: z
+    .string()
+    .max(255, 'is longer than 255 characters')
+    .refine((issuer) => issuer !== 'hedgerow', 'is the name that this server has in its own tokens')
+    .optional(),
+  AUTH_JWKS_URL: https.optional(),
+  AUTH_AUDIENCE: z.string().max(255, 'is longer than 255 characters').optional(),
+  AUTH_LIMIT_FACTOR: whole('(a factor)', 1, 1000).default(1),
+  SMTP_URL: smtpUrl.optional(),
+  MAIL_FROM: mailFrom.default({ name: 'Hedgerow', address: 'no-reply@localhost' }),
+  APP_URL: appUrl.optional(),
   ALLOWED_ORIGINS: origins.default([]),
   PORT: whole('(a port)', 0, 65_535).default(3000),
   HOST: z.string().default('127.0.0.1'),
@@ -62,8 +83,13 @@ export interface Config {
   };
   /** How long a request may take before its work is given up. */
   readonly requestTimeout: number;
-  /** Absent only outside production: a secret kept in `.data/` stands in. */
+  /** Keys for access tokens. Both are absent only outside production: a secret kept in `.data/` stands in. */
   readonly jwtSecret: string | undefined;
+  readonly privateKeys: readonly PrivateJwk[] | undefined;
+  readonly externalIssuer: ExternalIssuer | undefined;
+  /** How much more often than usual sign-in and the like may be tried. */
+  readonly limitFactor: number;
+  readonly mail: MailSettings;
   readonly allowedOrigins: readonly string[];
   readonly port: number;
   readonly host: string;
@@ -93,10 +119,18 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const parsed = environment.safeParse(given);
   const problems = parsed.error?.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`) ?? [];
   if (given.NODE_ENV === 'production') {
-    for (const name of ['DATABASE_URL', 'JWT_SECRET']) {
-      if (given[name] === undefined) problems.push(`${name} is ${production}`);
+    if (given.DATABASE_URL === undefined) problems.push(`DATABASE_URL is ${production}`);
+    if (given.JWT_SECRET === undefined && given.JWT_PRIVATE_KEYS === undefined) {
+      problems.push(`JWT_SECRET is ${production}, or JWT_PRIVATE_KEYS`);
     }
   }
+  const ofIssuer = ['AUTH_ISSUER', 'AUTH_JWKS_URL', 'AUTH_AUDIENCE'];
+  if (ofIssuer.some((name) => given[name] !== undefined)) {
+    for (const name of ofIssuer) {
+      if (given[name] === undefined) problems.push(`${name} is needed too: ${ofIssuer.join(', ')} go together`);
+    }
+  }
+  if (given.SMTP_URL !== undefined && given.MAIL_FROM === undefined) problems.push('MAIL_FROM is needed with SMTP_URL');
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const { data } = parsed;
   return Object.freeze({
@@ -111,10 +145,19 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     }),
     requestTimeout: data.REQUEST_TIMEOUT,
     jwtSecret: data.JWT_SECRET,
+    privateKeys: data.JWT_PRIVATE_KEYS && Object.freeze(data.JWT_PRIVATE_KEYS),
+    externalIssuer: externalIssuer(data),
+    limitFactor: data.AUTH_LIMIT_FACTOR,
+    mail: Object.freeze({ smtpUrl: data.SMTP_URL, from: Object.freeze(data.MAIL_FROM), appUrl: data.APP_URL }),
     allowedOrigins: Object.freeze(data.ALLOWED_ORIGINS),
     port: data.PORT,
     host: data.HOST,
     logLevel: data.LOG_LEVEL,
     trustProxy: data.TRUST_PROXY,
   });
+}
+
+function externalIssuer({ AUTH_ISSUER, AUTH_JWKS_URL, AUTH_AUDIENCE }: z.infer<typeof environment>) {
+  if (!AUTH_ISSUER || !AUTH_JWKS_URL || !AUTH_AUDIENCE) return undefined;
+  return Object.freeze({ issuer: AUTH_ISSUER, jwksUrl: AUTH_JWKS_URL, audience: AUTH_AUDIENCE });
 }

@@ -5,7 +5,7 @@ import { migrate } from 'graphile-migrate';
 import { migrateSettings } from '../dba/migrateSettings.ts';
 import { root } from '../dba/root.ts';
 import { type EmbeddedTarget, openEmbedded } from '../dba/target.ts';
-import { createDemoTenants, demoTenants } from './auth/demoTenants.ts';
+import { createDemoTenants, demoTenants } from './auth/accounts/demoTenants.ts';
 import type { Config } from './config.ts';
 import type { Database } from './database/database.ts';
 
@@ -16,6 +16,8 @@ export type Step = <T>(done: string, work: () => Promise<T>) => Promise<T>;
 export interface Development {
   readonly databaseUrl: string | undefined;
   readonly jwtSecret: string;
+  /** Where mail is written to while there is no server for it. */
+  readonly mailDirectory: string;
   /** Adds the demo tenants to an embedded database, and prints what to try. */
   ready(database: Database, url: string): Promise<void>;
   close(): Promise<void>;
@@ -26,6 +28,7 @@ export async function prepare(config: Config, step: Step): Promise<Development> 
   return {
     databaseUrl: embedded?.serverUrl,
     jwtSecret: await keptSecret(),
+    mailDirectory: join(root, '.data', 'mail'),
     async ready(database, url) {
       if (embedded) await step('made two demo tenants', () => createDemoTenants(database));
       console.log(embedded ? invitation(url) : `\n  GraphiQL  ${url}/\n  GraphQL   ${url}/graphql\n`);

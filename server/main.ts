@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { loadEnvFile } from 'node:process';
 import pg from 'pg';
 import { createApp } from './app.ts';
-import { tokenSettings } from './auth/tokens.ts';
+import { createAuth } from './auth/auth.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { isUnavailable } from './database/connectionErrors.ts';
 import { openDatabase } from './database/database.ts';
@@ -41,16 +41,19 @@ async function main(): Promise<void> {
         throw new StartError(`This database is not safe to serve from:\n${list(reasons)}`);
       for (const reason of reasons) log.warn(reason);
     });
-    const tokens = tokenSettings(config.jwtSecret ?? (development?.jwtSecret as string));
+    const { privateKeys, externalIssuer, limitFactor } = config;
+    const jwtSecret = config.jwtSecret ?? (privateKeys ? undefined : development?.jwtSecret);
+    const mail = { ...config.mail, directory: development?.mailDirectory };
+    const auth = createAuth(database, { jwtSecret, privateKeys, externalIssuer, limitFactor, mail }, log);
     const graphql = await step('built the API', () => createGraphQL(database, log, config.production));
-    const app = await createApp({ config, log, database, readiness, tokens, graphql });
+    const app = await createApp({ config, log, database, readiness, auth, graphql });
     const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, app);
     await listen(server, config);
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`;
     log.info({ url }, 'listening');
     await development?.ready(database, url);
     stopOnSignal(server, readiness, async () => {
-      await graphql.close();
+      await Promise.all([graphql.close(), auth.close()]);
       await stop();
     });
   } catch (error) {

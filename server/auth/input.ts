@@ -1,29 +1,50 @@
 import { z } from 'zod';
 import { Problem } from './problem.ts';
 
-const email = z
+export const email = z
   .string({ error: 'email is needed' })
   .trim()
   .toLowerCase()
   .max(255, 'email must have at most 255 characters')
   .pipe(z.email({ pattern: z.regexes.html5Email, error: 'email must be an address such as name@example.com' }));
 
-/** What a new account, or a new password, has to be. */
-const newPassword = z
-  .string({ error: 'password is needed' })
-  .min(10, 'password must have 10 to 128 characters')
-  .max(128, 'password must have 10 to 128 characters');
+/** What the password of a new account, or a new password, has to be; `field` is its name in the body. */
+export const newPassword = (field: 'password' | 'newPassword') =>
+  z
+    .string({ error: `${field} is needed` })
+    .min(10, `${field} must have 10 to 128 characters`)
+    .max(128, `${field} must have 10 to 128 characters`);
 
-const username = z
+export const username = z
   .string({ error: 'username is needed' })
   .regex(/^[A-Za-z0-9_-]{3,50}$/, 'username must have 3 to 50 of letters, digits, _ and -');
 
-export const registration = z.object({ email, username, password: newPassword });
+export const registration = z.object({ email, username, password: newPassword('password') });
 
 // A password that no account can have is simply wrong: its length is no news to give.
 export const credentials = z.object({
-  email: z.string({ error: 'email is needed' }).trim().toLowerCase().max(1000, 'email is too long'),
+  email: z
+    .string({ error: 'email is needed' })
+    .trim()
+    .toLowerCase()
+    .max(1000, 'email is too long')
+    // Postgres' text cannot have it.
+    .refine((email) => !email.includes('\0'), 'email must have no NUL'),
   password: z.string({ error: 'password is needed' }).max(1000, 'password is too long'),
+});
+
+export const refreshing = z.object({
+  refreshToken: z.string({ error: 'refreshToken is needed' }).max(1000, 'refreshToken is too long'),
+});
+
+export const passwordChange = z.object({
+  currentPassword: z.string({ error: 'currentPassword is needed' }).max(1000, 'currentPassword is too long'),
+  newPassword: newPassword('newPassword'),
+});
+
+// An account that signs in with another issuer has none.
+export const confirmation = z.object({
+  password: z.string({ error: 'password must be text' }).max(1000, 'password is too long').optional(),
 });
 
 /**

@@ -28,8 +28,15 @@ const sync = serialize.sync();
 /** Statements that each connection keeps prepared. Beyond it the one that was not used for longest is closed. */
 const preparedLimit = 100;
 
-/** Per connection, by name: the text that was prepared, or undefined where an error left open whether it was. */
-const preparedOn = new WeakMap<Wire, Map<string, string | undefined>>();
+interface Prepared {
+  /** Undefined where an error left open whether it was prepared. */
+  text: string | undefined;
+  /** What its rows are like: Postgres never changes that for as long as the statement stays prepared. */
+  fields: unknown;
+}
+
+/** What is prepared, per connection, by name. */
+const preparedOn = new WeakMap<Wire, Map<string, Prepared>>();
 
 /**
  * Several statements between two Syncs of the extended protocol: one implicit transaction, one write, one read. They
@@ -46,6 +53,8 @@ export class Batch {
   readonly #statements: readonly Statement[];
   readonly #prepare: boolean;
   readonly #results: ResultBuilder[] = [];
+  /** What the connection keeps of each statement; undefined where it is not kept. */
+  readonly #prepared: (Prepared | undefined)[] = [];
   readonly #settle: { resolve(results: Result<unknown>[]): void; reject(error: Error): void };
   #rowError: Error | undefined;
   #current: ResultBuilder | undefined;
@@ -70,11 +79,14 @@ export class Batch {
     // One buffer, one write: a system call costs more than the copy.
     const messages: Buffer[] = [];
     const toParse = this.#prepare ? this.#prepareOnce(wire, messages) : undefined;
+    const prepared = toParse && preparedOn.get(wire);
     for (const [index, { name = '', text, discard }] of this.#statements.entries()) {
-      const statement = toParse ? name : '';
+      const statement = prepared ? name : '';
       if (statement === '' || toParse?.delete(statement)) messages.push(serialize.parse({ name: statement, text }));
       messages.push(serialize.bind({ statement, values: values[index] ?? [] }));
-      if (!discard) messages.push(describePortal);
+      const known = prepared?.get(statement);
+      this.#prepared.push(known);
+      if (!discard && !known?.fields) messages.push(describePortal);
       messages.push(execute);
     }
     messages.push(sync);
@@ -95,9 +107,9 @@ export class Batch {
       if (!name) continue;
       const known = prepared.get(name);
       // Closing what does not exist is no error; preparing what exists is one.
-      if (prepared.delete(name) && known !== text) toClose.add(name);
-      if (known !== text) toParse.add(name);
-      prepared.set(name, text);
+      if (prepared.delete(name) && known?.text !== text) toClose.add(name);
+      if (known?.text !== text) toParse.add(name);
+      prepared.set(name, known?.text === text ? known : { text, fields: undefined });
     }
     for (const oldest of prepared.keys()) {
       if (prepared.size <= preparedLimit) break;
@@ -110,6 +122,8 @@ export class Batch {
 
   handleRowDescription({ fields }: { fields: unknown }): void {
     this.#result().addFields(fields);
+    const prepared = this.#prepared[this.#results.length];
+    if (prepared) prepared.fields = fields;
   }
 
   handleDataRow({ fields }: { fields: unknown }): void {
@@ -140,7 +154,7 @@ export class Batch {
     // From the failed statement on, the server may or may not have got to preparing.
     const prepared = preparedOn.get(wire);
     for (const { name } of this.#statements.slice(this.failed)) {
-      if (name && prepared?.has(name)) prepared.set(name, undefined);
+      if (name && prepared?.has(name)) prepared.set(name, { text: undefined, fields: undefined });
     }
     const answer = () => {
       wire.off('readyForQuery', answer);
@@ -164,7 +178,12 @@ export class Batch {
   handlePortalSuspended(): void {}
 
   #result(): ResultBuilder {
-    this.#current ??= new newResult(this.#statements[this.#results.length]?.rowMode);
+    if (!this.#current) {
+      const index = this.#results.length;
+      this.#current = new newResult(this.#statements[index]?.rowMode);
+      const fields = this.#prepared[index]?.fields;
+      if (fields) this.#current.addFields(fields);
+    }
     return this.#current;
   }
 }

@@ -13,6 +13,7 @@ export class CancelledError extends Error {
  */
 export class Cancellation {
   #error: CancelledError | undefined;
+  #timer: NodeJS.Timeout | undefined;
   readonly #listeners = new Set<(error: CancelledError) => void>();
 
   /** Gives the work up: what runs is stopped, and what has not begun does not begin. */
@@ -20,6 +21,17 @@ export class Cancellation {
     if (this.#error) return;
     this.#error = new CancelledError(reason);
     for (const listener of [...this.#listeners]) listener(this.#error);
+  }
+
+  /** Gives the work up in `seconds` from now, whatever was said before, unless it has ended by then. */
+  expireIn(seconds: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.cancel('deadline'), seconds * 1000);
+  }
+
+  /** The work is done, or nobody waits for it: it expires no more. */
+  end(): void {
+    clearTimeout(this.#timer);
   }
 
   /** @throws CancelledError once the work was given up. */

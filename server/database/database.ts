@@ -17,6 +17,11 @@ export interface Transaction {
 /** The token's session has ended, or its user is gone or inactive. */
 export class IdentityRefusedError extends Error {}
 
+interface TransactionOptions {
+  /** It only reads, and all of it sees what was there at its first statement. */
+  readonly snapshot?: boolean;
+}
+
 /** SQL on behalf of one identity, for one request. There is no other way to run any. */
 export interface IdentifiedClient {
   /**
@@ -26,8 +31,11 @@ export interface IdentifiedClient {
    *   when the request was given up; whatever the connection reports when there is none.
    */
   query<Row>(statement: Statement): Promise<Result<Row>>;
-  /** Runs `work` in one transaction: committed when it resolves, rolled back when it rejects. */
-  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  /**
+   * Runs `work` in one transaction: committed when it resolves, rolled back when it rejects. The identity is established
+   * ahead of its first statement, or at the end where it has none: without it nothing is run, and nothing answered.
+   */
+  transaction<T>(work: (transaction: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
 }
 
 interface ClientOptions {
@@ -69,6 +77,11 @@ export interface Database {
 }
 
 const begin: Statement = { name: 'hedgerow_begin', text: 'begin', discard: true };
+const beginSnapshot: Statement = {
+  name: 'hedgerow_begin_snapshot',
+  text: 'begin isolation level repeatable read, read only',
+  discard: true,
+};
 const commit: Statement = { name: 'hedgerow_commit', text: 'commit' };
 const rollback: Statement = { name: 'hedgerow_rollback', text: 'rollback' };
 
@@ -83,7 +96,11 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
   const send = (client: pg.PoolClient, statements: readonly Statement[]) => {
     const batch = new Batch(statements, options.preparedStatements);
     client.query(batch as never);
-    return batch.done;
+    return batch.done.catch((error) => {
+      throw error.code === identityRefused
+        ? new IdentityRefusedError('the session has ended', { cause: error })
+        : error;
+    });
   };
 
   const replica = options.replicaUrl ? new Replica(options.replicaUrl, pool, send, options, log) : undefined;
@@ -94,7 +111,8 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
       transactions.committed++;
       return result;
     } catch (error) {
-      throw account(error, transactions);
+      count(error, transactions);
+      throw error;
     }
   }
 
@@ -126,24 +144,31 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
       }
     };
 
-    const transaction = async <T>(client: pg.PoolClient, work: (transaction: Transaction) => Promise<T>) => {
-      const query = async (...statements: Statement[]) => {
+    const transaction = async <T>(
+      client: pg.PoolClient,
+      first: Statement,
+      last: readonly Statement[],
+      work: (transaction: Transaction) => Promise<T>,
+    ) => {
+      // Beginning it costs no round trip of its own: that goes ahead of the first statement, in the same flush.
+      let opening = [first, identity.statement];
+      const query = async (...statements: readonly Statement[]) => {
         cancellation.check();
-        return (await send(client, statements))[0];
+        const all = [...opening, ...statements];
+        opening = [];
+        return (await send(client, all)).at(-1);
       };
       try {
-        await query(begin, identity.statement);
         const result = await work({
           query: async <Row>(statement: Statement) => (await query(statement)) as Result<Row>,
         });
-        if (note.length > 0) await query(...note);
-        const ended = (await query(commit)) as Result<never> & { command: string };
+        const ended = (await query(...last, commit)) as Result<never> & { command: string };
         // A transaction that failed inside answers COMMIT with ROLLBACK and no error.
         if (ended.command !== 'COMMIT') throw new Error('the transaction was rolled back');
         return result;
       } catch (error) {
         // Where this fails too, the connection is not idle and will not be used again.
-        await send(client, [rollback]).catch(() => {});
+        if (opening.length === 0) await send(client, [rollback]).catch(() => {});
         throw error;
       }
     };
@@ -151,7 +176,10 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
     const run = readOnly ? read : together;
     return {
       query: share((statements) => counted(() => run(statements))) as IdentifiedClient['query'],
-      transaction: (work) => counted(() => pool.use(cancellation, (client) => transaction(client, work))),
+      transaction: (work, { snapshot = false } = {}) => {
+        const [first, last] = snapshot ? [beginSnapshot, nothing] : [begin, note];
+        return counted(() => pool.use(cancellation, (client) => transaction(client, first, last, work)));
+      },
     };
   }
 
@@ -167,14 +195,9 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
   };
 }
 
-/** Counts a failure, and gives the refusal of an identity its own type. */
-function account(error: unknown, counts: TransactionCounts): unknown {
-  if ((error as pg.DatabaseError).code === identityRefused) {
-    counts.refused++;
-    return new IdentityRefusedError('the session has ended', { cause: error });
-  }
-  if (error instanceof CancelledError) counts.cancelled++;
+function count(error: unknown, counts: TransactionCounts): void {
+  if (error instanceof IdentityRefusedError) counts.refused++;
+  else if (error instanceof CancelledError) counts.cancelled++;
   else if (connectionFault(error)) counts.lost++;
   else counts.failed++;
-  return error;
 }

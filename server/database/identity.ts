@@ -1,22 +1,46 @@
 import type { Statement } from './statement.ts';
 
+type Role = 'hedgerow_auth' | 'hedgerow_tenant';
+
 // `set_config(…, true)` is SET LOCAL with a bound value: both settings end with the transaction.
-// Where no session lives, refuse_identity() raises and the statement behind this one does not run.
-const tenantText = `select set_config('role', 'hedgerow_tenant', true),
-  set_config('app.current_user_id', coalesce((
+// Where the token does not hold any more, refuse_identity() raises and the statement behind this one does not run.
+const establish = (role: Role, user: string) => `select set_config('role', '${role}', true),
+  set_config('app.current_user_id', coalesce((${user}), app_private.refuse_identity()), true)`;
+
+const ofSession = `
     select s.user_id::text
     from app_private.sessions s join app_private.credentials c on c.user_id = s.user_id
     where s.id = $2 and s.user_id = $1 and s.revoked_at is null and s.expires_at > now() and c.is_active
-  ), app_private.refuse_identity()), true)`;
+  `;
+const tenantText = establish('hedgerow_tenant', ofSession);
+const accountText = establish('hedgerow_auth', ofSession);
 
-// The same, and the transaction in which the user last wrote, as far as this server knows.
-const writtenText = `${tenantText},
+const ofIssuer = `
+    select e.user_id::text
+    from app_private.external_identities e join app_private.credentials c on c.user_id = e.user_id
+    where e.issuer = $2 and e.subject = $3 and e.user_id = $1 and e.not_before < to_timestamp($4) and c.is_active
+  `;
+const externalTenantText = establish('hedgerow_tenant', ofIssuer);
+const externalAccountText = establish('hedgerow_auth', ofIssuer);
+
+// A tenant's, and the transaction in which the user last wrote, as far as this server knows.
+const withWritten = (text: string) => `${text},
   (select w.transaction::text from app_private.last_writes w where w.user_id = $1) as written`;
+const writtenText = withWritten(tenantText);
+const externalWrittenText = withWritten(externalTenantText);
 
 const writeText = `insert into app_private.last_writes (user_id, transaction) values ($1, pg_current_xact_id())
   on conflict (user_id) do update set transaction = excluded.transaction`;
 
 const roleText = `select set_config('role', $1, true), set_config('app.current_user_id', '', true)`;
+
+/** What a trusted issuer's token says of itself. */
+export interface ExternalToken {
+  readonly issuer: string;
+  readonly subject: string;
+  /** The earliest that it can have been issued, in seconds since 1970. */
+  readonly issuedAt: number;
+}
 
 /** What a tenant's identity has beside where there is a replica. */
 export interface Freshness {
@@ -32,19 +56,39 @@ export interface Freshness {
  */
 export class Identity {
   readonly statement: Statement;
-  readonly #userId: string | undefined;
+  readonly #written: Pick<Statement, 'name' | 'text'> | undefined;
 
-  private constructor(statement: Statement, userId?: string) {
+  private constructor(statement: Statement, written?: Pick<Statement, 'name' | 'text'>) {
     this.statement = Object.freeze(statement);
-    this.#userId = userId;
+    this.#written = written;
   }
 
   /** A signed-in user: both ids from a verified access token. Whether the session still lives is asked each time. */
   static tenant(userId: string, sessionId: string): Identity {
     return new Identity(
       { name: 'hedgerow_tenant', text: tenantText, values: [userId, sessionId], discard: true },
-      userId,
+      { name: 'hedgerow_written', text: writtenText },
     );
+  }
+
+  /** A signed-in user's own account: sign-in's role, and only while the session lives. `current_user_id()` is the user. */
+  static account(userId: string, sessionId: string): Identity {
+    return new Identity({ name: 'hedgerow_account', text: accountText, values: [userId, sessionId], discard: true });
+  }
+
+  /** As `tenant`, with a verified token of a trusted issuer in the session's place. */
+  static externalTenant(userId: string, { issuer, subject, issuedAt }: ExternalToken): Identity {
+    const values = [userId, issuer, subject, issuedAt];
+    return new Identity(
+      { name: 'hedgerow_external_tenant', text: externalTenantText, values, discard: true },
+      { name: 'hedgerow_external_written', text: externalWrittenText },
+    );
+  }
+
+  /** As `account`, with a verified token of a trusted issuer in the session's place. */
+  static externalAccount(userId: string, { issuer, subject, issuedAt }: ExternalToken): Identity {
+    const values = [userId, issuer, subject, issuedAt];
+    return new Identity({ name: 'hedgerow_external_account', text: externalAccountText, values, discard: true });
   }
 
   /** Sign-in itself, which reaches accounts and sessions, and no tenant's rows. */
@@ -55,16 +99,16 @@ export class Identity {
 
   /** Undefined for identities that are no tenant's. */
   get freshness(): Freshness | undefined {
-    if (this.#userId === undefined) return undefined;
-    const { values } = this.statement;
+    if (!this.#written) return undefined;
+    const { values = [] } = this.statement;
     return {
-      check: { name: 'hedgerow_written', text: writtenText, values: values ?? [] },
-      note: [becoming('hedgerow_auth'), { name: 'hedgerow_write', text: writeText, values: [this.#userId] }],
+      check: { ...this.#written, values },
+      note: [becoming('hedgerow_auth'), { name: 'hedgerow_write', text: writeText, values: [values[0]] }],
     };
   }
 }
 
-function becoming(role: 'hedgerow_auth' | 'hedgerow_tenant'): Statement {
+function becoming(role: Role): Statement {
   return { name: 'hedgerow_role', text: roleText, values: [role], discard: true };
 }
 

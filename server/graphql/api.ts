@@ -5,13 +5,17 @@ import { postgraphile } from 'postgraphile';
 import { ExpressGrafserv } from 'postgraphile/grafserv/express/v4';
 import type { GraphQLSchema } from 'postgraphile/graphql';
 import type { Database } from '../database/database.ts';
+import { keyReused } from './idempotency.ts';
 import { preset } from './preset.ts';
 
 type Digest = ReturnType<ExpressGrafserv['getDigest']>;
 type Answer = Awaited<ReturnType<ExpressGrafserv['processRequest']>>;
 
 interface Body {
-  errors?: readonly { readonly message: string; readonly extensions?: { readonly code?: string } }[];
+  errors?: readonly {
+    readonly message: string;
+    readonly extensions?: { readonly code?: string; readonly reason?: string };
+  }[];
 }
 
 /**
@@ -32,6 +36,7 @@ class Server extends ExpressGrafserv {
     if (has('UNAUTHENTICATED')) {
       return { ...answer, statusCode: 401, headers: { ...answer.headers, 'WWW-Authenticate': 'Bearer' } };
     }
+    if (body.errors.some(({ extensions }) => extensions?.reason === keyReused)) return { ...answer, statusCode: 409 };
     if (has('UNAVAILABLE')) return { ...answer, statusCode: 503, headers: { ...answer.headers, 'Retry-After': '1' } };
     body.errors = body.errors.map((error) => (error.extensions?.code ? error : asInputError(error)));
     return answer;

@@ -6,10 +6,11 @@ import type {
   PgClientResult,
   WithPgClient,
 } from 'postgraphile/@dataplan/pg';
-import type { Database, IdentifiedClient, Transaction } from '../database/database.ts';
+import type { Database, Transaction } from '../database/database.ts';
 import { Identity } from '../database/identity.ts';
 import type { Result, Statement } from '../database/statement.ts';
 import { RowNotFoundError } from './errors.ts';
+import type { TenantClient } from './mutationClient.ts';
 
 declare global {
   namespace GraphileConfig {
@@ -20,7 +21,7 @@ declare global {
 }
 
 /** PostGraphile's settings for a transaction are, here, whom it speaks for. */
-export function asPgSettings(client: IdentifiedClient): Record<string, string | undefined> {
+export function asPgSettings(client: TenantClient): Record<string, string | undefined> {
   return client as unknown as Record<string, string | undefined>;
 }
 
@@ -42,7 +43,7 @@ export function pgService(database: Database): GraphileConfig.PgServiceConfigura
 }
 
 const withPgClient = (async (settings, callback) => {
-  const identified = settings as unknown as IdentifiedClient | null;
+  const identified = settings as unknown as TenantClient | null;
   if (typeof identified?.transaction !== 'function') throw new Error('SQL without an identity was refused');
   // A single statement is a transaction of its own; PostGraphile asks for one explicitly where it needs more.
   const client: PgClient = {

@@ -5,9 +5,9 @@ import { type DocumentNode, getOperationAST, NoSchemaIntrospectionCustomRule } f
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
 import type { Database } from '../database/database.ts';
+import { atomicMutationPlugin } from './atomicMutation.ts';
 import { maskError } from './errors.ts';
 import { impliedTenantPlugin } from './impliedTenant.ts';
-import { notFoundPlugin } from './notFound.ts';
 import { asPgSettings, pgService } from './pgService.ts';
 
 interface Operation {
@@ -32,7 +32,7 @@ const hideSchemaPlugin: GraphileConfig.Plugin = {
 export function preset(database: Database, log: Logger, production: boolean): GraphileConfig.Preset {
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
-    plugins: [impliedTenantPlugin, notFoundPlugin, ...(production ? [hideSchemaPlugin] : [])],
+    plugins: [impliedTenantPlugin, atomicMutationPlugin, ...(production ? [hideSchemaPlugin] : [])],
     disablePlugins: [
       // A tenant's rows are few, and the policies' index finds them: any column may be filtered and ordered by.
       'PgIndexBehaviorsPlugin',
@@ -41,7 +41,10 @@ export function preset(database: Database, log: Logger, production: boolean): Gr
     ],
     pgServices: [pgService(database)],
     grafast: {
-      context: ({ expressv4 }, args) => ({ pgSettings: tenantOf(database, expressv4?.req, args) }),
+      context: ({ expressv4 }, args) => ({
+        pgSettings: tenantOf(database, expressv4?.req, args),
+        idempotencyKey: expressv4?.req.get('Idempotency-Key'),
+      }),
     },
     grafserv: {
       graphqlPath: '/graphql',

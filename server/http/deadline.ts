@@ -10,14 +10,14 @@ declare global {
   }
 }
 
-/** Gives every request `seconds` to be answered, and stops working for clients that have gone. */
+/** Gives every request `seconds` to be answered, unless its route says more, and stops working for clients that have gone. */
 export function deadline(seconds: number): RequestHandler {
   return (request, response, next) => {
     const cancellation = new Cancellation();
     request.cancellation = cancellation;
-    const timer = setTimeout(() => cancellation.cancel('deadline'), seconds * 1000);
+    cancellation.expireIn(seconds);
     response.once('close', () => {
-      clearTimeout(timer);
+      cancellation.end();
       if (!response.writableFinished) cancellation.cancel('client gone');
     });
     next();

@@ -1,9 +1,10 @@
 import { type RequestHandler, Router } from 'express';
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { passwordHashesWaiting } from '../auth/passwords/queue.ts';
 import type { Database } from '../database/database.ts';
 import { registerDatabaseMetrics } from './databaseMetrics.ts';
 
-/** What Prometheus reads at `/metrics`: the process, requests, and the pool of `database`. */
+/** What Prometheus reads at `/metrics`: the process, requests, passwords that wait, and the pool of `database`. */
 export function createMetrics(database: Database): { middleware: RequestHandler; routes: Router } {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -13,6 +14,14 @@ export function createMetrics(database: Database): { middleware: RequestHandler;
     labelNames: ['method', 'route', 'status'] as const,
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
+  });
+  new Gauge({
+    name: 'hedgerow_password_hashes_waiting',
+    help: 'Passwords that wait to be hashed or checked',
+    registers: [registry],
+    collect() {
+      this.set(passwordHashesWaiting());
+    },
   });
   registerDatabaseMetrics(registry, database);
   return {

@@ -2,9 +2,10 @@ import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import pg from 'pg';
 import type { Logger } from 'pino';
-import { Problem } from '../auth/problem.ts';
+import { Problem, unauthenticated } from '../auth/problem.ts';
 import { CancelledError } from '../database/cancellation.ts';
 import { isUnavailable } from '../database/connectionErrors.ts';
+import { IdentityRefusedError } from '../database/database.ts';
 
 /** No such route. */
 export const notFound: RequestHandler = (request, _response, next) => {
@@ -13,11 +14,13 @@ export const notFound: RequestHandler = (request, _response, next) => {
 
 /** Turns whatever a route threw into problem+json. What was not meant for the client is logged and not sent. */
 export function problem(log: Logger): ErrorRequestHandler {
-  return (error, request, response, next) => {
-    if (response.headersSent) return next(error);
+  return (error, request, response, _next) => {
     const known = toProblem(error);
-    if (known.status >= 500) log.error({ err: error, id: request.id }, 'request failed');
-    sendProblem(response, known, request.originalUrl.split('?', 1)[0] === '/graphql');
+    // A problem was raised on purpose; its request's own line says enough.
+    if (known.status >= 500 && !(error instanceof Problem)) log.error({ err: error, id: request.id }, 'request failed');
+    // What was begun cannot be taken back: a connection that breaks tells that it is not whole.
+    if (response.headersSent) response.destroy();
+    else sendProblem(response, known, request.originalUrl.split('?', 1)[0] === '/graphql');
   };
 }
 
@@ -26,6 +29,7 @@ const tooSlow = new Set(['55P03', '57014']);
 
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof IdentityRefusedError) return unauthenticated();
   if (error instanceof CancelledError || (error instanceof pg.DatabaseError && tooSlow.has(error.code ?? ''))) {
     return new Problem(503, 'The request took too long.', { headers: { 'Retry-After': '1' } });
   }

@@ -39,7 +39,7 @@ test.each([
   [
     "a view's security_invoker",
     'create view app_public.v with (security_invoker = true) as select 1 as one',
-    'with (security_invoker=true)',
+    'view app_public.v owner postgres with (security_invoker=true)',
   ],
   [
     'a function that everybody may run',

@@ -3,12 +3,12 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import pino from 'pino';
 import { createApp } from '../../server/app.ts';
-import { tokenSettings } from '../../server/auth/tokens.ts';
+import { createAuth } from '../../server/auth/auth.ts';
 import { openDatabase } from '../../server/database/database.ts';
 import { createReadiness } from '../../server/database/readiness.ts';
 import { createGraphQL } from '../../server/graphql/api.ts';
 import type { TestDatabase } from '../support/database.ts';
-import { jwtSecret } from '../support/server.ts';
+import { jwtSecret, sender } from '../support/server.ts';
 import { requestTimeout } from './troubles.ts';
 
 /** Who a pooled connection is between requests. */
@@ -50,9 +50,11 @@ export async function startTarget(db: TestDatabase, poolSize: number): Promise<T
   // Waiting for a connection ends before the deadline, so that both are seen.
   const database = openDatabase(serverUrl, { size: poolSize, timeout: 0.8, recycle: 5, preparedStatements }, log);
   const graphql = await createGraphQL(database, log, true);
+  // Its tenants all sign up from one address.
+  const auth = createAuth(database, { jwtSecret, limitFactor: 1000, mail: { from: sender } }, log);
   const app = await createApp({
     config: { allowedOrigins: [], production: true, trustProxy: 0, requestTimeout },
-    ...{ log, database, graphql, readiness: createReadiness(database), tokens: tokenSettings(jwtSecret) },
+    ...{ log, database, graphql, readiness: createReadiness(database), auth },
   });
   const { url, close } = await listen(app);
   return {

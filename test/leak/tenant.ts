@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Agent } from 'node:http';
 import jwt from 'jsonwebtoken';
-import { signAccessToken, tokenSettings } from '../../server/auth/tokens.ts';
+import { signAccessToken } from '../../server/auth/tokens/accessToken.ts';
+import { keysOf } from '../../server/auth/tokens/keys.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { jwtSecret } from '../support/server.ts';
 import type { Owners } from './foreign.ts';
@@ -25,7 +26,7 @@ export interface Tenant {
   session: Session;
 }
 
-const settings = tokenSettings(jwtSecret);
+const settings = keysOf({ jwtSecret });
 
 export async function createTenant(db: TestDatabase, owners: Owners, name: string): Promise<Tenant> {
   const account = await createAccount(db, name);
@@ -63,8 +64,8 @@ export async function endSession(db: TestDatabase, ending: Session): Promise<voi
 export async function newSession(db: TestDatabase, userId: string): Promise<Session> {
   const id = randomUUID();
   await db.asAdmin(
-    `insert into app_private.sessions (id, user_id, refresh_token_hash, expires_at)
-     values ($1, $2, sha256($3::text::bytea), now() + interval '1 hour')`,
+    `insert into app_private.sessions (id, user_id, family_hash, refresh_token_hash, expires_at)
+     values ($1, $2, sha256($3::text::bytea), sha256($3::text::bytea), now() + interval '1 hour')`,
     [id, userId, id],
   );
   return { id, token: signAccessToken(settings, userId, id), ended: false };

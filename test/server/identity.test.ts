@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Database, IdentityRefusedError } from '../../server/database/database.ts';
+import { type Database, IdentityRefusedError, type Transaction } from '../../server/database/database.ts';
 import { Identity } from '../../server/database/identity.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openConnections } from '../support/openDatabase.ts';
@@ -75,12 +75,8 @@ test.each(endings)('when the session is %s, the statement does not run', async (
   await db.asAdmin(ending, [account.id]);
   await db.asAdmin('delete from app_public.todos');
   await expect(database.as(gone).query(insertTodo())).rejects.toThrow(IdentityRefusedError);
-  let worked = false;
-  const work = async () => {
-    worked = true;
-  };
-  await expect(database.as(gone).transaction(work)).rejects.toThrow(IdentityRefusedError);
-  expect(worked).toBe(false);
+  for (const work of [({ query }: Transaction) => query(insertTodo()), () => Promise.resolve('no statement')])
+    await expect(database.as(gone).transaction<unknown>(work)).rejects.toThrow(IdentityRefusedError);
   expect(await todoTitles(db)).toEqual([]);
   expect(await connectionState(database)).toEqual(clean);
 });

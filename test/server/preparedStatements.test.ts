@@ -63,6 +63,20 @@ test('a name whose statement failed while it ran is good afterwards', async () =
   expect((await database.as(bob).query(divide(2))).rows).toEqual([{ result: 3 }]);
 });
 
+test('rows are read as what they are, again and again, and after their type has changed', async () => {
+  await db.asAdmin('create table app_public.typed as select 1 as value, 2 as other');
+  await db.asAdmin('grant select on app_public.typed to hedgerow_tenant');
+  const statement = { name: 'typed', text: 'select * from app_public.typed' };
+  const read = async () => (await database.as(ada).query(statement)).rows;
+  for (const _time of ['described', 'remembered']) expect(await read()).toEqual([{ value: 1, other: 2 }]);
+  await db.asAdmin('alter table app_public.typed alter value type text, drop other');
+  // Postgres refuses the old plan once, on each connection that has it, unless it goes through a pooler that has another.
+  const answers = await Promise.all([read().catch((error) => error.code), read().catch((error) => error.code)]);
+  for (const answer of answers) expect([[{ value: '1' }], '0A000']).toContainEqual(answer);
+  for (const _time of ['described', 'remembered']) expect(await read()).toEqual([{ value: '1' }]);
+  await db.asAdmin('drop table app_public.typed');
+});
+
 test('a plan that was made for one tenant shows another only their own rows', async () => {
   const statement = { name: 'mine', text: 'select title from app_public.todos' };
   await database.as(ada).query(insertTodo("ada's"));

@@ -3,13 +3,18 @@ import pino, { type Logger } from 'pino';
 import type { GraphQLSchema } from 'postgraphile/graphql';
 import supertest from 'supertest';
 import { createApp } from '../../server/app.ts';
-import { tokenSettings } from '../../server/auth/tokens.ts';
+import { type AuthSettings, createAuth } from '../../server/auth/auth.ts';
+import type { MailSettings } from '../../server/auth/mail/settings.ts';
+import type { ExternalIssuer } from '../../server/auth/tokens/externalIssuer.ts';
 import { type Database, openDatabase } from '../../server/database/database.ts';
 import { createReadiness, type Readiness } from '../../server/database/readiness.ts';
 import { createGraphQL } from '../../server/graphql/api.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
 export const jwtSecret = 'a secret of the tests, long enough to sign with';
+
+/** Who mail comes from. */
+export const sender = { name: 'Hedgerow', address: 'no-reply@hedgerow.example' };
 
 /** The real server, without its process: the app, its pool, and the database below. */
 export interface TestServer {
@@ -27,7 +32,16 @@ export interface TestServerOptions {
   readonly poolSize?: number;
   /** Seconds. */
   readonly requestTimeout?: number;
+  /** How many proxies may name the client's address. */
+  readonly trustProxy?: number;
+  /** By default far more may be tried than a test does: they all come from one address. */
+  readonly limitFactor?: number;
+  /** By default there is no way to send mail. */
+  readonly mail?: Partial<MailSettings>;
   readonly log?: Logger;
+  /** By default `jwtSecret`. */
+  readonly keys?: Pick<AuthSettings, 'jwtSecret' | 'privateKeys'>;
+  readonly externalIssuer?: ExternalIssuer;
 }
 
 /** What the server connects to. */
@@ -55,18 +69,20 @@ export async function serve(
   { serverUrl, replicaUrl, preparedStatements = true }: Connections,
   options: TestServerOptions = {},
 ): Promise<Omit<TestServer, 'db'>> {
-  const { allowedOrigins = [], production = false, poolSize = 3, requestTimeout = 10 } = options;
-  const { log = pino({ level: 'silent' }) } = options;
+  const { allowedOrigins = [], production = false, poolSize = 3, requestTimeout = 10, trustProxy = 0 } = options;
+  const { log = pino({ level: 'silent' }), limitFactor = 1000, mail } = options;
   const pool = { size: poolSize, timeout: 5, recycle: 1800, preparedStatements, replicaUrl };
   const database = openDatabase(serverUrl, pool, log);
   const readiness = createReadiness(database);
   const graphql = await createGraphQL(database, log, production);
-  const config = { allowedOrigins, production, trustProxy: 0, requestTimeout };
-  const app = await createApp({ config, log, database, readiness, tokens: tokenSettings(jwtSecret), graphql });
+  const config = { allowedOrigins, production, trustProxy, requestTimeout };
+  const { keys = { jwtSecret }, externalIssuer } = options;
+  const auth = createAuth(database, { ...keys, externalIssuer, limitFactor, mail: { from: sender, ...mail } }, log);
+  const app = await createApp({ config, log, database, readiness, auth, graphql });
   return {
     ...{ app, database, readiness, graphqlSchema: graphql.schema },
     close: async () => {
-      await graphql.close();
+      await Promise.all([graphql.close(), auth.close()]);
       await database.close();
     },
   };

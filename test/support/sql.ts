@@ -24,8 +24,8 @@ export async function createAccount(db: TestDatabase, name: string): Promise<{ i
     ), secret as (
       insert into app_private.credentials (user_id, password_hash) select id, '$argon2id$none' from account
     )
-    insert into app_private.sessions (id, user_id, refresh_token_hash, expires_at)
-    select $3, id, sha256(id::text::bytea), now() + interval '1 hour' from account`,
+    insert into app_private.sessions (id, user_id, family_hash, refresh_token_hash, expires_at)
+    select $3, id, sha256(id::text::bytea), sha256(id::text::bytea), now() + interval '1 hour' from account`,
     [id, name, sessionId],
   );
   return { id, sessionId };

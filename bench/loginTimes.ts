@@ -1,0 +1,79 @@
+import type { Credentials, LoginClient } from './loginClient.ts';
+
+/** Milliseconds: the middle half of the answers, and its middle. */
+interface Quartiles {
+  readonly lower: number;
+  readonly median: number;
+  readonly upper: number;
+}
+
+/** Whether the time of a refused login tells that there is such an account. */
+export interface LoginTimes {
+  /** Tries of each kind. */
+  readonly tries: number;
+  readonly known: Quartiles;
+  readonly unknown: Quartiles;
+  /** Of the medians, unknown to known. */
+  readonly ratio: number;
+  /** How often medians of the same times, dealt at random, lie at least as far apart: below 0.01 it is no accident. */
+  readonly p: number;
+}
+
+const warmUp = 20;
+const deals = 5000;
+
+/** Tries wrong passwords one after the other, at accounts that are there and at ones that are not, in random order. */
+export async function measureLoginTimes(
+  client: LoginClient,
+  emails: readonly string[],
+  tries: number,
+): Promise<LoginTimes> {
+  const wrong = (email: string): Credentials => ({ email, password: 'not the password of anybody' });
+  const known = Array.from({ length: tries }, (_, index) => wrong(emails[index % emails.length] as string));
+  // As long as the others, so that nothing but the account is different.
+  const unknown = known.map(({ email }) => wrong(email.replace('bench', 'hcneb')));
+  for (const one of [...known.slice(0, warmUp), ...unknown.slice(0, warmUp)]) await client.logIn(one);
+  const times = new Map<Credentials, number>();
+  for (const one of shuffle([...known, ...unknown])) {
+    const { status, milliseconds } = await client.logIn(one);
+    if (status !== 401) throw new Error(`a wrong password was answered ${status}`);
+    times.set(one, milliseconds);
+  }
+  const timesOf = (all: readonly Credentials[]) => all.map((one) => times.get(one) as number);
+  const [ofKnown, ofUnknown] = [quartiles(timesOf(known)), quartiles(timesOf(unknown))];
+  return {
+    ...{ tries, known: ofKnown, unknown: ofUnknown, ratio: ofUnknown.median / ofKnown.median },
+    p: permutationTest(timesOf(known), timesOf(unknown)),
+  };
+}
+
+function permutationTest(a: readonly number[], b: readonly number[]): number {
+  const apart = (x: readonly number[], y: readonly number[]) => Math.abs(quartiles(x).median - quartiles(y).median);
+  const seen = apart(a, b);
+  const all = [...a, ...b];
+  let asFar = 0;
+  for (let deal = 0; deal < deals; deal++) {
+    shuffle(all);
+    if (apart(all.slice(0, a.length), all.slice(a.length)) >= seen) asFar++;
+  }
+  return (asFar + 1) / (deals + 1);
+}
+
+function quartiles(values: readonly number[]): Quartiles {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number) => {
+    const place = (sorted.length - 1) * share;
+    const [below, above] = [sorted[Math.floor(place)] as number, sorted[Math.ceil(place)] as number];
+    return below + (above - below) * (place % 1);
+  };
+  return { lower: at(0.25), median: at(0.5), upper: at(0.75) };
+}
+
+/** In place. */
+function shuffle<T>(values: T[]): T[] {
+  for (let last = values.length - 1; last > 0; last--) {
+    const other = Math.floor(Math.random() * (last + 1));
+    [values[last], values[other]] = [values[other] as T, values[last] as T];
+  }
+  return values;
+}

@@ -1,0 +1,35 @@
+import type { Statement } from '../database/statement.ts';
+import type { Origin } from './origin.ts';
+
+/** What happened, as `app_private.audit_log` names it. */
+export type AuditEvent =
+  | 'account_deactivated'
+  | 'account_deleted'
+  | 'account_exported'
+  | 'email_verified'
+  | 'logged_in'
+  | 'logged_out'
+  | 'logged_out_everywhere'
+  | 'login_failed'
+  | 'password_change_failed'
+  | 'password_changed'
+  | 'password_check_failed'
+  | 'password_reset'
+  | 'password_reset_asked'
+  | 'refresh_token_replayed'
+  | 'registered'
+  | 'session_ended';
+
+/** The statement that writes one line of the audit log; it belongs in the transaction that it speaks of. */
+export function audit(
+  event: AuditEvent,
+  { address, userAgent }: Origin,
+  { userId, sessionId }: { userId?: string | undefined; sessionId?: string | undefined } = {},
+): Statement {
+  return {
+    name: 'audit',
+    text: `insert into app_private.audit_log (user_id, session_id, event, address, user_agent)
+      values ($1, $2, $3, $4, $5)`,
+    values: [userId ?? null, sessionId ?? null, event, address ?? null, userAgent ?? null],
+  };
+}

@@ -1,0 +1,55 @@
+import type { RequestHandler } from 'express';
+import type { Logger } from 'pino';
+import type { Database } from '../database/database.ts';
+import { Identity } from '../database/identity.ts';
+import type { AuthContext } from './context.ts';
+import { clearRegularly } from './limits/expiry.ts';
+import { createLimits } from './limits/postgresLimits.ts';
+import { createOutbox } from './mail/outbox.ts';
+import type { MailSettings } from './mail/settings.ts';
+import { authRoutes } from './routes.ts';
+import { bearer } from './tokens/bearer.ts';
+import type { ExternalIssuer } from './tokens/externalIssuer.ts';
+import { externalTokens } from './tokens/externalTokens.ts';
+import { keysOf } from './tokens/keys.ts';
+import { ownTokens } from './tokens/ownTokens.ts';
+import type { PrivateJwk } from './tokens/privateKeys.ts';
+import { wellKnown } from './tokens/wellKnown.ts';
+
+/** What sign-in takes from the configuration. */
+export interface AuthSettings {
+  /** One of the two, or both. */
+  readonly jwtSecret?: string | undefined;
+  readonly privateKeys?: readonly PrivateJwk[] | undefined;
+  readonly externalIssuer?: ExternalIssuer | undefined;
+  /** How much more often than usual things may be tried. */
+  readonly limitFactor: number;
+  readonly mail: MailSettings;
+}
+
+/** Sign-in, as the app mounts it. */
+export interface Auth {
+  /** Everything below `/auth`. */
+  readonly routes: RequestHandler;
+  /** Answers with the public keys. */
+  readonly wellKnown: RequestHandler;
+  /** Lets pass who brings a valid access token; 401 for everybody else. */
+  readonly signedIn: RequestHandler;
+  /** Resolves once what runs behind answered requests, and beside them, is done. */
+  close(): Promise<void>;
+}
+
+export function createAuth(database: Database, settings: AuthSettings, log: Logger): Auth {
+  const keys = keysOf(settings);
+  const limits = createLimits(database.as(Identity.signIn), settings.limitFactor);
+  const stopClearing = clearRegularly(database.as(Identity.signIn), log);
+  const outbox = createOutbox(settings.mail, log);
+  const context: AuthContext = { database, keys, limits, outbox };
+  const { externalIssuer } = settings;
+  const external = externalIssuer && externalTokens(context, externalIssuer, log);
+  const signedIn = bearer(ownTokens(keys), external);
+  const close = async () => {
+    await Promise.all([stopClearing(), outbox.close()]);
+  };
+  return { routes: authRoutes(context, signedIn), wellKnown: wellKnown(keys), signedIn, close };
+}

@@ -1,0 +1,48 @@
+import { type RequestHandler, Router } from 'express';
+import { audit } from '../audit.ts';
+import { type AuthContext, asAccount, signedInUser } from '../context.ts';
+import { originOf } from '../origin.ts';
+import { Problem } from '../problem.ts';
+import { readableTables } from './tables.ts';
+import { writeTables } from './writeTables.ts';
+
+/** Exports that run at once: each holds a connection of the pool. */
+const most = 2;
+
+/** Seconds that one may take. */
+const longest = 300;
+
+/** Everything that a tenant owns, as a file. */
+export function exportRoutes(context: AuthContext, signedIn: RequestHandler): Router {
+  let running = 0;
+  return Router().get('/export', signedIn, async (request, response) => {
+    if (running >= most) {
+      throw new Problem(503, 'Too many exports are running right now. Try again shortly.', {
+        headers: { 'Retry-After': '10' },
+      });
+    }
+    running++;
+    try {
+      const { identity, userId, sessionId } = signedInUser(request);
+      const { cancellation } = request;
+      const origin = originOf(request);
+      await context.limits.count('export', origin, userId);
+      await asAccount(context, request).query(audit('account_exported', origin, { userId, sessionId }));
+      cancellation.expireIn(longest);
+      await context.database.as(identity, { cancellation, readOnly: true }).transaction(
+        async (transaction) => {
+          const tables = await readableTables(transaction);
+          response.type('json').set({
+            'Content-Disposition': 'attachment; filename="hedgerow-export.json"',
+            'Cache-Control': 'no-store',
+          });
+          await writeTables(transaction, tables, response);
+        },
+        { snapshot: true },
+      );
+      response.end();
+    } finally {
+      running--;
+    }
+  });
+}

@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import { RateLimiterRes } from 'rate-limiter-flexible';
+import type { IdentifiedClient } from '../../database/database.ts';
+import type { Origin } from '../origin.ts';
+import { Problem } from '../problem.ts';
+import { Limiter } from './limiter.ts';
+import type { LimitedAction, Limits } from './limits.ts';
+import { networkOf } from './network.ts';
+import { rules } from './rules.ts';
+
+/** A row of the table, that is there or not. */
+interface Counter {
+  readonly limiter: Limiter;
+  readonly key: string;
+}
+
+/**
+ * Limits that all instances share through Postgres.
+ *
+ * @param client as sign-in.
+ * @param factor how much more often than `rules` says.
+ */
+export function createLimits(client: IdentifiedClient, factor: number): Limits {
+  const limiters = new Map<string, Limiter>();
+  for (const [action, ofAction] of Object.entries(rules)) {
+    for (const [what, { points, seconds }] of Object.entries(ofAction)) {
+      const prefix = `${action}:${what}`;
+      limiters.set(prefix, new Limiter(client, prefix, { points: points * factor, seconds }));
+    }
+  }
+
+  /** What one try counts in: each step is a round trip, and is taken when the one before let the try pass. */
+  const steps = (action: LimitedAction, { address }: Origin, account: string | undefined): Counter[][] => {
+    const counter = (what: string, key: string): Counter => ({
+      limiter: limiters.get(`${action}:${what}`) as Limiter,
+      key,
+    });
+    const network = networkOf(address);
+    // The address comes first everywhere: rows that are locked in one order make no deadlock.
+    const atAddress = [counter('address', network)];
+    if (account === undefined) return [atAddress];
+    const hash = createHash('sha256').update(account).digest('base64url');
+    const anywhere = counter('account', hash);
+    if (!rules[action].accountAtAddress) return [[...atAddress, anywhere]];
+    // Tries that one address has too many of do not count for the account: a stranger could lock its owner out.
+    return [[...atAddress, counter('accountAtAddress', `${network} ${hash}`)], [anywhere]];
+  };
+
+  return {
+    async count(action, origin, account) {
+      for (const step of steps(action, origin, account)) await consume(step);
+    },
+    async forgive(action, origin, account) {
+      const [address, ...ofAccount] = steps(action, origin, account).flat();
+      await Promise.all([
+        address?.limiter.reward(address.key),
+        ...ofAccount.map(({ limiter, key }) => limiter.delete(key)),
+      ]);
+    },
+  };
+}
+
+/** Takes a point of each in one round trip. @throws Problem 429 when one of them has none left. */
+async function consume(counters: readonly Counter[]): Promise<void> {
+  const known = Math.max(...counters.map(({ limiter, key }) => limiter.refusedFor(key)));
+  // Nothing is written: an address that has tried too often could otherwise go on filling the table with accounts.
+  if (known > 0) throw tooMany(known);
+  const settled = await Promise.allSettled(counters.map(({ limiter, key }) => limiter.consume(key)));
+  const rejected = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+  const fault = rejected.find((reason) => !(reason instanceof RateLimiterRes));
+  if (fault) throw fault;
+  const waits = rejected.map((reason) => (reason as RateLimiterRes).msBeforeNext);
+  if (waits.length > 0) throw tooMany(Math.max(...waits));
+}
+
+function tooMany(milliseconds: number): Problem {
+  const seconds = Math.max(1, Math.ceil(milliseconds / 1000));
+  return new Problem(429, `Too many tries. Wait ${seconds} ${seconds === 1 ? 'second' : 'seconds'}.`, {
+    headers: { 'Retry-After': String(seconds) },
+  });
+}

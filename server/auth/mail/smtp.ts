@@ -1,0 +1,42 @@
+import { createTransport } from 'nodemailer';
+import { envelope } from './envelope.ts';
+import type { Mailer } from './mailer.ts';
+import { isLoopback, type Sender } from './settings.ts';
+
+/** Milliseconds: a server that says nothing, and the whole of one message. */
+const patience = { silent: 5000, whole: 10_000 };
+
+/** Sends to the server that `url` names. Its certificate is verified; without TLS only to this machine, or if told so. */
+export function smtpMailer(url: string, from: Sender): Mailer {
+  const { protocol, hostname, port, username, password, searchParams } = new URL(url);
+  const transport = createTransport({
+    host: hostname.replace(/^\[|\]$/g, ''),
+    ...(port && { port: Number(port) }),
+    ...(username && { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } }),
+    secure: protocol === 'smtps:',
+    requireTLS: searchParams.has('requireTLS') ? searchParams.get('requireTLS') === 'true' : !isLoopback(hostname),
+    ...{ connectionTimeout: patience.silent, greetingTimeout: patience.silent, dnsTimeout: patience.silent },
+    ...{ socketTimeout: patience.silent, socketCloseTimeout: 0 },
+  });
+  return {
+    available: true,
+    async send(mail, signal) {
+      const options = {
+        ...envelope(mail, from),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(patience.whole)]),
+      };
+      try {
+        await transport.sendMail(options);
+      } catch (error) {
+        throw refusal(error);
+      }
+    },
+  };
+}
+
+/** What went wrong by its codes alone: the server's words repeat the address, and may repeat more. */
+function refusal(error: unknown): Error {
+  const { code, command, responseCode } = error as { code?: string; command?: string; responseCode?: number };
+  const known = [code, command, responseCode].filter((part) => part !== undefined).join(', ');
+  return Object.assign(new Error(`the mail server did not take a message: ${known}`), { code });
+}

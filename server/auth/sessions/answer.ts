@@ -1,0 +1,14 @@
+import type { AuthContext } from '../context.ts';
+import { accessTokenLifetime, signAccessToken } from '../tokens/accessToken.ts';
+import type { SignIn } from './begin.ts';
+
+/** What a client gets that has signed in, or goes on. */
+export function tokenAnswer({ keys }: AuthContext, { user, sessionId, refreshToken }: SignIn) {
+  return {
+    user,
+    accessToken: signAccessToken(keys, user.id, sessionId),
+    tokenType: 'Bearer',
+    expiresIn: accessTokenLifetime,
+    refreshToken,
+  };
+}

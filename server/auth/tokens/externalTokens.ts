@@ -1,0 +1,29 @@
+import type { Logger } from 'pino';
+import { Identity } from '../../database/identity.ts';
+import { externalUser } from '../accounts/externalUser.ts';
+import { type AuthContext, asSignIn } from '../context.ts';
+import { originOf } from '../origin.ts';
+import type { TrustedIssuer } from './bearer.ts';
+import { type ExternalClaims, type ExternalIssuer, issuedBy, verifyExternal } from './externalIssuer.ts';
+import { issuerKeys } from './issuerKeys.ts';
+
+/** Accepts tokens of another issuer. Whose they are is asked of the database, once for each token that is remembered. */
+export function externalTokens(context: AuthContext, issuer: ExternalIssuer, log: Logger): TrustedIssuer {
+  const keys = issuerKeys(issuer.jwksUrl, log);
+  return {
+    issued: (token) => issuedBy(issuer, token),
+    async authenticate(request, _response, token) {
+      const claims = await verifyExternal(issuer, keys, token);
+      if (!claims) return undefined;
+      const userId = await externalUser(asSignIn(context, request), claims, originOf(request));
+      return userId === undefined ? undefined : signedIn(userId, claims);
+    },
+  };
+}
+
+function signedIn(userId: string, { token, issuedAt, expires }: ExternalClaims): Express.User {
+  return {
+    ...{ identity: Identity.externalTenant(userId, token), account: Identity.externalAccount(userId, token) },
+    ...{ userId, sessionId: undefined, issuedAt: issuedAt * 1000, expires: expires * 1000 },
+  };
+}

@@ -1,0 +1,64 @@
+import { createPrivateKey, createPublicKey, createSecretKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import type { PrivateJwk } from './privateKeys.ts';
+
+/** A key, and the one algorithm that it is for. */
+interface Key {
+  /** What tokens call it; undefined for JWT_SECRET. */
+  readonly id: string | undefined;
+  readonly algorithm: 'ES256' | 'HS256';
+  /** Objects, because jsonwebtoken tries to parse text as PEM each time. */
+  readonly signing: KeyObject;
+  readonly verifying: KeyObject;
+}
+
+/** What access tokens are signed and verified with, and the claims they must carry. */
+export interface Keys {
+  /** The key that signs. */
+  readonly first: Key;
+  /** All that verify, by their ids. */
+  readonly byId: ReadonlyMap<string | undefined, Key>;
+  /** The public ones, for whoever else verifies our tokens. */
+  readonly published: readonly JsonWebKey[];
+  readonly issuer: string;
+  readonly audience: string;
+}
+
+/** Seconds by which clocks may differ. */
+export const leeway = 5;
+
+/**
+ * Keys from the configuration: of `privateKeys` the first signs, otherwise `jwtSecret`; all of them verify.
+ *
+ * @throws TypeError when there is none.
+ */
+export function keysOf({
+  jwtSecret,
+  privateKeys = [],
+}: {
+  readonly jwtSecret?: string | undefined;
+  readonly privateKeys?: readonly PrivateJwk[] | undefined;
+}): Keys {
+  const keys = [...privateKeys.map(ofPair), ...(jwtSecret === undefined ? [] : [ofSecret(jwtSecret)])];
+  const [first] = keys;
+  if (!first) throw new TypeError('There is no key to sign with.');
+  return {
+    first,
+    byId: new Map(keys.map((key) => [key.id, key])),
+    published: keys.filter(({ algorithm }) => algorithm === 'ES256').map(publish),
+    ...{ issuer: 'hedgerow', audience: 'hedgerow' },
+  };
+}
+
+function ofSecret(secret: string): Key {
+  const key = createSecretKey(secret, 'utf8');
+  return { id: undefined, algorithm: 'HS256', signing: key, verifying: key };
+}
+
+function ofPair({ kid, ...key }: PrivateJwk): Key {
+  const signing = createPrivateKey({ key, format: 'jwk' });
+  return { id: kid, algorithm: 'ES256', signing, verifying: createPublicKey(signing) };
+}
+
+function publish({ id, algorithm, verifying }: Key): JsonWebKey {
+  return { ...verifying.export({ format: 'jwk' }), kid: id, alg: algorithm, use: 'sig' };
+}

@@ -1,0 +1,50 @@
+import { RememberedTokens } from '../../../server/auth/tokens/remembered.ts';
+
+const minute = 60_000;
+const user = (expires = Date.now() + 60 * minute) => ({ expires }) as Express.User;
+
+/** What is found `milliseconds` from now. */
+function findLater(tokens: RememberedTokens, authorization: string, milliseconds: number): Express.User | undefined {
+  const { now } = Date;
+  Date.now = () => now() + milliseconds;
+  try {
+    return tokens.find(authorization);
+  } finally {
+    Date.now = now;
+  }
+}
+
+test('a token is known by the whole of it, until it ends, and for ten minutes at the most', () => {
+  const tokens = new RememberedTokens();
+  const [long, short] = [user(), user(Date.now() + minute)];
+  tokens.remember('Bearer long', long);
+  tokens.remember('Bearer short', short);
+  expect([tokens.find('Bearer long'), tokens.find('Bearer short')]).toEqual([long, short]);
+  for (const other of ['', 'Bearer', 'Bearer lon', 'Bearer long ', 'bearer long']) {
+    expect(tokens.find(other)).toBeUndefined();
+  }
+  expect(findLater(tokens, 'Bearer short', minute + 1)).toBeUndefined();
+  expect(findLater(tokens, 'Bearer long', 9 * minute)).toBe(long);
+  expect(findLater(tokens, 'Bearer long', 10 * minute + 1)).toBeUndefined();
+  // What was found to be over is not kept.
+  expect(tokens.find('Bearer long')).toBeUndefined();
+});
+
+test('ten thousand are remembered, and the first goes for the next', () => {
+  const tokens = new RememberedTokens();
+  for (let index = 0; index <= 10_000; index++) tokens.remember(`Bearer ${index}`, user());
+  expect(tokens.find('Bearer 0')).toBeUndefined();
+  expect(tokens.find('Bearer 1')).toBeDefined();
+  expect(tokens.find('Bearer 10000')).toBeDefined();
+});
+
+test('long ones are fewer: ten million characters in all', () => {
+  const tokens = new RememberedTokens();
+  const long = (index: number) => `${index}`.padEnd(8000, 'x');
+  for (let index = 0; index <= 1250; index++) tokens.remember(long(index), user());
+  expect(tokens.find(long(0))).toBeUndefined();
+  expect(tokens.find(long(1))).toBeDefined();
+  // The same again takes no more room.
+  for (let times = 0; times < 2000; times++) tokens.remember(long(1250), user());
+  expect(tokens.find(long(1))).toBeDefined();
+});

@@ -1,0 +1,30 @@
+import type { Express } from 'express';
+import supertest from 'supertest';
+import { graphql, type Tenant } from './server.ts';
+
+/** What a client holds of one session. */
+export type Session = Pick<Tenant, 'token' | 'refreshToken'>;
+
+export function send(app: Express, method: 'delete' | 'get' | 'post', path: string, token?: string, body?: object) {
+  const request = supertest(app)[method](path);
+  if (token !== undefined) request.auth(token, { type: 'bearer' });
+  return request.send(body);
+}
+
+/** Signs the tenant in once more, which is a session of its own. */
+export async function signInAgain(app: Express, { email, password }: Tenant): Promise<Session> {
+  const { body } = await send(app, 'post', '/auth/login', undefined, { email, password }).expect(200);
+  return { token: body.accessToken, refreshToken: body.refreshToken };
+}
+
+/** The statuses that an access token gets, on the HTTP side and from the API. */
+export async function statuses(app: Express, token: string): Promise<number[]> {
+  const answers = await Promise.all([
+    send(app, 'get', '/auth/me', token),
+    graphql(app, token, '{ currentUser { email } }'),
+  ]);
+  return answers.map(({ status }) => status);
+}
+
+export const alive = [200, 200];
+export const ended = [401, 401];
