@@ -2,12 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { migrate } from 'graphile-migrate';
+import type { Logger } from 'pino';
 import { migrateSettings } from '../dba/migrateSettings.ts';
 import { root } from '../dba/root.ts';
 import { type EmbeddedTarget, openEmbedded } from '../dba/target.ts';
 import { createDemoTenants, demoTenants } from './auth/accounts/demoTenants.ts';
 import type { Config } from './config.ts';
 import type { Database } from './database/database.ts';
+import type { GraphQLApi } from './graphql/api.ts';
+import { watchSchema } from './schemaChanges.ts';
 
 /** Runs a step of the start and says, once it is done, how long it took. */
 export type Step = <T>(done: string, work: () => Promise<T>) => Promise<T>;
@@ -18,23 +21,37 @@ export interface Development {
   readonly jwtSecret: string;
   /** Where mail is written to while there is no server for it. */
   readonly mailDirectory: string;
-  /** Adds the demo tenants to an embedded database, and prints what to try. */
-  ready(database: Database, url: string): Promise<void>;
+  /** Adds the demo tenants to an embedded database, and prints what to try. From then on the API follows the schema. */
+  ready(parts: { database: Database; graphql: GraphQLApi; log: Logger; url: string }): Promise<void>;
   close(): Promise<void>;
 }
 
 export async function prepare(config: Config, step: Step): Promise<Development> {
   const embedded = config.databaseUrl === undefined ? await startEmbedded(step) : undefined;
+  let stopWatching: (() => Promise<void>) | undefined;
   return {
     databaseUrl: embedded?.serverUrl,
     jwtSecret: await keptSecret(),
     mailDirectory: join(root, '.data', 'mail'),
-    async ready(database, url) {
+    async ready({ database, graphql, log, url }) {
+      stopWatching = watchSchema(config.databaseUrl ?? (embedded?.serverUrl as string), () => reload(graphql, log));
       if (embedded) await step('made two demo tenants', () => createDemoTenants(database));
       console.log(embedded ? invitation(url) : `\n  GraphiQL  ${url}/\n  GraphQL   ${url}/graphql\n`);
     },
-    close: async () => embedded?.close(),
+    close: async () => {
+      await stopWatching?.();
+      await embedded?.close();
+    },
   };
+}
+
+async function reload(graphql: GraphQLApi, log: Logger): Promise<void> {
+  try {
+    await graphql.reload();
+    log.info('the schema changed: the API was built anew');
+  } catch (err) {
+    log.error({ err }, 'the schema changed, and no API can be built from it: the one before goes on');
+  }
 }
 
 async function startEmbedded(step: Step): Promise<EmbeddedTarget> {

@@ -51,7 +51,7 @@ async function main(): Promise<void> {
     await listen(server, config);
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`;
     log.info({ url }, 'listening');
-    await development?.ready(database, url);
+    await development?.ready({ database, graphql, log, url });
     stopOnSignal(server, readiness, async () => {
       await Promise.all([graphql.close(), auth.close()]);
       await stop();

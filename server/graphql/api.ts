@@ -1,7 +1,7 @@
 import './grafastEnvironment.ts';
 import type { Express, RequestHandler } from 'express';
 import type { Logger } from 'pino';
-import { postgraphile } from 'postgraphile';
+import { makeSchema, postgraphile } from 'postgraphile';
 import { ExpressGrafserv } from 'postgraphile/grafserv/express/v4';
 import type { GraphQLSchema } from 'postgraphile/graphql';
 import type { Database } from '../database/database.ts';
@@ -62,12 +62,15 @@ export interface GraphQLApi {
   readonly schema: GraphQLSchema;
   /** Adds `/graphql`, and GraphiQL outside production. */
   addTo(app: Express): Promise<void>;
+  /** Reads the schema again, and answers from then on by it. @throws what keeps it from being built; the old one stays. */
+  reload(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Reads the schema from the database and builds the API. @throws what the connection reports when the database is away. */
 export async function createGraphQL(database: Database, log: Logger, production: boolean): Promise<GraphQLApi> {
-  const instance = postgraphile(preset(database, log, production));
+  const settings = preset(database, log, production);
+  const instance = postgraphile(settings);
   const schema = await instance.getSchema();
   const server = instance.createServ((config) => new Server(config));
   return {
@@ -76,6 +79,7 @@ export async function createGraphQL(database: Database, log: Logger, production:
       app.post('/graphql', server.answer);
       await server.addTo(app, null, false);
     },
+    reload: async () => server.setSchema((await makeSchema(settings)).schema),
     close: async () => instance.release(),
   };
 }

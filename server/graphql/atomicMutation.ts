@@ -42,14 +42,14 @@ export const atomicMutationPlugin: GraphileConfig.Plugin = {
           const answered = request && (await claim(client, request));
           const result = answered ?? (await next());
           if (!('data' in result) || !result.data) {
-            await client.finish(false);
+            await client.rollback();
             return result;
           }
           const checked = withMissingRows(result as MutationResult);
           if (!checked.errors && request && !answered) await keepAnswer(client, request, checked.data);
           return await finish(client, checked);
         } catch (error) {
-          await client.finish(false);
+          await client.rollback();
           return { errors: [error instanceof GraphQLError ? error : failure(error)] };
         }
       },
@@ -75,14 +75,19 @@ function idempotentRequestOf(
 }
 
 async function finish(client: MutationClient, result: MutationResult): Promise<MutationResult> {
+  if (result.errors !== undefined) {
+    await client.rollback();
+    return nothingDone(
+      result,
+      result.errors.filter(({ originalError }) => !(originalError instanceof MutationFailedError)),
+    );
+  }
   try {
-    await client.finish(result.errors === undefined);
-    if (result.errors === undefined) return result;
+    await client.commit();
+    return result;
   } catch (error) {
     return nothingDone(result, [failure(error)]);
   }
-  const causes = result.errors.filter(({ originalError }) => !(originalError instanceof MutationFailedError));
-  return nothingDone(result, causes);
 }
 
 function failure(error: unknown): GraphQLError {

@@ -8,8 +8,8 @@ export type TenantClient = Pick<IdentifiedClient, 'query' | 'transaction'>;
 export class MutationFailedError extends Error {}
 
 /**
- * A tenant's client for the time of one mutation operation: all of its statements share a transaction, which `finish`
- * ends. A mutation that is known to be one statement needs no more than the implicit transaction of that statement.
+ * A tenant's client for the time of one mutation operation: all of its statements share a transaction, until `commit` or
+ * `rollback`. A mutation that is known to be one statement needs no more than the implicit transaction of that statement.
  */
 export class MutationClient implements TenantClient {
   readonly #client: TenantClient;
@@ -17,6 +17,8 @@ export class MutationClient implements TenantClient {
   #failed = false;
   #begun: Promise<Transaction> | undefined;
   #end: ((commit: boolean) => void) | undefined;
+  /** Whether it was to be committed, once the mutation has ended. */
+  #outcome: boolean | undefined;
   #ended: Promise<unknown> = Promise.resolve();
 
   constructor(client: TenantClient) {
@@ -53,20 +55,33 @@ export class MutationClient implements TenantClient {
   }
 
   /**
-   * Ends the transaction, if one was begun. Resolves once Postgres has.
+   * Commits what was done, if anything was. Resolves once Postgres has.
    *
    * @throws what the commit reports; then nothing has happened.
    */
-  async finish(commit: boolean): Promise<void> {
-    this.#end?.(commit && !this.#failed);
+  async commit(): Promise<void> {
+    this.#finish(!this.#failed);
     await this.#ended;
+  }
+
+  /** Undoes what was done, if anything was. Whatever becomes of the connection, nothing has happened then. */
+  async rollback(): Promise<void> {
+    this.#finish(false);
+    await this.#ended.catch(() => {});
+  }
+
+  #finish(commit: boolean): void {
+    this.#outcome = commit;
+    this.#end?.(commit);
   }
 
   #transaction(): Promise<Transaction> {
     this.#begun ??= new Promise((resolve, reject) => {
       const work = (transaction: Transaction) =>
-        new Promise<void>((done, roll) => {
-          this.#end = (commit) => (commit ? done() : roll(new MutationFailedError('rolled back')));
+        new Promise<void>((done, undo) => {
+          this.#end = (commit) => (commit ? done() : undo(new MutationFailedError('rolled back')));
+          // The mutation may have ended while this waited for a connection.
+          if (this.#outcome !== undefined) this.#end(this.#outcome);
           resolve(transaction);
         });
       this.#ended = this.#client.transaction(work).catch((error) => {
