@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -109,4 +111,24 @@ test('mutations at the same time on one connection do not see into one another',
   expect(answers.map(({ body }) => body.errors?.length ?? 0)).toEqual([0, 0, 1, 0, 0, 1]);
   expect(await titles()).toEqual(['0a', '0b', '1a', '1b', '3a', '3b', '4a', '4b']);
   expect((await ada.graphql('{ todos { totalCount } }')).body.data.todos.totalCount).toBe(4);
+});
+
+test('a client that goes away in the middle of a mutation leaves nothing behind, and no connection in use', async () => {
+  const blocker = new pg.Client({ connectionString: server.db.adminUrl });
+  await blocker.connect();
+  await blocker.query('begin; lock table app_public.lists');
+  const request = ada.graphql(
+    `mutation { a: ${create('a')} l: createList(input: {list: {name: "late"}}) { list { rowId } } }`,
+  );
+  const gone = request.catch(() => 'gone');
+  // Until its second statement waits for the lock.
+  const waiting = "select from pg_locks where not granted and relation = 'app_public.lists'::regclass";
+  while ((await server.db.asAdmin(waiting)).length === 0) await sleep(10);
+  request.abort();
+  await gone;
+  await blocker.query('rollback');
+  await blocker.end();
+  await ada.graphql(`mutation { a: ${create('b')} b: ${create('c')} }`).expect(200);
+  expect(await titles()).toEqual(['b', 'c']);
+  expect(server.database.load()).toMatchObject({ open: 1, idle: 1, waiting: 0 });
 });
