@@ -38,6 +38,7 @@ const environment = z.object({
   DB_PREPARED_STATEMENTS: z.enum(['on', 'off'], 'is not on or off').default('on'),
   REQUEST_TIMEOUT: whole('seconds', 1, 300).default(10),
   JWT_SECRET: z.string().min(32, 'is shorter than 32 characters').optional(),
+  PERSISTED_DOCUMENTS: z.string().optional(),
   ALLOWED_ORIGINS: origins.default([]),
   PORT: whole('(a port)', 0, 65_535).default(3000),
   HOST: z.string().default('127.0.0.1'),
@@ -64,6 +65,8 @@ export interface Config {
   readonly requestTimeout: number;
   /** Absent only outside production: a secret kept in `.data/` stands in. */
   readonly jwtSecret: string | undefined;
+  /** Folder of the documents that alone may run in production; without one, any may. */
+  readonly persistedDocuments: string | undefined;
   readonly allowedOrigins: readonly string[];
   readonly port: number;
   readonly host: string;
@@ -111,6 +114,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     }),
     requestTimeout: data.REQUEST_TIMEOUT,
     jwtSecret: data.JWT_SECRET,
+    persistedDocuments: data.PERSISTED_DOCUMENTS,
     allowedOrigins: Object.freeze(data.ALLOWED_ORIGINS),
     port: data.PORT,
     host: data.HOST,

@@ -10,6 +10,7 @@ import { openDatabase } from './database/database.ts';
 import { createReadiness, type Readiness } from './database/readiness.ts';
 import type { Step } from './development.ts';
 import { createGraphQL } from './graphql/api.ts';
+import { DocumentsError } from './graphql/trustedDocuments.ts';
 import { createLog } from './http/log.ts';
 
 /** Seconds that requests in flight get to finish once the process was told to stop. */
@@ -42,7 +43,9 @@ async function main(): Promise<void> {
       for (const reason of reasons) log.warn(reason);
     });
     const tokens = tokenSettings(config.jwtSecret ?? (development?.jwtSecret as string));
-    const graphql = await step('built the API', () => createGraphQL(database, log, config.production));
+    const graphql = await step('built the API', () =>
+      createGraphQL(database, log, config.production, config.persistedDocuments),
+    );
     const app = await createApp({ config, log, database, readiness, tokens, graphql });
     const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, app);
     await listen(server, config);
@@ -106,7 +109,8 @@ function list(lines: readonly string[]): string {
 
 /** Ends the process with what a person can act on; the stack only of what we did not expect. */
 function fail(error: unknown): void {
-  if (error instanceof ConfigError || error instanceof StartError) console.error(error.message);
+  if ([ConfigError, StartError, DocumentsError].some((known) => error instanceof known))
+    console.error((error as Error).message);
   else if (isUnavailable(error)) console.error(`The database cannot be reached: ${(error as Error).message}`);
   else if (error instanceof pg.DatabaseError) console.error(`The database refused to start with: ${error.message}`);
   else console.error(error);

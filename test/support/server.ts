@@ -28,6 +28,7 @@ export interface TestServerOptions {
   /** Seconds. */
   readonly requestTimeout?: number;
   readonly log?: Logger;
+  readonly persistedDocuments?: string;
 }
 
 /** What the server connects to. */
@@ -60,7 +61,7 @@ export async function serve(
   const pool = { size: poolSize, timeout: 5, recycle: 1800, preparedStatements, replicaUrl };
   const database = openDatabase(serverUrl, pool, log);
   const readiness = createReadiness(database);
-  const graphql = await createGraphQL(database, log, production);
+  const graphql = await createGraphQL(database, log, production, options.persistedDocuments);
   const config = { allowedOrigins, production, trustProxy: 0, requestTimeout };
   const app = await createApp({ config, log, database, readiness, tokens: tokenSettings(jwtSecret), graphql });
   return {
