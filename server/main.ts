@@ -47,7 +47,9 @@ async function main(): Promise<void> {
       createGraphQL(database, log, config.production, config.persistedDocuments),
     );
     const app = await createApp({ config, log, database, readiness, tokens, graphql });
-    const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, app);
+    // Node looks every 30 s by itself, and would let the slowest be slow for four times as long as they may.
+    const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1000 };
+    const server = createServer(timeouts, app);
     await listen(server, config);
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`;
     log.info({ url }, 'listening');

@@ -28,10 +28,8 @@ test('a missing migration is told, and is not the process', async () => {
   await db.asAdmin('create table public.kept as table graphile_migrate.migrations');
   await db.asAdmin('delete from graphile_migrate.migrations');
   const { body } = await get('/health/db').expect(503);
-  expect(body).toEqual({
-    status: 'unavailable',
-    reasons: [expect.stringMatching(/^migration 000001.*not been applied/)],
-  });
+  expect(body.status).toBe('unavailable');
+  expect(body.reasons[0]).toMatch(/^migration 000001.*not been applied/);
   await get('/health').expect(200);
   await db.asAdmin('insert into graphile_migrate.migrations table public.kept');
   await get('/health/db').expect(200);

@@ -89,16 +89,17 @@ const wrongSchemas: [string, string, string, RegExp][] = [
   ],
   [
     'a migration that was edited',
-    "update graphile_migrate.migrations set hash = 'sha1:of-another-text ' || hash",
-    "update graphile_migrate.migrations set hash = split_part(hash, ' ', 2)",
-    /migration 000001\S* was edited after it was applied/,
+    `update graphile_migrate.migrations m set hash = 'sha1:of-another-text ' || hash
+      where not exists (select from graphile_migrate.migrations where previous_hash = m.hash)`,
+    `update graphile_migrate.migrations set hash = split_part(hash, ' ', 2) where hash like '% %'`,
+    /migration \d{6}\S* was edited after it was applied/,
   ],
   [
     'a migration that the server does not know',
     `insert into graphile_migrate.migrations (hash, previous_hash, filename)
-      select 'sha1:later', hash, '000002.sql' from graphile_migrate.migrations`,
+      select 'sha1:later', hash, '999999.sql' from graphile_migrate.migrations order by filename desc limit 1`,
     "delete from graphile_migrate.migrations where hash = 'sha1:later'",
-    /migration 000002\.sql was applied, but its file is missing/,
+    /migration 999999\.sql was applied, but its file is missing/,
   ],
 ];
 
