@@ -1,4 +1,4 @@
-import { ConstantStep, type FieldArgs, lambda, list, type Step } from 'postgraphile/grafast';
+import { __InputStaticLeafStep, ConstantStep, type FieldArgs, lambda, list, type Step } from 'postgraphile/grafast';
 import { pageSize } from './limits/limits.ts';
 
 interface Pages extends Step {
@@ -50,15 +50,27 @@ export const pagesPlugin: GraphileConfig.Plugin = {
 function setSizes($connection: Pages, fieldArgs: FieldArgs, backwards: boolean): void {
   const names = backwards ? ['first', 'last', 'before'] : ['first'];
   const steps = names.map((name) => fieldArgs.getRaw(name) as Step);
-  if (steps.every((step) => step instanceof ConstantStep)) {
-    const { first, last } = sizes(steps.map(({ data }) => data));
+  const known = steps.map(knownValue);
+  if (!known.includes(variable)) {
+    const { first, last } = sizes(known);
     if (first != null) $connection.setFirst(first);
     if (last != null) $connection.setLast(last);
     return;
   }
   const $values = list(steps);
   $connection.setFirst(lambda($values, (values) => sizes(values).first, true));
-  if (backwards) $connection.setLast(lambda($values, (values) => sizes(values).last, true));
+  const forwards = known.slice(1).every((value) => value == null);
+  if (!forwards) $connection.setLast(lambda($values, (values) => sizes(values).last, true));
+}
+
+const variable = Symbol('what only the request knows');
+
+/** A literal is only private to keep plans from depending on variables' values; the document always has it. */
+function knownValue($step: Step): unknown {
+  if ($step instanceof ConstantStep) return $step.data;
+  return $step instanceof __InputStaticLeafStep
+    ? ($step as unknown as { coercedValue: unknown }).coercedValue
+    : variable;
 }
 
 type Value = number | null | undefined;
