@@ -59,6 +59,7 @@ const environment = z.object({
   SMTP_URL: smtpUrl.optional(),
   MAIL_FROM: mailFrom.default({ name: 'Hedgerow', address: 'no-reply@localhost' }),
   APP_URL: appUrl.optional(),
+  PERSISTED_DOCUMENTS: z.string().optional(),
   ALLOWED_ORIGINS: origins.default([]),
   PORT: whole('(a port)', 0, 65_535).default(3000),
   HOST: z.string().default('127.0.0.1'),
@@ -90,6 +91,8 @@ export interface Config {
   /** How much more often than usual sign-in and the like may be tried. */
   readonly limitFactor: number;
   readonly mail: MailSettings;
+  /** Folder of the documents that alone may run in production; without one, any may. */
+  readonly persistedDocuments: string | undefined;
   readonly allowedOrigins: readonly string[];
   readonly port: number;
   readonly host: string;
@@ -149,6 +152,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     externalIssuer: externalIssuer(data),
     limitFactor: data.AUTH_LIMIT_FACTOR,
     mail: Object.freeze({ smtpUrl: data.SMTP_URL, from: Object.freeze(data.MAIL_FROM), appUrl: data.APP_URL }),
+    persistedDocuments: data.PERSISTED_DOCUMENTS,
     allowedOrigins: Object.freeze(data.ALLOWED_ORIGINS),
     port: data.PORT,
     host: data.HOST,

@@ -10,6 +10,7 @@ import { openDatabase } from './database/database.ts';
 import { createReadiness, type Readiness } from './database/readiness.ts';
 import type { Step } from './development.ts';
 import { createGraphQL } from './graphql/api.ts';
+import { DocumentsError } from './graphql/trustedDocuments.ts';
 import { createLog } from './http/log.ts';
 
 /** Seconds that requests in flight get to finish once the process was told to stop. */
@@ -45,9 +46,13 @@ async function main(): Promise<void> {
     const jwtSecret = config.jwtSecret ?? (privateKeys ? undefined : development?.jwtSecret);
     const mail = { ...config.mail, directory: development?.mailDirectory };
     const auth = createAuth(database, { jwtSecret, privateKeys, externalIssuer, limitFactor, mail }, log);
-    const graphql = await step('built the API', () => createGraphQL(database, log, config.production));
+    const graphql = await step('built the API', () =>
+      createGraphQL(database, log, config.production, config.persistedDocuments),
+    );
     const app = await createApp({ config, log, database, readiness, auth, graphql });
-    const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, app);
+    // Node looks every 30 s by itself, and would let the slowest be slow for four times as long as they may.
+    const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1000 };
+    const server = createServer(timeouts, app);
     await listen(server, config);
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`;
     log.info({ url }, 'listening');
@@ -109,7 +114,8 @@ function list(lines: readonly string[]): string {
 
 /** Ends the process with what a person can act on; the stack only of what we did not expect. */
 function fail(error: unknown): void {
-  if (error instanceof ConfigError || error instanceof StartError) console.error(error.message);
+  if ([ConfigError, StartError, DocumentsError].some((known) => error instanceof known))
+    console.error((error as Error).message);
   else if (isUnavailable(error)) console.error(`The database cannot be reached: ${(error as Error).message}`);
   else if (error instanceof pg.DatabaseError) console.error(`The database refused to start with: ${error.message}`);
   else console.error(error);

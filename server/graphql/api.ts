@@ -5,8 +5,10 @@ import { makeSchema, postgraphile } from 'postgraphile';
 import { ExpressGrafserv } from 'postgraphile/grafserv/express/v4';
 import type { GraphQLSchema } from 'postgraphile/graphql';
 import type { Database } from '../database/database.ts';
+import { aboutDocument } from './errors.ts';
 import { keyReused } from './idempotency.ts';
 import { preset } from './preset.ts';
+import { readDocuments } from './trustedDocuments.ts';
 
 type Digest = ReturnType<ExpressGrafserv['getDigest']>;
 type Answer = Awaited<ReturnType<ExpressGrafserv['processRequest']>>;
@@ -52,9 +54,11 @@ class Server extends ExpressGrafserv {
 }
 
 function asInputError(error: NonNullable<Body['errors']>[number]) {
-  // The suggestions would spell out the schema to whoever may not read it.
-  const message = error.message.replace(/ Did you mean .*\?$/s, '');
-  return { ...error, message, extensions: { code: 'BAD_USER_INPUT', ...error.extensions } };
+  return {
+    ...error,
+    message: aboutDocument(error.message),
+    extensions: { code: 'BAD_USER_INPUT', ...error.extensions },
+  };
 }
 
 /** The API as part of an Express application. */
@@ -67,9 +71,20 @@ export interface GraphQLApi {
   close(): Promise<void>;
 }
 
-/** Reads the schema from the database and builds the API. @throws what the connection reports when the database is away. */
-export async function createGraphQL(database: Database, log: Logger, production: boolean): Promise<GraphQLApi> {
-  const settings = preset(database, log, production);
+/**
+ * Reads the schema from the database and builds the API. In production it runs only the documents of
+ * `documentsFolder`, where there is one; otherwise these too.
+ *
+ * @throws what the connection reports when the database is away; DocumentsError.
+ */
+export async function createGraphQL(
+  database: Database,
+  log: Logger,
+  production: boolean,
+  documentsFolder?: string,
+): Promise<GraphQLApi> {
+  const documents = documentsFolder === undefined ? undefined : await readDocuments(documentsFolder);
+  const settings = preset(database, log, production, documents);
   const instance = postgraphile(settings);
   const schema = await instance.getSchema();
   const server = instance.createServ((config) => new Server(config));

@@ -6,6 +6,7 @@ import { GraphQLError } from 'postgraphile/graphql';
 import { CancelledError } from '../database/cancellation.ts';
 import { isUnavailable } from '../database/connectionErrors.ts';
 import { IdentityRefusedError } from '../database/database.ts';
+import type { Constraints } from './constraints.ts';
 
 /** No such row, or none that this tenant may know of. */
 export class RowNotFoundError extends Error {}
@@ -13,29 +14,46 @@ export class RowNotFoundError extends Error {}
 interface PublicError {
   readonly code: string;
   readonly message: string;
+  /** The input field that is at fault, where one is. */
+  readonly field?: string | undefined;
 }
 
 /** What a client is told, by SQLSTATE. */
 const bySqlState: Readonly<Record<string, PublicError>> = {
-  '23502': { code: 'BAD_USER_INPUT', message: 'A value that is needed is missing.' },
-  '23503': { code: 'BAD_USER_INPUT', message: 'A row that this one refers to does not exist.' },
-  '23505': { code: 'CONFLICT', message: 'There is one like this already.' },
+  '23001': { code: 'CONFLICT', message: 'Other rows refer to this one.' },
   '40001': { code: 'CONFLICT', message: 'Somebody changed the same rows at the same time. Try again.' },
   '40P01': { code: 'CONFLICT', message: 'Somebody changed the same rows at the same time. Try again.' },
   '55P03': { code: 'TIMEOUT', message: 'Somebody else is changing the same rows. Try again.' },
   '57014': { code: 'TIMEOUT', message: 'The request took too long.' },
 };
 
-function describe(error: unknown): PublicError | undefined {
+/** What a client is told of a constraint that has no comment; `field` is one, or `a value`. */
+const byConstraint: Readonly<Record<string, { code: string; message: (field: string) => string }>> = {
+  '23502': { code: 'BAD_USER_INPUT', message: (field) => `${field} must not be null` },
+  '23503': { code: 'BAD_USER_INPUT', message: (field) => `${field} must name a row of yours` },
+  '23505': { code: 'CONFLICT', message: (field) => `${field} is in use already` },
+  '23514': { code: 'BAD_USER_INPUT', message: (field) => `${field} is not allowed to be this` },
+  '23P01': { code: 'CONFLICT', message: (field) => `${field} cannot be together with a row that is there` },
+};
+
+function describe(error: unknown, constraints: Constraints): PublicError | undefined {
   if (error instanceof IdentityRefusedError)
     return { code: 'UNAUTHENTICATED', message: 'The session has ended. Sign in again.' };
   if (error instanceof RowNotFoundError) return { code: 'NOT_FOUND', message: 'There is no such row.' };
   if (error instanceof CancelledError) return { code: 'TIMEOUT', message: 'The request took too long.' };
   if (isUnavailable(error))
     return { code: 'UNAVAILABLE', message: 'The database cannot be reached right now. Try again shortly.' };
+  // The filter's own error, which is not marked as one for the client.
+  if ((error as Error).message === 'Null literals are forbidden in filter argument input.')
+    return { code: 'BAD_USER_INPUT', message: 'null is not a value to filter by; use isNull' };
   if (!(error instanceof pg.DatabaseError)) return undefined;
-  const { code = '', constraint } = error;
-  if (code === '23514') return { code: 'BAD_USER_INPUT', message: `A value is not allowed here (${constraint}).` };
+  const { code = '' } = error;
+  const violation = byConstraint[code];
+  if (violation) {
+    const { field, sentence } = constraints.violatedBy(error);
+    return { code: violation.code, message: sentence ?? violation.message(field ?? 'a value'), field };
+  }
+  if (code.startsWith('54')) return { code: 'TOO_COMPLEX', message: 'The request is more than the database can take.' };
   if (code.startsWith('22'))
     return { code: 'BAD_USER_INPUT', message: 'A value does not have the form that its type asks for.' };
   return bySqlState[code];
@@ -45,19 +63,28 @@ function describe(error: unknown): PublicError | undefined {
  * Makes an error fit for the client: a code in `extensions` and a sentence. What the client cannot have caused is
  * logged under an id, and the client gets the id alone.
  */
-export function maskError(log: Logger): (error: GraphQLError) => GraphQLError {
+export function maskError(log: Logger, constraints: Constraints): (error: GraphQLError) => GraphQLError {
   return (error) => {
     const cause = error.originalError ?? error;
-    const shown = describe(cause);
-    if (shown) return rewrite(error, shown.message, { code: shown.code });
+    const shown = describe(cause, constraints);
+    if (shown) return rewrite(error, shown.message, { code: shown.code, ...(shown.field && { field: shown.field }) });
     // GraphQL's own errors and the ones marked safe speak of the document, which the client wrote.
     if (cause instanceof GraphQLError || isSafeError(cause)) {
-      return rewrite(error, cause.message, { code: 'BAD_USER_INPUT', ...error.extensions });
+      return rewrite(error, aboutDocument(cause.message), { code: 'BAD_USER_INPUT', ...error.extensions });
     }
     const id = randomUUID();
     log.error({ err: cause, id, path: error.path }, 'a GraphQL field failed');
     return rewrite(error, 'Something went wrong on our side.', { code: 'INTERNAL', id });
   };
+}
+
+/** The longest message about a document: some quote what the client sent. */
+const longest = 300;
+
+/** A message of GraphQL's own, without the suggestions, which spell out the schema to whoever may not read it. */
+export function aboutDocument(message: string): string {
+  const kept = message.replace(/ Did you mean .*\?$/s, '');
+  return kept.length > longest ? `${kept.slice(0, longest)}…` : kept;
 }
 
 function rewrite(error: GraphQLError, message: string, extensions: Record<string, unknown>): GraphQLError {

@@ -6,9 +6,13 @@ import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
 import type { Database } from '../database/database.ts';
 import { atomicMutationPlugin } from './atomicMutation.ts';
+import { readConstraints } from './constraints.ts';
 import { maskError } from './errors.ts';
 import { impliedTenantPlugin } from './impliedTenant.ts';
+import { limitsPlugin } from './limits/plugin.ts';
+import { pagesPlugin } from './pages.ts';
 import { asPgSettings, pgService } from './pgService.ts';
+import { trustedDocumentsPlugin } from './trustedDocuments.ts';
 
 interface Operation {
   readonly document: DocumentNode;
@@ -28,17 +32,32 @@ const hideSchemaPlugin: GraphileConfig.Plugin = {
   },
 };
 
-/** The whole configuration of the API. In production it tells nobody its schema, and has no GraphiQL. */
-export function preset(database: Database, log: Logger, production: boolean): GraphileConfig.Preset {
+/**
+ * The whole configuration of the API. In production it tells nobody its schema, and has no GraphiQL; `documents` are
+ * the trusted ones, by id.
+ */
+export function preset(
+  database: Database,
+  log: Logger,
+  production: boolean,
+  documents?: ReadonlyMap<string, string>,
+): GraphileConfig.Preset {
+  const constraints = readConstraints();
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
-    plugins: [impliedTenantPlugin, atomicMutationPlugin, ...(production ? [hideSchemaPlugin] : [])],
+    plugins: [
+      ...[impliedTenantPlugin, constraints.plugin, pagesPlugin, limitsPlugin, atomicMutationPlugin],
+      ...(production ? [hideSchemaPlugin] : []),
+      ...(documents ? [trustedDocumentsPlugin(documents, production)] : []),
+    ],
     disablePlugins: [
       // A tenant's rows are few, and the policies' index finds them: any column may be filtered and ordered by.
       'PgIndexBehaviorsPlugin',
       // What cannot be built is an error at start, and not a field that is silently missing.
       'SwallowErrorsPlugin',
     ],
+    // What a client builds up by conditions is empty where none applies.
+    schema: { connectionFilterAllowEmptyObjectInput: true },
     pgServices: [pgService(database)],
     grafast: {
       context: ({ expressv4 }, args) => ({
@@ -54,7 +73,7 @@ export function preset(database: Database, log: Logger, production: boolean): Gr
       graphqlOverGET: false,
       allowedRequestContentTypes: ['application/json'],
       maxRequestLength: 100_000,
-      maskError: maskError(log),
+      maskError: maskError(log, constraints),
     },
   };
 }

@@ -39,8 +39,17 @@ test('the table of docs/dba.md is in the API, and each tenant has their own', as
     tag: null,
   });
   const theirs = await bob.graphql(attach, { todoTag: { todoId: todo.rowId, tagId: rowId } });
-  expect(theirs.body.errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+  expect(theirs.body.errors).toMatchObject([
+    {
+      message: expect.stringMatching(/^(todo|tag)Id must name a \w+ of yours$/),
+      extensions: { code: 'BAD_USER_INPUT' },
+    },
+  ]);
   expect((await bob.graphql(create)).body.errors).toBeUndefined();
+  const extensions = { code: 'CONFLICT', field: 'name' };
+  expect((await bob.graphql(create)).body.errors).toMatchObject([
+    { message: 'there is a tag with this name already', extensions },
+  ]);
 });
 
 test('the data migration of docs/dba.md changes rows, and leaves row-level security forced', async () => {

@@ -42,6 +42,7 @@ export interface TestServerOptions {
   /** By default `jwtSecret`. */
   readonly keys?: Pick<AuthSettings, 'jwtSecret' | 'privateKeys'>;
   readonly externalIssuer?: ExternalIssuer;
+  readonly persistedDocuments?: string;
 }
 
 /** What the server connects to. */
@@ -74,7 +75,7 @@ export async function serve(
   const pool = { size: poolSize, timeout: 5, recycle: 1800, preparedStatements, replicaUrl };
   const database = openDatabase(serverUrl, pool, log);
   const readiness = createReadiness(database);
-  const graphql = await createGraphQL(database, log, production);
+  const graphql = await createGraphQL(database, log, production, options.persistedDocuments);
   const config = { allowedOrigins, production, trustProxy, requestTimeout };
   const { keys = { jwtSecret }, externalIssuer } = options;
   const auth = createAuth(database, { ...keys, externalIssuer, limitFactor, mail: { from: sender, ...mail } }, log);

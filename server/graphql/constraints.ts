@@ -1,0 +1,87 @@
+import type pg from 'pg';
+import type { Introspection, PgConstraint } from 'postgraphile/graphile-build-pg/pg-introspection';
+
+/** What a client is told of a constraint that did not hold. */
+interface Violation {
+  /** Name of the field in the API; undefined where the constraint is about none, or about several. */
+  readonly field: string | undefined;
+  /** The constraint's comment. */
+  readonly sentence: string | undefined;
+}
+
+/** The database's constraints in the API's words, read with the schema. */
+export interface Constraints {
+  readonly plugin: GraphileConfig.Plugin;
+  violatedBy(error: pg.DatabaseError): Violation;
+}
+
+/**
+ * A constraint's comment is the sentence that a client gets when it does not hold, so that it is written where the
+ * constraint is.
+ */
+export function readConstraints(): Constraints {
+  const sentences = new Map<string, string>();
+  /** By `schema.table.constraint`: its column, where it has one. */
+  const columns = new Map<string, string>();
+  /** By `schema.table.column`. */
+  const fields = new Map<string, string>();
+
+  const read = (constraint: PgConstraint) => {
+    const table = constraint.getClass();
+    const key = name(
+      constraint.getNamespace()?.nspname,
+      table?.relname ?? constraint.getType()?.typname,
+      constraint.conname,
+    );
+    const { tags, description } = constraint.getTagsAndDescription();
+    if (description) sentences.set(key, description);
+    const [attribute, ...others] = (table && constraint.getAttributes()) ?? [];
+    if (attribute && others.length === 0) columns.set(key, attribute.attname);
+    // PostGraphile would make it the description of the field that a foreign key becomes.
+    constraint.getTagsAndDescription = () => ({ tags, description: undefined });
+  };
+
+  return {
+    plugin: {
+      name: 'ConstraintsPlugin',
+      version: '1.0.0',
+      // The tenant's column is of no constraint then, as far as the API is concerned.
+      after: ['ImpliedTenantPlugin'],
+      gather: {
+        hooks: {
+          pgIntrospection_introspection: {
+            before: ['PgFakeConstraintsPlugin'],
+            callback(_info: unknown, { introspection }: { introspection: Introspection }) {
+              for (const map of [sentences, columns]) map.clear();
+              for (const constraint of introspection.constraints) read(constraint);
+            },
+          },
+        },
+      } as unknown as NonNullable<GraphileConfig.Plugin['gather']>,
+      schema: {
+        hooks: {
+          finalize(schema, { inflection, input }) {
+            fields.clear();
+            for (const codec of Object.values(input.pgRegistry.pgCodecs)) {
+              const table = codec.extensions?.pg;
+              for (const attributeName of table ? Object.keys(codec.attributes ?? {}) : []) {
+                const field = inflection.attribute({ attributeName, codec: codec as never });
+                fields.set(name(table?.schemaName, table?.name, attributeName), field);
+              }
+            }
+            return schema;
+          },
+        },
+      },
+    },
+    violatedBy({ schema, table, dataType, constraint, column }) {
+      const key = name(schema, table ?? dataType, constraint);
+      const field = fields.get(name(schema, table, column ?? columns.get(key)));
+      return { field, sentence: sentences.get(key) };
+    },
+  };
+}
+
+function name(...parts: readonly (string | undefined)[]): string {
+  return JSON.stringify(parts);
+}

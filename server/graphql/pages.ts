@@ -1,0 +1,82 @@
+import { __InputStaticLeafStep, ConstantStep, type FieldArgs, lambda, list, type Step } from 'postgraphile/grafast';
+import { pageSize } from './limits/limits.ts';
+
+interface Pages extends Step {
+  setFirst(first: number | Step): void;
+  setLast(last: number | Step): void;
+}
+
+/**
+ * A connection that is not told how much to read gives a page of its first rows, or of the last before a cursor. How
+ * large a page may be is checked before planning, with the document's other limits.
+ */
+export const pagesPlugin: GraphileConfig.Plugin = {
+  name: 'PagesPlugin',
+  version: '1.0.0',
+  after: ['PgFirstLastBeforeAfterArgsPlugin'],
+  schema: {
+    hooks: {
+      GraphQLObjectType_fields_field_args(args, _build, { scope }) {
+        if (!scope.isPgFieldConnection) return args;
+        for (const [name, end] of [
+          ['first', `${pageSize.default} where neither \`first\` nor \`last\` is given`],
+          ['last', ''],
+        ] as const) {
+          const argument = args[name];
+          if (!argument) continue;
+          argument.description = `Only read the ${name} \`n\` values of the set; ${end && `${end}, `}at most ${pageSize.maximum}.`;
+          // Both are set below, where each is known beside the other.
+          argument.applyPlan = () => {};
+        }
+        return args;
+      },
+      GraphQLObjectType_fields_field(field, _build, { scope }) {
+        const { plan } = field;
+        if (!scope.isPgFieldConnection || !plan) return field;
+        return {
+          ...field,
+          plan($parent, fieldArgs, info) {
+            const $connection = plan($parent, fieldArgs, info) as unknown as Pages;
+            const names = info.field.args.map(({ name }) => name);
+            if (names.includes('first')) setSizes($connection, fieldArgs, names.includes('last'));
+            return $connection;
+          },
+        };
+      },
+    },
+  },
+};
+
+function setSizes($connection: Pages, fieldArgs: FieldArgs, backwards: boolean): void {
+  const names = backwards ? ['first', 'last', 'before'] : ['first'];
+  const steps = names.map((name) => fieldArgs.getRaw(name) as Step);
+  const known = steps.map(knownValue);
+  if (!known.includes(variable)) {
+    const { first, last } = sizes(known);
+    if (first != null) $connection.setFirst(first);
+    if (last != null) $connection.setLast(last);
+    return;
+  }
+  const $values = list(steps);
+  $connection.setFirst(lambda($values, (values) => sizes(values).first, true));
+  const forwards = known.slice(1).every((value) => value == null);
+  if (!forwards) $connection.setLast(lambda($values, (values) => sizes(values).last, true));
+}
+
+const variable = Symbol('what only the request knows');
+
+/** A literal is only private to keep plans from depending on variables' values; the document always has it. */
+function knownValue($step: Step): unknown {
+  if ($step instanceof ConstantStep) return $step.data;
+  return $step instanceof __InputStaticLeafStep
+    ? ($step as unknown as { coercedValue: unknown }).coercedValue
+    : variable;
+}
+
+type Value = number | null | undefined;
+
+function sizes(values: readonly unknown[]): { first: Value; last: Value } {
+  const [first, last] = values as Value[];
+  if (first != null || last != null) return { first, last };
+  return values[2] == null ? { first: pageSize.default, last } : { first, last: pageSize.default };
+}
