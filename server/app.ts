@@ -28,7 +28,7 @@ export interface AppParts {
 /** The whole path of a request. */
 export async function createApp({ config, log, database, readiness, tokens, graphql }: AppParts): Promise<Express> {
   const app = express();
-  const metrics = createMetrics(database);
+  const metrics = createMetrics(database, graphql.live);
   const signedIn = bearer(tokens);
 
   app.set('trust proxy', config.trustProxy);

@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { loadEnvFile } from 'node:process';
 import pg from 'pg';
 import { createApp } from './app.ts';
+import { authenticator } from './auth/authenticate.ts';
+import { bearer } from './auth/bearer.ts';
 import { tokenSettings } from './auth/tokens.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { isUnavailable } from './database/connectionErrors.ts';
@@ -10,6 +12,7 @@ import { openDatabase } from './database/database.ts';
 import { createReadiness, type Readiness } from './database/readiness.ts';
 import type { Step } from './development.ts';
 import { createGraphQL } from './graphql/api.ts';
+import type { Sockets } from './graphql/live/sockets.ts';
 import { createLog } from './http/log.ts';
 
 /** Seconds that requests in flight get to finish once the process was told to stop. */
@@ -28,7 +31,8 @@ async function main(): Promise<void> {
   const step = stepper(config.production);
   const development = config.production ? undefined : await (await import('./development.ts')).prepare(config, step);
 
-  const database = openDatabase(config.databaseUrl ?? (development?.databaseUrl as string), config.pool, log);
+  const databaseUrl = config.databaseUrl ?? (development?.databaseUrl as string);
+  const database = openDatabase(databaseUrl, config.pool, log);
   const readiness = createReadiness(database);
   const stop = async () => {
     await database.close();
@@ -42,14 +46,18 @@ async function main(): Promise<void> {
       for (const reason of reasons) log.warn(reason);
     });
     const tokens = tokenSettings(config.jwtSecret ?? (development?.jwtSecret as string));
-    const graphql = await step('built the API', () => createGraphQL(database, log, config.production));
+    const graphql = await step('built the API', () =>
+      createGraphQL({ database, listenUrl: config.listenUrl ?? databaseUrl, log, production: config.production }),
+    );
     const app = await createApp({ config, log, database, readiness, tokens, graphql });
     const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, app);
+    const { allowedOrigins } = config;
+    const sockets = graphql.openSockets(server, { authenticate: authenticator(bearer(tokens)), allowedOrigins });
     await listen(server, config);
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`;
     log.info({ url }, 'listening');
     await development?.ready(database, url);
-    stopOnSignal(server, readiness, async () => {
+    stopOnSignal(server, sockets, readiness, async () => {
       await graphql.close();
       await stop();
     });
@@ -72,14 +80,14 @@ function listen(server: Server, { port, host }: Config): Promise<void> {
   });
 }
 
-/** On SIGTERM or SIGINT: no new requests, those in flight finish, then everything that was opened is closed. */
-function stopOnSignal(server: Server, readiness: Readiness, close: () => Promise<void>): void {
+/** On SIGTERM or SIGINT: sockets close, no new requests, those in flight finish, then everything that was opened is closed. */
+function stopOnSignal(server: Server, sockets: Sockets, readiness: Readiness, close: () => Promise<void>): void {
   let stopping = false;
   const stop = () => {
     if (stopping) return;
     stopping = true;
     readiness.stopping();
-    const closed = new Promise((resolve) => server.close(resolve));
+    const closed = Promise.all([sockets.close(), new Promise((resolve) => server.close(resolve))]);
     server.closeIdleConnections();
     const hurry = setTimeout(() => server.closeAllConnections(), drainTime * 1000);
     closed

@@ -11,6 +11,8 @@ declare global {
     /** Whose token came with the request: verified, but whether the session still lives is the database's to say. */
     interface User {
       readonly identity: Identity;
+      readonly userId: string;
+      readonly sessionId: string;
       /** When the token ends, in milliseconds since 1970. */
       readonly expires: number;
     }
@@ -36,7 +38,9 @@ export function bearer({ key, algorithm, issuer, audience }: TokenSettings): Req
       },
       (payload, done) => {
         const { success, data } = claims.safeParse(payload);
-        done(null, success ? { identity: Identity.tenant(data.sub, data.sid), expires: data.exp * 1000 } : false);
+        if (!success) return done(null, false);
+        const { sub: userId, sid: sessionId, exp } = data;
+        done(null, { identity: Identity.tenant(userId, sessionId), userId, sessionId, expires: exp * 1000 });
       },
     ),
   );

@@ -1,10 +1,15 @@
 import './grafastEnvironment.ts';
+import type { Server as HttpServer } from 'node:http';
 import type { Express, RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import { postgraphile } from 'postgraphile';
 import { ExpressGrafserv } from 'postgraphile/grafserv/express/v4';
 import type { GraphQLSchema } from 'postgraphile/graphql';
 import type { Database } from '../database/database.ts';
+import { withoutSuggestion } from './errors.ts';
+import { type LiveCounts, LiveHub } from './live/hub.ts';
+import { type Authenticate, liveProtocol } from './live/protocol.ts';
+import { openSockets, type Sockets } from './live/sockets.ts';
 import { preset } from './preset.ts';
 
 type Digest = ReturnType<ExpressGrafserv['getDigest']>;
@@ -47,29 +52,49 @@ class Server extends ExpressGrafserv {
 }
 
 function asInputError(error: NonNullable<Body['errors']>[number]) {
-  // The suggestions would spell out the schema to whoever may not read it.
-  const message = error.message.replace(/ Did you mean .*\?$/s, '');
+  const message = withoutSuggestion(error.message);
   return { ...error, message, extensions: { code: 'BAD_USER_INPUT', ...error.extensions } };
+}
+
+export interface SocketOptions {
+  readonly authenticate: Authenticate;
+  readonly allowedOrigins: readonly string[];
 }
 
 /** The API as part of an Express application. */
 export interface GraphQLApi {
   readonly schema: GraphQLSchema;
+  readonly live: { readonly counts: LiveCounts };
   /** Adds `/graphql`, and GraphiQL outside production. */
   addTo(app: Express): Promise<void>;
+  /** Adds subscriptions, over websockets at `/graphql`. Close them before the server, which waits for them. */
+  openSockets(server: HttpServer, options: SocketOptions): Sockets;
   close(): Promise<void>;
 }
 
+export interface GraphQLParts {
+  readonly database: Database;
+  /** Where notifications are listened for: straight to the primary. */
+  readonly listenUrl: string;
+  readonly log: Logger;
+  readonly production: boolean;
+}
+
 /** Reads the schema from the database and builds the API. @throws what the connection reports when the database is away. */
-export async function createGraphQL(database: Database, log: Logger, production: boolean): Promise<GraphQLApi> {
-  const instance = postgraphile(preset(database, log, production));
+export async function createGraphQL({ database, listenUrl, log, production }: GraphQLParts): Promise<GraphQLApi> {
+  const live = new LiveHub(listenUrl, database, log);
+  const instance = postgraphile(preset(database, log, production, live));
   const schema = await instance.getSchema();
   const server = instance.createServ((config) => new Server(config));
   return {
-    schema,
+    ...{ schema, live },
     addTo: async (app) => {
       app.post('/graphql', server.answer);
       await server.addTo(app, null, false);
+    },
+    openSockets: (httpServer, { authenticate, allowedOrigins }) => {
+      const protocol = liveProtocol({ server, hub: live, database, authenticate });
+      return openSockets(httpServer, { path: '/graphql', allowedOrigins, protocol, log });
     },
     close: async () => instance.release(),
   };

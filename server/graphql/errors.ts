@@ -52,12 +52,17 @@ export function maskError(log: Logger): (error: GraphQLError) => GraphQLError {
     if (shown) return rewrite(error, shown.message, { code: shown.code });
     // GraphQL's own errors and the ones marked safe speak of the document, which the client wrote.
     if (cause instanceof GraphQLError || isSafeError(cause)) {
-      return rewrite(error, cause.message, { code: 'BAD_USER_INPUT', ...error.extensions });
+      return rewrite(error, withoutSuggestion(cause.message), { code: 'BAD_USER_INPUT', ...error.extensions });
     }
     const id = randomUUID();
     log.error({ err: cause, id, path: error.path }, 'a GraphQL field failed');
     return rewrite(error, 'Something went wrong on our side.', { code: 'INTERNAL', id });
   };
+}
+
+/** The suggestions of GraphQL's own messages would spell out the schema to whoever may not read it. */
+export function withoutSuggestion(message: string): string {
+  return message.replace(/ Did you mean .*\?$/s, '');
 }
 
 function rewrite(error: GraphQLError, message: string, extensions: Record<string, unknown>): GraphQLError {

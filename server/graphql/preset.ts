@@ -7,6 +7,9 @@ import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connecti
 import type { Database } from '../database/database.ts';
 import { maskError } from './errors.ts';
 import { impliedTenantPlugin } from './impliedTenant.ts';
+import type { LiveHub } from './live/hub.ts';
+import { livePlugins } from './live/plugin.ts';
+import { liveContext } from './live/protocol.ts';
 import { notFoundPlugin } from './notFound.ts';
 import { asPgSettings, pgService } from './pgService.ts';
 
@@ -29,10 +32,15 @@ const hideSchemaPlugin: GraphileConfig.Plugin = {
 };
 
 /** The whole configuration of the API. In production it tells nobody its schema, and has no GraphiQL. */
-export function preset(database: Database, log: Logger, production: boolean): GraphileConfig.Preset {
+export function preset(
+  database: Database,
+  log: Logger,
+  production: boolean,
+  live?: LiveHub,
+): GraphileConfig.Preset {
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
-    plugins: [impliedTenantPlugin, notFoundPlugin, ...(production ? [hideSchemaPlugin] : [])],
+    plugins: [impliedTenantPlugin, notFoundPlugin, ...livePlugins(database), ...(production ? [hideSchemaPlugin] : [])],
     disablePlugins: [
       // A tenant's rows are few, and the policies' index finds them: any column may be filtered and ordered by.
       'PgIndexBehaviorsPlugin',
@@ -41,7 +49,11 @@ export function preset(database: Database, log: Logger, production: boolean): Gr
     ],
     pgServices: [pgService(database)],
     grafast: {
-      context: ({ expressv4 }, args) => ({ pgSettings: tenantOf(database, expressv4?.req, args) }),
+      context: ({ expressv4, ws }, args) => {
+        const connection = ws?.request && live?.connectionOf(ws.request);
+        if (connection) return { pgSettings: asPgSettings(connection.client()), ...liveContext(connection) };
+        return { pgSettings: tenantOf(database, expressv4?.req, args) };
+      },
     },
     grafserv: {
       graphqlPath: '/graphql',

@@ -2,9 +2,10 @@ import { type RequestHandler, Router } from 'express';
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import type { Database } from '../database/database.ts';
 import { registerDatabaseMetrics } from './databaseMetrics.ts';
+import { type Live, registerLiveMetrics } from './liveMetrics.ts';
 
-/** What Prometheus reads at `/metrics`: the process, requests, and the pool of `database`. */
-export function createMetrics(database: Database): { middleware: RequestHandler; routes: Router } {
+/** What Prometheus reads at `/metrics`: the process, requests, the pool of `database`, and subscriptions. */
+export function createMetrics(database: Database, live: Live): { middleware: RequestHandler; routes: Router } {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const duration = new Histogram({
@@ -15,6 +16,7 @@ export function createMetrics(database: Database): { middleware: RequestHandler;
     registers: [registry],
   });
   registerDatabaseMetrics(registry, database);
+  registerLiveMetrics(registry, live);
   return {
     middleware: (request, response, next) => {
       const stop = duration.startTimer();

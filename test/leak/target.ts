@@ -49,7 +49,7 @@ export async function startTarget(db: TestDatabase, poolSize: number): Promise<T
   const { serverUrl, preparedStatements } = db;
   // Waiting for a connection ends before the deadline, so that both are seen.
   const database = openDatabase(serverUrl, { size: poolSize, timeout: 0.8, recycle: 5, preparedStatements }, log);
-  const graphql = await createGraphQL(database, log, true);
+  const graphql = await createGraphQL({ database, listenUrl: db.listenUrl, log, production: true });
   const app = await createApp({
     config: { allowedOrigins: [], production: true, trustProxy: 0, requestTimeout },
     ...{ log, database, graphql, readiness: createReadiness(database), tokens: tokenSettings(jwtSecret) },

@@ -1,8 +1,13 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Express } from 'express';
 import pino, { type Logger } from 'pino';
 import type { GraphQLSchema } from 'postgraphile/graphql';
 import supertest from 'supertest';
 import { createApp } from '../../server/app.ts';
+import { authenticator } from '../../server/auth/authenticate.ts';
+import { bearer } from '../../server/auth/bearer.ts';
 import { tokenSettings } from '../../server/auth/tokens.ts';
 import { type Database, openDatabase } from '../../server/database/database.ts';
 import { createReadiness, type Readiness } from '../../server/database/readiness.ts';
@@ -18,6 +23,8 @@ export interface TestServer {
   readonly database: Database;
   readonly readiness: Readiness;
   readonly graphqlSchema: GraphQLSchema;
+  /** Serves the app and its websockets on a port; where. */
+  listen(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -33,6 +40,7 @@ export interface TestServerOptions {
 /** What the server connects to. */
 export interface Connections {
   readonly serverUrl: string;
+  readonly listenUrl?: string;
   readonly replicaUrl?: string;
   readonly preparedStatements?: boolean;
 }
@@ -52,7 +60,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
 
 /** The server on a database that is there already. */
 export async function serve(
-  { serverUrl, replicaUrl, preparedStatements = true }: Connections,
+  { serverUrl, listenUrl = serverUrl, replicaUrl, preparedStatements = true }: Connections,
   options: TestServerOptions = {},
 ): Promise<Omit<TestServer, 'db'>> {
   const { allowedOrigins = [], production = false, poolSize = 3, requestTimeout = 10 } = options;
@@ -60,12 +68,21 @@ export async function serve(
   const pool = { size: poolSize, timeout: 5, recycle: 1800, preparedStatements, replicaUrl };
   const database = openDatabase(serverUrl, pool, log);
   const readiness = createReadiness(database);
-  const graphql = await createGraphQL(database, log, production);
+  const graphql = await createGraphQL({ database, listenUrl, log, production });
   const config = { allowedOrigins, production, trustProxy: 0, requestTimeout };
-  const app = await createApp({ config, log, database, readiness, tokens: tokenSettings(jwtSecret), graphql });
+  const tokens = tokenSettings(jwtSecret);
+  const app = await createApp({ config, log, database, readiness, tokens, graphql });
+  const server = createServer(app);
+  const sockets = graphql.openSockets(server, { authenticate: authenticator(bearer(tokens)), allowedOrigins });
   return {
     ...{ app, database, readiness, graphqlSchema: graphql.schema },
+    listen: async () => {
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    },
     close: async () => {
+      await sockets.close();
+      server.close();
       await graphql.close();
       await database.close();
     },
