@@ -1,5 +1,5 @@
 --! Previous: sha1:fa3d8ae34c59cdb7a8649d107f94185aa6fb15e9
---! Hash: sha1:736bb53630395e0584d9acb83d3bd73428bf9e35
+--! Hash: sha1:d3ecf8049d8f87430d7500ede1ed132e38ada7d1
 --! Message: live changes
 
 -- Live: who listens on `hedgerow_changes` learns which rows of which tenant a statement changed, and which sessions have
@@ -12,13 +12,30 @@ drop trigger if exists notify_ended_delete on app_private.credentials;
 -- One notification for each tenant of the statement, whatever its number of rows. Where ids would not fit into the 8,000
 -- bytes of a notification it has none, and subscribers are told to read anew. Runs as whoever writes: nothing here needs
 -- more than they may.
+--
+-- NOTIFY lets one transaction commit at a time in the whole cluster, so it is left out where nobody listens. Whoever
+-- listens for a tenant holds the tenant's advisory lock, shared; a writer who gets it whole knows that nobody does, and
+-- keeps it until the commit, so that nobody begins to listen before the change can be seen. The lock is one of 1,024:
+-- locks share a table of fixed size.
 create or replace function app_private.notify_changes() returns trigger
   language plpgsql
   set search_path = ''
   as $$
+declare
+  tenants uuid[];
 begin
   if tg_op = 'UPDATE' then
     -- Both sides: a row that was given away has changed for whom it has left, too.
+    select pg_catalog.array_agg(distinct c.user_id) into tenants
+      from (select user_id from changed union all select user_id from before) c;
+  else
+    select pg_catalog.array_agg(distinct c.user_id) into tenants from changed c;
+  end if;
+  if tenants is null or (pg_catalog.cardinality(tenants) = 1 and pg_catalog.pg_try_advisory_xact_lock(
+    1751474535, ('x' || pg_catalog.right(tenants[1]::text, 3))::bit(12)::int & 1023)) then
+    return null;
+  end if;
+  if tg_op = 'UPDATE' then
     perform pg_catalog.pg_notify('hedgerow_changes', pg_catalog.json_build_object('table', tg_table_name, 'event', tg_op,
       'user', c.user_id, 'ids', case when pg_catalog.count(*) <= 100 then pg_catalog.json_agg(c.id) end)::text)
     from (select user_id, id from changed union select user_id, id from before) c group by c.user_id;

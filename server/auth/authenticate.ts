@@ -5,9 +5,7 @@ import { Problem } from './problem.ts';
  * The check of `signedIn` for a token that did not come with an HTTP request: an `Authorization` header's value, given in
  * the first message of a websocket. Undefined where `signedIn` answers 401.
  */
-export function authenticator(
-  signedIn: RequestHandler,
-): (authorization: string) => Promise<Express.User | undefined> {
+export function authenticator(signedIn: RequestHandler): (authorization: string) => Promise<Express.User | undefined> {
   return (authorization) =>
     new Promise((resolve, reject) => {
       const request = { headers: { authorization } } as Request;

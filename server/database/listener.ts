@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from 'pino';
+import { Attention, lockOf } from './attention.ts';
 import { connectionFault } from './connectionErrors.ts';
 import { clientOptions } from './connectionString.ts';
 import type { Database } from './database.ts';
@@ -23,31 +24,40 @@ export interface ListenerParts {
   readonly database: Database;
   readonly log: Logger;
   notified(payload: string): void;
-  /** It listens again, and whatever happened in between was not heard. */
-  gap(): void;
+  /** It listens again, and ends of sessions in between were not heard. */
+  reconnected(): void;
+  /** It listens again for this user, and changes in between were not heard. */
+  gap(concerns: (userId: string) => boolean): void;
 }
 
 /** One connection that listens while somebody holds it, and runs no tenant's SQL. Whatever ends it, it comes back. */
 export class Listener {
   reconnects = 0;
   readonly #parts: ListenerParts;
-  #holders = 0;
+  readonly #attention: Attention;
   #ear: Ear | undefined;
 
   constructor(parts: ListenerParts) {
-    this.#parts = parts;
+    this.#attention = new Attention((lock) => parts.gap((userId) => lockOf(userId) === lock));
+    const reconnected = () => {
+      this.reconnects++;
+      parts.reconnected();
+    };
+    this.#parts = { ...parts, reconnected };
   }
 
-  /** Opens the connection for the first holder. Resolves once it listens, however long the database is away. */
-  hold(): Promise<void> {
-    this.#holders++;
-    this.#ear ??= new Ear(this.#parts, () => this.reconnects++);
-    return this.#ear.listening;
+  /** Opens the connection for the first holder. Resolves once the user's changes are heard, however long that takes. */
+  hold(userId: string): Promise<void> {
+    const held = this.#attention.hold(lockOf(userId));
+    this.#ear ??= new Ear(this.#parts, this.#attention);
+    return held;
   }
 
   /** The last holder's release closes the connection: an idle server keeps no database awake. */
-  release(): void {
-    if (--this.#holders > 0) return;
+  release(userId: string): void {
+    this.#attention.release(lockOf(userId));
+    if (!this.#attention.empty) return;
+    this.#attention.use(undefined);
     this.#ear?.stop();
     this.#ear = undefined;
   }
@@ -55,25 +65,22 @@ export class Listener {
 
 class Ear {
   readonly #parts: ListenerParts;
-  readonly #first = Promise.withResolvers<void>();
+  readonly #attention: Attention;
   readonly #stopping = new AbortController();
   #probe = '';
 
-  constructor(parts: ListenerParts, reconnected: () => void) {
+  constructor(parts: ListenerParts, attention: Attention) {
     this.#parts = parts;
-    void this.#run(reconnected);
-  }
-
-  get listening(): Promise<void> {
-    return this.#first.promise;
+    this.#attention = attention;
+    void this.#run();
   }
 
   stop(): void {
     this.#stopping.abort();
   }
 
-  async #run(reconnected: () => void): Promise<void> {
-    const { log, gap } = this.#parts;
+  async #run(): Promise<void> {
+    const { log, reconnected } = this.#parts;
     const { signal } = this.#stopping;
     let connections = 0;
     for (let pause = pauses.first; !signal.aborted; pause = Math.min(pause * 2, pauses.longest)) {
@@ -81,11 +88,9 @@ class Ear {
         await this.#listen(() => {
           pause = pauses.first;
           if (++connections > 1) {
-            reconnected();
             log.info('listening for changes again');
-            gap();
+            reconnected();
           }
-          this.#first.resolve();
         });
       } catch (error) {
         if (signal.aborted) return;
@@ -118,10 +123,12 @@ class Ear {
       await Promise.race([client.query(`listen ${channel}`), ended.promise]);
       heart = watch(client);
       begun();
+      this.#attention.use(client);
       void this.#checkThatItHears();
       await ended.promise;
     } finally {
       clearInterval(heart);
+      if (heart && !this.#stopping.signal.aborted) this.#attention.use(undefined);
       this.#stopping.signal.removeEventListener('abort', stop);
       destroy(client);
     }

@@ -32,12 +32,7 @@ const hideSchemaPlugin: GraphileConfig.Plugin = {
 };
 
 /** The whole configuration of the API. In production it tells nobody its schema, and has no GraphiQL. */
-export function preset(
-  database: Database,
-  log: Logger,
-  production: boolean,
-  live?: LiveHub,
-): GraphileConfig.Preset {
+export function preset(database: Database, log: Logger, production: boolean, live?: LiveHub): GraphileConfig.Preset {
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
     plugins: [impliedTenantPlugin, notFoundPlugin, ...livePlugins(database), ...(production ? [hideSchemaPlugin] : [])],

@@ -32,5 +32,9 @@ export function registerLiveMetrics(registry: Registry, live: Live): void {
       },
     });
   counter('live_events_total', 'Events sent to subscribers', () => live.counts.delivered);
-  counter('live_reconnects_total', 'Times that the listening connection was opened again', () => live.counts.reconnects);
+  counter(
+    'live_reconnects_total',
+    'Times that the listening connection was opened again',
+    () => live.counts.reconnects,
+  );
 }

@@ -90,7 +90,7 @@ export class LiveConnection {
 
   #endAtExpiry(): void {
     const left = this.user.expires - Date.now();
-    if (left <= 0) return this.close('expired');
-    this.#expiry = setTimeout(() => this.#endAtExpiry(), Math.min(left, longestTimer));
+    if (left <= 0) this.close('expired');
+    else this.#expiry = setTimeout(() => this.#endAtExpiry(), Math.min(left, longestTimer));
   }
 }

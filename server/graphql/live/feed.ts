@@ -35,8 +35,8 @@ export class Feed implements AsyncIterableIterator<LiveEvent, undefined> {
     // The row is read when the event leaves: what waits already will show this change too.
     if (this.#waiting[0] === resync || (event === 'UPDATE' && this.#waiting.some(({ read }) => read === id))) return;
     if (event === 'DELETE') this.#waiting = this.#waiting.filter((waiting) => waiting.id !== id);
-    if (this.#waiting.length >= limit) return this.resync();
-    this.#waiting.push({ event, id, read: event === 'DELETE' ? null : id });
+    if (this.#waiting.length >= limit) this.#waiting = [resync];
+    else this.#waiting.push({ event, id, read: event === 'DELETE' ? null : id });
     this.#wake();
   }
 

@@ -28,8 +28,12 @@ export class LiveHub {
   readonly #requests = new WeakMap<IncomingMessage, LiveConnection>();
 
   constructor(url: string, database: Database, log: Logger) {
-    const notified = (payload: string) => this.#notified(payload);
-    this.#listener = new Listener({ url, database, log, notified, gap: () => this.#gap() });
+    this.#listener = new Listener({
+      ...{ url, database, log },
+      notified: (payload) => this.#notified(payload),
+      reconnected: () => void this.#checkAll(),
+      gap: (concerns) => this.#gap(concerns),
+    });
   }
 
   get counts(): LiveCounts {
@@ -49,7 +53,7 @@ export class LiveHub {
     if (own.size >= socketsPerUser) return undefined;
     this.#users.set(userId, own.add(connection));
     this.#requests.set(request, connection);
-    return this.#listener.hold();
+    return this.#listener.hold(userId);
   }
 
   /** For a connection that was admitted, once. */
@@ -58,7 +62,7 @@ export class LiveHub {
     const own = this.#users.get(userId);
     own?.delete(connection);
     if (own?.size === 0) this.#users.delete(userId);
-    this.#listener.release();
+    this.#listener.release(userId);
   }
 
   /** Whose socket began with `request`. */
@@ -91,9 +95,8 @@ export class LiveHub {
     for (const connection of this.#all()) if (ended.has(idOf(connection))) connection.close('ended');
   }
 
-  #gap(): void {
-    void this.#checkAll();
-    for (const { feeds } of this.#all()) for (const feed of feeds) feed.resync();
+  #gap(concerns: (userId: string) => boolean): void {
+    for (const { user, feeds } of this.#all()) if (concerns(user.userId)) for (const feed of feeds) feed.resync();
   }
 
   /** Asks of every connection whether its session lives: which have ended is not known. */

@@ -1,7 +1,7 @@
 import type { PgResource } from 'postgraphile/@dataplan/pg';
-import { access, constant, context, lambda, listen, type Step, TRAP_INHIBITED, trap } from 'postgraphile/grafast';
-import { parse } from 'postgraphile/graphql';
+import { access, constant, context, lambda, listen, type Step } from 'postgraphile/grafast';
 import type { Introspection } from 'postgraphile/graphile-build-pg/pg-introspection';
+import { parse } from 'postgraphile/graphql';
 import { extendSchema } from 'postgraphile/utils';
 import type { Database } from '../../database/database.ts';
 
@@ -99,7 +99,7 @@ const subscriptionFields = extendSchema((build) => {
         const $row = ($event: Step) => resource.get({ id: access($event, 'read') } as never);
         const plans = {
           event($event: Step) {
-            const $found = trap($row($event).get('id' as never), TRAP_INHIBITED, { valueForInhibited: 'NULL' });
+            const $found = $row($event).get('id' as never);
             return lambda([access($event, 'event'), access($event, 'read'), $found], whatHappened, true);
           },
           [rowId]: ($event: Step) => access($event, 'id'),

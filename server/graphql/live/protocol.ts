@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerOptions } from 'graphql-ws';
-import { type ExecutionResult, GraphQLError, getOperationAST } from 'postgraphile/graphql';
 import { type GrafservBase, makeGraphQLWSConfig } from 'postgraphile/grafserv';
-import { isUnavailable } from '../../database/connectionErrors.ts';
+import { type ExecutionResult, GraphQLError, getOperationAST } from 'postgraphile/graphql';
 import { CancelledError } from '../../database/cancellation.ts';
+import { isUnavailable } from '../../database/connectionErrors.ts';
 import { type Database, IdentityRefusedError } from '../../database/database.ts';
 import { closing, LiveConnection, type LiveUser } from './connection.ts';
 import type { Feed } from './feed.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startTestServer, signUp, type Tenant, type TestServer } from '../../support/server.ts';
+import { signUp, startTestServer, type Tenant, type TestServer } from '../../support/server.ts';
 import { begin, listChanged, openSocket, type Socket, subscribed, todoChanged } from '../../support/socket.ts';
 
 let server: TestServer;
