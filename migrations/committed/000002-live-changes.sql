@@ -1,5 +1,5 @@
 --! Previous: sha1:fa3d8ae34c59cdb7a8649d107f94185aa6fb15e9
---! Hash: sha1:d3ecf8049d8f87430d7500ede1ed132e38ada7d1
+--! Hash: sha1:7202a7a010dd6a0859be1dbc680b5b6e7f87abcf
 --! Message: live changes
 
 -- Live: who listens on `hedgerow_changes` learns which rows of which tenant a statement changed, and which sessions have
@@ -22,17 +22,20 @@ create or replace function app_private.notify_changes() returns trigger
   set search_path = ''
   as $$
 declare
-  tenants uuid[];
+  tenant uuid;
+  alone boolean;
 begin
-  if tg_op = 'UPDATE' then
-    -- Both sides: a row that was given away has changed for whom it has left, too.
-    select pg_catalog.array_agg(distinct c.user_id) into tenants
-      from (select user_id from changed union all select user_id from before) c;
-  else
-    select pg_catalog.array_agg(distinct c.user_id) into tenants from changed c;
+  select c.user_id into tenant from changed c limit 1;
+  if not found then
+    return null;
   end if;
-  if tenants is null or (pg_catalog.cardinality(tenants) = 1 and pg_catalog.pg_try_advisory_xact_lock(
-    1751474535, ('x' || pg_catalog.right(tenants[1]::text, 3))::bit(12)::int & 1023)) then
+  alone := not exists (select from changed c where c.user_id <> tenant);
+  -- Both sides of an update: a row that was given away has changed for whom it has left, too.
+  if tg_op = 'UPDATE' then
+    alone := alone and not exists (select from before b where b.user_id <> tenant);
+  end if;
+  if alone and pg_catalog.pg_try_advisory_xact_lock(
+    1751474535, ('x' || pg_catalog.right(tenant::text, 3))::bit(12)::int & 1023) then
     return null;
   end if;
   if tg_op = 'UPDATE' then

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 
+/** Asks on the connection that listens, one question after the other. */
+export type Ask = <Row extends pg.QueryResultRow>(question: pg.QueryConfig) => Promise<pg.QueryResult<Row>>;
+
 /** First key of the advisory locks; app_private.notify_changes() has it too. */
 const lockClass = 1_751_474_535;
 
@@ -26,7 +29,7 @@ interface Attended {
 export class Attention {
   readonly #regained: (lock: number) => void;
   readonly #attended = new Map<number, Attended>();
-  #client: pg.Client | undefined;
+  #ask: Ask | undefined;
   #held = new Set<number>();
   #taking = false;
 
@@ -56,23 +59,23 @@ export class Attention {
   }
 
   /** Takes all of its locks on a new connection; undefined: the one it had is lost. */
-  use(client: pg.Client | undefined): void {
+  use(ask: Ask | undefined): void {
     for (const lock of this.#held) {
       const attended = this.#attended.get(lock);
       if (attended) attended.lost = true;
     }
     this.#held = new Set();
-    this.#client = client;
+    this.#ask = ask;
     void this.#take();
   }
 
   async #take(): Promise<void> {
     if (this.#taking) return;
     this.#taking = true;
-    for (let left = this.#left(); left.length > 0 && this.#client; left = this.#left()) {
-      const client = this.#client;
-      const rows = await tryLocks(client, left);
-      if (client !== this.#client) continue;
+    for (let left = this.#left(); left.length > 0 && this.#ask; left = this.#left()) {
+      const ask = this.#ask;
+      const rows = await tryLocks(ask, left);
+      if (ask !== this.#ask) continue;
       // Lost: use() begins anew.
       if (!rows) break;
       for (const { lock, held } of rows) if (held) this.#took(lock);
@@ -99,15 +102,14 @@ export class Attention {
 
   #unlock(lock: number): void {
     const text = 'select pg_advisory_unlock_shared($1, $2)';
-    this.#client?.query({ name: 'neglect', text, values: [lockClass, lock] }).catch(() => {});
+    this.#ask?.({ name: 'neglect', text, values: [lockClass, lock] }).catch(() => {});
   }
 }
 
 /** Undefined where the connection is lost. */
-async function tryLocks(client: pg.Client, locks: readonly number[]) {
+async function tryLocks(ask: Ask, locks: readonly number[]) {
   const text = 'select lock, pg_try_advisory_lock_shared($1, lock) as held from unnest($2::int[]) lock';
-  const asked = client.query<{ lock: number; held: boolean }>({ name: 'attend', text, values: [lockClass, locks] });
-  return asked.then(
+  return ask<{ lock: number; held: boolean }>({ name: 'attend', text, values: [lockClass, locks] }).then(
     ({ rows }) => rows,
     () => undefined,
   );

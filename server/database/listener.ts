@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from 'pino';
-import { Attention, lockOf } from './attention.ts';
+import { type Ask, Attention, lockOf } from './attention.ts';
 import { connectionFault } from './connectionErrors.ts';
 import { clientOptions } from './connectionString.ts';
 import type { Database } from './database.ts';
@@ -121,9 +121,10 @@ class Ear {
     try {
       await Promise.race([client.connect(), ended.promise]);
       await Promise.race([client.query(`listen ${channel}`), ended.promise]);
-      heart = watch(client);
+      const ask = inTurn(client);
+      heart = watch(ask, () => destroy(client));
       begun();
-      this.#attention.use(client);
+      this.#attention.use(ask);
       void this.#checkThatItHears();
       await ended.promise;
     } finally {
@@ -151,13 +152,22 @@ class Ear {
   }
 }
 
+function inTurn(client: pg.Client): Ask {
+  let last: Promise<unknown> = Promise.resolve();
+  return (question) => {
+    const answer = last.then(() => client.query(question));
+    last = answer.catch(() => {});
+    return answer as never;
+  };
+}
+
 /** Asks at each beat whether the other end still lives; one that has not answered by the next is given up. */
-function watch(client: pg.Client): NodeJS.Timeout {
+function watch(ask: Ask, dead: () => void): NodeJS.Timeout {
   let answered = true;
   return setInterval(() => {
-    if (!answered) return destroy(client);
+    if (!answered) return dead();
     answered = false;
-    client.query('select 1').then(
+    ask({ text: 'select 1' }).then(
       () => {
         answered = true;
       },

@@ -56,7 +56,7 @@ function asInputError(error: NonNullable<Body['errors']>[number]) {
   return { ...error, message, extensions: { code: 'BAD_USER_INPUT', ...error.extensions } };
 }
 
-export interface SocketOptions {
+interface SocketOptions {
   readonly authenticate: Authenticate;
   readonly allowedOrigins: readonly string[];
 }

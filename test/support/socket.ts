@@ -14,7 +14,7 @@ const protocol = 'graphql-transport-ws';
 /** A websocket that says graphql-transport-ws by hand, so that a test sees each message, and each that is not sent. */
 export class Socket {
   readonly raw: WebSocket;
-  /** All that has come, pings of the transport too. */
+  /** All that has come. */
   readonly heard: Message[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
   #read = 0;
@@ -23,7 +23,6 @@ export class Socket {
     this.raw = new WebSocket(`${url.replace(/^http/, 'ws')}/graphql`, protocol, { headers });
     this.raw.on('error', () => {});
     this.raw.on('message', (data) => this.heard.push(JSON.parse(String(data))));
-    this.raw.on('ping', () => this.heard.push({ type: 'transport ping' }));
     this.closed = new Promise((resolve) => {
       this.raw.on('close', (code, reason) => resolve({ code, reason: String(reason) }));
     });

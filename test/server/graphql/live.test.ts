@@ -131,6 +131,25 @@ test('a row that may not be seen when its event leaves is a DELETE, even where n
   }
 });
 
+test('an event whose row cannot be read is an error, and a RESYNC follows it', async () => {
+  const socket = await subscribe(ada, todoChanged);
+  await server.db.asAdmin('alter policy select_own on app_public.todos using (1 / priority > 0)');
+  const own = 'user_id = (select app_public.current_user_id())';
+  try {
+    await server.db.asAdmin("insert into app_public.todos (user_id, title) values ($1, 'unreadable')", [ada.id]);
+    const { payload } = await socket.next();
+    expect(payload).toMatchObject({
+      data: { todoChanged: null },
+      errors: [{ extensions: { code: 'BAD_USER_INPUT' } }],
+    });
+  } finally {
+    await server.db.asAdmin(`alter policy select_own on app_public.todos using (${own})`);
+  }
+  expect(await socket.event()).toEqual({ event: 'RESYNC', rowId: null, todo: null });
+  const rowId = await create(ada, 'readable');
+  expect(await socket.event()).toEqual({ event: 'INSERT', rowId, todo: { title: 'readable' } });
+});
+
 test('a rolled back change is no event', async () => {
   const socket = await subscribe(ada, todoChanged);
   await server.db.asAdmin(`do $$ begin
