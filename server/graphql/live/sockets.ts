@@ -1,11 +1,11 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { handleProtocols, makeServer, type ServerOptions } from 'graphql-ws';
+import { handleProtocols, makeServer, type ServerOptions as Protocol } from 'graphql-ws';
 import type { Logger } from 'pino';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import { closing } from './connection.ts';
 
-/** A connection_init has to come within this time; pings go out as often, and are answered by the next. Milliseconds. */
+/** Milliseconds: for the first message, for the answer to a ping, and for the answer to a close. */
 const times = { init: 5000, ping: 30_000, goodbye: 2000 };
 
 /** Largest message that is read, in bytes: that of an HTTP body. */
@@ -21,7 +21,7 @@ export interface Extra {
 export interface SocketParts {
   readonly path: string;
   readonly allowedOrigins: readonly string[];
-  readonly protocol: ServerOptions<Record<string, unknown>, Extra>;
+  readonly protocol: Protocol<Record<string, unknown>, Extra>;
   readonly log: Logger;
 }
 
@@ -33,7 +33,12 @@ export interface Sockets {
 
 /** Takes upgrades of `server` at `path`, and speaks graphql-transport-ws on them. */
 export function openSockets(server: HttpServer, { path, allowedOrigins, protocol, log }: SocketParts): Sockets {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload, handleProtocols });
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload,
+    handleProtocols,
+    closeTimeout: times.goodbye,
+  } as ServerOptions);
   const graphqlWs = makeServer({ ...protocol, connectionInitWaitTimeout: times.init });
   const answered = new WeakSet<WebSocket>();
   let stopping = false;
@@ -92,11 +97,7 @@ export function openSockets(server: HttpServer, { path, allowedOrigins, protocol
       clearInterval(heart);
       const closed = new Promise<void>((resolve) => sockets.close(() => resolve()));
       for (const socket of sockets.clients) socket.close(...closing.stopping);
-      const hurry = setTimeout(() => {
-        for (const socket of sockets.clients) socket.terminate();
-      }, times.goodbye);
       await closed;
-      clearTimeout(hurry);
     },
   };
 }
