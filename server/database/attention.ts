@@ -7,8 +7,8 @@ export type Ask = <Row extends pg.QueryResultRow>(question: pg.QueryConfig) => P
 /** First key of the advisory locks; app_private.notify_changes() has it too. */
 const lockClass = 1_751_474_535;
 
-/** Milliseconds after which a lock that a writer has is tried again. */
-const pause = 20;
+/** Milliseconds after which a lock that a writer has is tried again, and after which a try that failed is made again. */
+const pauses = { taken: 20, failed: 200 };
 
 /** Which of the 1,024 locks is the user's. As app_private.notify_changes() has it. */
 export function lockOf(userId: string): number {
@@ -76,10 +76,8 @@ export class Attention {
       const ask = this.#ask;
       const rows = await tryLocks(ask, left);
       if (ask !== this.#ask) continue;
-      // Lost: use() begins anew.
-      if (!rows) break;
-      for (const { lock, held } of rows) if (held) this.#took(lock);
-      if (rows.some(({ held }) => !held)) await sleep(pause);
+      for (const { lock, held } of rows ?? []) if (held) this.#took(lock);
+      if (!rows?.every(({ held }) => held)) await sleep(rows ? pauses.taken : pauses.failed);
     }
     this.#taking = false;
   }
@@ -102,14 +100,14 @@ export class Attention {
 
   #unlock(lock: number): void {
     const text = 'select pg_advisory_unlock_shared($1, $2)';
-    this.#ask?.({ name: 'neglect', text, values: [lockClass, lock] }).catch(() => {});
+    this.#ask?.({ text, values: [lockClass, lock] }).catch(() => {});
   }
 }
 
-/** Undefined where the connection is lost. */
+/** Undefined where they could not be tried: mostly because the connection is lost, and use() will bring another. */
 async function tryLocks(ask: Ask, locks: readonly number[]) {
   const text = 'select lock, pg_try_advisory_lock_shared($1, lock) as held from unnest($2::int[]) lock';
-  return ask<{ lock: number; held: boolean }>({ name: 'attend', text, values: [lockClass, locks] }).then(
+  return ask<{ lock: number; held: boolean }>({ text, values: [lockClass, locks] }).then(
     ({ rows }) => rows,
     () => undefined,
   );

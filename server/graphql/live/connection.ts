@@ -12,7 +12,7 @@ export const closing = {
   expired: [4403, 'The token has expired'],
   ended: [4401, 'The session has ended'],
   tooMany: [4429, 'Too many sockets'],
-  unavailable: [1013, 'The database cannot be reached right now'],
+  unavailable: [1013, 'Try again shortly'],
   stopping: [1001, 'The server is stopping'],
   failed: [4500, 'Something went wrong on our side'],
 } as const;

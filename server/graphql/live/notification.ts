@@ -1,11 +1,13 @@
 import { z } from 'zod';
 
-// Null in place of ids: there were too many for one notification.
-const ids = z.array(z.uuid()).nullable();
+// Any UUID that Postgres takes, which are more than z.uuid() does. Null in place of ids: there were too many for one
+// notification.
+const id = z.string();
+const ids = z.array(id).nullable();
 
 /** What the triggers of app_private.notify_changes() and its like send. */
 const notification = z.union([
-  z.object({ table: z.string(), event: z.enum(['INSERT', 'UPDATE', 'DELETE']), user: z.uuid(), ids }),
+  z.object({ table: z.string(), event: z.enum(['INSERT', 'UPDATE', 'DELETE']), user: id, ids }),
   z.object({ sessions: ids }),
   z.object({ users: ids }),
 ]);

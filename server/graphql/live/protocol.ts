@@ -51,7 +51,11 @@ export function liveProtocol({ server, hub, database, authenticate }: Parts): Pr
         connection.dispose();
       };
       try {
-        await Promise.race([listening, sleep(listenTime).then(() => Promise.reject(new Error('timeout expired')))]);
+        const tooLate = sleep(listenTime, 'too late', { ref: false });
+        if ((await Promise.race([listening, tooLate])) === 'too late') {
+          connection.close('unavailable');
+          return false;
+        }
         // After it listens: a session that ends from here on is heard of.
         await connection.check();
         return true;

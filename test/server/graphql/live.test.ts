@@ -42,6 +42,13 @@ test('a subscriber sees each of their changes with the row', async () => {
   expect(await socket.event()).toEqual({ event: 'DELETE', rowId, todo: null });
 });
 
+test('a key that is no UUID by the book is one of a row all the same', async () => {
+  const socket = await subscribe(ada, todoChanged);
+  const rowId = '00000000-0000-0000-0000-000000000001';
+  await ada.graphql(`mutation { createTodo(input: {todo: {rowId: "${rowId}", title: "one"}}) { todo { title } } }`);
+  expect(await socket.event()).toEqual({ event: 'INSERT', rowId, todo: { title: 'one' } });
+});
+
 test('lists have events of their own, and related rows come with an event', async () => {
   const related = 'subscription { todoChanged { event todo { title list { name todos { totalCount } } } } }';
   const [lists, todos] = [await subscribe(ada, listChanged), await subscribe(ada, related)];
