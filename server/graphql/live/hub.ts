@@ -46,7 +46,7 @@ export class LiveHub {
     };
   }
 
-  /** Adds a connection, unless its user has too many. Resolves to whether it was added, once the database is heard. */
+  /** Adds a connection; undefined where its user has too many. Resolves once the user's changes are heard. */
   admit(request: IncomingMessage, connection: LiveConnection): Promise<void> | undefined {
     const { userId } = connection.user;
     const own = this.#users.get(userId) ?? new Set();
