@@ -26,7 +26,7 @@ export interface AppParts {
 /** The whole path of a request. */
 export async function createApp({ config, log, database, readiness, auth, graphql }: AppParts): Promise<Express> {
   const app = express();
-  const metrics = createMetrics(database);
+  const metrics = createMetrics(database, graphql.live);
 
   app.set('trust proxy', config.trustProxy);
   // GraphiQL runs inline scripts; it is not there in production.

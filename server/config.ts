@@ -40,6 +40,7 @@ const environment = z.object({
     .enum(['development', 'production', 'test'], 'is not development, production or test')
     .default('development'),
   DATABASE_URL: url.optional(),
+  DATABASE_URL_LISTEN: url.optional(),
   DATABASE_URL_RO: url.optional(),
   DB_POOL_SIZE: whole('connections', 1, 1000).default(10),
   DB_POOL_TIMEOUT: whole('seconds', 1, 60).default(5),
@@ -74,6 +75,8 @@ export interface Config {
   readonly production: boolean;
   /** Absent only outside production: the embedded Postgres stands in. */
   readonly databaseUrl: string | undefined;
+  /** Where notifications are listened for; by default at `databaseUrl`. */
+  readonly listenUrl: string | undefined;
   readonly pool: {
     readonly size: number;
     readonly timeout: number;
@@ -139,6 +142,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   return Object.freeze({
     production: data.NODE_ENV === 'production',
     databaseUrl: data.DATABASE_URL,
+    listenUrl: data.DATABASE_URL_LISTEN ?? data.DATABASE_URL,
     pool: Object.freeze({
       size: data.DB_POOL_SIZE,
       timeout: data.DB_POOL_TIMEOUT,

@@ -22,7 +22,7 @@ export interface Development {
   /** Where mail is written to while there is no server for it. */
   readonly mailDirectory: string;
   /** Adds the demo tenants to an embedded database, and prints what to try. From then on the API follows the schema. */
-  ready(parts: { database: Database; graphql: GraphQLApi; log: Logger; url: string }): Promise<void>;
+  ready(parts: { listenUrl: string; database: Database; graphql: GraphQLApi; log: Logger; url: string }): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -33,8 +33,8 @@ export async function prepare(config: Config, step: Step): Promise<Development> 
     databaseUrl: embedded?.serverUrl,
     jwtSecret: await keptSecret(),
     mailDirectory: join(root, '.data', 'mail'),
-    async ready({ database, graphql, log, url }) {
-      stopWatching = watchSchema(config.databaseUrl ?? (embedded?.serverUrl as string), () => reload(graphql, log));
+    async ready({ listenUrl, database, graphql, log, url }) {
+      stopWatching = watchSchema(listenUrl, () => reload(graphql, log));
       if (embedded) await step('made two demo tenants', () => createDemoTenants(database));
       console.log(embedded ? invitation(url) : `\n  GraphiQL  ${url}/\n  GraphQL   ${url}/graphql\n`);
     },

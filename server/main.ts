@@ -4,12 +4,14 @@ import { loadEnvFile } from 'node:process';
 import pg from 'pg';
 import { createApp } from './app.ts';
 import { createAuth } from './auth/auth.ts';
+import { authenticator } from './auth/authenticate.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { isUnavailable } from './database/connectionErrors.ts';
 import { openDatabase } from './database/database.ts';
 import { createReadiness, type Readiness } from './database/readiness.ts';
 import type { Step } from './development.ts';
 import { createGraphQL } from './graphql/api.ts';
+import type { Sockets } from './graphql/live/sockets.ts';
 import { DocumentsError } from './graphql/trustedDocuments.ts';
 import { createLog } from './http/log.ts';
 
@@ -29,7 +31,8 @@ async function main(): Promise<void> {
   const step = stepper(config.production);
   const development = config.production ? undefined : await (await import('./development.ts')).prepare(config, step);
 
-  const database = openDatabase(config.databaseUrl ?? (development?.databaseUrl as string), config.pool, log);
+  const databaseUrl = config.databaseUrl ?? (development?.databaseUrl as string);
+  const database = openDatabase(databaseUrl, config.pool, log);
   const readiness = createReadiness(database);
   const stop = async () => {
     await database.close();
@@ -42,22 +45,24 @@ async function main(): Promise<void> {
         throw new StartError(`This database is not safe to serve from:\n${list(reasons)}`);
       for (const reason of reasons) log.warn(reason);
     });
-    const { privateKeys, externalIssuer, limitFactor } = config;
+    const { allowedOrigins, externalIssuer, limitFactor, persistedDocuments, privateKeys, production } = config;
     const jwtSecret = config.jwtSecret ?? (privateKeys ? undefined : development?.jwtSecret);
     const mail = { ...config.mail, directory: development?.mailDirectory };
     const auth = createAuth(database, { jwtSecret, privateKeys, externalIssuer, limitFactor, mail }, log);
+    const listenUrl = config.listenUrl ?? databaseUrl;
     const graphql = await step('built the API', () =>
-      createGraphQL(database, log, config.production, config.persistedDocuments),
+      createGraphQL({ database, listenUrl, log, production, documentsFolder: persistedDocuments }),
     );
     const app = await createApp({ config, log, database, readiness, auth, graphql });
     // Node looks every 30 s by itself, and would let the slowest be slow for four times as long as they may.
     const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1000 };
     const server = createServer(timeouts, app);
+    const sockets = graphql.openSockets(server, { authenticate: authenticator(auth.signedIn), allowedOrigins });
     await listen(server, config);
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`;
     log.info({ url }, 'listening');
-    await development?.ready({ database, graphql, log, url });
-    stopOnSignal(server, readiness, async () => {
+    await development?.ready({ listenUrl, database, graphql, log, url });
+    stopOnSignal(server, sockets, readiness, async () => {
       await Promise.all([graphql.close(), auth.close()]);
       await stop();
     });
@@ -80,14 +85,14 @@ function listen(server: Server, { port, host }: Config): Promise<void> {
   });
 }
 
-/** On SIGTERM or SIGINT: no new requests, those in flight finish, then everything that was opened is closed. */
-function stopOnSignal(server: Server, readiness: Readiness, close: () => Promise<void>): void {
+/** On SIGTERM or SIGINT: sockets close, no new requests, those in flight finish, then everything that was opened is closed. */
+function stopOnSignal(server: Server, sockets: Sockets, readiness: Readiness, close: () => Promise<void>): void {
   let stopping = false;
   const stop = () => {
     if (stopping) return;
     stopping = true;
     readiness.stopping();
-    const closed = new Promise((resolve) => server.close(resolve));
+    const closed = Promise.all([sockets.close(), new Promise((resolve) => server.close(resolve))]);
     server.closeIdleConnections();
     const hurry = setTimeout(() => server.closeAllConnections(), drainTime * 1000);
     closed

@@ -43,6 +43,8 @@ interface ClientOptions {
   readonly cancellation?: Cancellation;
   /** It only reads, so that a statement whose connection was lost may be sent again. */
   readonly readOnly?: boolean;
+  /** False: it reads what somebody else has just written, which a replica may not have. */
+  readonly replica?: boolean;
 }
 
 /** How transactions ended since the database was opened. */
@@ -118,7 +120,7 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
 
   function as(
     identity: Identity,
-    { cancellation = new Cancellation(), readOnly = false }: ClientOptions = {},
+    { cancellation = new Cancellation(), readOnly = false, replica: mayReplica = true }: ClientOptions = {},
   ): IdentifiedClient {
     if (!(identity instanceof Identity)) throw new TypeError('SQL was refused that speaks for nobody');
     const freshness = replica && identity.freshness;
@@ -132,7 +134,7 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
       });
 
     const read = async (statements: readonly Statement[]) => {
-      const results = freshness && (await replica?.read(freshness, cancellation, statements));
+      const results = mayReplica && freshness && (await replica?.read(freshness, cancellation, statements));
       if (results) return results;
       try {
         return await together(statements);

@@ -1,4 +1,5 @@
 import './grafastEnvironment.ts';
+import type { Server as HttpServer } from 'node:http';
 import type { Express, RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import { makeSchema, postgraphile } from 'postgraphile';
@@ -7,6 +8,9 @@ import type { GraphQLSchema } from 'postgraphile/graphql';
 import type { Database } from '../database/database.ts';
 import { aboutDocument } from './errors.ts';
 import { keyReused } from './idempotency.ts';
+import { type LiveCounts, LiveHub } from './live/hub.ts';
+import { type Authenticate, liveProtocol } from './live/protocol.ts';
+import { openSockets, type Sockets } from './live/sockets.ts';
 import { preset } from './preset.ts';
 import { readDocuments } from './trustedDocuments.ts';
 
@@ -61,38 +65,56 @@ function asInputError(error: NonNullable<Body['errors']>[number]) {
   };
 }
 
+interface SocketOptions {
+  readonly authenticate: Authenticate;
+  readonly allowedOrigins: readonly string[];
+}
+
 /** The API as part of an Express application. */
 export interface GraphQLApi {
   readonly schema: GraphQLSchema;
+  readonly live: { readonly counts: LiveCounts };
   /** Adds `/graphql`, and GraphiQL outside production. */
   addTo(app: Express): Promise<void>;
+  /** Adds subscriptions, over websockets at `/graphql`. Close them before the server, which waits for them. */
+  openSockets(server: HttpServer, options: SocketOptions): Sockets;
   /** Reads the schema again, and answers from then on by it. @throws what keeps it from being built; the old one stays. */
   reload(): Promise<void>;
   close(): Promise<void>;
 }
 
+export interface GraphQLParts {
+  readonly database: Database;
+  /** Where notifications are listened for: straight to the primary. */
+  readonly listenUrl: string;
+  readonly log: Logger;
+  readonly production: boolean;
+  /** Folder of the documents that alone may run in production; elsewhere these may too. */
+  readonly documentsFolder?: string | undefined;
+}
+
 /**
- * Reads the schema from the database and builds the API. In production it runs only the documents of
- * `documentsFolder`, where there is one; otherwise these too.
+ * Reads the schema from the database and builds the API.
  *
  * @throws what the connection reports when the database is away; DocumentsError.
  */
-export async function createGraphQL(
-  database: Database,
-  log: Logger,
-  production: boolean,
-  documentsFolder?: string,
-): Promise<GraphQLApi> {
+export async function createGraphQL({ documentsFolder, listenUrl, ...parts }: GraphQLParts): Promise<GraphQLApi> {
+  const { database, log } = parts;
+  const live = new LiveHub(listenUrl, database, log);
   const documents = documentsFolder === undefined ? undefined : await readDocuments(documentsFolder);
-  const settings = preset(database, log, production, documents);
+  const settings = preset({ ...parts, documents, live });
   const instance = postgraphile(settings);
   const schema = await instance.getSchema();
   const server = instance.createServ((config) => new Server(config));
   return {
-    schema,
+    ...{ schema, live },
     addTo: async (app) => {
       app.post('/graphql', server.answer);
       await server.addTo(app, null, false);
+    },
+    openSockets: (httpServer, { authenticate, allowedOrigins }) => {
+      const protocol = liveProtocol({ server, hub: live, database, authenticate });
+      return openSockets(httpServer, { path: '/graphql', allowedOrigins, protocol, log });
     },
     reload: async () => server.setSchema((await makeSchema(settings)).schema),
     close: async () => instance.release(),

@@ -10,6 +10,9 @@ import { readConstraints } from './constraints.ts';
 import { maskError } from './errors.ts';
 import { impliedTenantPlugin } from './impliedTenant.ts';
 import { limitsPlugin } from './limits/plugin.ts';
+import type { LiveHub } from './live/hub.ts';
+import { livePlugins } from './live/plugin.ts';
+import { liveContext } from './live/protocol.ts';
 import { pagesPlugin } from './pages.ts';
 import { asPgSettings, pgService } from './pgService.ts';
 import { trustedDocumentsPlugin } from './trustedDocuments.ts';
@@ -32,21 +35,23 @@ const hideSchemaPlugin: GraphileConfig.Plugin = {
   },
 };
 
-/**
- * The whole configuration of the API. In production it tells nobody its schema, and has no GraphiQL; `documents` are
- * the trusted ones, by id.
- */
-export function preset(
-  database: Database,
-  log: Logger,
-  production: boolean,
-  documents?: ReadonlyMap<string, string>,
-): GraphileConfig.Preset {
+interface PresetParts {
+  readonly database: Database;
+  readonly log: Logger;
+  readonly production: boolean;
+  /** The trusted documents, by id. */
+  readonly documents?: ReadonlyMap<string, string> | undefined;
+  readonly live?: LiveHub;
+}
+
+/** The whole configuration of the API. In production it tells nobody its schema, and has no GraphiQL. */
+export function preset({ database, log, production, documents, live }: PresetParts): GraphileConfig.Preset {
   const constraints = readConstraints();
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
     plugins: [
       ...[impliedTenantPlugin, constraints.plugin, pagesPlugin, limitsPlugin, atomicMutationPlugin],
+      ...livePlugins(database),
       ...(production ? [hideSchemaPlugin] : []),
       ...(documents ? [trustedDocumentsPlugin(documents, production)] : []),
     ],
@@ -60,10 +65,14 @@ export function preset(
     schema: { connectionFilterAllowEmptyObjectInput: true },
     pgServices: [pgService(database)],
     grafast: {
-      context: ({ expressv4 }, args) => ({
-        pgSettings: tenantOf(database, expressv4?.req, args),
-        idempotencyKey: expressv4?.req.get('Idempotency-Key'),
-      }),
+      context: ({ expressv4, ws }, args) => {
+        const connection = ws?.request && live?.connectionOf(ws.request);
+        if (connection) return { pgSettings: asPgSettings(connection.client()), ...liveContext(connection) };
+        return {
+          pgSettings: tenantOf(database, expressv4?.req, args),
+          idempotencyKey: expressv4?.req.get('Idempotency-Key'),
+        };
+      },
     },
     grafserv: {
       graphqlPath: '/graphql',

@@ -3,9 +3,10 @@ import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { passwordHashesWaiting } from '../auth/passwords/queue.ts';
 import type { Database } from '../database/database.ts';
 import { registerDatabaseMetrics } from './databaseMetrics.ts';
+import { type Live, registerLiveMetrics } from './liveMetrics.ts';
 
-/** What Prometheus reads at `/metrics`: the process, requests, passwords that wait, and the pool of `database`. */
-export function createMetrics(database: Database): { middleware: RequestHandler; routes: Router } {
+/** What Prometheus reads at `/metrics`: the process, requests, passwords that wait, the pool of `database`, subscriptions. */
+export function createMetrics(database: Database, live: Live): { middleware: RequestHandler; routes: Router } {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const duration = new Histogram({
@@ -24,6 +25,7 @@ export function createMetrics(database: Database): { middleware: RequestHandler;
     },
   });
   registerDatabaseMetrics(registry, database);
+  registerLiveMetrics(registry, live);
   return {
     middleware: (request, response, next) => {
       const stop = duration.startTimer();

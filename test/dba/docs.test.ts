@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { serve, signUp, type TestServer } from '../support/server.ts';
+import { subscribed } from '../support/socket.ts';
 
 let db: TestDatabase;
 let server: Omit<TestServer, 'db'>;
@@ -50,6 +51,27 @@ test('the table of docs/dba.md is in the API, and each tenant has their own', as
   expect((await bob.graphql(create)).body.errors).toMatchObject([
     { message: 'there is a tag with this name already', extensions },
   ]);
+});
+
+test('the live table of docs/dba.md has events', async () => {
+  const carol = await signUp(server.app, 'carol');
+  const socket = await subscribed(
+    await server.listen(),
+    carol.token,
+    'subscription { tagChanged { event rowId tag { name } } }',
+  );
+  const create = 'mutation { createTag(input: {tag: {name: "live"}}) { tag { rowId } } }';
+  const { rowId } = (await carol.graphql(create)).body.data.createTag.tag;
+  expect(await socket.event()).toEqual({ event: 'INSERT', rowId, tag: { name: 'live' } });
+  await carol.graphql(`mutation { deleteTag(input: {rowId: "${rowId}"}) { tag { name } } }`);
+  expect(await socket.event()).toEqual({ event: 'DELETE', rowId, tag: null });
+  socket.raw.terminate();
+});
+
+test('a table without a key of its own cannot be live, and a table is live by being told so alone', async () => {
+  await expect(db.asAdmin("select app_private.make_live('app_public.todo_tags')")).rejects.toThrow('cannot be live');
+  const fields = Object.keys(server.graphqlSchema.getSubscriptionType()?.getFields() ?? {});
+  expect(fields.sort()).toEqual(['listChanged', 'tagChanged', 'todoChanged']);
 });
 
 test('the data migration of docs/dba.md changes rows, and leaves row-level security forced', async () => {

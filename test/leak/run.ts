@@ -5,6 +5,7 @@ import { alongsideLane, strangerLane, tenantLane } from './lanes.ts';
 import { type Random, randomFrom, shuffled } from './random.ts';
 import type { Report } from './report.ts';
 import { Stalls } from './stalls.ts';
+import { subscriberLane } from './subscriber.ts';
 import type { Target } from './target.ts';
 import { createTenant, strangersTokens } from './tenant.ts';
 import { killBackends, shortenLimits } from './troubles.ts';
@@ -88,9 +89,11 @@ async function round(context: Context, weather: Weather, random: Random): Promis
     did: (fault, times) => report.faults.add(fault, times),
   };
   const happening = weather.outside?.(outside);
+  const listening = target.strict && subscriberLane(context, randomFrom(random() * 2 ** 32), () => over);
   await Promise.all(lanes);
   over = true;
   await happening;
+  await listening;
   if (!context.halted) await checkpoint(context);
   report.rounds++;
 }

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import pino from 'pino';
 import { createApp } from '../../server/app.ts';
 import { createAuth } from '../../server/auth/auth.ts';
+import { authenticator } from '../../server/auth/authenticate.ts';
 import { openDatabase } from '../../server/database/database.ts';
 import { createReadiness } from '../../server/database/readiness.ts';
 import { createGraphQL } from '../../server/graphql/api.ts';
@@ -49,18 +50,20 @@ export async function startTarget(db: TestDatabase, poolSize: number): Promise<T
   const { serverUrl, preparedStatements } = db;
   // Waiting for a connection ends before the deadline, so that both are seen.
   const database = openDatabase(serverUrl, { size: poolSize, timeout: 0.8, recycle: 5, preparedStatements }, log);
-  const graphql = await createGraphQL(database, log, true);
+  const graphql = await createGraphQL({ database, listenUrl: db.listenUrl, log, production: true });
   // Its tenants all sign up from one address.
   const auth = createAuth(database, { jwtSecret, limitFactor: 1000, mail: { from: sender } }, log);
   const app = await createApp({
     config: { allowedOrigins: [], production: true, trustProxy: 0, requestTimeout },
     ...{ log, database, graphql, readiness: createReadiness(database), auth },
   });
-  const { url, close } = await listen(app);
+  const { url, server, close } = await listen(app);
+  const sockets = graphql.openSockets(server, { authenticate: authenticator(auth.signedIn), allowedOrigins: [] });
   return {
     ...{ url, poolSize, db, strict: true, direct: preparedStatements },
     connectionState: async () => (await database.inspect<ConnectionState>(stateStatement)).rows[0] as ConnectionState,
     close: async () => {
+      await sockets.close();
       await close();
       await graphql.close();
       await database.close();
@@ -69,12 +72,13 @@ export async function startTarget(db: TestDatabase, poolSize: number): Promise<T
 }
 
 /** Serves `app` on the loopback address. */
-export async function listen(app: RequestListener): Promise<{ url: string; close(): Promise<void> }> {
+export async function listen(app: RequestListener): Promise<{ url: string; server: Server; close(): Promise<void> }> {
   // Kept alive for longer than any pause of the run: a socket that closes just when a request is sent is no fault.
   const server = createServer({ keepAliveTimeout: 120_000 }, app).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
+    server,
     close: async () => {
       const closed = once(server, 'close');
       server.close();

@@ -30,6 +30,7 @@ test('an empty environment gives the defaults of development', () => {
   expect(readConfig({})).toMatchObject({
     production: false,
     databaseUrl: undefined,
+    listenUrl: undefined,
     pool: { size: 10, timeout: 5, recycle: 1800, preparedStatements: true },
     requestTimeout: 10,
     jwtSecret: undefined,
@@ -48,6 +49,7 @@ test('an empty environment gives the defaults of development', () => {
 test('every variable is taken', () => {
   const config = readConfig({
     ...complete,
+    DATABASE_URL_LISTEN: 'postgres://direct.example.com/hedgerow',
     ...{ DB_POOL_SIZE: '3', DB_POOL_TIMEOUT: '2', DB_POOL_RECYCLE: '60' },
     ...{ DB_PREPARED_STATEMENTS: 'off', REQUEST_TIMEOUT: '20' },
     ...{ PORT: '0', HOST: '::1', LOG_LEVEL: 'warn', TRUST_PROXY: '1', AUTH_LIMIT_FACTOR: '20' },
@@ -59,6 +61,7 @@ test('every variable is taken', () => {
   expect(config).toMatchObject({
     production: true,
     databaseUrl: complete.DATABASE_URL,
+    listenUrl: 'postgres://direct.example.com/hedgerow',
     pool: { size: 3, timeout: 2, recycle: 60, preparedStatements: false },
     requestTimeout: 20,
     jwtSecret: complete.JWT_SECRET,
@@ -80,6 +83,10 @@ test('every variable is taken', () => {
   });
 });
 
+test('changes are listened for where the database is, unless told otherwise', () => {
+  expect(readConfig(complete).listenUrl).toBe(complete.DATABASE_URL);
+});
+
 test('the config cannot be changed', () => {
   const config = readConfig({ ...complete, ...issuer, JWT_PRIVATE_KEYS: keySet(signingKey('one')) });
   for (const part of [
@@ -96,7 +103,8 @@ test('the config cannot be changed', () => {
 
 test('every error is told at once, by its variable', () => {
   const wrong = {
-    ...{ NODE_ENV: 'prod', DATABASE_URL: 'mysql://db', JWT_SECRET: 'short', ALLOWED_ORIGINS: '*' },
+    ...{ NODE_ENV: 'prod', DATABASE_URL: 'mysql://db', DATABASE_URL_LISTEN: 'db' },
+    ...{ JWT_SECRET: 'short', ALLOWED_ORIGINS: '*' },
     ...{ DB_POOL_SIZE: '0', DB_POOL_TIMEOUT: 'soon', DB_POOL_RECYCLE: '-1' },
     ...{ DB_PREPARED_STATEMENTS: 'maybe', REQUEST_TIMEOUT: '0' },
     ...{ PORT: '65536', LOG_LEVEL: 'loud', TRUST_PROXY: 'true', AUTH_LIMIT_FACTOR: '1001' },

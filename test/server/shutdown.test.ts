@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import pg from 'pg';
 import supertest from 'supertest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { killServers, productionEnv, spawnServer } from '../support/process.ts';
+import { Socket, subscribed, todoChanged } from '../support/socket.ts';
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -52,7 +54,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     ).then();
     await waitFor(`select from pg_locks where not granted and relation = 'app_public.todos'::regclass`);
     server.kill(signal);
-    await expect(untilItFails(`${url}/health/db`)).resolves.toMatch(/503|ECONNREFUSED/);
+    await expect(untilItFails(`${url}/health/db`)).resolves.toMatch(/503|ECONNREFUSED|ECONNRESET/);
     await blocker.query('commit');
     await blocker.end();
 
@@ -61,6 +63,28 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     await db.asAdmin('delete from app_public.todos');
   },
 );
+
+test('on SIGTERM sockets are told that the server goes away, and it ends', async () => {
+  const server = production();
+  const url = await server.url;
+  const socket = await subscribed(url, await signUp(url, 'socket'), todoChanged);
+  const silent = new Socket(url);
+  await once(silent.raw, 'open');
+  server.kill('SIGTERM');
+  expect(await socket.closed).toEqual({ code: 1001, reason: 'The server is stopping' });
+  expect((await silent.closed).code).toBe(1001);
+  expect(await server.exitCode).toBe(0);
+});
+
+test('on SIGTERM a socket whose client does not answer is cut off', async () => {
+  const server = production();
+  const url = await server.url;
+  const socket = await subscribed(url, await signUp(url, 'frozen'), todoChanged);
+  socket.raw.pause();
+  server.kill('SIGTERM');
+  expect(await server.exitCode).toBe(0);
+  socket.raw.terminate();
+});
 
 async function waitFor(query: string): Promise<void> {
   while ((await db.asAdmin(query)).length === 0);

@@ -9,6 +9,8 @@ import { isAlive } from '../../server/database/embedded/lock.ts';
 /** What the tests of one run share, given to jest's workers in TEST_CLUSTER. */
 export interface TestCluster {
   readonly serverUrl: string;
+  /** As serverUrl, and never through a pooler. */
+  readonly listenUrl: string;
   readonly ownerUrl: string;
   readonly adminUrl: string;
   /** Databases of this run are named `<prefix>_…`; `<prefix>_template` is migrated once and copied for each file. */
@@ -34,7 +36,7 @@ export async function openTestCluster(
   await admin.end();
   const target = { ownerUrl: inDatabase(ownerUrl, template), shadowUrl: undefined, adminUrl };
   await migrate(await migrateSettings(target, () => {}));
-  return { serverUrl, ownerUrl, adminUrl, prefix, preparedStatements: true, close };
+  return { serverUrl, listenUrl: serverUrl, ownerUrl, adminUrl, prefix, preparedStatements: true, close };
 }
 
 /** The same connection to another database. */

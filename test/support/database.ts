@@ -6,6 +6,8 @@ import { inDatabase, type TestCluster } from './cluster.ts';
 export interface TestDatabase {
   /** As hedgerow_authenticator (through the pooler, where there is one), as hedgerow_owner, and as the superuser. */
   readonly serverUrl: string;
+  /** As serverUrl, and never through the pooler. */
+  readonly listenUrl: string;
   readonly ownerUrl: string;
   readonly adminUrl: string;
   readonly preparedStatements: boolean;
@@ -34,6 +36,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   admin.on('error', () => {});
   return {
     serverUrl: inDatabase(cluster.serverUrl, name),
+    listenUrl: inDatabase(cluster.listenUrl, name),
     ownerUrl: inDatabase(cluster.ownerUrl, name),
     adminUrl: inDatabase(cluster.adminUrl, name),
     preparedStatements: cluster.preparedStatements,

@@ -19,11 +19,12 @@ export interface ServerProcess {
 
 /** What a server in production needs for `db`; `url` where it is not to be the server's own. */
 export function productionEnv(
-  { serverUrl, preparedStatements }: Pick<TestDatabase, 'serverUrl' | 'preparedStatements'>,
+  { serverUrl, listenUrl, preparedStatements }: Pick<TestDatabase, 'serverUrl' | 'listenUrl' | 'preparedStatements'>,
   url = serverUrl,
 ): Record<string, string> {
   const DB_PREPARED_STATEMENTS = preparedStatements ? 'on' : 'off';
-  return { NODE_ENV: 'production', JWT_SECRET: jwtSecret, DATABASE_URL: url, DB_PREPARED_STATEMENTS };
+  const urls = { DATABASE_URL: url, DATABASE_URL_LISTEN: listenUrl };
+  return { NODE_ENV: 'production', JWT_SECRET: jwtSecret, ...urls, DB_PREPARED_STATEMENTS };
 }
 
 const running = new Set<ServerProcess>();

@@ -1,9 +1,13 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Express } from 'express';
 import pino, { type Logger } from 'pino';
 import type { GraphQLSchema } from 'postgraphile/graphql';
 import supertest from 'supertest';
 import { createApp } from '../../server/app.ts';
 import { type AuthSettings, createAuth } from '../../server/auth/auth.ts';
+import { authenticator } from '../../server/auth/authenticate.ts';
 import type { MailSettings } from '../../server/auth/mail/settings.ts';
 import type { ExternalIssuer } from '../../server/auth/tokens/externalIssuer.ts';
 import { type Database, openDatabase } from '../../server/database/database.ts';
@@ -23,6 +27,8 @@ export interface TestServer {
   readonly database: Database;
   readonly readiness: Readiness;
   readonly graphqlSchema: GraphQLSchema;
+  /** Serves the app and its websockets on a port; where. */
+  listen(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -48,6 +54,7 @@ export interface TestServerOptions {
 /** What the server connects to. */
 export interface Connections {
   readonly serverUrl: string;
+  readonly listenUrl?: string;
   readonly replicaUrl?: string;
   readonly preparedStatements?: boolean;
 }
@@ -67,7 +74,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
 
 /** The server on a database that is there already. */
 export async function serve(
-  { serverUrl, replicaUrl, preparedStatements = true }: Connections,
+  { serverUrl, listenUrl = serverUrl, replicaUrl, preparedStatements = true }: Connections,
   options: TestServerOptions = {},
 ): Promise<Omit<TestServer, 'db'>> {
   const { allowedOrigins = [], production = false, poolSize = 3, requestTimeout = 10, trustProxy = 0 } = options;
@@ -75,14 +82,23 @@ export async function serve(
   const pool = { size: poolSize, timeout: 5, recycle: 1800, preparedStatements, replicaUrl };
   const database = openDatabase(serverUrl, pool, log);
   const readiness = createReadiness(database);
-  const graphql = await createGraphQL(database, log, production, options.persistedDocuments);
+  const { persistedDocuments: documentsFolder } = options;
+  const graphql = await createGraphQL({ database, listenUrl, log, production, documentsFolder });
   const config = { allowedOrigins, production, trustProxy, requestTimeout };
   const { keys = { jwtSecret }, externalIssuer } = options;
   const auth = createAuth(database, { ...keys, externalIssuer, limitFactor, mail: { from: sender, ...mail } }, log);
   const app = await createApp({ config, log, database, readiness, auth, graphql });
+  const server = createServer(app);
+  const sockets = graphql.openSockets(server, { authenticate: authenticator(auth.signedIn), allowedOrigins });
   return {
     ...{ app, database, readiness, graphqlSchema: graphql.schema },
+    listen: async () => {
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    },
     close: async () => {
+      await sockets.close();
+      server.close();
       await Promise.all([graphql.close(), auth.close()]);
       await database.close();
     },

@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Cancellation } from '../../database/cancellation.ts';
+import { isUnavailable } from '../../database/connectionErrors.ts';
+import { type Database, type IdentifiedClient, IdentityRefusedError } from '../../database/database.ts';
+import { Feed } from './feed.ts';
+
+/** Whom a socket speaks for, from its verified token. */
+export type LiveUser = Express.User;
+
+/** How a socket ends. 4401 tells clients not to try again, 4403 to come back with a new token, 1013 to come back. */
+export const closing = {
+  expired: [4403, 'The token has expired'],
+  ended: [4401, 'The session has ended'],
+  tooMany: [4429, 'Too many sockets'],
+  unavailable: [1013, 'Try again shortly'],
+  stopping: [1001, 'The server is stopping'],
+  failed: [4500, 'Something went wrong on our side'],
+} as const;
+
+/** Longest time of setTimeout, in milliseconds. */
+const longestTimer = 2 ** 31 - 1;
+
+/** A socket whose token was verified. It ends with the token, and with the session. */
+export class LiveConnection {
+  readonly user: LiveUser;
+  readonly feeds = new Set<Feed>();
+  readonly #database: Database;
+  readonly #end: (code: number, reason: string) => void;
+  readonly #cancellation = new Cancellation();
+  #expiry: NodeJS.Timeout | undefined;
+
+  constructor(user: LiveUser, database: Database, end: (code: number, reason: string) => void) {
+    this.user = user;
+    this.#database = database;
+    this.#end = end;
+    this.#endAtExpiry();
+  }
+
+  /** SQL as the socket's user: reads, from the primary, which has what was just notified. */
+  client(): IdentifiedClient {
+    return this.#database.as(this.user.identity, {
+      ...{ cancellation: this.#cancellation, readOnly: true, replica: false },
+    });
+  }
+
+  /** The changes of `table` that this connection shall be told from now on. */
+  open(table: string): Feed {
+    const feed = new Feed(
+      table,
+      () => this.checkOnceAvailable(),
+      (closed) => this.feeds.delete(closed),
+    );
+    this.feeds.add(feed);
+    return feed;
+  }
+
+  /** Ends the socket where its session does not live any more. @throws also what the connection reports. */
+  async check(): Promise<void> {
+    try {
+      await this.client().query({ name: 'hedgerow_living', text: 'select 1', discard: true });
+    } catch (error) {
+      if (error instanceof IdentityRefusedError) this.close('ended');
+      throw error;
+    }
+  }
+
+  /** check(), for as long as the database is away. */
+  async checkOnceAvailable(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.check();
+      } catch (error) {
+        if (!isUnavailable(error)) throw error;
+      }
+      await sleep(500 + Math.random() * 1000);
+    }
+  }
+
+  close(why: keyof typeof closing): void {
+    const [code, reason] = closing[why];
+    this.#end(code, reason);
+  }
+
+  /** The socket has closed. */
+  dispose(): void {
+    clearTimeout(this.#expiry);
+    this.#cancellation.cancel('client gone');
+    for (const feed of this.feeds) void feed.return();
+  }
+
+  #endAtExpiry(): void {
+    const left = this.user.expires - Date.now();
+    if (left <= 0) this.close('expired');
+    else this.#expiry = setTimeout(() => this.#endAtExpiry(), Math.min(left, longestTimer));
+  }
+}

@@ -1,0 +1,121 @@
+import type { PgResource } from 'postgraphile/@dataplan/pg';
+import { access, constant, context, lambda, listen, type Step } from 'postgraphile/grafast';
+import type { Introspection } from 'postgraphile/graphile-build-pg/pg-introspection';
+import { parse } from 'postgraphile/graphql';
+import { extendSchema } from 'postgraphile/utils';
+import type { Database } from '../../database/database.ts';
+
+const changeEvent = /* GraphQL */ `
+  """What has happened to a row."""
+  enum ChangeEvent {
+    """It is new."""
+    INSERT
+    """It has changed."""
+    UPDATE
+    """It is gone, or not yours any more."""
+    DELETE
+    """Changes were missed, and no row is named: read again what you show."""
+    RESYNC
+  }
+`;
+
+const liveTables = `select c.oid::text as id from pg_class c
+  where exists (
+    select from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
+    where t.tgrelid = c.oid and n.nspname = 'app_private' and p.proname = 'notify_changes'
+  )`;
+
+/**
+ * `todoChanged` and its like, for every table whose changes the database notifies. Each event's row is read when the
+ * event leaves, as the subscriber: what they may not see any more is a DELETE.
+ */
+export function livePlugins(database: Database): GraphileConfig.Plugin[] {
+  return [findLiveTables(database), subscriptionFields];
+}
+
+/** Marks live tables by a tag. */
+function findLiveTables(database: Database): GraphileConfig.Plugin {
+  return {
+    name: 'LiveTablesPlugin',
+    version: '1.0.0',
+    gather: {
+      hooks: {
+        async pgIntrospection_introspection(_info: unknown, { introspection }: { introspection: Introspection }) {
+          const { rows } = await database.inspect<{ id: string }>({ text: liveTables });
+          const live = new Set(rows.map(({ id }) => id));
+          for (const table of introspection.classes) {
+            if (live.has(table._id)) table.getTagsAndDescription().tags.live = true;
+          }
+        },
+      },
+    } as unknown as NonNullable<GraphileConfig.Plugin['gather']>,
+  };
+}
+
+const subscriptionFields = extendSchema((build) => {
+  const resources = (Object.values(build.pgResources) as PgResource[]).filter(
+    ({ extensions, parameters }) => extensions?.tags?.live && !parameters,
+  );
+  const fields = resources.map((resource) => {
+    const type = build.inflection.tableType(resource.codec);
+    const row = build.inflection.camelCase(type);
+    const rowId = build.inflection.attribute({ attributeName: 'id', codec: resource.codec as never });
+    return { resource, type, row, rowId, field: `${row}Changed`, change: `${type}Change` };
+  });
+  if (fields.length === 0) return { typeDefs: [] };
+  const typeDefs = fields.map(
+    ({ type, row, rowId, field, change }) => /* GraphQL */ `
+      extend type Subscription {
+        """Each \`${type}\` of yours that is created, changed or deleted from now on, by whomever."""
+        ${field}: ${change}
+      }
+      """A change of a \`${type}\`."""
+      type ${change} {
+        event: ChangeEvent!
+        """The key of the row; null with RESYNC."""
+        ${rowId}: UUID
+        """The row as it is when the event is sent; null with DELETE and RESYNC."""
+        ${row}: ${type}
+      }`,
+  );
+  return {
+    typeDefs: parse([changeEvent, ...typeDefs].join('\n')),
+    objects: Object.fromEntries([
+      [
+        'Subscription',
+        {
+          plans: Object.fromEntries(
+            fields.map(({ resource, field }) => [
+              field,
+              {
+                subscribePlan: () => listen(context().get('live' as never), constant(tableOf(resource)) as never),
+                plan: ($event: Step) => $event,
+              },
+            ]),
+          ),
+        },
+      ],
+      ...fields.map(({ resource, row, rowId, change }) => {
+        const $row = ($event: Step) => resource.get({ id: access($event, 'read') } as never);
+        const plans = {
+          event($event: Step) {
+            const $found = $row($event).get('id' as never);
+            return lambda([access($event, 'event'), access($event, 'read'), $found], whatHappened, true);
+          },
+          [rowId]: ($event: Step) => access($event, 'id'),
+          [row]: $row,
+        };
+        return [change, { plans }];
+      }),
+    ]),
+  } as never;
+});
+
+/** A row that was to be read and cannot be seen has gone, or has been given away. */
+function whatHappened([event, read, found]: readonly unknown[]): unknown {
+  return read !== null && found === null ? 'DELETE' : event;
+}
+
+function tableOf({ extensions, name }: PgResource): string {
+  return extensions?.pg?.name ?? name;
+}

@@ -1,0 +1,140 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServerOptions } from 'graphql-ws';
+import { type GrafservBase, makeGraphQLWSConfig } from 'postgraphile/grafserv';
+import { type ExecutionResult, GraphQLError, getOperationAST } from 'postgraphile/graphql';
+import { CancelledError } from '../../database/cancellation.ts';
+import { isUnavailable } from '../../database/connectionErrors.ts';
+import { type Database, IdentityRefusedError } from '../../database/database.ts';
+import { closing, LiveConnection, type LiveUser } from './connection.ts';
+import type { Feed } from './feed.ts';
+import type { LiveHub } from './hub.ts';
+import type { Extra } from './sockets.ts';
+
+/** Subscriptions that a socket may have under way. */
+const subscriptionsPerSocket = 20;
+
+/** Milliseconds that a client waits for the database to be heard. */
+const listenTime = 5000;
+
+/** Whose token it is: `Bearer <token>`; undefined where it is none, or not valid any more. */
+export type Authenticate = (authorization: string) => Promise<LiveUser | undefined>;
+
+interface Parts {
+  readonly server: GrafservBase;
+  readonly hub: LiveHub;
+  readonly database: Database;
+  readonly authenticate: Authenticate;
+}
+
+type Protocol = ServerOptions<Record<string, unknown>, Extra>;
+type Results = AsyncGenerator<ExecutionResult, void, void>;
+
+/** What a socket may do: sign in with its first message, and subscribe. Everything else has HTTP. */
+export function liveProtocol({ server, hub, database, authenticate }: Parts): Protocol {
+  const grafserv = makeGraphQLWSConfig(server) as unknown as Protocol;
+  return {
+    ...grafserv,
+    async onConnect({ connectionParams, extra }) {
+      const { socket, request } = extra;
+      const user = await authenticate(authorizationIn(connectionParams));
+      // False is the protocol's 4403, Forbidden.
+      if (!user || socket.readyState !== socket.OPEN) return false;
+      const connection = new LiveConnection(user, database, (code, reason) => socket.close(code, reason));
+      const listening = hub.admit(request, connection);
+      if (!listening) {
+        connection.dispose();
+        socket.close(...closing.tooMany);
+        return false;
+      }
+      extra.leave = () => {
+        hub.leave(connection);
+        connection.dispose();
+      };
+      try {
+        const tooLate = sleep(listenTime, 'too late', { ref: false });
+        if ((await Promise.race([listening, tooLate])) === 'too late') {
+          connection.close('unavailable');
+          return false;
+        }
+        // After it listens: a session that ends from here on is heard of.
+        await connection.check();
+        return true;
+      } catch (error) {
+        if (isUnavailable(error)) connection.close('unavailable');
+        else if (!(error instanceof IdentityRefusedError || error instanceof CancelledError)) throw error;
+        return false;
+      }
+    },
+    async onSubscribe(context, id, payload) {
+      if (Object.keys(context.subscriptions).length > subscriptionsPerSocket) {
+        const message = `A socket may have ${subscriptionsPerSocket} subscriptions at a time.`;
+        return [new GraphQLError(message, { extensions: { code: 'TOO_COMPLEX' } })];
+      }
+      const subscription = await grafserv.onSubscribe?.(context, id, payload);
+      if (!subscription || Array.isArray(subscription)) return subscription;
+      const { document, operationName } = subscription as Exclude<typeof subscription, readonly GraphQLError[]>;
+      if (getOperationAST(document, operationName)?.operation === 'subscription') return subscription;
+      return [new GraphQLError('Only subscriptions run over a websocket. POST everything else.')];
+    },
+    async subscribe(args) {
+      const { connection, feed } = (args.contextValue as LiveContext).live;
+      const results = await grafserv.subscribe?.(args);
+      const isStream = results && Symbol.asyncIterator in results;
+      return (isStream ? paced(results as Results, feed, connection) : results) as never;
+    },
+  };
+
+  /** The results, each taken from Grafast when the client has the one before. */
+  function paced(results: Results, feed: () => Feed | undefined, connection: LiveConnection): Results {
+    const paced = {
+      async next() {
+        feed()?.sent();
+        const result = await results.next();
+        if (result.done) return result;
+        const { errors } = result.value;
+        if (errors?.some(({ originalError }) => originalError instanceof IdentityRefusedError)) {
+          connection.close('ended');
+          return results.return();
+        }
+        // What could not be read is lost to the client, who has to read it again.
+        if (errors) feed()?.resync();
+        hub.delivered++;
+        return result;
+      },
+      return: () => results.return(),
+      throw: (error: unknown) => results.throw(error),
+      [Symbol.asyncIterator]: () => paced,
+    };
+    return paced as Results;
+  }
+}
+
+/** What a subscription's steps find in their context, and what sends its results. */
+export interface LiveContext {
+  readonly live: {
+    readonly connection: LiveConnection;
+    feed(): Feed | undefined;
+    /** For Grafast's listen(). */
+    subscribe(table: string): Feed;
+  };
+}
+
+/** The context of one operation on `connection`. */
+export function liveContext(connection: LiveConnection): LiveContext {
+  let feed: Feed | undefined;
+  return {
+    live: {
+      connection,
+      feed: () => feed,
+      subscribe: (table) => {
+        feed = connection.open(table);
+        return feed;
+      },
+    },
+  };
+}
+
+function authorizationIn(params: Readonly<Record<string, unknown>> | undefined): string {
+  const authorization = params?.authorization ?? params?.Authorization;
+  return typeof authorization === 'string' ? authorization : '';
+}
