@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { root } from '../../dba/root.ts';
 import { blocksOf } from './page.ts';
 
-/** Blocks of commands and programs that no test runs as they stand: their page, and their first line without its comment. */
+/** Blocks that no test runs as they stand: their page, and their first line without its comment. */
 const notRun = [
   // They measure, for minutes.
   ['bench.md', 'npm run bench -- --workloads list,create --rounds 3'],

@@ -52,7 +52,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** What went another way than the page says, with all there is to find out why. */
+/** What went another way than the page says. */
 function complaint(run: Run, json: Block | undefined): unknown {
   const shown = json && parseExample(json.text);
   const example = run.answers.findLast(({ body }) => body !== '');
@@ -74,11 +74,14 @@ test.each(named)('%s', (_name, index) => {
 
 const run = promisify(execFile);
 
-/** What the type checker says, as strict as it can be. */
+const options = [
+  ...['--strict', '--noUncheckedIndexedAccess', '--erasableSyntaxOnly', '--verbatimModuleSyntax'],
+  ...['--noEmit', '--allowImportingTsExtensions', '--module', 'nodenext', '--target', 'es2024', '--types', 'node'],
+];
+
+/** What the type checker has against files of the reader's package. */
 async function check(names: readonly string[]): Promise<string> {
-  const options =
-    '--strict --noEmit --noUncheckedIndexedAccess --module nodenext --target es2024 --types node --allowImportingTsExtensions --erasableSyntaxOnly --verbatimModuleSyntax';
-  const checked = run('tsc', [...options.split(' '), ...names], { cwd: directory });
+  const checked = run('tsc', [...options, ...names], { cwd: directory });
   return (await checked.catch((error: { stdout: string }) => error)).stdout;
 }
 
