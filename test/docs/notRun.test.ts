@@ -1,0 +1,34 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { root } from '../../dba/root.ts';
+import { blocksOf } from './page.ts';
+
+/** Blocks that no test runs as they stand: their page, and their first line without its comment. */
+const notRun = [
+  // They measure, for minutes.
+  ['bench.md', 'npm run bench -- --workloads list,create --rounds 3'],
+  ['bench.md', 'npm run bench:logins'],
+  // What the verbs do is tested in test/dba, what the keys do in test/server/auth.
+  ['dba.md', 'npm run db -- watch'],
+  ['dba.md', 'eval "$(npm run -s db -- env)" && npx graphile-migrate status'],
+  // Needs a Postgres elsewhere; test/dba/init.test.ts does the same here.
+  ['operator.md', "export ROOT_DATABASE_URL='postgres://postgres:…@db.example.com/postgres'"],
+  ['operator.md', 'npm run --silent keys'],
+  // They are runs of the tests themselves.
+  ['tester.md', 'npm test'],
+  ['tester.md', "import { signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';"],
+  ['tester.md', "for (const policy of ['select_own', 'update_own'])"],
+  ['tester.md', 'npm run test:leak'],
+  ['tester.md', 'npm run test:hostile -- --requests 5000 --seed 42'],
+];
+
+test('every block of the pages is run, or is known not to be', async () => {
+  const pages = (await readdir(join(root, 'docs'))).filter((page) => page !== 'tenant.md').sort();
+  const found = [];
+  for (const page of pages) {
+    for (const { language, text } of await blocksOf(page)) {
+      if (['sh', 'ts'].includes(language)) found.push([page, text.split(/\s+#|\n/, 1)[0]]);
+    }
+  }
+  expect(found).toEqual(notRun);
+});
