@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 
 test('the live client of docs/tenant.md prints a change', async () => {
-  const [, code] = /```ts\n// live.ts\n(.*?)```/s.exec(await readFile('docs/tenant.md', 'utf8')) ?? [];
+  const [, code] = /```ts\n\/\/ live\.ts\n(.*?)```/s.exec(await readFile('docs/tenant.md', 'utf8')) ?? [];
   await writeFile(join(folder, 'live.ts'), code as string);
   const { token, graphql } = await signUp(server.app, 'ada');
   const env = { PATH: process.env.PATH, URL: await server.listen(), TOKEN: token };
