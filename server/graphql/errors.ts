@@ -10,6 +10,17 @@ import { IdentityRefusedError } from '../database/database.ts';
 /** No such row, or none that this tenant may know of. */
 export class RowNotFoundError extends Error {}
 
+/** What went wrong with one item of a mutation of many. */
+export class ItemError extends Error {
+  /** Which of the items, counted from 0. */
+  readonly index: number;
+
+  constructor(index: number, cause: unknown) {
+    super('an item could not be done', { cause });
+    this.index = index;
+  }
+}
+
 interface PublicError {
   readonly code: string;
   readonly message: string;
@@ -26,6 +37,9 @@ const bySqlState: Readonly<Record<string, PublicError>> = {
   '57014': { code: 'TIMEOUT', message: 'The request took too long.' },
 };
 
+/** SQLSTATE with which a function refuses its input: the message is for the client. */
+const inputRefused = 'HR400';
+
 function describe(error: unknown): PublicError | undefined {
   if (error instanceof IdentityRefusedError)
     return { code: 'UNAUTHENTICATED', message: 'The session has ended. Sign in again.' };
@@ -35,6 +49,7 @@ function describe(error: unknown): PublicError | undefined {
     return { code: 'UNAVAILABLE', message: 'The database cannot be reached right now. Try again shortly.' };
   if (!(error instanceof pg.DatabaseError)) return undefined;
   const { code = '', constraint } = error;
+  if (code === inputRefused) return { code: 'BAD_USER_INPUT', message: error.message };
   if (code === '23514') return { code: 'BAD_USER_INPUT', message: `A value is not allowed here (${constraint}).` };
   if (code.startsWith('22'))
     return { code: 'BAD_USER_INPUT', message: 'A value does not have the form that its type asks for.' };
@@ -47,9 +62,11 @@ function describe(error: unknown): PublicError | undefined {
  */
 export function maskError(log: Logger): (error: GraphQLError) => GraphQLError {
   return (error) => {
-    const cause = error.originalError ?? error;
+    const thrown = error.originalError ?? error;
+    const item = thrown instanceof ItemError ? thrown : undefined;
+    const cause = item?.cause ?? thrown;
     const shown = describe(cause);
-    if (shown) return rewrite(error, shown.message, { code: shown.code });
+    if (shown) return rewrite(error, shown.message, { code: shown.code, ...(item && { index: item.index }) });
     // GraphQL's own errors and the ones marked safe speak of the document, which the client wrote.
     if (cause instanceof GraphQLError || isSafeError(cause)) {
       return rewrite(error, cause.message, { code: 'BAD_USER_INPUT', ...error.extensions });

@@ -5,6 +5,7 @@ import { type DocumentNode, getOperationAST, NoSchemaIntrospectionCustomRule } f
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
 import type { Database } from '../database/database.ts';
+import { batchesPlugin } from './batches/plugin.ts';
 import { maskError } from './errors.ts';
 import { impliedTenantPlugin } from './impliedTenant.ts';
 import { notFoundPlugin } from './notFound.ts';
@@ -32,7 +33,7 @@ const hideSchemaPlugin: GraphileConfig.Plugin = {
 export function preset(database: Database, log: Logger, production: boolean): GraphileConfig.Preset {
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
-    plugins: [impliedTenantPlugin, notFoundPlugin, ...(production ? [hideSchemaPlugin] : [])],
+    plugins: [impliedTenantPlugin, notFoundPlugin, batchesPlugin, ...(production ? [hideSchemaPlugin] : [])],
     disablePlugins: [
       // A tenant's rows are few, and the policies' index finds them: any column may be filtered and ordered by.
       'PgIndexBehaviorsPlugin',
