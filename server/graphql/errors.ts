@@ -64,7 +64,7 @@ export function maskError(log: Logger): (error: GraphQLError) => GraphQLError {
   return (error) => {
     const thrown = error.originalError ?? error;
     const item = thrown instanceof ItemError ? thrown : undefined;
-    const cause = item?.cause ?? thrown;
+    const cause = (item?.cause as Error | undefined) ?? thrown;
     const shown = describe(cause);
     if (shown) return rewrite(error, shown.message, { code: shown.code, ...(item && { index: item.index }) });
     // GraphQL's own errors and the ones marked safe speak of the document, which the client wrote.

@@ -1,5 +1,5 @@
 import { access, each, type ObjectStep, object, type Step } from 'postgraphile/grafast';
-import type { GrafastFieldConfigMap, GraphQLInputType, GraphQLOutputType } from 'postgraphile/graphql';
+import type { GraphQLOutputType } from 'postgraphile/graphql';
 import { type Keys, type Mutation, mutationsOf } from './mutations.ts';
 import { type Table, tablesOf } from './table.ts';
 
@@ -19,7 +19,12 @@ export const batchesPlugin: GraphileConfig.Plugin = {
         for (const table of tablesOf(build)) {
           for (const mutation of mutationsOf(table)) registerTypes(build, table, mutation);
           if (table.may('update') && table.keys.length === 1) {
-            build.registerInputObjectType(table.updateTypeName, {}, () => ({ fields: table.updateFields() }), origin);
+            build.registerInputObjectType(
+              table.updateTypeName,
+              {},
+              () => ({ fields: () => table.updateFields() }),
+              origin,
+            );
           }
         }
         return _;
@@ -91,7 +96,7 @@ function rowsField(build: Build, { resource, keys, rows }: Table) {
 function keysField(build: Build, { resource, keys, keyNames }: Table) {
   const { GraphQLList, GraphQLNonNull } = build.graphql;
   const [key] = keys as [string];
-  const codec = resource.codec.attributes?.[key]?.codec;
+  const codec = resource.codec.attributes[key]?.codec;
   const type = build.getGraphQLTypeByPgCodec(codec as never, 'output') as GraphQLOutputType;
   const plan = ($payload: Payload) => each($payload.get('keys'), ($key) => access($key, key));
   const name = build.inflection.camelCase(`deleted-${keyNames}`);

@@ -1,5 +1,12 @@
-import { type PgClient, type PgResource, type SQL, sqlValueWithCodec } from 'postgraphile/@dataplan/pg';
-import { sql } from 'postgraphile/pg-sql2';
+import {
+  type PgClient,
+  type PgCodecWithAttributes,
+  type PgResource,
+  sqlValueWithCodec,
+} from 'postgraphile/@dataplan/pg';
+import { type SQL, sql } from 'postgraphile/pg-sql2';
+
+export type TableResource = PgResource<string, PgCodecWithAttributes>;
 
 /** A row's values by column. */
 export type Values = Readonly<Record<string, unknown>>;
@@ -11,12 +18,12 @@ export interface Update {
 
 /** SQL for many rows of one table at once. Values are bound; each method is one statement. */
 export class Statements {
-  readonly #resource: PgResource;
+  readonly #resource: TableResource;
   readonly #table: SQL;
   /** The columns that name a row: the primary key without the tenant's column. */
   readonly #keys: readonly string[];
 
-  constructor(resource: PgResource, keys: readonly string[]) {
+  constructor(resource: TableResource, keys: readonly string[]) {
     if (typeof resource.from === 'function') throw new Error(`${resource.name} is no table`);
     this.#resource = resource;
     this.#table = resource.from;
@@ -25,7 +32,7 @@ export class Statements {
 
   /** How many rows a statement may have, so that its parameters can be counted in 16 bits. */
   get most(): number {
-    return Math.floor(65_535 / (Object.keys(this.#resource.codec.attributes ?? {}).length + 1));
+    return Math.floor(65_535 / (Object.keys(this.#resource.codec.attributes).length + 1));
   }
 
   /** Adds a row for each of `rows`; what one does not say is the column's default. Answers with their keys. */
@@ -85,7 +92,7 @@ ${action} where row.${sql.identifier(column)} = item.key returning item.index`,
   }
 
   #codec(column: string) {
-    const attribute = this.#resource.codec.attributes?.[column];
+    const attribute = this.#resource.codec.attributes[column];
     if (!attribute) throw new Error(`${this.#resource.name} has no column ${column}`);
     return attribute.codec;
   }

@@ -1,12 +1,11 @@
-import type { PgResource } from 'postgraphile/@dataplan/pg';
 import type { GraphQLInputFieldConfigMap, GraphQLInputType } from 'postgraphile/graphql';
-import { Statements } from './statements.ts';
+import { Statements, type TableResource } from './statements.ts';
 
 type Build = GraphileBuild.Build;
 
 /** A table of the API: its names there, and what tenants may do to it. */
 export class Table {
-  readonly resource: PgResource;
+  readonly resource: TableResource;
   readonly statements: Statements;
   /** The columns that name a row: the primary key without the tenant's column. */
   readonly keys: readonly string[];
@@ -19,7 +18,7 @@ export class Table {
   readonly patchName: string;
   readonly #build: Build;
 
-  constructor(build: Build, resource: PgResource, keys: readonly string[]) {
+  constructor(build: Build, resource: TableResource, keys: readonly string[]) {
     const { inflection } = build;
     const row = inflection.tableFieldName(resource);
     this.resource = resource;
@@ -33,15 +32,15 @@ export class Table {
   }
 
   may(what: 'insert' | 'update' | 'delete'): boolean {
-    return this.#build.behavior.pgResourceMatches(this.resource, `resource:${what}`);
+    return this.#build.behavior.pgResourceMatches(this.resource, `resource:${what}`) === true;
   }
 
   mayUpdate(column: string): boolean {
     const { codec } = this.resource;
     return (
       this.may('update') &&
-      codec.attributes?.[column] !== undefined &&
-      this.#build.behavior.pgCodecAttributeMatches([codec, column], 'attribute:update')
+      codec.attributes[column] !== undefined &&
+      this.#build.behavior.pgCodecAttributeMatches([codec, column], 'attribute:update') === true
     );
   }
 
@@ -74,7 +73,7 @@ export class Table {
     if (items === 'update') return this.#build.getInputTypeByName(this.updateTypeName);
     const type =
       items === 'key'
-        ? this.#build.getGraphQLTypeByPgCodec(codec.attributes?.[this.keys[0] as string]?.codec as never, 'input')
+        ? this.#build.getGraphQLTypeByPgCodec(codec.attributes[this.keys[0] as string]?.codec as never, 'input')
         : this.#build.getGraphQLTypeByPgCodec(codec, items);
     if (!type) throw new Error(`${codec.name} has no type for its ${items}`);
     return type as GraphQLInputType;
@@ -84,7 +83,7 @@ export class Table {
 /** The tables whose rows a primary key names. */
 export function tablesOf(build: Build): Table[] {
   return Object.values(build.pgResources).flatMap((each) => {
-    const resource = each as PgResource;
+    const resource = each as TableResource;
     const keys = resource.uniques.find(({ isPrimary }) => isPrimary)?.attributes;
     if (resource.parameters || !resource.codec.attributes || resource.codec.isAnonymous || !keys) return [];
     return [new Table(build, resource, keys)];
