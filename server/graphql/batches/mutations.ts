@@ -48,24 +48,16 @@ function createMany(table: Table): Mutation {
 }
 
 function updateMany(table: Table): Mutation {
-  const { keyName, patchName } = table;
   return {
     fieldName: table.named('update'),
     description: `Updates up to 1,000 \`${table.rows}\`, each in its own way: all of them, or none.`,
     inputFields: () => ({ updates: { type: table.listOf('update') } }),
-    plan: (input) => {
-      const $updates = input('updates') as Step<readonly Values[]>;
-      const $patches = lambda($updates, (updates) => updates.map((update) => update[patchName]));
-      const $baked = bakedInput(table.listOf('patch'), $patches) as Step<readonly Values[]>;
-      const $items = lambda([$updates, $baked] as const, ([updates, patches]) =>
-        updates.map((update, index) => ({ key: update[keyName], patch: patches[index] as Values })),
-      );
-      return run(table, $items, async (client, updates: readonly Update[]) => {
+    plan: (input) =>
+      run(table, bakedInput(table.listOf('update'), input('updates')), async (client, updates: readonly Update[]) => {
         checkCount('updates', updates);
         checkPatches('updates', updates);
         return update(table, client, 'updates', updates);
-      });
-    },
+      }),
     answers: 'rows',
   };
 }

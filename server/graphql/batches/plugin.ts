@@ -1,4 +1,11 @@
-import { access, each, type ObjectStep, object, type Step } from 'postgraphile/grafast';
+import {
+  access,
+  createObjectAndApplyChildren as baked,
+  each,
+  type ObjectStep,
+  object,
+  type Step,
+} from 'postgraphile/grafast';
 import type { GraphQLOutputType } from 'postgraphile/graphql';
 import { type Keys, type Mutation, mutationsOf } from './mutations.ts';
 import { type Table, tablesOf } from './table.ts';
@@ -19,12 +26,8 @@ export const batchesPlugin: GraphileConfig.Plugin = {
         for (const table of tablesOf(build)) {
           for (const mutation of mutationsOf(table)) registerTypes(build, table, mutation);
           if (table.may('update') && table.keys.length === 1) {
-            build.registerInputObjectType(
-              table.updateTypeName,
-              {},
-              () => ({ fields: () => table.updateFields() }),
-              origin,
-            );
+            const spec = () => ({ fields: () => table.updateFields(), extensions: { grafast: { baked } } });
+            build.registerInputObjectType(table.updateTypeName, {}, spec, origin);
           }
         }
         return _;

@@ -1,5 +1,6 @@
-import type { GraphQLInputFieldConfigMap, GraphQLInputType } from 'postgraphile/graphql';
-import { Statements, type TableResource } from './statements.ts';
+import { bakedInputRuntime, type GrafastInputFieldConfigMap, type Setter } from 'postgraphile/grafast';
+import type { GraphQLInputType } from 'postgraphile/graphql';
+import { Statements, type TableResource, type Update, type Values } from './statements.ts';
 
 type Build = GraphileBuild.Build;
 
@@ -49,16 +50,23 @@ export class Table {
     return this.#build.inflection.camelCase(`${verb}-${this.rows}`);
   }
 
-  /** Name of the type of an item of `updateTodos`, registered with `updateFields` as its fields. */
+  /** Name of the type of an item of `updateTodos`. What it is given becomes an `Update`. */
   get updateTypeName(): string {
     return `${this.#build.inflection.upperCamelCase(this.named('update'))}Item`;
   }
 
-  updateFields(): GraphQLInputFieldConfigMap {
+  updateFields(): GrafastInputFieldConfigMap<Setter<Update>> {
     const { GraphQLNonNull } = this.#build.graphql;
     return {
-      [this.keyName]: { type: new GraphQLNonNull(this.#type('key')) },
-      [this.patchName]: { type: new GraphQLNonNull(this.#type('patch')) },
+      [this.keyName]: {
+        type: new GraphQLNonNull(this.#type('key')),
+        apply: (update: Setter<Update>, key: unknown) => update.set('key', key),
+      },
+      [this.patchName]: {
+        type: new GraphQLNonNull(this.#type('patch')),
+        apply: (update: Setter<Update>, patch: Values, { schema, field }) =>
+          update.set('patch', bakedInputRuntime(schema, field.type, patch)),
+      },
     };
   }
 
