@@ -60,12 +60,12 @@ export class Table {
     return {
       [this.keyName]: {
         type: new GraphQLNonNull(this.#type('key')),
-        apply: (update: Setter<Update>, key: unknown) => update.set('key', key),
+        apply: (update, key) => update.set('key', key),
       },
       [this.patchName]: {
         type: new GraphQLNonNull(this.#type('patch')),
-        apply: (update: Setter<Update>, patch: Values, { schema, field }) =>
-          update.set('patch', bakedInputRuntime(schema, field.type, patch)),
+        apply: (update, patch, { schema, field }) =>
+          update.set('patch', bakedInputRuntime(schema, field.type, patch) as Values),
       },
     };
   }

@@ -310,12 +310,12 @@ describe.each<[Name, (rowId: string) => unknown]>([
   });
 });
 
-test.each([
+test.each<[Name, string, () => unknown]>([
   ['createTodos', 'todos', () => ({ title: 'x' })],
   ['updateTodos', 'updates', () => ({ rowId: randomUUID(), patch: { completed: true } })],
   ['completeTodos', 'rowIds', () => randomUUID()],
   ['deleteTodos', 'rowIds', () => randomUUID()],
-] as const)('%s takes at most 1,000', async (name, field, item) => {
+])('%s takes at most 1,000', async (name, field, item) => {
   expect(await refused(name, Array.from({ length: 1001 }, item))).toMatchObject({
     message: `${field} must have at most 1000 items, not 1001.`,
     extensions: { code: 'BAD_USER_INPUT' },
