@@ -11,6 +11,17 @@ import type { Constraints } from './constraints.ts';
 /** No such row, or none that this tenant may know of. */
 export class RowNotFoundError extends Error {}
 
+/** What went wrong with one item of a mutation of many. */
+export class ItemError extends Error {
+  /** Which of the items, counted from 0. */
+  readonly index: number;
+
+  constructor(index: number, cause: unknown) {
+    super('an item could not be done', { cause });
+    this.index = index;
+  }
+}
+
 interface PublicError {
   readonly code: string;
   readonly message: string;
@@ -36,6 +47,9 @@ const byConstraint: Readonly<Record<string, { code: string; message: (field: str
   '23P01': { code: 'CONFLICT', message: (field) => `${field} cannot be together with a row that is there` },
 };
 
+/** SQLSTATE with which a function refuses its input: the message is for the client. */
+const inputRefused = 'HR400';
+
 function describe(error: unknown, constraints: Constraints): PublicError | undefined {
   if (error instanceof IdentityRefusedError)
     return { code: 'UNAUTHENTICATED', message: 'The session has ended. Sign in again.' };
@@ -48,6 +62,7 @@ function describe(error: unknown, constraints: Constraints): PublicError | undef
     return { code: 'BAD_USER_INPUT', message: 'null is not a value to filter by; use isNull' };
   if (!(error instanceof pg.DatabaseError)) return undefined;
   const { code = '' } = error;
+  if (code === inputRefused) return { code: 'BAD_USER_INPUT', message: error.message };
   const violation = byConstraint[code];
   if (violation) {
     const { field, sentence } = constraints.violatedBy(error);
@@ -65,9 +80,14 @@ function describe(error: unknown, constraints: Constraints): PublicError | undef
  */
 export function maskError(log: Logger, constraints: Constraints): (error: GraphQLError) => GraphQLError {
   return (error) => {
-    const cause = error.originalError ?? error;
+    const thrown = error.originalError ?? error;
+    const item = thrown instanceof ItemError ? thrown : undefined;
+    const cause = (item?.cause as Error | undefined) ?? thrown;
     const shown = describe(cause, constraints);
-    if (shown) return rewrite(error, shown.message, { code: shown.code, ...(shown.field && { field: shown.field }) });
+    if (shown) {
+      const { code, field, message } = shown;
+      return rewrite(error, message, { code, ...(field && { field }), ...(item && { index: item.index }) });
+    }
     // GraphQL's own errors and the ones marked safe speak of the document, which the client wrote.
     if (cause instanceof GraphQLError || isSafeError(cause)) {
       return rewrite(error, aboutDocument(cause.message), { code: 'BAD_USER_INPUT', ...error.extensions });

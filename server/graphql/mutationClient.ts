@@ -31,23 +31,22 @@ export class MutationClient implements TenantClient {
   }
 
   async query<Row>(statement: Statement): Promise<Result<Row>> {
-    if (this.#failed) throw new MutationFailedError('another part of this mutation has failed');
-    try {
-      if (!this.#isOneStatement) return await (await this.#transaction()).query<Row>(statement);
-      if (this.#begun) throw new Error('a mutation of one statement asked for a second one');
-      this.#begun = Promise.reject(new MutationFailedError('the mutation was one statement'));
-      this.#begun.catch(() => {});
-      return await this.#client.query<Row>(statement);
-    } catch (error) {
-      this.#failed = true;
-      throw error;
-    }
+    if (!this.#isOneStatement) return this.transaction(({ query }) => query<Row>(statement));
+    if (this.#begun) throw new Error('a mutation of one statement asked for a second one');
+    this.#begun = Promise.reject(new MutationFailedError('the mutation was one statement'));
+    this.#begun.catch(() => {});
+    return this.#client.query<Row>(statement);
   }
 
-  /** The mutation's own transaction: what fails inside fails the whole. */
+  /** The mutation's own transaction: when `work` fails, whatever it made of its own savepoints, the whole does. */
   async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     try {
-      return await work(this);
+      return await work({
+        query: async (statement) => {
+          if (this.#failed) throw new MutationFailedError('another part of this mutation has failed');
+          return (await this.#transaction()).query(statement);
+        },
+      });
     } catch (error) {
       this.#failed = true;
       throw error;

@@ -6,6 +6,7 @@ import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
 import type { Database } from '../database/database.ts';
 import { atomicMutationPlugin } from './atomicMutation.ts';
+import { batchesPlugin } from './batches/plugin.ts';
 import { readConstraints } from './constraints.ts';
 import { maskError } from './errors.ts';
 import { impliedTenantPlugin } from './impliedTenant.ts';
@@ -50,7 +51,7 @@ export function preset({ database, log, production, documents, live }: PresetPar
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
     plugins: [
-      ...[impliedTenantPlugin, constraints.plugin, pagesPlugin, limitsPlugin, atomicMutationPlugin],
+      ...[impliedTenantPlugin, constraints.plugin, pagesPlugin, limitsPlugin, batchesPlugin, atomicMutationPlugin],
       ...livePlugins(database),
       ...(production ? [hideSchemaPlugin] : []),
       ...(documents ? [trustedDocumentsPlugin(documents, production)] : []),

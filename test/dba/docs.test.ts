@@ -83,3 +83,51 @@ test('the data migration of docs/dba.md changes rows, and leaves row-level secur
   expect(await db.asAdmin('select distinct name from app_public.tags')).toEqual([{ name: 'urgent' }]);
   expect(await server.readiness.reasonsNotToServe()).toEqual([]);
 });
+
+test("the search of docs/dba.md is in the API, and finds what is one's own", async () => {
+  const owner = new pg.Client({ connectionString: db.ownerUrl });
+  await owner.connect();
+  for (const _save of ['first', 'second']) await owner.query(blocks[2] as string);
+  await owner.end();
+  const searching = await serve(db);
+  try {
+    const [nora, olga] = [await signUp(searching.app, 'nora'), await signUp(searching.app, 'olga')];
+    const lists =
+      'mutation { createTags(input: {tags: [{name: "groceries"}, {name: "garden"}]}) { tags { rowId name } } }';
+    expect((await nora.graphql(lists)).body.data.createTags.tags).toMatchObject([
+      { name: 'groceries' },
+      { name: 'garden' },
+    ]);
+    for (const query of ['gro', 'grocreis']) {
+      const search = `{ searchTags(query: "${query}") { nodes { name } } }`;
+      expect((await nora.graphql(search)).body.data).toEqual({ searchTags: { nodes: [{ name: 'groceries' }] } });
+      expect((await olga.graphql(search)).body.data).toEqual({ searchTags: { nodes: [] } });
+    }
+    const long = await nora.graphql(`{ searchTags(query: "${'x'.repeat(201)}") { nodes { name } } }`);
+    expect(long.body.errors[0]).toMatchObject({
+      message: 'query must have at most 200 characters',
+      extensions: { code: 'BAD_USER_INPUT' },
+    });
+  } finally {
+    await searching.close();
+  }
+});
+
+test('rows that two columns name are created together, and answered with', async () => {
+  const erin = await signUp(server.app, 'erin');
+  const make = `mutation {
+    createTags(input: {tags: [{name: "a"}, {name: "b"}]}) { tags { rowId } }
+    createTodo(input: {todo: {title: "x"}}) { todo { rowId } }
+  }`;
+  const { createTags, createTodo } = (await erin.graphql(make)).body.data;
+  const todoTags = createTags.tags.map(({ rowId }: { rowId: string }) => ({
+    todoId: createTodo.todo.rowId,
+    tagId: rowId,
+  }));
+  const attach =
+    'mutation ($todoTags: [TodoTagInput!]!) { createTodoTags(input: {todoTags: $todoTags}) { todoTags { tag { name } } } }';
+  const { body } = await erin.graphql(attach, { todoTags });
+  expect(body.data.createTodoTags.todoTags).toEqual([{ tag: { name: 'a' } }, { tag: { name: 'b' } }]);
+  const again = await erin.graphql(attach, { todoTags: [todoTags[1]] });
+  expect(again.body.errors).toMatchObject([{ extensions: { code: 'CONFLICT', index: 0 } }]);
+});

@@ -1,0 +1,27 @@
+import { SafeError } from 'postgraphile/grafast';
+import type { Update } from './statements.ts';
+
+/** Most rows of one mutation. */
+const limit = 1000;
+
+/** @throws SafeError when `name` has more items than a mutation may have. */
+export function checkCount(name: string, { length }: readonly unknown[]): void {
+  if (length > limit) throw new SafeError(`${name} must have at most ${limit} items, not ${length}.`);
+}
+
+/** @throws SafeError with the index of the first key that is there a second time. */
+export function checkKeys(name: string, keys: readonly unknown[]): void {
+  const seen = new Set<string>();
+  for (const [index, key] of keys.entries()) {
+    // UUIDs in either case are the same. What only looks the same in another type is found by no statement twice.
+    const text = String(key).toLowerCase();
+    if (seen.has(text)) throw new SafeError(`${name} must name each row once.`, { index });
+    seen.add(text);
+  }
+}
+
+/** @throws SafeError with the index of the first patch that says nothing. */
+export function checkPatches(name: string, updates: readonly Update[]): void {
+  const index = updates.findIndex(({ patch }) => Object.keys(patch).length === 0);
+  if (index >= 0) throw new SafeError(`${name} must each say what to change.`, { index });
+}

@@ -1,0 +1,107 @@
+import {
+  access,
+  createObjectAndApplyChildren as baked,
+  each,
+  type ObjectStep,
+  object,
+  type Step,
+} from 'postgraphile/grafast';
+import type { GraphQLOutputType } from 'postgraphile/graphql';
+import { type Keys, type Mutation, mutationsOf } from './mutations.ts';
+import { type Table, tablesOf } from './table.ts';
+
+type Build = GraphileBuild.Build;
+type Payload = ObjectStep<{ keys: Step<Keys>; clientMutationId: Step<string | null> }>;
+
+/**
+ * Mutations of up to a thousand rows, for every table that tenants may insert into, update or delete from: either all
+ * of it is done or nothing. To update and delete, a table's rows must be named by one column.
+ */
+export const batchesPlugin: GraphileConfig.Plugin = {
+  name: 'BatchesPlugin',
+  version: '1.0.0',
+  schema: {
+    hooks: {
+      init(_, build) {
+        for (const table of tablesOf(build)) {
+          for (const mutation of mutationsOf(table)) registerTypes(build, table, mutation);
+          if (table.may('update') && table.keys.length === 1) {
+            const spec = () => ({ fields: () => table.updateFields(), extensions: { grafast: { baked } } });
+            build.registerInputObjectType(table.updateTypeName, {}, spec, origin);
+          }
+        }
+        return _;
+      },
+      GraphQLObjectType_fields(fields, build, { scope, fieldWithHooks }) {
+        if (!scope.isRootMutation) return fields;
+        const added = tablesOf(build)
+          .flatMap(mutationsOf)
+          .map((mutation) => [
+            mutation.fieldName,
+            fieldWithHooks({ fieldName: mutation.fieldName }, () => mutationField(build, mutation)),
+          ]);
+        return build.extend(fields, Object.fromEntries(added), origin);
+      },
+    },
+  },
+};
+
+const origin = 'BatchesPlugin';
+
+function typeName({ inflection }: Build, { fieldName }: Mutation, suffix: 'Input' | 'Payload'): string {
+  return `${inflection.upperCamelCase(fieldName)}${suffix}`;
+}
+
+function mutationField(build: Build, mutation: Mutation) {
+  const { GraphQLNonNull } = build.graphql;
+  return {
+    description: mutation.description,
+    args: { input: { type: new GraphQLNonNull(build.getInputTypeByName(typeName(build, mutation, 'Input'))) } },
+    type: build.getOutputTypeByName(typeName(build, mutation, 'Payload')),
+    plan: (_$root: Step, args: { getRaw(path: readonly string[]): Step }) =>
+      object({
+        keys: mutation.plan((name) => args.getRaw(['input', name])),
+        clientMutationId: args.getRaw(['input', 'clientMutationId']),
+      }),
+  };
+}
+
+function registerTypes(build: Build, table: Table, mutation: Mutation): void {
+  const { GraphQLString } = build.graphql;
+  build.registerInputObjectType(
+    typeName(build, mutation, 'Input'),
+    { isMutationInput: true },
+    () => ({ fields: () => ({ clientMutationId: { type: GraphQLString }, ...mutation.inputFields() }) }),
+    origin,
+  );
+  build.registerObjectType(
+    typeName(build, mutation, 'Payload'),
+    { isMutationPayload: true },
+    () => ({
+      fields: () => ({
+        clientMutationId: { type: GraphQLString, plan: ($payload: Payload) => $payload.get('clientMutationId') },
+        ...(mutation.answers === 'rows' ? rowsField(build, table) : keysField(build, table)),
+      }),
+    }),
+    origin,
+  );
+}
+
+/** The rows as they are now, in the order of the input. */
+function rowsField(build: Build, { resource, keys, rows }: Table) {
+  const { GraphQLList, GraphQLNonNull } = build.graphql;
+  const type = build.getGraphQLTypeByPgCodec(resource.codec, 'output') as GraphQLOutputType;
+  const plan = ($payload: Payload) =>
+    each($payload.get('keys'), ($key) => resource.get(Object.fromEntries(keys.map((key) => [key, access($key, key)]))));
+  return { [rows]: { type: new GraphQLList(new GraphQLNonNull(type)), plan } };
+}
+
+function keysField(build: Build, { resource, keys, keyNames }: Table) {
+  const { GraphQLList, GraphQLNonNull } = build.graphql;
+  const [key] = keys as [string];
+  const codec = resource.codec.attributes[key]?.codec;
+  const type = build.getGraphQLTypeByPgCodec(codec as never, 'output') as GraphQLOutputType;
+  const plan = ($payload: Payload) => each($payload.get('keys'), ($key) => access($key, key));
+  const name = build.inflection.camelCase(`deleted-${keyNames}`);
+  return { [name]: { type: new GraphQLList(new GraphQLNonNull(type)), plan } };
+}
