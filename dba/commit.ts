@@ -1,9 +1,9 @@
 import { commit as commitCurrent, uncommit as uncommitLast } from 'graphile-migrate';
 import { migrateSettings } from './migrateSettings.ts';
+import { demandShadow } from './shadow.ts';
 import { writeSnapshot } from './snapshot.ts';
 import type { Target } from './target.ts';
 import type { ExitCode } from './verb.ts';
-import { UsageError } from './verb.ts';
 
 /** Makes current.sql the next committed migration: tried on the shadow database, then applied to the target. */
 export async function commit(target: Target, message: string | undefined): Promise<ExitCode> {
@@ -21,11 +21,4 @@ export async function uncommit(target: Target): Promise<ExitCode> {
   await uncommitLast(await migrateSettings(target, console.log));
   await writeSnapshot(target);
   return 0;
-}
-
-export function demandShadow({ shadowUrl, adminUrl }: Target): void {
-  if (shadowUrl && adminUrl) return;
-  throw new UsageError(
-    'A shadow database is needed, which is erased: set SHADOW_DATABASE_URL (user hedgerow_owner) and ROOT_DATABASE_URL (a role that may create databases).',
-  );
 }

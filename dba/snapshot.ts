@@ -2,10 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reset } from 'graphile-migrate';
 import pg from 'pg';
-import { demandShadow } from './commit.ts';
 import { describeSchema } from './describeSchema.ts';
 import { migrateSettings } from './migrateSettings.ts';
 import { root } from './root.ts';
+import { demandShadow } from './shadow.ts';
 import type { Target } from './target.ts';
 import type { ExitCode } from './verb.ts';
 
