@@ -43,7 +43,7 @@ async function main(): Promise<void> {
       const reasons = await readiness.reasonsNotToServe();
       if (reasons.length > 0 && config.production)
         throw new StartError(`This database is not safe to serve from:\n${list(reasons)}`);
-      for (const reason of reasons) log.warn(reason);
+      for (const sentence of [...reasons, ...(await readiness.advice())]) log.warn(sentence);
     });
     const { allowedOrigins, externalIssuer, limitFactor, persistedDocuments, privateKeys, production } = config;
     const jwtSecret = config.jwtSecret ?? (privateKeys ? undefined : development?.jwtSecret);

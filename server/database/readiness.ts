@@ -1,11 +1,14 @@
 import type { Cancellation } from './cancellation.ts';
 import type { Database } from './database.ts';
 import { compareMigrations, type Migration, migrationFiles } from './migrationFiles.ts';
+import { patchAdvice } from './patchLevel.ts';
 
 /** Whether this server may serve from this database. */
 export interface Readiness {
   /** Why not, a sentence each. Empty: it may. @throws what the connection reports when the database is away. */
   reasonsNotToServe(cancellation?: Cancellation): Promise<string[]>;
+  /** What should be better, a sentence each, and is no reason not to serve. */
+  advice(): Promise<string[]>;
   /** From here on the answer is that the server is stopping. */
   stopping(): void;
 }
@@ -20,6 +23,12 @@ export function createReadiness(database: Database): Readiness {
       if (stopping) return ['the server is stopping'];
       const ask: Ask = async <Row>(text: string) => (await database.inspect<Row>({ text }, cancellation)).rows;
       return [...(await wrongRole(ask)), ...(await wrongSchema(ask))];
+    },
+    async advice() {
+      const { rows } = await database.inspect<{ version: number }>({
+        text: "select current_setting('server_version_num')::int as version",
+      });
+      return rows.flatMap(({ version }) => patchAdvice(version) ?? []);
     },
     stopping() {
       stopping = true;

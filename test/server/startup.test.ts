@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { patchAdvice } from '../../server/database/patchLevel.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { killServers, productionEnv, spawnServer } from '../support/process.ts';
 
@@ -143,4 +144,25 @@ test.each([
   spoil(url);
   const output = await refusal(production(url.href));
   expect(output).toMatch(/^The database cannot be reached: /m);
+});
+
+test.each([
+  [150_019, 'Postgres 15.20'],
+  [150_020, undefined],
+  [170_011, 'Postgres 17.12'],
+  [180_004, 'Postgres 18.7'],
+  [180_007, undefined],
+  [190_000, undefined],
+  [140_030, 'a newer Postgres'],
+])('of Postgres %i it advises %s', (version, to) => {
+  if (to) expect(patchAdvice(version)).toMatch(new RegExp(`update to ${to}$`));
+  else expect(patchAdvice(version)).toBeUndefined();
+});
+
+test('a Postgres that lacks a fix is warned of, and served from', async () => {
+  const [found] = await db.asAdmin<{ version: number }>("select current_setting('server_version_num')::int as version");
+  const server = spawnServer(production(db.serverUrl));
+  expect((await fetch(`${await server.url}/health/db`)).status).toBe(200);
+  const advice = patchAdvice(found?.version as number);
+  expect(server.output().includes('lets a wrong guess about a hidden row')).toBe(advice !== undefined);
 });
