@@ -3,6 +3,7 @@ import { type Context, fail } from './context.ts';
 import type { Row } from './ledger.ts';
 import { post } from './post.ts';
 import { complaintAboutState, probe } from './probe.ts';
+import type { ConnectionState } from './target.ts';
 import { newAgent } from './tenant.ts';
 import { busyBackends } from './troubles.ts';
 import { payload } from './work.ts';
@@ -68,16 +69,19 @@ async function serves(context: Context): Promise<void> {
 /** With nobody else there, as many probes at once as there are connections reach every one of them. */
 async function connectionsClean(context: Context): Promise<void> {
   const { target, report } = context;
-  // A connection that was killed while it was idle is found out by whoever uses it.
+  const missed = (states: readonly (ConnectionState | undefined)[]) =>
+    target.direct && new Set(states.map((state) => state?.pid)).size !== target.poolSize;
+  // A connection that was killed while it was idle is found out by whoever uses it; and one that is opened for a probe
+  // may come later than another that has become free.
   let states = await probe(target);
-  if (states.includes(undefined)) states = await probe(target);
+  for (let again = 0; again < 3 && (states.includes(undefined) || missed(states)); again++)
+    states = await probe(target);
   report.probes += states.length;
   for (const state of states) {
     const complaint = state ? complaintAboutState(state) : 'the database did not answer a probe';
     if (complaint) complain(context, complaint, state);
   }
-  const connections = new Set(states.map((state) => state?.pid)).size;
-  if (target.direct && connections !== target.poolSize) complain(context, 'the probes missed a connection', states);
+  if (missed(states)) complain(context, 'the probes missed a connection', states);
 }
 
 /** What is really there, by tenant, is what was acknowledged. */

@@ -58,6 +58,7 @@ const reads = [
   '{ lists(filter: {user: {todos: {some: {rowId: {equalTo: $todoRow}}}}}) { nodes { name } } }',
   '{ currentUser { todos(condition: {rowId: $todoRow}) { nodes { title } } } }',
   '{ query { currentUser { lists(condition: {rowId: $listRow}) { nodes { name } } } } }',
+  '{ searchTodos(query: "ada secr") { nodes { title list { name } } totalCount } }',
 ];
 
 test.each(reads)('a stranger reads nothing with %s', async (selection) => {
@@ -83,6 +84,11 @@ const writes = [
   'deleteList(input: {rowId: $listRow}) { list { name } deletedListId }',
   'deleteListById(input: {id: $list}) { list { name } }',
   'deleteListByName(input: {name: $listName}) { list { name } }',
+  'updateTodos(input: {updates: [{rowId: $todoRow, patch: {title: "taken"}}]}) { todos { title } }',
+  'completeTodos(input: {rowIds: [$todoRow]}) { todos { title } }',
+  'deleteTodos(input: {rowIds: [$todoRow]}) { deletedRowIds }',
+  'updateLists(input: {updates: [{rowId: $listRow, patch: {name: "taken in a batch"}}]}) { lists { name } }',
+  'deleteLists(input: {rowIds: [$listRow]}) { deletedRowIds }',
 ];
 
 test.each(writes)('a stranger changes nothing with %s', async (mutation) => {
@@ -104,6 +110,8 @@ const attachments = [
   'createTodo(input: {todo: {title: "mine", listId: $listRow}}) { todo { list { name } } }',
   'updateTodo(input: {rowId: $ownRow, patch: {listId: $listRow}}) { todo { list { name } } }',
   'updateTodoById(input: {id: $own, patch: {listId: $listRow}}) { todo { list { name } } }',
+  'createTodos(input: {todos: [{title: "mine", listId: $listRow}]}) { todos { list { name } } }',
+  'updateTodos(input: {updates: [{rowId: $ownRow, patch: {listId: $listRow}}]}) { todos { list { name } } }',
 ];
 
 test.each(attachments)('a stranger puts nothing into the list with %s', async (mutation) => {
@@ -160,6 +168,8 @@ test.each(writes.filter((mutation) => mutation.includes('TodoById')))(
 test('every mutation of the API is attacked here', async () => {
   const { body } = await ada.graphql('{ __schema { mutationType { fields { name } } } }');
   const names: string[] = body.data.__schema.mutationType.fields.map(({ name }: { name: string }) => name);
-  const attacked = new Set([...writes, ...attachments, 'createList('].map((mutation) => mutation.split('(')[0]));
+  const attacked = new Set(
+    [...writes, ...attachments, 'createList(', 'createLists('].map((mutation) => mutation.split('(')[0]),
+  );
   expect(names.filter((name) => !attacked.has(name))).toEqual([]);
 });
