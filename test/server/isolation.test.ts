@@ -58,6 +58,7 @@ const reads = [
   '{ lists(filter: {user: {todos: {some: {rowId: {equalTo: $todoRow}}}}}) { nodes { name } } }',
   '{ currentUser { todos(condition: {rowId: $todoRow}) { nodes { title } } } }',
   '{ query { currentUser { lists(condition: {rowId: $listRow}) { nodes { name } } } } }',
+  '{ searchTodos(query: "secert") { nodes { title list { name } } totalCount } }',
   '{ searchTodos(query: "ada secr") { nodes { title list { name } } totalCount } }',
 ];
 

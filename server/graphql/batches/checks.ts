@@ -1,5 +1,6 @@
 import { SafeError } from 'postgraphile/grafast';
 import type { Update } from './statements.ts';
+import type { Table } from './table.ts';
 
 /** Most rows of one mutation. */
 const limit = 1000;
@@ -10,11 +11,10 @@ export function checkCount(name: string, { length }: readonly unknown[]): void {
 }
 
 /** @throws SafeError with the index of the first key that is there a second time. */
-export function checkKeys(name: string, keys: readonly unknown[]): void {
+export function checkKeys(table: Table, name: string, keys: readonly unknown[]): void {
   const seen = new Set<string>();
   for (const [index, key] of keys.entries()) {
-    // UUIDs in either case are the same. What only looks the same in another type is found by no statement twice.
-    const text = String(key).toLowerCase();
+    const text = table.keyText(key);
     if (seen.has(text)) throw new SafeError(`${name} must name each row once.`, { index });
     seen.add(text);
   }

@@ -93,18 +93,17 @@ function deleteMany(table: Table): Mutation {
     plan: (input) =>
       run(table, input(keyNames), async (client, keys: readonly unknown[]) => {
         checkCount(keyNames, keys);
-        checkKeys(keyNames, keys);
+        checkKeys(table, keyNames, keys);
         return allOrNothing(client, keys, statements.most, (part, some) => statements.delete(part, some));
       }),
     answers: 'keys',
   };
 }
 
-function update({ statements }: Table, client: PgClient, name: string, updates: readonly Update[]): Promise<Keys> {
-  checkKeys(
-    name,
-    updates.map(({ key }) => key),
-  );
+function update(table: Table, client: PgClient, name: string, updates: readonly Update[]): Promise<Keys> {
+  const { statements } = table;
+  const keys = updates.map(({ key }) => key);
+  checkKeys(table, name, keys);
   return allOrNothing(client, updates, statements.most, (part, some) => statements.update(part, some));
 }
 

@@ -50,6 +50,12 @@ export class Table {
     return this.#build.inflection.camelCase(`${verb}-${this.rows}`);
   }
 
+  /** The same text for the same key: the letters of a UUID may be of either case. */
+  keyText(key: unknown): string {
+    const isUuid = this.resource.codec.attributes[this.keys[0] as string]?.codec.name === 'uuid';
+    return isUuid ? String(key).toLowerCase() : String(key);
+  }
+
   /** Name of the type of an item of `updateTodos`. What it is given becomes an `Update`. */
   get updateTypeName(): string {
     return `${this.#build.inflection.upperCamelCase(this.named('update'))}Item`;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { makeRows } from '../../support/rows.ts';
-import { signUp, startTestServer, type Tenant, type TestServer } from '../../support/server.ts';
+import { graphql, serve, signUp, startTestServer, type Tenant, type TestServer } from '../../support/server.ts';
 
 let server: TestServer;
 let ada: Tenant;
@@ -350,4 +350,30 @@ test('nor do more than 1,000 pass as literals', async () => {
     message: 'rowIds must have at most 1000 items, not 1001.',
     extensions: { code: 'BAD_USER_INPUT' },
   });
+});
+
+test('keys of text are two where their case differs', async () => {
+  const own = 'user_id = (select app_public.current_user_id())';
+  await server.db.asAdmin(`create table app_public.labels (
+    user_id uuid not null default app_public.current_user_id(), word text not null, primary key (user_id, word))`);
+  await server.db.asAdmin('alter table app_public.labels enable row level security, force row level security');
+  for (const command of ['select', 'delete']) {
+    await server.db.asAdmin(
+      `create policy ${command}_own on app_public.labels for ${command} to hedgerow_tenant using (${own})`,
+    );
+  }
+  await server.db.asAdmin('grant select, delete on app_public.labels to hedgerow_tenant');
+  await server.db.asAdmin("insert into app_public.labels values ($1, 'a'), ($1, 'A')", [ada.id]);
+  const again = await serve(server.db);
+  try {
+    const document = 'mutation ($words: [String!]!) { deleteLabels(input: {words: $words}) { deletedWords } }';
+    const remove = async (words: string[]) => {
+      const request = graphql(again.app, ada.token, document, { words });
+      return (await request).body;
+    };
+    expect((await remove(['a', 'A', 'a'])).errors[0].extensions).toMatchObject({ code: 'BAD_USER_INPUT', index: 2 });
+    expect((await remove(['a', 'A'])).data).toEqual({ deleteLabels: { deletedWords: ['a', 'A'] } });
+  } finally {
+    await again.close();
+  }
 });
