@@ -1,4 +1,4 @@
-import { type ExecutionArgs, GraphQLError, getOperationAST, print } from 'postgraphile/graphql';
+import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST, print } from 'postgraphile/graphql';
 import { RowNotFoundError } from './errors.ts';
 import { claim, type IdempotentRequest, idempotentRequest, keepAnswer } from './idempotency.ts';
 import { MutationClient, MutationFailedError, type TenantClient } from './mutationClient.ts';
@@ -31,27 +31,13 @@ export const atomicMutationPlugin: GraphileConfig.Plugin = {
   version: '1.0.0',
   grafast: {
     middleware: {
-      async execute(next, { args }) {
+      // Not async: a query, which this is not about, shall not wait for one promise more.
+      execute(next, { args }) {
         const context = args.contextValue as Context;
-        const isMutation = getOperationAST(args.document, args.operationName)?.operation === 'mutation';
-        if (!isMutation || !context.pgSettings) return next();
-        const client = new MutationClient(context.pgSettings as unknown as TenantClient);
-        context.pgSettings = asPgSettings(client);
-        try {
-          const request = idempotentRequestOf(args, context);
-          const answered = request && (await claim(client, request));
-          const result = answered ?? (await next());
-          if (!('data' in result) || !result.data) {
-            await client.rollback();
-            return result;
-          }
-          const checked = withMissingRows(result as MutationResult);
-          if (!checked.errors && request && !answered) await keepAnswer(client, request, checked.data);
-          return await finish(client, checked);
-        } catch (error) {
-          await client.rollback();
-          return { errors: [error instanceof GraphQLError ? error : failure(error)] };
+        if (!context.pgSettings || getOperationAST(args.document, args.operationName)?.operation !== 'mutation') {
+          return next();
         }
+        return inOneTransaction(args, context, next);
       },
       establishOperationPlan(next, { context }) {
         const plan = next();
@@ -64,6 +50,30 @@ export const atomicMutationPlugin: GraphileConfig.Plugin = {
     },
   },
 };
+
+async function inOneTransaction(
+  args: ExecutionArgs,
+  context: Context,
+  execute: () => Promise<object> | object,
+): Promise<ExecutionResult> {
+  const client = new MutationClient(context.pgSettings as unknown as TenantClient);
+  context.pgSettings = asPgSettings(client);
+  try {
+    const request = idempotentRequestOf(args, context);
+    const answered = request && (await claim(client, request));
+    const result = answered ?? (await execute());
+    if (!('data' in result) || !result.data) {
+      await client.rollback();
+      return result;
+    }
+    const checked = withMissingRows(result as MutationResult);
+    if (!checked.errors && request && !answered) await keepAnswer(client, request, checked.data);
+    return await finish(client, checked);
+  } catch (error) {
+    await client.rollback();
+    return { errors: [error instanceof GraphQLError ? error : failure(error)] };
+  }
+}
 
 function idempotentRequestOf(
   { document, operationName, variableValues }: ExecutionArgs,
