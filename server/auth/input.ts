@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Problem } from './problem.ts';
+import { badInput } from './problem.ts';
 
 export const email = z
   .string({ error: 'email is needed' })
@@ -55,7 +55,5 @@ export const confirmation = z.object({
 export function checkBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const parsed = schema.safeParse(body ?? {});
   if (parsed.success) return parsed.data;
-  throw new Problem(400, 'Some of the input is not as it should be.', {
-    errors: parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message })),
-  });
+  throw badInput(...parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message })));
 }

@@ -21,6 +21,11 @@ export class Problem extends Error {
   }
 }
 
+/** The input is at fault, in each of these fields. */
+export function badInput(...errors: readonly FieldError[]): Problem {
+  return new Problem(400, 'Some of the input is not as it should be.', { errors });
+}
+
 /** The one answer for every missing, malformed, expired or ended token: nothing tells them apart. */
 export function unauthenticated(): Problem {
   return new Problem(401, 'A valid access token is needed: Authorization: Bearer <token>.', {

@@ -14,6 +14,8 @@ export class MutationFailedError extends Error {}
 export class MutationClient implements TenantClient {
   readonly #client: TenantClient;
   #isOneStatement = false;
+  /** The one statement was. */
+  #sent = false;
   #failed = false;
   #begun: Promise<Transaction> | undefined;
   #end: ((commit: boolean) => void) | undefined;
@@ -32,9 +34,8 @@ export class MutationClient implements TenantClient {
 
   async query<Row>(statement: Statement): Promise<Result<Row>> {
     if (!this.#isOneStatement) return this.transaction(({ query }) => query<Row>(statement));
-    if (this.#begun) throw new Error('a mutation of one statement asked for a second one');
-    this.#begun = Promise.reject(new MutationFailedError('the mutation was one statement'));
-    this.#begun.catch(() => {});
+    if (this.#sent) throw new Error('a mutation of one statement asked for a second one');
+    this.#sent = true;
     return this.#client.query<Row>(statement);
   }
 

@@ -1,42 +1,17 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Database } from '../database/database.ts';
+import { readMetrics } from './readMetrics.ts';
 
 /** Adds what `database` counts by itself: its pool, how transactions ended, what was thrown away and tried again. */
 export function registerDatabaseMetrics(registry: Registry, database: Database): void {
   const { counts } = database;
-  const registers = [registry];
-
-  const gauge = (name: string, help: string, read: () => number) =>
-    new Gauge({
-      ...{ name, help, registers },
-      collect() {
-        this.set(read());
-      },
-    });
+  const { counter, gauge, labelled } = readMetrics(registry);
   gauge('database_pool_open', 'Database connections that are open', () => database.load().open);
   gauge('database_pool_idle', 'Database connections that are idle', () => database.load().idle);
   gauge('database_pool_waiting', 'Requests that wait for a database connection', () => database.load().waiting);
-
-  const counter = (name: string, help: string, read: () => number) =>
-    new Counter({
-      ...{ name, help, registers },
-      collect() {
-        this.reset();
-        this.inc(read());
-      },
-    });
   counter('database_pool_waits_total', 'Times that a connection was asked for', () => counts.waits);
   counter('database_pool_wait_seconds_total', 'Time spent waiting for a connection', () => counts.waitSeconds);
   counter('database_retries_total', 'Attempts to connect or to read that were made again', () => counts.retries);
-
-  const labelled = (name: string, help: string, label: string, read: () => object) =>
-    new Counter({
-      ...{ name, help, registers, labelNames: [label] },
-      collect() {
-        this.reset();
-        for (const [value, count] of Object.entries(read())) this.inc({ [label]: value }, count);
-      },
-    });
   labelled('database_transactions_total', 'Transactions, by how they ended', 'outcome', () => counts.transactions);
   labelled('database_connections_destroyed_total', 'Connections not handed on', 'reason', () => counts.destroyed);
   if (counts.replica) {

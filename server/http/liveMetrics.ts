@@ -1,4 +1,5 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { readMetrics } from './readMetrics.ts';
 
 /** What subscriptions count by themselves. */
 export interface Live {
@@ -12,25 +13,9 @@ export interface Live {
 
 /** Adds the sockets and subscriptions that are open, events sent, and how often the listening connection was lost. */
 export function registerLiveMetrics(registry: Registry, live: Live): void {
-  const registers = [registry];
-  const gauge = (name: string, help: string, read: () => number) =>
-    new Gauge({
-      ...{ name, help, registers },
-      collect() {
-        this.set(read());
-      },
-    });
+  const { counter, gauge } = readMetrics(registry);
   gauge('live_sockets', 'Websockets that are signed in', () => live.counts.sockets);
   gauge('live_subscriptions', 'Subscriptions under way', () => live.counts.subscriptions);
-
-  const counter = (name: string, help: string, read: () => number) =>
-    new Counter({
-      ...{ name, help, registers },
-      collect() {
-        this.reset();
-        this.inc(read());
-      },
-    });
   counter('live_events_total', 'Events sent to subscribers', () => live.counts.delivered);
   counter(
     'live_reconnects_total',

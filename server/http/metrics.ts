@@ -1,9 +1,10 @@
 import { type RequestHandler, Router } from 'express';
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { passwordHashesWaiting } from '../auth/passwords/queue.ts';
 import type { Database } from '../database/database.ts';
 import { registerDatabaseMetrics } from './databaseMetrics.ts';
 import { type Live, registerLiveMetrics } from './liveMetrics.ts';
+import { readMetrics } from './readMetrics.ts';
 
 /** What Prometheus reads at `/metrics`: the process, requests, passwords that wait, the pool of `database`, subscriptions. */
 export function createMetrics(database: Database, live: Live): { middleware: RequestHandler; routes: Router } {
@@ -16,14 +17,8 @@ export function createMetrics(database: Database, live: Live): { middleware: Req
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   });
-  new Gauge({
-    name: 'hedgerow_password_hashes_waiting',
-    help: 'Passwords that wait to be hashed or checked',
-    registers: [registry],
-    collect() {
-      this.set(passwordHashesWaiting());
-    },
-  });
+  const { gauge } = readMetrics(registry);
+  gauge('hedgerow_password_hashes_waiting', 'Passwords that wait to be hashed or checked', passwordHashesWaiting);
   registerDatabaseMetrics(registry, database);
   registerLiveMetrics(registry, live);
   return {

@@ -3,8 +3,9 @@ import { audit } from '../audit.ts';
 import { type AuthContext, asAccount, signedInUser } from '../context.ts';
 import { originOf } from '../origin.ts';
 import { hashPassword } from '../passwords/passwords.ts';
+import { badInput } from '../problem.ts';
 import { endSessions } from '../sessions/end.ts';
-import { checkPassword, passwordHashOf, wrongField } from './password.ts';
+import { checkPassword, passwordHashOf } from './password.ts';
 
 /**
  * Gives the signed-in user's account a new password. Every other session of theirs ends, and so does a password reset
@@ -19,7 +20,9 @@ export async function changePassword(
 ): Promise<void> {
   const account = asAccount(context, request);
   const oldHash = await passwordHashOf(account);
-  if (oldHash === null) throw wrongField('currentPassword', 'this account has no password: it signs in elsewhere');
+  if (oldHash === null) {
+    throw badInput({ path: 'currentPassword', message: 'this account has no password: it signs in elsewhere' });
+  }
   const given = { path: 'currentPassword', value: input.currentPassword, failure: 'password_change_failed' } as const;
   await checkPassword(context, request, oldHash, given);
   const newHash = await hashPassword(input.newPassword, request.cancellation);

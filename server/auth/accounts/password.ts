@@ -5,7 +5,7 @@ import { type AuthContext, asAccount, signedInUser } from '../context.ts';
 import { originOf } from '../origin.ts';
 import { passwordMatches } from '../passwords/passwords.ts';
 import { refuseWhenFull } from '../passwords/queue.ts';
-import { Problem } from '../problem.ts';
+import { badInput, Problem } from '../problem.ts';
 
 /** The hash of the account's password; null where it has none, because it signs in with another issuer. */
 export async function passwordHashOf(account: IdentifiedClient): Promise<string | null> {
@@ -42,7 +42,7 @@ export async function checkPassword(
   await context.limits.count('password', origin, userId);
   if (!(await passwordMatches(passwordHash, value, request.cancellation))) {
     await asAccount(context, request).query(audit(failure, origin, { userId, sessionId }));
-    throw wrongField(path, `${path} is wrong`);
+    throw badInput({ path, message: `${path} is wrong` });
   }
   await context.limits.forgive('password', origin, userId);
 }
@@ -63,12 +63,8 @@ export async function confirmOwner(context: AuthContext, request: Request, passw
     if (Date.now() - signedInUser(request).issuedAt <= freshFor * 1000) return null;
     throw new Problem(403, 'Sign in again first: this needs a token that is at most five minutes old.');
   }
-  if (password === undefined) throw wrongField('password', 'password is needed');
+  if (password === undefined) throw badInput({ path: 'password', message: 'password is needed' });
   const given = { path: 'password', value: password, failure: 'password_check_failed' } as const;
   await checkPassword(context, request, passwordHash, given);
   return passwordHash;
-}
-
-export function wrongField(path: string, message: string): Problem {
-  return new Problem(400, 'Some of the input is not as it should be.', { errors: [{ path, message }] });
 }

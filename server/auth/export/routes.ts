@@ -32,10 +32,7 @@ export function exportRoutes(context: AuthContext, signedIn: RequestHandler): Ro
       await context.database.as(identity, { cancellation, readOnly: true }).transaction(
         async (transaction) => {
           const tables = await readableTables(transaction);
-          response.type('json').set({
-            'Content-Disposition': 'attachment; filename="hedgerow-export.json"',
-            'Cache-Control': 'no-store',
-          });
+          response.type('json').set('Content-Disposition', 'attachment; filename="hedgerow-export.json"');
           await writeTables(transaction, tables, response);
         },
         { snapshot: true },

@@ -2,8 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Transaction } from '../../database/database.ts';
 import type { Statement } from '../../database/statement.ts';
-import { wrongField } from '../accounts/password.ts';
-import type { Problem } from '../problem.ts';
+import { badInput, type Problem } from '../problem.ts';
 
 /** What a token that was sent by mail allows, and for how long. */
 const lifetimes = { 'reset password': '1 hour', 'verify email': '24 hours' };
@@ -61,7 +60,7 @@ export async function takeMailToken(transaction: Transaction, purpose: MailPurpo
 }
 
 export function wrongToken(): Problem {
-  return wrongField('token', 'token is wrong, was used or has expired');
+  return badInput({ path: 'token', message: 'token is wrong, was used or has expired' });
 }
 
 function hashOf(token: string): Buffer {
