@@ -1,11 +1,16 @@
 import pg from 'pg';
+import { command, run } from './command.ts';
 import { provision } from './provision.ts';
 import { describeUrl } from './target.ts';
 import type { ExitCode } from './verb.ts';
 import { UsageError } from './verb.ts';
 
+export const initCommand = command('init', 'create roles and databases, as the admin of ROOT_DATABASE_URL').action(() =>
+  run(() => init(process.env)),
+);
+
 /** Makes roles and databases on a Postgres of one's own. Names and passwords are those of the connection strings. */
-export async function init(env: NodeJS.ProcessEnv): Promise<ExitCode> {
+async function init(env: NodeJS.ProcessEnv): Promise<ExitCode> {
   const { ROOT_DATABASE_URL, SHADOW_DATABASE_URL } = env;
   const missing = ['ROOT_DATABASE_URL', 'DATABASE_URL_DIRECT', 'DATABASE_URL'].filter((name) => !env[name]);
   if (!ROOT_DATABASE_URL || missing.length > 0) {

@@ -2,16 +2,21 @@ import { readFile } from 'node:fs/promises';
 import { styleText } from 'node:util';
 import pg from 'pg';
 import { compareMigrations, type Migration, migrationFiles } from '../server/database/migrationFiles.ts';
+import { command, onTarget } from './command.ts';
 import { describeSchema } from './describeSchema.ts';
 import { snapshotFile } from './snapshot.ts';
 import type { Target } from './target.ts';
 import type { ExitCode } from './verb.ts';
 
+export const statusCommand = command('status', 'compare the database with the migrations and the snapshot')
+  .option('--json', 'for machines')
+  .action(onTarget<{ json?: boolean }>((target, { json = false }) => status(target, json)));
+
 /** Problems that a person gets to read at once. */
 const shown = 20;
 
 /** Compares the target's record of migrations with the files, and its schema with the snapshot. */
-export async function status(target: Target, json: boolean): Promise<ExitCode> {
+async function status(target: Target, json: boolean): Promise<ExitCode> {
   const client = new pg.Client({ connectionString: target.ownerUrl });
   await client.connect();
   try {
