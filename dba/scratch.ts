@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import pg from 'pg';
+import type pg from 'pg';
 import { isAlive } from '../server/database/embedded/lock.ts';
+import { withClient } from './client.ts';
 import { demandAdmin } from './shadow.ts';
 import { describeUrl, type Target } from './target.ts';
 
@@ -32,7 +33,7 @@ export async function withScratch<Result>(
 ): Promise<Result> {
   const adminUrl = demandAdmin(target);
   const name = `hedgerow_scratch_${machine}_${process.pid}_${randomBytes(4).toString('hex')}`;
-  await asAdmin(adminUrl, async (admin) => {
+  await withClient(adminUrl, async (admin) => {
     await dropLeftOvers(admin);
     await createDatabase(admin, name, template);
     await admin.query(`comment on database ${admin.escapeIdentifier(name)} is ${admin.escapeLiteral(mark)}`);
@@ -44,10 +45,11 @@ export async function withScratch<Result>(
       ownerUrl,
       shadowUrl: undefined,
       adminUrl: inDatabase(adminUrl, name),
+      serverUrl: target.serverUrl && inDatabase(target.serverUrl, name),
       close: async () => {},
     });
   } finally {
-    await asAdmin(adminUrl, (admin) =>
+    await withClient(adminUrl, (admin) =>
       admin.query(`drop database if exists ${admin.escapeIdentifier(name)} with (force)`),
     );
   }
@@ -70,16 +72,6 @@ export async function isScratch(client: pg.ClientBase): Promise<boolean> {
     [mark],
   );
   return rows[0]?.scratch === true;
-}
-
-async function asAdmin<Result>(adminUrl: string, use: (admin: pg.Client) => Promise<Result>): Promise<Result> {
-  const admin = new pg.Client({ connectionString: adminUrl });
-  await admin.connect();
-  try {
-    return await use(admin);
-  } finally {
-    await admin.end();
-  }
 }
 
 /** Drops the scratch databases of processes that ended without doing so. */

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openCluster } from '../server/database/embedded/cluster.ts';
+import { withClient } from './client.ts';
 import { provision } from './provision.ts';
 import { root } from './root.ts';
 import { UsageError } from './verb.ts';
@@ -17,12 +18,13 @@ export interface Target {
   readonly shadowUrl: string | undefined;
   /** As a role that may drop and create databases. */
   readonly adminUrl: string | undefined;
+  /** As hedgerow_authenticator, as the server connects. */
+  readonly serverUrl: string | undefined;
   close(): Promise<void>;
 }
 
-/** What the embedded Postgres has beside: the server's own connection. */
+/** The embedded Postgres has them all. */
 export interface EmbeddedTarget extends Target {
-  /** As hedgerow_authenticator. */
   readonly serverUrl: string;
   readonly adminUrl: string;
   readonly shadowUrl: string;
@@ -44,6 +46,7 @@ export async function openTarget(env: NodeJS.ProcessEnv): Promise<Target> {
     ownerUrl: DATABASE_URL_DIRECT,
     shadowUrl: SHADOW_DATABASE_URL,
     adminUrl: ROOT_DATABASE_URL,
+    serverUrl: DATABASE_URL,
     close: async () => {},
   };
 }
@@ -51,13 +54,15 @@ export async function openTarget(env: NodeJS.ProcessEnv): Promise<Target> {
 /** Starts or joins the embedded Postgres in `.data/`, with Hedgerow's roles and an empty database in it. */
 export async function openEmbedded(
   directory = join(root, '.data'),
-  settings: Readonly<Record<string, string>> = {},
+  settings: Readonly<Record<string, string>> = { shared_preload_libraries: 'pg_stat_statements' },
 ): Promise<EmbeddedTarget> {
   await mkdir(directory, { recursive: true });
   const cluster = await openCluster({ directory: join(directory, 'postgres'), settings });
   const passwords = await rolePasswords(join(directory, 'role-passwords.json'));
   const adminUrl = cluster.adminUrl();
   await provision({ adminUrl, databases: ['hedgerow', 'hedgerow_shadow'], passwords });
+  // In the admin's own database: there it shows all of them, and is no part of ours.
+  await withClient(adminUrl, (admin) => admin.query('create extension if not exists pg_stat_statements'));
   const url = (role: 'owner' | 'authenticator', database: string) =>
     `postgres://hedgerow_${role}:${passwords[role]}@127.0.0.1:${cluster.port}/${database}`;
   return {

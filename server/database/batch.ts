@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { serialize } from 'pg-protocol';
-import type { Result, Statement } from './statement.ts';
+import { type Result, type Statement, sentText } from './statement.ts';
 
 /** What is used of node-postgres' Connection, Result and utils: what pg-cursor uses too, without published types. */
 interface Wire {
@@ -80,9 +80,11 @@ export class Batch {
     const messages: Buffer[] = [];
     const toParse = this.#prepare ? this.#prepareOnce(wire, messages) : undefined;
     const prepared = toParse && preparedOn.get(wire);
-    for (const [index, { name = '', text, discard }] of this.#statements.entries()) {
+    for (const [index, asked] of this.#statements.entries()) {
+      const { name = '', discard } = asked;
       const statement = prepared ? name : '';
-      if (statement === '' || toParse?.delete(statement)) messages.push(serialize.parse({ name: statement, text }));
+      if (statement === '' || toParse?.delete(statement))
+        messages.push(serialize.parse({ name: statement, text: sentText(asked) }));
       messages.push(serialize.bind({ statement, values: values[index] ?? [] }));
       const known = prepared?.get(statement);
       this.#prepared.push(known);

@@ -45,6 +45,8 @@ interface ClientOptions {
   readonly readOnly?: boolean;
   /** False: it reads what somebody else has just written, which a replica may not have. */
   readonly replica?: boolean;
+  /** The GraphQL operation that all of its statements are for. */
+  readonly operation?: string | undefined;
 }
 
 /** How transactions ended since the database was opened. */
@@ -120,11 +122,14 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
 
   function as(
     identity: Identity,
-    { cancellation = new Cancellation(), readOnly = false, replica: mayReplica = true }: ClientOptions = {},
+    { cancellation = new Cancellation(), readOnly = false, replica: mayReplica = true, operation }: ClientOptions = {},
   ): IdentifiedClient {
     if (!(identity instanceof Identity)) throw new TypeError('SQL was refused that speaks for nobody');
     const freshness = replica && identity.freshness;
     const note = (!readOnly && freshness?.note) || nothing;
+
+    const named = (statements: readonly Statement[]) =>
+      operation === undefined ? statements : statements.map((statement) => ({ ...statement, operation }));
 
     /** All of `statements` in one round trip, or none of them. */
     const together = (statements: readonly Statement[]) =>
@@ -162,7 +167,7 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
       };
       try {
         const result = await work({
-          query: async <Row>(statement: Statement) => (await query(statement)) as Result<Row>,
+          query: async <Row>(statement: Statement) => (await query(...named([statement]))) as Result<Row>,
         });
         const ended = (await query(...last, commit)) as Result<never> & { command: string };
         // A transaction that failed inside answers COMMIT with ROLLBACK and no error.
@@ -177,7 +182,7 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
 
     const run = readOnly ? read : together;
     return {
-      query: share((statements) => counted(() => run(statements))) as IdentifiedClient['query'],
+      query: share((statements) => counted(() => run(named(statements)))) as IdentifiedClient['query'],
       transaction: (work, { snapshot = false } = {}) => {
         const [first, last] = snapshot ? [beginSnapshot, nothing] : [begin, note];
         return counted(() => pool.use(cancellation, (client) => transaction(client, first, last, work)));

@@ -91,6 +91,12 @@ export function preset({ database, log, production, documents, live }: PresetPar
 /** Whom the request's SQL speaks for; nobody without a verified token, and then there is no SQL. */
 function tenantOf(database: Database, request: Request | undefined, { document, operationName }: Operation) {
   if (!request?.user) return null;
-  const readOnly = getOperationAST(document, operationName)?.operation === 'query';
-  return asPgSettings(database.as(request.user.identity, { cancellation: request.cancellation, readOnly }));
+  const operation = getOperationAST(document, operationName);
+  return asPgSettings(
+    database.as(request.user.identity, {
+      cancellation: request.cancellation,
+      readOnly: operation?.operation === 'query',
+      operation: operation?.name?.value,
+    }),
+  );
 }

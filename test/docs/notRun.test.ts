@@ -11,6 +11,11 @@ const notRun = [
   // What the verbs do is tested in test/dba, what the keys do in test/server/auth.
   ['dba.md', 'npm run db -- watch'],
   ['dba.md', 'eval "$(npm run -s db -- env)" && npx graphile-migrate status'],
+  // test/dba/lookAfter.test.ts.
+  [
+    'dba.md',
+    "npm run db -- explain --as ada@example.com --analyze 'query Overview { todos { nodes { title } totalCount } }'",
+  ],
   // Needs a Postgres elsewhere; test/dba/init.test.ts does the same here.
   ['operator.md', "export ROOT_DATABASE_URL='postgres://postgres:…@db.example.com/postgres'"],
   ['operator.md', 'npm run --silent keys'],

@@ -98,3 +98,32 @@ test('a value that cannot be sent is an error, and the connection goes on', asyn
   await expect(database.as(ada).query({ name: 'value', text: 'select $1', values })).rejects.toThrow('no such value');
   expect((await database.as(ada).query({ name: 'value', text: 'select $1', values: ['x'] })).rowCount).toBe(1);
 });
+
+test('the operation that asks first is in the text that Postgres has, and it takes no statement more', async () => {
+  const prepared = {
+    name: 'shared',
+    text: 'select statement from pg_prepared_statements where name = $1',
+    values: ['shared'],
+  };
+  const texts = async (operation: string | undefined) =>
+    (await database.as(ada, { operation }).query<{ statement: string }>(prepared)).rows.map((row) => row.statement);
+  for (const operation of ['Overview', 'Other', undefined])
+    expect(await texts(operation)).toEqual([prepared.text.replace('select', 'select /* operation Overview */')]);
+});
+
+test.each(['*/ select 1 /*', 'a b', 'x'.repeat(61), ''])(
+  'nothing but a name is put into a comment: %j',
+  async (operation) => {
+    const text = 'select current_query() as query';
+    const asked = database.as(ada, { operation });
+    const seen = await asked.transaction(async ({ query }) => (await query<{ query: string }>({ text })).rows);
+    expect(seen).toEqual([{ query: text }]);
+  },
+);
+
+test('inside of a transaction, too, and not for what begins and ends it', async () => {
+  const text = 'select current_query() as query';
+  const asked = database.as(ada, { operation: 'Overview' });
+  const seen = await asked.transaction(async ({ query }) => (await query<{ query: string }>({ text })).rows);
+  expect(seen).toEqual([{ query: 'select /* operation Overview */ current_query() as query' }]);
+});

@@ -1,0 +1,94 @@
+import type { Plan, PlanNode } from './plan.ts';
+
+interface Page {
+  readonly database: string;
+  readonly user: string;
+  readonly source: string;
+  readonly analyze: boolean;
+  readonly plans: readonly Plan[];
+}
+
+/** The plans as one self-contained HTML page: a tree with bars, and what Postgres printed. */
+export function planPage({ database, user, source, analyze, plans }: Page): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>Query plans</title>
+<style>${style}</style>
+</head>
+<body>
+<h1>Query plans</h1>
+<p>${escapeHtml(database)}, as ${escapeHtml(user)}. ${analyze ? 'Bars are time in each step itself.' : 'Estimated: bars are cost in each step itself.'}</p>
+<pre>${escapeHtml(source)}</pre>
+${plans.map((plan, index) => section(plan, index)).join('\n')}
+${plans.length === 0 ? '<p>It takes no statement.</p>' : ''}
+</body>
+</html>
+`;
+}
+
+function section({ statement, values, text, tree }: Plan, index: number): string {
+  const whole = measure(tree) || 1;
+  return `<section>
+<h2>Statement ${index + 1}</h2>
+<pre>${escapeHtml(statement)}</pre>
+${values.length > 0 ? `<p>Values: <code>${escapeHtml(JSON.stringify(values))}</code></p>` : ''}
+<ul class="tree">${branch(tree, whole)}</ul>
+<details><summary>As Postgres prints it</summary><pre>${escapeHtml(text)}</pre></details>
+</section>`;
+}
+
+function branch(node: PlanNode, whole: number): string {
+  const below = node.Plans ?? [];
+  const own = Math.max(0, measure(node) - below.reduce((sum, child) => sum + measure(child), 0));
+  const share = Math.min(100, Math.round((100 * own) / whole));
+  const what = [
+    node['Subplan Name'] && `${node['Subplan Name']}:`,
+    node['Node Type'],
+    node['Relation Name'] && `on ${node['Relation Name']}`,
+    node['Index Name'] && `by ${node['Index Name']}`,
+  ];
+  const details = ['Index Cond', 'Recheck Cond', 'Filter', 'Join Filter', 'Hash Cond', 'Sort Key']
+    .filter((name) => node[name] !== undefined)
+    .map((name) => `<div>${escapeHtml(name)}: <code>${escapeHtml(String(node[name]))}</code></div>`);
+  return `<li>
+<div class="step"><strong>${escapeHtml(what.filter(Boolean).join(' '))}</strong> <span>${escapeHtml(figures(node))}</span></div>
+<div class="bar" role="img" aria-label="${share} % of the statement"><i style="width:${share}%"></i><b>${share} %</b></div>
+${details.join('')}
+${below.length > 0 ? `<ul>${below.map((child) => branch(child, whole)).join('')}</ul>` : ''}
+</li>`;
+}
+
+/** Milliseconds where the statement was run, otherwise cost; with what is below it. */
+function measure(node: PlanNode): number {
+  const time = node['Actual Total Time'];
+  return time === undefined ? node['Total Cost'] : time * (node['Actual Loops'] ?? 1);
+}
+
+function figures(node: PlanNode): string {
+  const estimate = `${node['Plan Rows']} rows expected`;
+  if (node['Actual Rows'] === undefined) return `${estimate}, cost ${node['Total Cost']}`;
+  const loops = node['Actual Loops'] === 1 ? '' : ` × ${node['Actual Loops']}`;
+  return `${node['Actual Rows']} rows${loops}, ${estimate}, ${measure(node).toFixed(3)} ms`;
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+const style = `
+:root { color-scheme: light dark; --line: light-dark(#d5d9d2, #3b423a); --soft: light-dark(#f4f6f2, #1d211c); --bar: light-dark(#7a9e6d, #5d8350); }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2.5rem; }
+pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px; padding: .75rem 1rem; overflow-x: auto; white-space: pre-wrap; }
+code, pre { font: 13px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
+.tree, .tree ul { list-style: none; padding-left: 1.25rem; border-left: 1px solid var(--line); }
+.tree li { margin: .75rem 0; } .step span { opacity: .75; margin-left: .5rem; }
+.bar { display: flex; align-items: center; gap: .5rem; max-width: 30rem; height: 1.25rem; }
+.bar i { display: block; height: .6rem; background: var(--bar); border-radius: 3px; min-width: 1px; print-color-adjust: exact; }
+.bar b { font-size: 12px; font-weight: 400; }
+@media print { details { display: block; } body { margin: 0; max-width: none; } }
+`;
