@@ -26,11 +26,11 @@ export async function allowed(what: string, { yes, forceProduction }: Permission
   }
   if (yes) return true;
   if (!process.stdin.isTTY) throw new UsageError(`${what} There is no terminal to ask on: say --yes.`);
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
     const answer = await terminal.question(`${what} Go on? (y/N) `);
     if (/^y(es)?$/i.test(answer)) return true;
-    console.log('Nothing was changed.');
+    console.error('Nothing was changed.');
     return false;
   } finally {
     terminal.close();

@@ -20,8 +20,8 @@ const queries: readonly string[] = [
    from pg_namespace n, lateral (select n.oid, n.nspowner as owner) o where ${ours} and n.nspname <> 'public'`,
 
   `select format('type %s', o.oid::regtype), 0, format('type %s: %s', o.oid::regtype, case o.typtype
-     when 'd' then format('domain over %s%s', format_type(o.typbasetype, o.typtypmod), (
-       select string_agg(' ' || pg_get_constraintdef(c.oid), '' order by c.conname) from pg_constraint c where c.contypid = o.oid))
+     when 'd' then format('domain over %s%s', format_type(o.typbasetype, o.typtypmod), concat(case when o.typnotnull then ' not null' end, (
+       select string_agg(' ' || pg_get_constraintdef(c.oid), '' order by c.conname) from pg_constraint c where c.contypid = o.oid and c.contype = 'c')))
      when 'e' then 'enum ' || (select string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder) from pg_enum e where e.enumtypid = o.oid)
      else o.typtype::text end)
    from pg_type o join pg_namespace n on n.oid = o.typnamespace where ${ours} and o.typtype in ('d', 'e', 'r')`,

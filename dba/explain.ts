@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { styleText } from 'node:util';
 import { InvalidArgumentError } from 'commander';
 import { command, onTarget } from './command.ts';
-import { type ExplainedDocument, explainDocument } from './plans/document.ts';
+import type { ExplainedDocument } from './plans/document.ts';
 import { planPage } from './plans/page.ts';
 import { explainStatement } from './plans/plan.ts';
 import type { Target } from './target.ts';
@@ -39,7 +39,8 @@ async function explain(target: Target, options: Options, given: string): Promise
     options.as,
     async (client, userId) =>
       isDocument(source)
-        ? explainDocument({
+        ? // Loads PostGraphile, which takes longer than most verbs take to run.
+          (await import('./plans/document.ts')).explainDocument({
             ...{ serverUrl: demandServer(target), client, userId },
             ...{ document: source, variables: options.variables, analyze },
           })

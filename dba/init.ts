@@ -1,7 +1,8 @@
-import pg from 'pg';
+import { withClient } from './client.ts';
 import { command, run } from './command.ts';
 import { provision } from './provision.ts';
-import { describeUrl } from './target.ts';
+import { databaseOf } from './scratch.ts';
+import { demandUrl, describeUrl } from './target.ts';
 import type { ExitCode } from './verb.ts';
 import { UsageError } from './verb.ts';
 
@@ -18,6 +19,7 @@ async function init(env: NodeJS.ProcessEnv): Promise<ExitCode> {
       `${missing.join(', ')} must be set: ROOT_DATABASE_URL of a role that may create roles and databases, DATABASE_URL_DIRECT with the user hedgerow_owner and DATABASE_URL with the user hedgerow_authenticator, each with the password and the database that they shall have.`,
     );
   }
+  demandUrl('ROOT_DATABASE_URL', ROOT_DATABASE_URL);
   const owner = parse(env, 'DATABASE_URL_DIRECT', 'hedgerow_owner');
   const authenticator = parse(env, 'DATABASE_URL', 'hedgerow_authenticator');
   const shadow = SHADOW_DATABASE_URL ? parse(env, 'SHADOW_DATABASE_URL', 'hedgerow_owner').database : undefined;
@@ -34,22 +36,17 @@ async function init(env: NodeJS.ProcessEnv): Promise<ExitCode> {
 }
 
 function parse(env: NodeJS.ProcessEnv, name: string, user: string): { password: string; database: string } {
-  const url = URL.canParse(env[name] ?? '') ? new URL(env[name] as string) : undefined;
-  const database = decodeURIComponent(url?.pathname.slice(1) ?? '');
-  if (decodeURIComponent(url?.username ?? '') !== user || !url?.password || !database) {
+  demandUrl(name, env[name]);
+  const url = new URL(env[name] as string);
+  const database = databaseOf(url.href);
+  if (decodeURIComponent(url.username) !== user || !url.password || !database) {
     throw new UsageError(`${name} must look like postgres://${user}:<password>@<host>/<database>`);
   }
   return { password: decodeURIComponent(url.password), database };
 }
 
-async function connect(name: string, connectionString: string): Promise<void> {
-  const client = new pg.Client({ connectionString });
-  try {
-    await client.connect();
-    console.log(`${name} connects: ${describeUrl(connectionString)}`);
-  } catch (error) {
-    throw new UsageError(`${name} does not connect: ${(error as Error).message}`);
-  } finally {
-    await client.end().catch(() => {});
-  }
+async function connect(name: string, url: string): Promise<void> {
+  await withClient(url, async () => console.log(`${name} connects: ${describeUrl(url)}`)).catch((error) => {
+    throw new UsageError(`${name} does not connect: ${error.message}`);
+  });
 }

@@ -1,5 +1,4 @@
 import { styleText } from 'node:util';
-import type pg from 'pg';
 import { command, onTarget } from './command.ts';
 import { lookAt } from './lookAt.ts';
 import { table } from './table.ts';
@@ -31,7 +30,9 @@ interface Session {
 const sessions = `
   with activity as (
     select a.*, pg_blocking_pids(a.pid) as blocked_by from pg_stat_activity a
-    where a.datname = current_database() and a.pid <> pg_backend_pid() and a.backend_type = 'client backend'
+    where a.datname = current_database() and a.pid <> pg_backend_pid()
+      -- Null where it is hidden.
+      and coalesce(a.backend_type, 'client backend') = 'client backend'
   )
   select a.pid, a.usename as role, a.application_name as application, a.state,
     extract(epoch from clock_timestamp() - a.xact_start)::float8 as transaction,
@@ -56,20 +57,20 @@ const sessions = `
 
 /** Who waits for whom: 1 where somebody does, or a transaction has been open for more than a minute. */
 async function locks(target: Target, { json }: { json?: boolean }): Promise<ExitCode> {
-  const found = await lookAt(target, readSessions);
-  if (json) console.log(JSON.stringify({ database: target.name, sessions: found }));
-  else report(target.name, found);
+  const { found, seesAll } = await lookAt(target, async (client, seesAll) => ({
+    found: (await client.query<Session>(sessions)).rows,
+    seesAll,
+  }));
+  if (json) console.log(JSON.stringify({ database: target.name, transactionsHidden: !seesAll, sessions: found }));
+  else report(target.name, found, seesAll);
   return found.length > 0 ? 1 : 0;
 }
 
-async function readSessions(client: pg.Client): Promise<Session[]> {
-  return (await client.query<Session>(sessions)).rows;
-}
-
-function report(name: string, found: readonly Session[]): void {
+function report(name: string, found: readonly Session[], seesAll: boolean): void {
   console.log(name);
   if (found.length === 0) {
-    console.log(`${styleText('green', '✓')} nobody waits for a lock, and no transaction is older than a minute`);
+    const old = seesAll ? 'and no transaction is older than a minute' : 'and how old transactions are is hidden';
+    console.log(`${styleText('green', '✓')} nobody waits for a lock, ${old}`);
     return;
   }
   const seconds = (value: number | null) => (value === null ? undefined : `${value.toFixed(1)} s`);

@@ -1,28 +1,32 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Logger, type Settings } from 'graphile-migrate';
+import { clientOptions } from '../server/database/connectionString.ts';
 import { root } from './root.ts';
 import type { Target } from './target.ts';
 
 /**
  * graphile-migrate's settings for `target`: `.gmrc`, with the target's connections.
  *
- * @param report receives graphile-migrate's messages, a line each.
+ * @param report receives graphile-migrate's messages, and whether each tells of an error: then it may have several lines.
  */
 export async function migrateSettings(
   { ownerUrl, shadowUrl, adminUrl }: Pick<Target, 'ownerUrl' | 'shadowUrl' | 'adminUrl'>,
-  report: (line: string) => void,
+  report: (message: string, isError: boolean) => void,
 ): Promise<Settings> {
   const gmrc = JSON.parse(await readFile(join(root, '.gmrc'), 'utf8')) as Settings;
   return {
     ...gmrc,
-    connectionString: ownerUrl,
-    ...(shadowUrl && { shadowConnectionString: shadowUrl }),
-    ...(adminUrl && { rootConnectionString: adminUrl }),
+    // It connects by itself; `sslmode` is to mean the same there.
+    connectionString: clientOptions(ownerUrl).connectionString,
+    ...(shadowUrl && { shadowConnectionString: clientOptions(shadowUrl).connectionString }),
+    ...(adminUrl && { rootConnectionString: clientOptions(adminUrl).connectionString }),
     databaseOwner: 'hedgerow_owner',
     migrationsFolder: join(root, 'migrations'),
     logger: new Logger(() => (level, message) => {
-      if (level !== 'debug') report(message.replace(/^graphile-migrate(\[shadow\])?: */, '$1 ').trim());
+      if (level === 'debug') return;
+      const words = message.replace(/^graphile-migrate(\[shadow\])?: */, '$1 ').replace(/^ +at .*\n/gm, '');
+      report(words.trim(), level === 'error');
     }),
   };
 }

@@ -1,7 +1,8 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
+import type pg from 'pg';
+import { withClient } from './client.ts';
 import { root } from './root.ts';
 
 export interface Provisioning {
@@ -15,16 +16,12 @@ export interface Provisioning {
 
 /** Creates Hedgerow's roles and databases, or brings the ones that exist up to date. Safe to run again. */
 export async function provision({ adminUrl, databases, passwords }: Provisioning): Promise<void> {
-  const client = new pg.Client({ connectionString: adminUrl });
-  await client.connect();
-  try {
+  await withClient(adminUrl, async (client) => {
     await client.query(await readFile(join(root, 'migrations', 'roles.sql'), 'utf8'));
     await setPassword(client, 'hedgerow_owner', passwords.owner);
     await setPassword(client, 'hedgerow_authenticator', passwords.authenticator);
     for (const database of databases) await createDatabase(client, database);
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 async function createDatabase(client: pg.Client, database: string): Promise<void> {

@@ -5,6 +5,7 @@ import { migrateSettings } from './migrateSettings.ts';
 import { demandAdmin } from './shadow.ts';
 import type { Target } from './target.ts';
 import type { ExitCode } from './verb.ts';
+import { withReport } from './withReport.ts';
 
 export const resetCommand = dangerous(
   command('reset', 'drop the database, create it anew and apply the committed migrations'),
@@ -14,6 +15,6 @@ export const resetCommand = dangerous(
 async function reset(target: Target, permission: Permission): Promise<ExitCode> {
   demandAdmin(target);
   if (!(await allowed(`This erases ${target.name}.`, permission))) return 1;
-  await resetDatabase(await migrateSettings(target, console.log));
+  await withReport(`Resetting ${target.name}`, async (report) => resetDatabase(await migrateSettings(target, report)));
   return 0;
 }

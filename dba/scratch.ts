@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { isAlive } from '../server/database/embedded/lock.ts';
 import { withClient } from './client.ts';
@@ -10,13 +11,19 @@ import { describeUrl, type Target } from './target.ts';
 const mark = 'hedgerow scratch';
 
 /** Process ids mean something on their own machine only. */
-const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+export const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
 
 /** The same connection to another database. */
 export function inDatabase(url: string, database: string): string {
   const changed = new URL(url);
-  changed.pathname = `/${encodeURIComponent(database)}`;
+  // As node-postgres reads it: it does not decode what stands for a delimiter, such as %2B.
+  changed.pathname = `/${encodeURI(database).replace(/[?#]/g, encodeURIComponent)}`;
   return changed.href;
+}
+
+/** The name of the database that `url` connects to. */
+export function databaseOf(url: string): string {
+  return decodeURI(new URL(url).pathname.slice(1));
 }
 
 /**
@@ -32,7 +39,7 @@ export async function withScratch<Result>(
   template?: string,
 ): Promise<Result> {
   const adminUrl = demandAdmin(target);
-  const name = `hedgerow_scratch_${machine}_${process.pid}_${randomBytes(4).toString('hex')}`;
+  const name = scratchName();
   await withClient(adminUrl, async (admin) => {
     await dropLeftOvers(admin);
     await createDatabase(admin, name, template);
@@ -49,20 +56,44 @@ export async function withScratch<Result>(
       close: async () => {},
     });
   } finally {
+    // graphile-migrate keeps its pools for 200 ms and ends the process when one of them loses its server.
+    await sleep(250);
     await withClient(adminUrl, (admin) =>
       admin.query(`drop database if exists ${admin.escapeIdentifier(name)} with (force)`),
     );
   }
 }
 
+/** A name that tells, while a database has no other mark, that it goes when this process has ended. */
+export function scratchName(): string {
+  return `hedgerow_scratch_${machine}_${process.pid}_${randomBytes(4).toString('hex')}`;
+}
+
 /** Creates a database of hedgerow_owner's that only the server's role may connect to, empty or as a copy. */
 export async function createDatabase(admin: pg.Client, name: string, template?: string): Promise<void> {
   const database = admin.escapeIdentifier(name);
-  const copy = template === undefined ? '' : ` template ${admin.escapeIdentifier(template)} strategy file_copy`;
-  await admin.query(`create database ${database} owner hedgerow_owner${copy}`);
+  const create = `create database ${database} owner hedgerow_owner`;
+  if (template === undefined) await admin.query(create);
+  else await copyFiles(admin, `${create} template ${admin.escapeIdentifier(template)} strategy file_copy`);
   // A copy does not have its template's grants on the database itself.
   await admin.query(`revoke all on database ${database} from public`);
   await admin.query(`grant connect on database ${database} to hedgerow_authenticator`);
+}
+
+/** Runs `create`; since Postgres 18 the copy shares its blocks with the template where the file system can do that. */
+async function copyFiles(admin: pg.Client, create: string): Promise<void> {
+  const { rowCount } = await admin.query(
+    "select set_config(name, 'clone', false) from pg_settings where name = 'file_copy_method' and 'clone' = any(enumvals)",
+  );
+  if (!rowCount) return void (await admin.query(create));
+  try {
+    await admin.query(create);
+  } catch (error) {
+    // "could not clone file": this file system cannot. What other reasons there are have codes of their own.
+    if ((error as { code?: unknown }).code !== 'XX000') throw error;
+    await admin.query('reset file_copy_method');
+    await admin.query(create);
+  }
 }
 
 /** Whether the database that `client` is connected to was made to be filled with anything and dropped. */
@@ -74,12 +105,12 @@ export async function isScratch(client: pg.ClientBase): Promise<boolean> {
   return rows[0]?.scratch === true;
 }
 
-/** Drops the scratch databases of processes that ended without doing so. */
-async function dropLeftOvers(admin: pg.Client): Promise<void> {
+/** Drops the scratch databases of processes that ended without doing so, perhaps before they had marked them. */
+export async function dropLeftOvers(admin: pg.Client): Promise<void> {
   const { rows } = await admin.query(
     `select datname, split_part(datname, '_', 4)::int as pid from pg_database
-     where datname ~ $1 and shobj_description(oid, 'pg_database') = $2`,
-    [`^hedgerow_scratch_${machine}_[0-9]+_`, mark],
+     where datname ~ $1 and coalesce(shobj_description(oid, 'pg_database'), $2) = $2`,
+    [`^hedgerow_scratch_${machine}_[0-9]{1,9}_[0-9a-f]{8}$`, mark],
   );
   for (const { datname, pid } of rows) {
     if (!isAlive(pid)) await admin.query(`drop database if exists ${admin.escapeIdentifier(datname)} with (force)`);

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { withClient } from './client.ts';
 import { command, onTarget } from './command.ts';
 import { lookAt } from './lookAt.ts';
+import { databaseOf } from './scratch.ts';
 import { table } from './table.ts';
 import type { Target } from './target.ts';
 import { type ExitCode, UsageError } from './verb.ts';
@@ -51,7 +52,7 @@ const statements = (view: string) => `
 
 /** What takes most time in the target's database. */
 async function slow(target: Target, { order, limit, json }: Options): Promise<ExitCode> {
-  const database = decodeURIComponent(new URL(target.ownerUrl).pathname.slice(1));
+  const database = databaseOf(target.ownerUrl);
   const read = (client: pg.Client) => readStatements(client, database, order, limit);
   // The view shows the statements of all databases, and may be installed in the admin's alone.
   const found = (await lookAt(target, read)) ?? (target.adminUrl && (await withClient(target.adminUrl, read)));

@@ -1,68 +1,93 @@
-import { readFile } from 'node:fs/promises';
 import { styleText } from 'node:util';
-import pg from 'pg';
-import { compareMigrations, type Migration, migrationFiles } from '../server/database/migrationFiles.ts';
-import { command, onTarget } from './command.ts';
-import { describeSchema } from './describeSchema.ts';
-import { snapshotFile } from './snapshot.ts';
+import type pg from 'pg';
+import { withClient } from './client.ts';
+import { command, onAnyTarget } from './command.ts';
+import { readCommitted } from './committed.ts';
+import { forgottenFixtures } from './fixtures.ts';
+import { foreignDatabase } from './identity.ts';
+import { lockHolder } from './migrationLock.ts';
+import { type MigrationState, migrationState } from './migrationState.ts';
+import { reportProblems } from './reportProblems.ts';
+import { madeOn, readSnapshot, takeSnapshot } from './snapshot.ts';
 import type { Target } from './target.ts';
 import type { ExitCode } from './verb.ts';
 
-export const statusCommand = command('status', 'compare the database with the migrations and the snapshot')
+export const statusCommand = command(
+  'status',
+  'compare the database with the migrations, the fixtures and the snapshot',
+)
   .option('--json', 'for machines')
-  .action(onTarget<{ json?: boolean }>((target, { json = false }) => status(target, json)));
-
-/** Problems that a person gets to read at once. */
-const shown = 20;
+  .action(onAnyTarget<{ json?: boolean }>((target, { json = false }) => status(target, json)));
 
 /** Compares the target's record of migrations with the files, and its schema with the snapshot. */
 async function status(target: Target, json: boolean): Promise<ExitCode> {
-  const client = new pg.Client({ connectionString: target.ownerUrl });
-  await client.connect();
-  try {
-    const files = await migrationFiles();
-    const applied = await appliedMigrations(client);
-    const problems = compareMigrations(files, applied);
+  return withClient(target.ownerUrl, async (client) => {
+    const { migrations, unreadable } = await readCommitted();
+    const state = await migrationState(client, migrations);
+    const fixtures = await forgottenFixtures(migrations);
+    const foreign = await foreignDatabase(client, migrations);
+    const migrating = await lockHolder(client);
     // Until every migration is applied the schema cannot be the snapshot's.
-    if (problems.length === 0) problems.push(...(await drift(client)));
-    if (json)
-      console.log(
-        JSON.stringify({ database: target.name, committed: files.length, applied: applied.length, problems }),
-      );
-    else report(target.name, files.length, applied.length, problems);
+    const schema = state.problems.length === 0 ? await drift(client) : [];
+    const problems = [...(foreign ? [foreign] : []), ...unreadable, ...state.problems, ...fixtures, ...schema];
+    if (json) {
+      const applied = migrations.length - state.pending.length;
+      const answer = { database: target.name, committed: migrations.length, applied, migrations: state.migrations };
+      console.log(JSON.stringify({ ...answer, migrating: migrating ?? null, drift: schema, fixtures, problems }));
+    } else {
+      report(target.name, state);
+      if (migrating) console.log(`${styleText('yellow', '…')} migrations are being applied by ${migrating}`);
+      reportProblems(problems);
+      if (problems.length === 0) console.log(`${styleText('green', '✓')} the database matches the files`);
+    }
     return problems.length === 0 ? 0 : 1;
-  } finally {
-    await client.end();
+  });
+}
+
+function report(name: string, { migrations, pending }: MigrationState): void {
+  console.log(`${name}: ${migrations.length - pending.length} of ${migrations.length} committed migrations applied`);
+  for (const { filename, state, appliedAt } of migrations) {
+    const when = appliedAt ? appliedAt.toISOString().slice(0, 16).replace('T', ' ') : '';
+    console.log(`  ${state.padEnd(12)} ${when.padEnd(16)} ${filename}`);
   }
 }
 
-function report(name: string, committed: number, applied: number, problems: readonly string[]): void {
-  console.log(`${name}: ${applied} of ${committed} committed migrations applied`);
-  for (const problem of problems.slice(0, shown)) console.log(`${styleText('red', '✗')} ${problem}`);
-  if (problems.length > shown) console.log(`… and ${problems.length - shown} more; --json tells them all`);
-  if (problems.length === 0) console.log(`${styleText('green', '✓')} the database matches the files`);
-}
-
-async function appliedMigrations(client: pg.Client): Promise<Migration[]> {
-  const { rows } = await client.query("select to_regclass('graphile_migrate.migrations') is not null as found");
-  if (!rows[0].found) return [];
-  return (await client.query<Migration>('select filename, hash from graphile_migrate.migrations')).rows;
-}
-
 async function drift(client: pg.Client): Promise<string[]> {
-  const expected = withObject(await readFile(snapshotFile, 'utf8'));
-  const found = withObject(await describeSchema(client));
+  const [file, schema] = [await readSnapshot(), await inTransaction(client, () => takeSnapshot(client))];
+  const [expected, found] = [withObject(file), withObject(schema)];
+  const form = madeOn(file) === madeOn(schema) ? (line: string) => line : portable;
+  const [known, present] = [new Set(expected.map(form)), new Set(found.map(form))];
   return [
-    ...expected.filter((line) => !found.includes(line)).map((line) => `missing from the database: ${line}`),
-    ...found.filter((line) => !expected.includes(line)).map((line) => `not in migrations/snapshot.txt: ${line}`),
+    ...expected.filter((line) => !present.has(form(line))).map((line) => `missing from the database: ${line}`),
+    ...found.filter((line) => !known.has(form(line))).map((line) => `not in migrations/snapshot.txt: ${line}`),
   ];
+}
+
+/** Behind a pooler the session, and what was set in it, goes to somebody else; a transaction takes it back. */
+async function inTransaction<Result>(client: pg.Client, work: () => Promise<Result>): Promise<Result> {
+  await client.query('begin isolation level repeatable read read only');
+  try {
+    return await work();
+  } finally {
+    await client.query('rollback');
+  }
+}
+
+/**
+ * A line without what only some versions of Postgres show. Before 16 each column of a view has its table, later only where
+ * there are several tables; MAINTAIN came with 17, and is part of `grant all`.
+ */
+function portable(line: string): string {
+  if (/^\w+ \S+: as /.test(line)) return line.replace(/(?:"[^"]+"|\w+)\.(?=["\w])/g, '');
+  if (line.startsWith('default privileges ')) return line.replace(/(?<==[a-zA-Z*]*)m\*?(?=[a-zA-Z*]*\/)/g, '');
+  return /: grant /.test(line) ? line.replace(/\bmaintain, |, maintain\b/, '') : line;
 }
 
 /** Snapshot lines that make sense alone: what is indented gets the first words of the line that it belongs to. */
 function withObject(text: string): string[] {
   let object = '';
   return text.split('\n').flatMap((line) => {
-    if (line === '') return [];
+    if (line === '' || line.startsWith('--')) return [];
     if (line.startsWith(' ')) return `${object}: ${line.trim()}`;
     object = line.split(' ', 2).join(' ');
     return line;

@@ -33,6 +33,7 @@ export interface EmbeddedTarget extends Target {
 /** The database of DATABASE_URL_DIRECT, or the embedded one where no database is named. */
 export async function openTarget(env: NodeJS.ProcessEnv): Promise<Target> {
   const { DATABASE_URL, DATABASE_URL_DIRECT, SHADOW_DATABASE_URL, ROOT_DATABASE_URL, NODE_ENV } = env;
+  for (const name of urlVariables) demandUrl(name, env[name]);
   if (!DATABASE_URL_DIRECT) {
     if (DATABASE_URL || NODE_ENV === 'production') {
       throw new UsageError(
@@ -49,6 +50,21 @@ export async function openTarget(env: NodeJS.ProcessEnv): Promise<Target> {
     serverUrl: DATABASE_URL,
     close: async () => {},
   };
+}
+
+const urlVariables = ['DATABASE_URL', 'DATABASE_URL_DIRECT', 'SHADOW_DATABASE_URL', 'ROOT_DATABASE_URL'];
+
+/** @throws UsageError where `url`, if there is any, cannot be read; it is not told, for it may have a password. */
+export function demandUrl(name: string, url: string | undefined): void {
+  if (!url) return;
+  try {
+    const { username, password, pathname } = new URL(url);
+    [username, password, pathname].forEach(decodeURIComponent);
+  } catch {
+    throw new UsageError(
+      `${name} cannot be read. It must look like postgres://user:password@host:5432/database, with what is special in them percent-encoded: @ as %40, / as %2F, % as %25.`,
+    );
+  }
 }
 
 /** Starts or joins the embedded Postgres in `.data/`, with Hedgerow's roles and an empty database in it. */
@@ -82,7 +98,7 @@ export async function openEmbedded(
 /** `database on host:port`, without user and password. */
 export function describeUrl(url: string): string {
   const { hostname, port, pathname } = new URL(url);
-  return `database ${decodeURIComponent(pathname.slice(1))} on ${hostname}:${port || 5432}`;
+  return `database ${decodeURI(pathname.slice(1))} on ${hostname}:${port || 5432}`;
 }
 
 async function rolePasswords(file: string): Promise<{ owner: string; authenticator: string }> {

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import type pg from 'pg';
 import { command, onTarget } from './command.ts';
 import { lookAt } from './lookAt.ts';
 import { table } from './table.ts';
@@ -30,16 +31,30 @@ const indexes = `
     )
   order by 3 desc, 1`;
 
-const since = `
-  select stats_reset as since, coalesce(clock_timestamp() - stats_reset < interval '7 days', false) as young,
-    pg_is_in_recovery() as replica, exists (select from pg_stat_replication) as replicated
+// A database whose statistics were never reset has them since it was made, which its first migration tells.
+const since = (migrations: string) => `
+  select stats_reset as since, exists (select from pg_stat_replication) as replicated,
+    coalesce(clock_timestamp() - coalesce(stats_reset, ${migrations}) < interval '7 days', true) as young
   from pg_stat_database where datname = current_database()`;
+
+interface Statistics {
+  readonly since: Date | null;
+  /** They are of less than a week, or nobody knows. */
+  readonly young: boolean;
+  readonly replicated: boolean;
+}
+
+async function readStatistics(client: pg.Client): Promise<Statistics | undefined> {
+  const { rows } = await client.query("select to_regclass('graphile_migrate.migrations') is not null as migrated");
+  const first = rows[0].migrated ? '(select min(date) from graphile_migrate.migrations)' : 'null';
+  return (await client.query<Statistics>(since(first))).rows[0];
+}
 
 /** Indexes without a use since the statistics began: 1 where there are any and a week has gone by. */
 async function unusedIndexes(target: Target, { json }: { json?: boolean }): Promise<ExitCode> {
   const { rows, statistics } = await lookAt(target, async (client) => ({
     rows: (await client.query<Index>(indexes)).rows,
-    statistics: (await client.query<{ since: Date | null; young: boolean; replicated: boolean }>(since)).rows[0],
+    statistics: await readStatistics(client),
   }));
   if (json) console.log(JSON.stringify({ database: target.name, since: statistics?.since ?? null, indexes: rows }));
   else {
@@ -54,7 +69,7 @@ async function unusedIndexes(target: Target, { json }: { json?: boolean }): Prom
           { heading: 'definition', value: ({ definition }) => definition },
         ]),
       );
-    if (statistics?.young) console.log('That is less than a week: wait before you drop any.');
+    if (statistics?.young) console.log('That may be less than a week: wait before you drop any.');
     if (statistics?.replicated) console.log('Replicas have statistics of their own: look there, too.');
   }
   return rows.length > 0 && !statistics?.young ? 1 : 0;

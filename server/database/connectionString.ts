@@ -4,7 +4,7 @@ import type pg from 'pg';
  * node-postgres' options for a connection string, with `sslmode` as libpq means it: `require` encrypts, `verify-ca` and
  * `verify-full` also check the certificate. node-postgres by itself takes `require` for `verify-full`.
  */
-export function clientOptions(url: string): pg.ClientConfig {
+export function clientOptions(url: string): pg.ClientConfig & { readonly connectionString: string } {
   const parsed = new URL(url);
   const { searchParams } = parsed;
   if (searchParams.has('sslmode')) searchParams.set('uselibpqcompat', 'true');

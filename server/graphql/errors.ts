@@ -34,6 +34,7 @@ const bySqlState: Readonly<Record<string, PublicError>> = {
   '23001': { code: 'CONFLICT', message: 'Other rows refer to this one.' },
   '40001': { code: 'CONFLICT', message: 'Somebody changed the same rows at the same time. Try again.' },
   '40P01': { code: 'CONFLICT', message: 'Somebody changed the same rows at the same time. Try again.' },
+  '428C9': { code: 'BAD_USER_INPUT', message: 'A value is given that the database makes itself.' },
   '55P03': { code: 'TIMEOUT', message: 'Somebody else is changing the same rows. Try again.' },
   '57014': { code: 'TIMEOUT', message: 'The request took too long.' },
 };
@@ -50,6 +51,10 @@ const byConstraint: Readonly<Record<string, { code: string; message: (field: str
 /** SQLSTATE with which a function refuses its input: the message is for the client. */
 const inputRefused = 'HR400';
 
+/** A policy's check, or a view's, does not hold for a new row. A missing grant has the SQLSTATE of the first. */
+const isRefusedByCheck = ({ code, routine }: pg.DatabaseError) =>
+  code === '44000' || (code === '42501' && routine === 'ExecWithCheckOptions');
+
 function describe(error: unknown, constraints: Constraints): PublicError | undefined {
   if (error instanceof IdentityRefusedError)
     return { code: 'UNAUTHENTICATED', message: 'The session has ended. Sign in again.' };
@@ -63,6 +68,8 @@ function describe(error: unknown, constraints: Constraints): PublicError | undef
   if (!(error instanceof pg.DatabaseError)) return undefined;
   const { code = '' } = error;
   if (code === inputRefused) return { code: 'BAD_USER_INPUT', message: error.message };
+  if (isRefusedByCheck(error))
+    return { code: 'BAD_USER_INPUT', message: 'a value is not allowed, or does not name a row of yours' };
   const violation = byConstraint[code];
   if (violation) {
     const { field, sentence } = constraints.violatedBy(error);

@@ -1,16 +1,27 @@
-import { lstat, readdir, readFile, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { lstat, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Cluster, openCluster } from '../../server/database/embedded/cluster.ts';
 import { type Checkout, copyCheckout } from '../support/checkout.ts';
 
 let checkout: Checkout;
+let cluster: Cluster;
 beforeAll(async () => {
   checkout = await copyCheckout();
+  // The one that the verbs start where there is none; they are faster when it runs already.
+  cluster = await openCluster({ directory: join(checkout.directory, '.data', 'postgres'), settings: { fsync: 'off' } });
 });
-afterAll(() => checkout.remove());
+afterAll(async () => {
+  await cluster.close();
+  await checkout.remove();
+});
 
 const db = (...args: string[]) => checkout.run('dba/cli.ts', args);
 const read = (path: string) => readFile(join(checkout.directory, path), 'utf8');
+const writeCurrent = (sql: string) => writeFile(join(checkout.directory, 'current.sql'), sql);
 const committed = () => readdir(join(checkout.directory, 'migrations', 'committed'));
 
 test('a migration goes from current.sql to committed and back', async () => {
@@ -23,7 +34,7 @@ test('a migration goes from current.sql to committed and back', async () => {
   expect(await db('status')).toMatchObject({ code: 0, output: expect.stringContaining('matches the files') });
 
   const sql = 'drop table if exists app_private.notes;\ncreate table app_private.notes (id uuid primary key);\n';
-  await writeFile(join(checkout.directory, 'current.sql'), sql);
+  await writeCurrent(sql);
   expect(await db('watch', '--once')).toMatchObject({ code: 0 });
   expect(await db('status')).toMatchObject({ code: 1, output: expect.stringContaining('app_private.notes') });
 
@@ -48,13 +59,54 @@ test('reset erases only when told to, and never in production', async () => {
   expect(await db('status')).toMatchObject({ code: 0 });
 });
 
-test('a broken current.sql is an error, and changes nothing', async () => {
+test('a broken current.sql is an error that says where, and changes nothing', async () => {
   const names = await committed();
-  await writeFile(join(checkout.directory, 'current.sql'), 'create table app_private.broken (id nonsense);\n');
-  expect((await db('commit')).code).toBe(2);
-  expect(await read('current.sql')).toContain('nonsense');
+  const sql =
+    '--! Message: kept\n--! include functions/app_private.set_updated_at.sql\ncreate table app_private.broken (id nonsense);\n';
+  await writeCurrent(sql);
+  for (const verb of [['watch', '--once'], ['lint'], ['commit']]) {
+    const { code, output } = await db(...verb);
+    expect({ code, output }).toEqual({ code: 2, output: expect.stringContaining('type "nonsense" does not exist') });
+    expect(output).toMatch(/Error occurred at line \d+, column \d+ of/);
+    expect(output).not.toMatch(/^ +at /m);
+  }
+  expect(await read('current.sql')).toBe(sql);
   expect(await committed()).toEqual(names);
-  await writeFile(join(checkout.directory, 'current.sql'), '');
+  await writeCurrent('--! include of/nothing.sql\n');
+  for (const verb of ['commit', 'check-chain', 'status']) {
+    expect(await db(verb)).toMatchObject({ code: 2, output: expect.not.stringMatching(/^ +at /m) });
+  }
+  await rm(join(checkout.directory, 'current.sql'));
+  expect(await db('commit')).toMatchObject({ code: 2, output: expect.stringContaining('current.sql is blank') });
+  expect(await db('status')).toMatchObject({ code: 0 });
+});
+
+test('watch --once says by its exit code that the linter has found an error, and is not for production', async () => {
+  await writeCurrent('drop table if exists app_public.bare;\ncreate table app_public.bare (id uuid primary key);\n');
+  expect(await db('watch', '--once')).toMatchObject({ code: 1, output: expect.stringContaining('rls-not-enabled') });
+  await writeCurrent('drop table if exists app_public.bare;\n');
+  expect(await db('watch', '--once')).toMatchObject({ code: 0 });
+  const production = { NODE_ENV: 'production', DATABASE_URL_DIRECT: 'postgres://hedgerow_owner@127.0.0.1:1/x' };
+  expect(await checkout.run('dba/cli.ts', ['watch', '--once'], production)).toMatchObject({
+    code: 2,
+    output: expect.stringContaining('not for production'),
+  });
+  await writeCurrent('');
+});
+
+test('a commit that was killed is not made twice', async () => {
+  const sql = 'drop table if exists app_private.once;\n';
+  await writeCurrent(sql);
+  expect(await db('commit', '-m', 'once')).toMatchObject({ code: 0 });
+  const names = await committed();
+  // As it is where the process ends before it has emptied current.sql.
+  await writeCurrent(sql);
+  expect(await db('commit', '-m', 'once')).toMatchObject({ code: 2, output: expect.stringContaining('broke off') });
+  expect(await db('uncommit')).toMatchObject({ code: 2, output: expect.stringContaining('current.sql is not empty') });
+  expect(await committed()).toEqual(names);
+  await writeCurrent('');
+  expect(await db('uncommit')).toMatchObject({ code: 0 });
+  await writeCurrent('');
 });
 
 test('an edited migration is told from an applied one', async () => {
@@ -82,10 +134,35 @@ test("graphile-migrate's own command line works with .gmrc", async () => {
   expect(await watching).toMatchObject({ code: 0 });
 });
 
-/** The process that holds the embedded Postgres, once there is one. */
+test('watch ends when it is told to, also where its folder is gone', async () => {
+  const gone = await copyCheckout();
+  const watching = spawn(process.execPath, ['dba/cli.ts', 'watch'], {
+    cwd: gone.directory,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const ended = once(watching, 'exit');
+  for await (const line of createInterface(watching.stdout)) if (line.includes('Finished')) break;
+  const postmaster = join(gone.directory, '.data', 'postgres', 'data', 'postmaster.pid');
+  const [postgres] = (await readFile(postmaster, 'utf8')).split('\n');
+  // Postgres goes on writing to it, and is not asked.
+  const away = `${gone.directory}.gone`;
+  await rename(gone.directory, away);
+  try {
+    watching.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+  } finally {
+    watching.kill('SIGKILL');
+    process.kill(Number(postgres), 'SIGQUIT');
+    await rm(away, { recursive: true, maxRetries: 10 });
+  }
+});
+
+/** The process beside this one that holds the embedded Postgres, once there is one. */
 async function holder(): Promise<number> {
   for (;;) {
-    const [pid] = await readdir(join(checkout.directory, '.data', 'postgres', 'users'));
+    const users = await readdir(join(checkout.directory, '.data', 'postgres', 'users'));
+    const pid = users.find((user) => user !== String(process.pid));
     if (pid) return Number(pid);
     await sleep(20);
   }
@@ -97,4 +174,18 @@ test('a database of one’s own needs its direct connection', async () => {
   expect(code).toBe(2);
   expect(output).toContain('DATABASE_URL_DIRECT');
   expect(output).not.toContain('secret-word');
+});
+
+test('a connection string that cannot be read is told by its name, and not shown', async () => {
+  for (const url of ['hedgerow', 'postgres://hedgerow_owner:secret%word@127.0.0.1/x']) {
+    const env = { ROOT_DATABASE_URL: url, DATABASE_URL_DIRECT: url, DATABASE_URL: url };
+    for (const verb of ['migrate', 'init']) {
+      const { code, output } = await checkout.run('dba/cli.ts', [verb], env);
+      expect({ code, output }).toEqual({
+        code: 2,
+        output: expect.stringMatching(/^\w+_URL\w* cannot be read\. It must/),
+      });
+      expect(output).not.toContain('secret');
+    }
+  }
 });

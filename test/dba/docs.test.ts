@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
+import { lint } from '../../dba/linter/lint.ts';
+import type { Finding } from '../../dba/linter/rule.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { serve, signUp, type TestServer } from '../support/server.ts';
 import { subscribed } from '../support/socket.ts';
@@ -7,6 +9,7 @@ import { subscribed } from '../support/socket.ts';
 let db: TestDatabase;
 let server: Omit<TestServer, 'db'>;
 let blocks: string[];
+let findings: readonly Finding[];
 
 beforeAll(async () => {
   blocks = [...(await readFile('docs/dba.md', 'utf8')).matchAll(/```sql\n(.*?)```/gs)].map(([, sql]) => sql as string);
@@ -15,12 +18,17 @@ beforeAll(async () => {
   await owner.connect();
   // As `watch` does: at every save.
   for (const _save of ['first', 'second']) await owner.query(blocks[0] as string);
+  findings = (await lint(owner)).findings;
   await owner.end();
   server = await serve(db);
 });
 afterAll(async () => {
   await server.close();
   await db.drop();
+});
+
+test('the linter has nothing to say of the table of docs/dba.md', () => {
+  expect(findings).toEqual([]);
 });
 
 test('the table of docs/dba.md is in the API, and each tenant has their own', async () => {

@@ -37,6 +37,9 @@ afterAll(async () => {
 
 const db = (...args: string[]) => checkout.run('dba/cli.ts', args);
 
+/** With the owner's connection and no other. */
+const asOwner = (...args: string[]) => checkout.run('dba/cli.ts', args, { DATABASE_URL_DIRECT: embedded.ownerUrl });
+
 async function connect(): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: inDatabase(embedded.adminUrl, 'hedgerow') });
   await client.connect();
@@ -198,12 +201,20 @@ test('locks tells who waits for whom, and for what', async () => {
       { pid: waits, blocked_by: [held], wants: 'AccessShareLock on app_public.todos' },
     ]);
     expect((await db('locks')).output).toContain('pg_terminate_backend');
+    // Postgres hides what they run from the owner, and not that they wait.
+    expect(await asOwner('locks')).toMatchObject({ code: 1, output: expect.stringMatching(`${waits} +${held} `) });
     await holder.query('rollback');
     await waiting;
   } finally {
     await holder.end();
     await waiter.end();
   }
+});
+
+test('what a role may not see is not called fine', async () => {
+  const { code, output } = await asOwner('locks');
+  expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('how old transactions are is hidden') });
+  expect(output).toContain('grant pg_read_all_stats to hedgerow_owner');
 });
 
 test('bloat tells of dead rows that vacuum should have come by for', async () => {
@@ -234,4 +245,8 @@ test('unused-indexes tells those without a use that nothing needs', async () => 
   await admin.query("set enable_seqscan = off; select from app_public.todos where title = 'one'");
   await admin.query('select pg_stat_force_next_flush()');
   expect(await find()).not.toContain('app_public.todos_title_idx');
+
+  expect((await db('unused-indexes')).code).toBe(0);
+  await admin.query("update graphile_migrate.migrations set date = date - interval '8 days'");
+  expect((await db('unused-indexes')).code).toBe(1);
 });

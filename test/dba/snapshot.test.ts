@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import pg from 'pg';
-import { describeSchema } from '../../dba/describeSchema.ts';
+import { withClient } from '../../dba/client.ts';
+import { takeSnapshot } from '../../dba/snapshot.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 let db: TestDatabase;
@@ -10,13 +10,7 @@ beforeAll(async () => {
 afterAll(() => db.drop());
 
 async function describe(): Promise<string> {
-  const client = new pg.Client({ connectionString: db.ownerUrl });
-  await client.connect();
-  try {
-    return await describeSchema(client);
-  } finally {
-    await client.end();
-  }
+  return withClient(db.ownerUrl, takeSnapshot);
 }
 
 test('migrations/snapshot.txt is the schema that the migrations make; otherwise run `npm run db -- snapshot`', async () => {

@@ -11,6 +11,12 @@ const notRun = [
   // What the verbs do is tested in test/dba, what the keys do in test/server/auth.
   ['dba.md', 'npm run db -- watch'],
   ['dba.md', 'eval "$(npm run -s db -- env)" && npx graphile-migrate status'],
+  ['dba.md', 'npm run db -- rehearse'],
+  ['dba.md', "echo '--! include policies/app_public.lists.sql' >> current.sql"],
+  ['dba.md', 'npm run db -- rebase'],
+  ['dba.md', 'npm run db -- branch create tags'],
+  ['dba.md', 'npm run db -- backfill app_public.todos --set "importance = priority" --where "importance is null"'],
+  ['dba.md', 'npm run db -- backup monday.backup'],
   // test/dba/lookAfter.test.ts.
   [
     'dba.md',
@@ -23,12 +29,23 @@ const notRun = [
   ['tester.md', 'npm test'],
   ['tester.md', "import { signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';"],
   ['tester.md', "for (const policy of ['select_own', 'update_own'])"],
+  // test/isolation/cli.test.ts runs it, on less.
+  ['tester.md', 'npm run isolation'],
+  ['tester.md', 'npm run isolation -- --only interleaving --operations 100000'],
+  // test/isolation/server.test.ts does, on a server of its own.
+  ['tester.md', 'npm run isolation -- --server https://staging.example.com --graphql-schema schema.graphql'],
+  [
+    'tester.md',
+    'npm run isolation -- --database-url "$URL" --clone --schema public --role app_user --setting app.tenant_id',
+  ],
   ['tester.md', 'npm run test:leak'],
   ['tester.md', 'npm run test:hostile -- --requests 5000 --seed 42'],
 ];
 
 test('every block of the pages is run, or is known not to be', async () => {
-  const pages = (await readdir(join(root, 'docs'))).filter((page) => page !== 'tenant.md').sort();
+  const pages = (await readdir(join(root, 'docs')))
+    .filter((page) => page.endsWith('.md') && page !== 'tenant.md')
+    .sort();
   const found = [];
   for (const page of pages) {
     for (const { language, text } of await blocksOf(page)) {

@@ -2,8 +2,8 @@ import { Agent } from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { type Answer, post } from '../../isolation/http/post.ts';
 import type { Database } from '../../server/database/database.ts';
-import { type Answer, post } from '../leak/post.ts';
 import type { Hostile } from './documents.ts';
 
 /** What the bodies did to the server. */

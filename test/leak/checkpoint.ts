@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { post } from '../../isolation/http/post.ts';
+import { busyBackends } from '../../isolation/interleaving/backends.ts';
 import { type Context, fail } from './context.ts';
 import type { Row } from './ledger.ts';
-import { post } from './post.ts';
 import { complaintAboutState, probe } from './probe.ts';
 import type { ConnectionState } from './target.ts';
 import { newAgent } from './tenant.ts';
-import { busyBackends } from './troubles.ts';
 import { payload } from './work.ts';
 
 /** Between two rounds, while nothing is asked for: is everything as it must be, and does the server serve? */

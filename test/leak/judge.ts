@@ -1,6 +1,6 @@
+import type { Answer, NoAnswer } from '../../isolation/http/post.ts';
 import type { Owners } from './foreign.ts';
 import type { Outcome } from './ledger.ts';
-import type { Answer, NoAnswer } from './post.ts';
 import { requestTimeout } from './troubles.ts';
 import type { Work } from './work.ts';
 

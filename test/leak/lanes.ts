@@ -1,9 +1,9 @@
 import type { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Abort, type Answer, type NoAnswer, post } from '../../isolation/http/post.ts';
 import { allowedSince, fail, type Lane, shorten } from './context.ts';
 import { fault } from './faults.ts';
 import { judge, judgeStranger } from './judge.ts';
-import { type Abort, type Answer, type NoAnswer, post } from './post.ts';
 import { carriesTenant, complaintAboutState, probe } from './probe.ts';
 import { between, pick, uuidFrom, weighted } from './random.ts';
 import { list, read, readAlongside } from './reads.ts';

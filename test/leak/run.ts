@@ -1,3 +1,4 @@
+import { killBackends } from '../../isolation/interleaving/backends.ts';
 import { checkpoint } from './checkpoint.ts';
 import { type Context, fail } from './context.ts';
 import { Owners } from './foreign.ts';
@@ -8,7 +9,7 @@ import { Stalls } from './stalls.ts';
 import { subscriberLane } from './subscriber.ts';
 import type { Target } from './target.ts';
 import { createTenant, strangersTokens } from './tenant.ts';
-import { killBackends, shortenLimits } from './troubles.ts';
+import { shortenLimits } from './troubles.ts';
 import { type Outside, type Weather, warmingUp } from './weather.ts';
 
 export interface RunOptions {

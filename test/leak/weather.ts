@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cancelBackend, killBackends } from '../../isolation/interleaving/backends.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { between, type Random } from './random.ts';
 import { deadlinePassed, deadlock, lockTimeout, slow, statementTimeout } from './slow.ts';
-import { cancelBackend, killBackends } from './troubles.ts';
 import type { Maker, Work } from './work.ts';
 
 /** What a round's weather may use, and where it counts what it did. */

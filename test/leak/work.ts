@@ -1,5 +1,5 @@
+import type { Answer, Body } from '../../isolation/http/post.ts';
 import type { Outcome } from './ledger.ts';
-import type { Answer, Body } from './post.ts';
 import type { Random } from './random.ts';
 import type { Tenant } from './tenant.ts';
 

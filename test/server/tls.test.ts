@@ -1,7 +1,12 @@
 import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { migrate } from 'graphile-migrate';
 import { generate } from 'selfsigned';
+import { withClient } from '../../dba/client.ts';
+import { migrateSettings } from '../../dba/migrateSettings.ts';
+import { provision } from '../../dba/provision.ts';
 import { connectionFault } from '../../server/database/connectionErrors.ts';
 import { postgresUser } from '../../server/database/embedded/binaries.ts';
 import { type Cluster, openCluster } from '../../server/database/embedded/cluster.ts';
@@ -61,4 +66,19 @@ test.each([
   ['localhost', 'verify-full', false, 'TLS'],
 ])('%s with sslmode=%s (with the CA: %s) is %s', async (host, sslmode, withCa, expected) => {
   expect(await outcome(host, { sslmode, ...(withCa && { sslrootcert: ca }) })).toBe(expected);
+});
+
+test('what a DBA runs takes sslmode as the server does', async () => {
+  const url = (text: string) => Object.assign(new URL(text), { search: '?sslmode=require' }).href;
+  const ownerUrl = url(cluster.adminUrl().replace(/\/\/.*@(.*)\/.*$/, '//hedgerow_owner:owner@$1/shop'));
+  const passwords = { owner: 'owner', authenticator: 'authenticator' };
+  await provision({ adminUrl: url(cluster.adminUrl()), databases: ['shop'], passwords });
+  // graphile-migrate connects by itself.
+  await migrate(await migrateSettings({ ownerUrl, shadowUrl: undefined, adminUrl: undefined }, () => {}));
+  const { rows } = await withClient(ownerUrl, (client) =>
+    client.query('select ssl from pg_stat_ssl where pid = pg_backend_pid()'),
+  );
+  expect(rows).toEqual([{ ssl: true }]);
+  // graphile-migrate keeps its pools for 200 ms and ends the process when one of them loses its server.
+  await sleep(250);
 });

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
@@ -15,8 +15,13 @@ export interface PgBouncer {
   stop(): Promise<void>;
 }
 
-/** The system's PgBouncer in transaction mode with three server connections per database, in front of `url`. */
-export async function startPgBouncer(url: string): Promise<PgBouncer> {
+/** Whether the system has the program. */
+export function hasPgBouncer(): boolean {
+  return spawnSync('pgbouncer', ['--version']).error === undefined;
+}
+
+/** The system's PgBouncer with three server connections per database, in front of `url`. */
+export async function startPgBouncer(url: string, mode: 'transaction' | 'session' = 'transaction'): Promise<PgBouncer> {
   const { username, password, hostname, port: postgresPort } = new URL(url);
   const port = await freePort();
   const directory = await mkdtemp(join(tmpdir(), 'hedgerow-pgbouncer-'));
@@ -33,7 +38,7 @@ listen_port = ${port}
 unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = ${users}
-pool_mode = transaction
+pool_mode = ${mode}
 default_pool_size = 3
 max_client_conn = 500
 max_db_connections = 3

@@ -4,9 +4,9 @@ import { request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import jwt from 'jsonwebtoken';
 import supertest from 'supertest';
+import { compact, ecdsa, forgeries, hmac, type Loot, type Signer } from '../../../isolation/http/forgery.ts';
 import type { AuthSettings } from '../../../server/auth/auth.ts';
 import type { PrivateJwk } from '../../../server/auth/tokens/privateKeys.ts';
-import { compact, ecdsa, forgeries, hmac, type Loot, type Signer } from '../../support/forgery.ts';
 import { graphql, jwtSecret, signUp, startTestServer, type TestServer } from '../../support/server.ts';
 import { signingKey } from '../../support/signingKeys.ts';
 

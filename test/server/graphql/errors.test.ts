@@ -33,6 +33,19 @@ const plots = `
   create policy insert_own on app_public.plots for insert to hedgerow_tenant with check (user_id = (select app_public.current_user_id()));
   create policy update_own on app_public.plots for update to hedgerow_tenant using (user_id = (select app_public.current_user_id()));
   grant select, insert (id, row_label, width, height, seeds, parent_plot_id), update (row_label) on app_public.plots to hedgerow_tenant;
+  create table app_public.sheds (
+    user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
+    id uuid primary key default gen_random_uuid(),
+    plot_id uuid not null
+  );
+  alter table app_public.sheds enable row level security, force row level security;
+  create policy select_own on app_public.sheds for select to hedgerow_tenant using (user_id = (select app_public.current_user_id()));
+  create policy insert_on_plot on app_public.sheds for insert to hedgerow_tenant
+    with check (user_id = (select app_public.current_user_id()) and exists (select from app_public.plots where plots.id = plot_id));
+  grant select, insert (plot_id) on app_public.sheds to hedgerow_tenant;
+  create table app_public.deeds (id int primary key);
+  create function app_public.deeds_count() returns bigint language sql stable as $$ select count(*) from app_public.deeds $$;
+  grant execute on function app_public.deeds_count to hedgerow_tenant;
   create function app_public.fail(state text) returns int language plpgsql stable as
     $$ begin raise exception 'canary' using errcode = state; end $$;
   grant execute on function app_public.fail to hedgerow_tenant;
@@ -127,6 +140,26 @@ test('what has no comment is still said in words', async () => {
   ).toEqual(input('title must not be null', 'title'));
 });
 
+test('what a policy refuses is answered as a row that is not there, and fills no log', async () => {
+  const bob = await signUp(server.app, 'bob');
+  const { body } = await bob.graphql('mutation { createPlot(input: {plot: {rowLabel: "bob"}}) { plot { rowId } } }');
+  const shed = (plotId: string) =>
+    ada.graphql('mutation ($p: UUID!) { createShed(input: {shed: {plotId: $p}}) { shed { rowId } } }', { p: plotId });
+  const before = log.split('a GraphQL field failed').length;
+  const [ofBob, ofNobody] = [await shed(body.data.createPlot.plot.rowId), await shed(nowhere)];
+  expect(ofBob.text).toBe(ofNobody.text);
+  expect(ofNobody.body.errors).toMatchObject([
+    {
+      message: 'a value is not allowed, or does not name a row of yours',
+      extensions: { code: 'BAD_USER_INPUT' },
+    },
+  ]);
+  expect(log.split('a GraphQL field failed').length).toBe(before);
+  // A grant that is missing is for whoever runs the server.
+  expect(await errorsOf('{ deedsCount }')).toMatchObject([{ code: 'INTERNAL' }]);
+  expect(log.split('a GraphQL field failed').length).toBe(before + 1);
+});
+
 test('a comment on a foreign key does not become the description of what it leads to', () => {
   expect(server.graphqlSchema.getType('Todo')).toHaveProperty(
     '_fields.list.description',
@@ -136,6 +169,8 @@ test('a comment on a foreign key does not become the description of what it lead
 
 test.each([
   ['{ fail(state: "22003") }', 'BAD_USER_INPUT'],
+  ['{ fail(state: "428C9") }', 'BAD_USER_INPUT'],
+  ['{ fail(state: "44000") }', 'BAD_USER_INPUT'],
   ['{ fail(state: "40001") }', 'CONFLICT'],
   ['{ fail(state: "23001") }', 'CONFLICT'],
   ['{ fail(state: "54001") }', 'TOO_COMPLEX'],

@@ -1,4 +1,5 @@
 import { type Agent, type IncomingHttpHeaders, request } from 'node:http';
+import { request as requestSecurely } from 'node:https';
 
 /** When the client goes: half-way through sending, some milliseconds after it has sent all, or at the answer's head. */
 export interface Abort {
@@ -27,23 +28,27 @@ export type NoAnswer = 'aborted' | 'hung' | `broken: ${string}`;
 /** No request may take longer than this, whatever happens to the database. */
 const patience = 15_000;
 
+interface Outgoing {
+  readonly agent: Agent;
+  readonly token: string | undefined;
+  readonly payload: Buffer;
+  readonly abort?: Abort | undefined;
+  /** By default POST. */
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** Sends `payload` over a real socket. Never rejects. */
-export function post(
-  url: string,
-  {
-    agent,
-    token,
-    payload,
-    abort,
-  }: { agent: Agent; token: string | undefined; payload: Buffer; abort?: Abort | undefined },
-): Promise<Answer | NoAnswer> {
+export function post(url: string, outgoing: Outgoing): Promise<Answer | NoAnswer> {
+  const { agent, token, payload, abort, method = 'POST', headers = {} } = outgoing;
   const start = performance.now();
   return new Promise((resolve) => {
     let gone = false;
-    const outgoing = request(url, {
+    const sending = (url.startsWith('https:') ? requestSecurely : request)(url, {
       agent,
-      method: 'POST',
+      method,
       headers: {
+        ...headers,
         'content-type': 'application/json',
         'content-length': payload.length,
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
@@ -56,36 +61,36 @@ export function post(
     };
     const leave = () => {
       gone = true;
-      outgoing.destroy();
+      sending.destroy();
       finish('aborted');
     };
     timers.push(
       setTimeout(() => {
         gone = true;
-        outgoing.destroy();
+        sending.destroy();
         finish('hung');
       }, patience),
     );
-    outgoing.on('error', (error) => finish(gone ? 'aborted' : `broken: ${error.message}`));
-    outgoing.on('response', (response) => {
+    sending.on('error', (error) => finish(gone ? 'aborted' : `broken: ${error.message}`));
+    sending.on('response', (response) => {
       if (abort?.when === 'after') return leave();
       const chunks: Buffer[] = [];
       response.on('data', (chunk) => chunks.push(chunk));
       response.on('error', (error) => finish(gone ? 'aborted' : `broken: ${error.message}`));
       response.on('end', () => {
         // Answered before all was sent: the rest never comes, and the connection is of no use to the next request.
-        if (abort?.when === 'before') outgoing.destroy();
+        if (abort?.when === 'before') sending.destroy();
         const text = Buffer.concat(chunks).toString('utf8');
         const { statusCode: status = 0, headers } = response;
         finish({ status, headers, text, body: parse(text), milliseconds: performance.now() - start });
       });
     });
     if (abort?.when === 'before') {
-      outgoing.write(payload.subarray(0, payload.length / 2));
+      sending.write(payload.subarray(0, payload.length / 2));
       timers.push(setTimeout(leave, abort.milliseconds));
       return;
     }
-    outgoing.end(payload);
+    sending.end(payload);
     if (abort?.when === 'during') timers.push(setTimeout(leave, abort.milliseconds));
   });
 }

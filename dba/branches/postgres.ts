@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto';
+import type pg from 'pg';
+import { requestCancel } from '../../server/database/cancelRequest.ts';
+import { withClient } from '../client.ts';
+import { withProgress } from '../progress.ts';
+import { createDatabase, databaseOf, dropLeftOvers, inDatabase, scratchName } from '../scratch.ts';
+import { demandAdmin } from '../shadow.ts';
+import { describeUrl, type Target } from '../target.ts';
+import { UsageError } from '../verb.ts';
+import { type Branch, type Branches, checkName, type Exclusive, keptName } from './branch.ts';
+import { aloneIn, exclusively } from './connections.ts';
+import { growth } from './growth.ts';
+import { type BranchDatabase, markBranch, markedBranches } from './mark.ts';
+import { copyGrants, copySettings } from './settings.ts';
+
+/** Branches that are databases beside the target's: copies of its files, which Postgres makes while nobody is connected. */
+export function postgresBranches(target: Target, { DATABASE_URL_LISTEN: listenUrl }: NodeJS.ProcessEnv): Branches {
+  const parent = databaseOf(target.ownerUrl);
+  const work = <Result>(use: (admin: pg.Client, adminUrl: string) => Promise<Result>) => {
+    const adminUrl = besides(demandAdmin(target), parent);
+    return withClient(adminUrl, (admin) => use(admin, adminUrl));
+  };
+  const find = async (admin: pg.Client, name: string) => {
+    const branches = await markedBranches(admin, parent);
+    const found = branches.find((branch) => branch.name === name);
+    if (found) return found;
+    const names = branches.map((branch) => branch.name).join(', ');
+    throw new UsageError(`Database ${parent} has no branch ${name}. ${names ? `It has ${names}.` : 'It has none.'}`);
+  };
+
+  return {
+    parent: describeUrl(target.ownerUrl),
+    create: (name, exclusive = {}) => work((admin, adminUrl) => create(admin, adminUrl, parent, name, exclusive)),
+    list: () => work((admin) => markedBranches(admin, parent)),
+    urls: (name) =>
+      work(async (admin) => {
+        const { database } = await find(admin, name);
+        return {
+          owner: inDatabase(target.ownerUrl, database),
+          authenticator: target.serverUrl && inDatabase(target.serverUrl, database),
+          listen: listenUrl && inDatabase(listenUrl, database),
+          admin: target.adminUrl && inDatabase(target.adminUrl, database),
+        };
+      }),
+    reset: (name, exclusive = {}) =>
+      work(async (admin, adminUrl) => {
+        const branch = await find(admin, name);
+        // Before the old copy is gone, so that a refusal changes nothing.
+        await aloneIn(admin, parent, exclusive);
+        await drop(admin, adminUrl, branch, exclusive);
+        await create(admin, adminUrl, parent, name, exclusive);
+      }),
+    drop: (name, exclusive = {}) =>
+      work(async (admin, adminUrl) => drop(admin, adminUrl, await find(admin, name), exclusive)),
+    promote: (name, exclusive = {}) =>
+      work(async (admin, adminUrl) => promote(admin, adminUrl, parent, await find(admin, name), exclusive)),
+  };
+}
+
+/**
+ * Makes a branch of the target that has its settings and nothing in it.
+ *
+ * @returns its database.
+ */
+export async function emptyBranch(target: Target, name: string): Promise<string> {
+  const parent = databaseOf(target.ownerUrl);
+  const database = branchDatabase(parent, name);
+  await withClient(besides(demandAdmin(target), parent), (admin) =>
+    make(admin, parent, name, (fresh) => createDatabase(admin, fresh)),
+  );
+  return database;
+}
+
+/**
+ * Makes a branch's database under a name that tells what it is wherever this breaks off, and then gives it mark and name
+ * at once.
+ */
+async function make(
+  admin: pg.Client,
+  parent: string,
+  name: string,
+  createAs: (fresh: string) => Promise<void>,
+): Promise<void> {
+  await dropLeftOvers(admin);
+  const fresh = scratchName();
+  const database = branchDatabase(parent, name);
+  try {
+    await createAs(fresh);
+    await copyGrants(admin, parent, fresh);
+    await copySettings(admin, parent, fresh);
+    await admin.query('begin');
+    await admin.query(`alter database ${admin.escapeIdentifier(fresh)} rename to ${admin.escapeIdentifier(database)}`);
+    await markBranch(admin, database, name, parent);
+    await admin.query('commit');
+  } catch (error) {
+    await admin.query('rollback');
+    await admin.query(`drop database if exists ${admin.escapeIdentifier(fresh)}`);
+    throw error;
+  }
+}
+
+async function create(
+  admin: pg.Client,
+  adminUrl: string,
+  parent: string,
+  name: string,
+  exclusive: Exclusive,
+): Promise<Branch> {
+  checkName(name);
+  const database = branchDatabase(parent, name);
+  const taken = await admin.query('select from pg_database where datname = $1', [database]);
+  if (taken.rowCount) throw new UsageError(`There is a database ${database} already: choose another name.`);
+  await aloneIn(admin, parent, exclusive);
+  const { rows } = await admin.query('select pg_database_size($1::name)', [parent]);
+  const whole = Number(rows[0].pg_database_size);
+  await withProgress(
+    `Copying database ${parent}`,
+    () =>
+      orCancelled(admin, () =>
+        make(admin, parent, name, (fresh) =>
+          exclusively(adminUrl, [parent], exclusive, () => createDatabase(admin, fresh, parent)),
+        ),
+      ),
+    await growth(adminUrl, whole),
+  );
+  const made = (await markedBranches(admin, parent)).find((branch) => branch.name === name);
+  return made as Branch;
+}
+
+/** Postgres would go on by itself with a copy whose process was told to stop. */
+async function orCancelled(admin: pg.Client, work: () => Promise<void>): Promise<void> {
+  const cancel = () => requestCancel(admin);
+  process.on('SIGINT', cancel).on('SIGTERM', cancel).on('SIGHUP', cancel);
+  try {
+    await work();
+  } finally {
+    process.off('SIGINT', cancel).off('SIGTERM', cancel).off('SIGHUP', cancel);
+  }
+}
+
+async function drop(
+  admin: pg.Client,
+  adminUrl: string,
+  { database }: BranchDatabase,
+  exclusive: Exclusive,
+): Promise<void> {
+  await aloneIn(admin, database, exclusive);
+  await exclusively(adminUrl, [database], exclusive, () =>
+    admin.query(`drop database ${admin.escapeIdentifier(database)}`),
+  );
+}
+
+/** Both renames or neither: whoever connects finds the one database or the other, and never none. */
+async function promote(
+  admin: pg.Client,
+  adminUrl: string,
+  parent: string,
+  branch: BranchDatabase,
+  exclusive: Exclusive,
+): Promise<string> {
+  const kept = keptName((await markedBranches(admin, parent)).map(({ name }) => name));
+  const rename = (from: string, to: string) =>
+    admin.query(`alter database ${admin.escapeIdentifier(from)} rename to ${admin.escapeIdentifier(to)}`);
+  await aloneIn(admin, branch.database, exclusive);
+  await aloneIn(admin, parent, exclusive);
+  await exclusively(adminUrl, [parent, branch.database], exclusive, async () => {
+    await admin.query('begin');
+    await rename(parent, branchDatabase(parent, kept));
+    await rename(branch.database, parent);
+    await admin.query(`comment on database ${admin.escapeIdentifier(parent)} is null`);
+    await markBranch(admin, branchDatabase(parent, kept), kept, parent);
+    await admin.query('commit');
+  });
+  return kept;
+}
+
+/** What the branch's database is called: a name has 63 bytes at most, and its mark says whose branch it is. */
+export function branchDatabase(parent: string, name: string): string {
+  const database = `${parent}_branch_${name}`;
+  if (Buffer.byteLength(database) <= 63) return database;
+  return `${createHash('sha256').update(parent).digest('hex').slice(0, 16)}_branch_${name}`;
+}
+
+/** The admin's connection, and never to the database that is to be copied or renamed. */
+function besides(adminUrl: string, database: string): string {
+  return databaseOf(adminUrl) === database ? inDatabase(adminUrl, 'postgres') : adminUrl;
+}

@@ -1,0 +1,55 @@
+import type pg from 'pg';
+
+interface Setting {
+  /** Null where it is for every role. */
+  readonly role: string | null;
+  readonly name: string;
+  readonly value: string;
+}
+
+/**
+ * Gives the database `to` the settings of `from` (`alter database … set`, `alter role … in database … set`), which a copy
+ * does not have. What the admin may not set is told on stderr.
+ */
+export async function copySettings(admin: pg.Client, from: string, to: string): Promise<void> {
+  const { rows } = await admin.query<Setting>(
+    `select r.rolname as role, split_part(setting, '=', 1) as name, substr(setting, strpos(setting, '=') + 1) as value
+     from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase left join pg_roles r on r.oid = s.setrole,
+       unnest(s.setconfig) setting
+     where d.datname = $1`,
+    [from],
+  );
+  for (const { role, name, value } of rows) {
+    const quoted = name.split('.').map((part) => admin.escapeIdentifier(part));
+    const database = `database ${admin.escapeIdentifier(to)}`;
+    const whose = role === null ? database : `role ${admin.escapeIdentifier(role)} in ${database}`;
+    await admin.query('begin');
+    try {
+      // Lists such as search_path are written in another way than they are kept: `from current` needs neither.
+      await admin.query('select set_config($1, $2, true)', [name, value]);
+      await admin.query(`alter ${whose} set ${quoted.join('.')} from current`);
+      await admin.query('commit');
+    } catch (error) {
+      await admin.query('rollback');
+      if ((error as { code?: unknown }).code !== '42501') throw error;
+      console.error(`The setting ${name} of database ${from} is not copied: ${(error as Error).message}`);
+    }
+  }
+}
+
+/**
+ * Gives the database `to` the grants on `from` itself (`grant connect on database …`), which a copy does not have, and which
+ * whoever connects needs as well once it takes the other's place.
+ */
+export async function copyGrants(admin: pg.Client, from: string, to: string): Promise<void> {
+  const { rows } = await admin.query<{ grant: string }>(
+    `select format('grant %s on database %I to %s%s', privilege_type, $2::text,
+       case when grantee = 0 then 'public' else grantee::regrole::text end, case when is_grantable then ' with grant option' else '' end) as grant
+     from pg_database d, aclexplode(coalesce(datacl, acldefault('d', datdba)))
+     where datname = $1 and grantee <> datdba`,
+    [from, to],
+  );
+  const database = admin.escapeIdentifier(to);
+  await admin.query(`revoke all on database ${database} from public, hedgerow_authenticator`);
+  for (const { grant } of rows) await admin.query(grant);
+}

@@ -1,0 +1,21 @@
+import { ourSchemas } from '../linter/ours.ts';
+import type { CatalogRule } from '../linter/rule.ts';
+
+const servers = `(values ('hedgerow_authenticator'), ('hedgerow_tenant'), ('hedgerow_auth')) as r (name)`;
+
+/** Who can create a table or a function can put it where another one is looked for. */
+export const rule: CatalogRule = {
+  level: 'error',
+  title: 'a role of the server may create objects',
+  query: `
+    select n.object, string_agg(r.name, ', ') || ' may create objects in it' as detail
+    from ${ourSchemas} n, ${servers}
+    where has_schema_privilege(r.name, n.oid, 'create')
+    group by n.object
+    union all
+    select 'database', string_agg(r.name, ', ') || ' may create schemas or temporary tables'
+    from ${servers}
+    where has_database_privilege(r.name, current_database(), 'create, temporary')
+    having count(*) > 0
+    order by 1`,
+};

@@ -1,0 +1,17 @@
+import type { TextRule } from '../linter/rule.ts';
+
+// Of alterations those that add, drop and rename; another one may be made twice.
+const unguarded = /^(create(?! or replace)|drop|alter\b.*\b(add|drop|rename))\b(?!.* if (not )?exists\b)/is;
+
+export const rule: TextRule = {
+  level: 'error',
+  title: 'a statement outside of a transaction cannot run twice',
+  inspect: (statements) =>
+    statements
+      .filter(({ inTransaction, text }) => !inTransaction && unguarded.test(text))
+      .map((statement) => ({
+        statement,
+        detail:
+          'runs outside of a transaction and cannot run twice: write `if not exists`, `if exists` or `or replace`',
+      })),
+};

@@ -1,0 +1,35 @@
+import { tenantTables } from '../linter/facts.ts';
+import type { CatalogRule } from '../linter/rule.ts';
+
+/** Policies bind neither superusers nor BYPASSRLS, and an owner may switch them off. */
+export const rule: CatalogRule = {
+  level: 'error',
+  title: 'a role of the server is not bound by policies',
+  query: `
+    with recursive chain as (
+      select r.oid, r.oid as becomes from pg_roles r
+      where r.rolname in ('hedgerow_owner', 'hedgerow_authenticator', 'hedgerow_tenant', 'hedgerow_auth')
+      union
+      select c.oid, m.roleid from chain c join pg_auth_members m on m.member = c.becomes
+    )
+    select format('role %s', c.oid::regrole) as object,
+      format('%s %s', case when c.oid = c.becomes then 'it' else format('it may become %s, which', r.rolname) end, why) as detail
+    from chain c
+    join pg_roles r on r.oid = c.becomes,
+    lateral (
+      select 'is a superuser' where r.rolsuper
+      union all
+      select 'has BYPASSRLS' where r.rolbypassrls
+      union all
+      select 'is a role of Postgres''s own with rights over all data' where r.rolname ~ '^pg_'
+      union all
+      select 'owns tenants'' tables and may switch row-level security off'
+      where c.oid <> to_regrole('hedgerow_owner')
+        and exists (select from ${tenantTables} t join pg_class o on o.oid = t.oid where o.relowner = r.oid)
+    ) as reason (why)
+    union all
+    select 'role hedgerow_authenticator', format('it has the rights of %s without becoming it: NOINHERIT is missing', r.rolname)
+    from pg_roles r
+    where r.rolname in ('hedgerow_tenant', 'hedgerow_auth') and pg_has_role('hedgerow_authenticator', r.oid, 'usage')
+    order by 1, 2`,
+};

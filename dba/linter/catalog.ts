@@ -1,0 +1,79 @@
+import type pg from 'pg';
+import { UsageError } from '../verb.ts';
+import { tenantTables } from './facts.ts';
+import type { PolicyFacts } from './policies.ts';
+import { readPolicies } from './readPolicies.ts';
+import type { Finding, Named, Rule } from './rule.ts';
+import { isCatalogRule, isPolicyRule, pageOf } from './rules.ts';
+
+interface Found {
+  readonly object: string;
+  readonly detail: string | null;
+}
+
+/** How much there was to inspect. */
+export interface Inspected {
+  readonly tables: number;
+  readonly policies: number;
+  readonly functions: number;
+}
+
+/** Runs `work` in a transaction that writes nothing and finds nothing by its bare name but the catalogs. */
+export async function readingCatalog<Result>(client: pg.ClientBase, work: () => Promise<Result>): Promise<Result> {
+  await client.query('begin isolation level repeatable read read only');
+  try {
+    await client.query('set local search_path = pg_catalog');
+    return await work();
+  } finally {
+    await client.query('rollback');
+  }
+}
+
+/** The findings of `rules` in the database of `client`, whose search_path has to be pg_catalog. */
+export async function inspectCatalog(client: pg.ClientBase, rules: readonly Named<Rule>[]): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const facts = await readPolicies(client);
+  for (const rule of rules) {
+    const { name, level, title } = rule;
+    for (const { object, detail } of await find(client, rule, facts)) {
+      findings.push({ rule: name, level, object, detail: detail ?? title, page: pageOf(name) });
+    }
+  }
+  return findings;
+}
+
+async function find(client: pg.ClientBase, rule: Named<Rule>, facts: PolicyFacts): Promise<Found[]> {
+  if (isCatalogRule(rule)) return (await client.query<Found>(rule.query)).rows;
+  if (!isPolicyRule(rule)) return [];
+  return facts.policies.flatMap((policy) => {
+    const detail = rule.judge(policy, facts);
+    return detail ? [{ object: policy.object, detail }] : [];
+  });
+}
+
+/**
+ * Counts what there is to inspect.
+ *
+ * @throws UsageError where that is nothing: then no finding would mean nothing.
+ */
+export async function countInspected(client: pg.ClientBase): Promise<Inspected> {
+  const { rows } = await client.query<{ database: string; schema: boolean; role: boolean }>(
+    `select current_database() as database, to_regnamespace('app_public') is not null as schema,
+      to_regrole('hedgerow_tenant') is not null as role`,
+  );
+  const [{ database, schema, role }] = rows as [(typeof rows)[0]];
+  const nothing = (missing: string) =>
+    new UsageError(`Nothing was inspected: database ${database} has no ${missing}. Is it Hedgerow's, and migrated?`);
+  if (!role) throw nothing('role hedgerow_tenant');
+  if (!schema) throw nothing('schema app_public');
+  const counted = await client.query<Inspected>(
+    `select count(*)::int as tables,
+      (select count(*)::int from pg_policy p join ${tenantTables} t on t.oid = p.polrelid) as policies,
+      (select count(*)::int from pg_proc p
+        where p.pronamespace in (to_regnamespace('app_public'), to_regnamespace('app_private'))) as functions
+     from ${tenantTables} t`,
+  );
+  const [inspected] = counted.rows as [Inspected];
+  if (inspected.tables === 0) throw nothing('table of tenants’');
+  return inspected;
+}

@@ -1,0 +1,242 @@
+import { ANYTHING, and, FALSE, not, TRUE, UNKNOWN } from './logic.ts';
+import { isNode, type Node, nodes, type Value } from './nodeTree.ts';
+import type { PolicyFacts } from './policies.ts';
+import { type QueryParts, queryParts } from './subquery.ts';
+
+/**
+ * For whom a condition is asked: of a row of another tenant's, where no column equals the tenant that the transaction
+ * speaks for; or in a transaction that speaks for nobody, where that tenant is null.
+ */
+export type Situation = 'foreign row' | 'nobody';
+
+/**
+ * What is known of a value: it is the tenant; something of the tenant's own rows, or null where there are none; null; some
+ * constant; a column of a row; or nothing is known.
+ */
+type Known = 'tenant' | 'of the tenant' | 'null' | 'unknown' | `constant ${string}` | `column ${string}`;
+
+/** Where in nested queries an expression stands. */
+interface Place {
+  /** 0 in the policy itself, one more in each subquery. */
+  readonly depth: number;
+  /** What `x in (select …)` compares x with. */
+  readonly selected: readonly Known[];
+}
+
+/**
+ * What `condition` can come to in `situation`, by what is certain of comparisons, and/or/not, null and subqueries. What
+ * is not understood can come to anything, so that an unusual policy is found rather than missed.
+ *
+ * @param table the oid of the policy's table.
+ */
+export function outcomes(condition: Node, table: string, situation: Situation, facts: PolicyFacts): number {
+  const tenant: Known = situation === 'nobody' ? 'null' : 'tenant';
+  const never = (known: Known) =>
+    known === 'tenant' ||
+    known.startsWith('constant ') ||
+    (known.startsWith('column 0 ') && facts.notNull.has(`${table}.${known.split(' ')[3]}`));
+  const orUnknown = (...values: Known[]) => (values.every(never) ? 0 : UNKNOWN);
+
+  const truth = (node: Node, place: Place): number => {
+    const { kind, fields } = node;
+    const all = (list: Value | undefined) => nodes(list).map((one) => truth(one, place));
+    switch (kind) {
+      case 'CONST':
+        if (fields.constisnull === 'true') return UNKNOWN;
+        return String(fields.constvalue).startsWith('1 [ 1') ? TRUE : FALSE;
+      case 'BOOLEXPR': {
+        const given = all(fields.args);
+        if (fields.boolop === 'and') return and(given);
+        if (fields.boolop === 'or') return not(and(given.map(not)));
+        return not(given[0] ?? ANYTHING);
+      }
+      case 'NULLTEST': {
+        const known = value(fields.arg, place);
+        const isNull = known === 'null' ? TRUE : never(known) ? FALSE : TRUE | FALSE;
+        return fields.nulltesttype === '0' ? isNull : not(isNull);
+      }
+      case 'BOOLEANTEST': {
+        const given = isNode(fields.arg) ? truth(fields.arg, place) : ANYTHING;
+        // `is true`, `is false`, `is unknown`, each followed by its negation.
+        const wanted = [TRUE, FALSE, UNKNOWN][Math.floor(Number(fields.booltesttype) / 2)] as number;
+        const is = (given & wanted ? TRUE : 0) | (given & ~wanted ? FALSE : 0);
+        return Number(fields.booltesttype) % 2 === 0 ? is : not(is);
+      }
+      case 'OPEXPR': {
+        const [left, right] = nodes(fields.args);
+        return left && right ? compare(operator(fields), value(left, place), value(right, place)) : ANYTHING;
+      }
+      case 'DISTINCTEXPR': {
+        const [left = 'unknown', right = 'unknown'] = nodes(fields.args).map((one) => value(one, place));
+        if (left === 'null' && right === 'null') return FALSE;
+        if (left === 'null' || right === 'null') return never(left) || never(right) ? TRUE : TRUE | FALSE;
+        return not(compare('=', left, right)) & ~UNKNOWN;
+      }
+      case 'SCALARARRAYOPEXPR': {
+        const [one, list] = nodes(fields.args);
+        if (!one || !list) return ANYTHING;
+        const left = value(one, place);
+        const items = list.kind === 'ARRAYEXPR' ? nodes(list.fields.elements) : [list];
+        const compared = items.map((item) => compare(operator(fields), left, value(item, place)));
+        return fields.useOr === 'true' ? not(and(compared.map(not))) : and(compared);
+      }
+      case 'COALESCEEXPR': {
+        let possible = 0;
+        for (const given of all(fields.args)) {
+          possible |= given & ~UNKNOWN;
+          if (!(given & UNKNOWN)) return possible;
+        }
+        return possible | UNKNOWN;
+      }
+      case 'CASEEXPR': {
+        let possible = 0;
+        for (const { fields: branch } of nodes(fields.args)) {
+          const when = fields.arg === null ? truth(branch.expr as Node, place) : ANYTHING;
+          if (when & TRUE) possible |= truth(branch.result as Node, place);
+          if (when === TRUE) return possible;
+        }
+        return possible | (isNode(fields.defresult) ? truth(fields.defresult, place) : UNKNOWN);
+      }
+      case 'SUBLINK':
+        return subquery(node, place);
+      case 'RELABELTYPE':
+      case 'COERCETODOMAIN':
+        return isNode(fields.arg) ? truth(fields.arg, place) : ANYTHING;
+      case 'VAR':
+        return TRUE | FALSE | orUnknown(value(node, place));
+      case 'FUNCEXPR':
+        // A function that asks who the tenant is, is taken at its word.
+        return facts.functions.get(String(fields.funcid))?.tenant ? FALSE | UNKNOWN : ANYTHING;
+      default:
+        return ANYTHING;
+    }
+  };
+
+  const value = (node: Value | undefined, place: Place): Known => {
+    if (!isNode(node)) return 'unknown';
+    const { kind, fields } = node;
+    const [first] = nodes(fields.args);
+    switch (kind) {
+      case 'CONST':
+        return fields.constisnull === 'true' ? 'null' : `constant ${fields.consttype} ${fields.constvalue}`;
+      case 'VAR': {
+        const level = place.depth - Number(fields.varlevelsup);
+        return `column ${level} ${fields.varno} ${fields.varattno}`;
+      }
+      case 'PARAM':
+        return place.selected[Number(fields.paramid) - 1] ?? 'unknown';
+      case 'RELABELTYPE':
+      case 'COERCEVIAIO':
+      case 'COERCETODOMAIN':
+        return value(fields.arg, place);
+      case 'NULLIFEXPR': {
+        const known = value(first, place);
+        return known === 'tenant' || known === 'null' ? known : 'unknown';
+      }
+      case 'FUNCEXPR': {
+        const called = facts.functions.get(String(fields.funcid));
+        return called?.tenant || (called?.name === 'current_setting' && isTenantSetting(first)) ? tenant : 'unknown';
+      }
+      case 'COALESCEEXPR': {
+        const known = nodes(fields.args).map((one) => value(one, place));
+        const some = known.find((one) => one !== 'null') ?? 'null';
+        return some === 'null' || never(some) || some === known.at(-1) ? some : 'unknown';
+      }
+      case 'SUBLINK':
+        return fields.subLinkType === '4' ? (selected(node, place)[0] ?? 'unknown') : 'unknown';
+      default:
+        return 'unknown';
+    }
+  };
+
+  /** Whether a column of a subquery's row tells whose that is: no two rows have the same, or it is the tenant itself. */
+  const tellsTenant = (column: Node, { conditions, tables }: QueryParts, place: Place): boolean => {
+    if (column.kind !== 'VAR' || column.fields.varlevelsup !== '0') return false;
+    if (facts.unique.has(`${tables[Number(column.fields.varno) - 1]}.${column.fields.varattno}`)) return true;
+    return conditions.some((one) => {
+      const compared = equated(one).map((side) => value(side, place));
+      return compared.includes(tenant) && compared.includes(value(column, place));
+    });
+  };
+
+  /** What the columns of a subquery are: the tenant's, where it can only select the tenant's own rows. */
+  const selected = (sublink: Node, { depth }: Place): Known[] => {
+    const inside = { depth: depth + 1, selected: [] };
+    const parts = queryParts(sublink);
+    const { targets, conditions, fromRows, understood } = parts;
+    if (!understood) return [];
+    if (!fromRows && conditions.length === 0) return targets.map((target) => value(target, inside));
+    if (and(conditions.map((one) => truth(one, inside))) & TRUE) return [];
+    if (situation === 'nobody') return targets.map(() => 'null');
+    return targets.map((target) => (tellsTenant(target, parts, inside) ? 'of the tenant' : 'unknown'));
+  };
+
+  /** Whether a subquery only selects rows of the tenant whom the row around it belongs to. */
+  const followsRow = (parts: QueryParts, place: Place): boolean =>
+    parts.conditions.some((one) => {
+      const sides = equated(one);
+      const outside = sides.some(({ kind, fields }) => kind === 'VAR' && fields.varlevelsup !== '0');
+      return outside && sides.some((side) => tellsTenant(side, parts, place));
+    });
+
+  const subquery = (sublink: Node, place: Place): number => {
+    const parts = queryParts(sublink);
+    const { targets, conditions, fromRows, understood } = parts;
+    const inside = { depth: place.depth + 1, selected: [] };
+    const [target] = targets;
+    switch (sublink.fields.subLinkType) {
+      // exists
+      case '0': {
+        if (!understood) return TRUE | FALSE;
+        const found = and(conditions.map((one) => truth(one, inside)));
+        if (!fromRows) return (found & TRUE) | (found & ~TRUE ? FALSE : 0);
+        return found & TRUE || (situation === 'foreign row' && !followsRow(parts, inside)) ? TRUE | FALSE : FALSE;
+      }
+      // x = any (select …), x in (select …)
+      case '2': {
+        const { testexpr } = sublink.fields;
+        if (!isNode(testexpr)) return ANYTHING;
+        const found = truth(testexpr, { depth: place.depth, selected: selected(sublink, place) });
+        // Of no rows `in` is false, even of null.
+        return fromRows || conditions.length > 0 ? found | FALSE : found;
+      }
+      // (select …)
+      case '4':
+        if (!understood || !target || fromRows || conditions.length > 0) return ANYTHING;
+        return truth(target, inside);
+      default:
+        return ANYTHING;
+    }
+  };
+
+  /** Both sides of a comparison for equality. */
+  const equated = ({ kind, fields }: Node) => (kind === 'OPEXPR' && operator(fields) === '=' ? nodes(fields.args) : []);
+
+  const operator = (fields: Node['fields']) => facts.operators.get(String(fields.opno)) ?? '';
+
+  const compare = (name: string, left: Known, right: Known): number => {
+    if (!/^(=|<>|<|>|<=|>=)$/.test(name)) return ANYTHING;
+    if (left === 'null' || right === 'null') return UNKNOWN;
+    if (left === 'unknown' || right === 'unknown') return ANYTHING;
+    const none = orUnknown(left, right);
+    if (left === right && left !== 'of the tenant') return (name.includes('=') ? TRUE : FALSE) | none;
+    const [first, second] = [left.split(' '), right.split(' ')].sort() as [string[], string[]];
+    const apart =
+      (first[0] === 'column' && /^(tenant|of)$/.test(second[0] as string)) ||
+      (first[0] === 'constant' && second[0] === 'constant' && first[1] === second[1]);
+    if (apart && (name === '=' || name === '<>')) return (name === '=' ? FALSE : TRUE) | none;
+    return TRUE | FALSE | none;
+  };
+
+  return truth(condition, { depth: 0, selected: [] });
+}
+
+/** Whether a constant is the name of the setting that says who the tenant is. */
+function isTenantSetting(name: Node | undefined): boolean {
+  const bytes =
+    String(name?.fields.constvalue)
+      .match(/\[ (.*) \]/)?.[1]
+      ?.split(' ') ?? [];
+  // The first four are the length.
+  return Buffer.from(bytes.slice(4).map(Number)).toString() === 'app.current_user_id';
+}

@@ -1,0 +1,37 @@
+import type { Node } from './nodeTree.ts';
+
+/** A policy that tenants are bound by. */
+export interface Policy {
+  /** As one names it: `policy select_own on app_public.notes`. */
+  readonly object: string;
+  readonly table: string;
+  readonly command: 'select' | 'insert' | 'update' | 'delete' | 'all';
+  /** A restrictive policy allows nothing by itself. */
+  readonly permissive: boolean;
+  readonly using: Node | null;
+  readonly check: Node | null;
+}
+
+/** What a rule about policies may ask beside the policy. Keys are oids, as text, as they are in node trees. */
+export interface PolicyFacts {
+  readonly policies: readonly Policy[];
+  /** Functions that are called in policies, by themselves or as operators. */
+  readonly functions: ReadonlyMap<string, FunctionFacts>;
+  /** Operators of Postgres itself; one of the same name in another schema may mean anything. */
+  readonly operators: ReadonlyMap<string, string>;
+  readonly tables: ReadonlyMap<string, string>;
+  /** `<table's oid>.<column's number>` of the columns that are never null. */
+  readonly notNull: ReadonlySet<string>;
+  /** In the same way, the columns by which alone no two rows are the same. */
+  readonly unique: ReadonlySet<string>;
+}
+
+export interface FunctionFacts {
+  /** As one calls it: `app_public.f`. */
+  readonly name: string;
+  /** Gives the same for the same arguments whenever it is called. */
+  readonly immutable: boolean;
+  readonly leakproof: boolean;
+  /** Says who the tenant is, or depends on it: it reads app.current_user_id. */
+  readonly tenant: boolean;
+}

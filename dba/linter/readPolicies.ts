@@ -1,0 +1,60 @@
+import type pg from 'pg';
+import { tenantRoles, tenantTables } from './facts.ts';
+import { type Node, parseNodeTree } from './nodeTree.ts';
+import type { FunctionFacts, Policy, PolicyFacts } from './policies.ts';
+
+/** Reads the policies that bind tenants, and what is said in them. */
+export async function readPolicies(client: pg.ClientBase): Promise<PolicyFacts> {
+  const { rows } = await client.query<
+    Record<'object' | 'table' | 'command', string> & Record<'using' | 'check', string | null> & { permissive: boolean }
+  >(
+    `select format('policy %I on %s', p.polname, t.object) as object, t.oid as table, p.polpermissive as permissive,
+      case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end
+        as command,
+      p.polqual::text as using, p.polwithcheck::text as check
+     from pg_policy p
+     join ${tenantTables} t on t.oid = p.polrelid
+     where exists (select from ${tenantRoles} r where r.oid = any (p.polroles))
+     order by 1`,
+  );
+  const text = rows.map(({ using, check }) => `${using} ${check}`).join(' ');
+  const oids = (field: string) => [
+    ...new Set([...text.matchAll(new RegExp(`:${field} (\\d+)`, 'g'))].map(([, oid]) => oid)),
+  ];
+  const functions = await client.query<{ oid: string } & FunctionFacts>(
+    `select oid::text, provolatile = 'i' as immutable, proleakproof as leakproof,
+      case when pronamespace = 'pg_catalog'::regnamespace then '' else pronamespace::regnamespace || '.' end || proname as name,
+      coalesce(prosrc, '') || coalesce(pg_get_function_sqlbody(oid), '') || proname ~ 'current_user_id' as tenant
+     from pg_proc where oid = any ($1::oid[])`,
+    [[...oids('funcid'), ...oids('opfuncid')]],
+  );
+  const operators = await client.query<{ oid: string; name: string }>(
+    `select oid::text, oprname as name from pg_operator
+     where oid = any ($1::oid[]) and oprnamespace = 'pg_catalog'::regnamespace`,
+    [oids('opno')],
+  );
+  const tables = await client.query<{ oid: string; object: string }>(`select oid::text, object from ${tenantTables} t`);
+  const columns = await client.query<{ key: string }>(
+    `select format('%s.%s', attrelid, attnum) as key from pg_attribute a join ${tenantTables} t on t.oid = a.attrelid
+     where a.attnotnull`,
+  );
+  const keys = await client.query<{ key: string }>(
+    `select format('%s.%s', indrelid, indkey[0]) as key from pg_index
+     where indisunique and indisvalid and indnkeyatts = 1 and indpred is null and indexprs is null`,
+  );
+  const tree = (given: string | null) => (given === null ? null : (parseNodeTree(given) as Node));
+  return {
+    policies: rows.map(({ using, check, table, command, ...row }) => ({
+      ...row,
+      table: String(table),
+      command: command as Policy['command'],
+      using: tree(using),
+      check: tree(check),
+    })),
+    functions: new Map(functions.rows.map(({ oid, ...facts }) => [oid, facts])),
+    operators: new Map(operators.rows.map(({ oid, name }) => [oid, name])),
+    tables: new Map(tables.rows.map(({ oid, object }) => [oid, object])),
+    notNull: new Set(columns.rows.map(({ key }) => key)),
+    unique: new Set(keys.rows.map(({ key }) => key)),
+  };
+}

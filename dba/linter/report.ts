@@ -1,0 +1,22 @@
+import { styleText } from 'node:util';
+import type { LintReport } from './lint.ts';
+import type { Finding } from './rule.ts';
+
+/** Prints findings, then what comments allow and why, then how much was inspected. */
+export function printReport({ findings, silenced, inspected }: LintReport): void {
+  for (const finding of findings) console.log(describe(finding));
+  for (const { rule, object, reason } of silenced) {
+    console.log(styleText('dim', `allowed ${rule} ${object}: ${reason}`));
+  }
+  const { rules, tables, policies, functions, statements } = inspected;
+  const errors = findings.filter(({ level }) => level === 'error').length;
+  console.log(
+    `${errors ? styleText('red', '✗') : styleText('green', '✓')} ${errors} errors, ${findings.length - errors} warnings, ${silenced.length} allowed; ` +
+      `inspected by ${rules} rules: ${tables} tables, ${policies} policies, ${functions} functions, ${statements} statements`,
+  );
+}
+
+function describe({ rule, level, object, detail, file, line, page }: Finding): string {
+  const where = file ? `\n  ${[file, line].filter(Boolean).join(':')}` : '';
+  return `${styleText(level === 'error' ? 'red' : 'yellow', level)} ${rule} ${object}: ${detail}${where}\n  ${styleText('dim', page)}`;
+}

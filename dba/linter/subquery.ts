@@ -1,0 +1,48 @@
+import { children, conjuncts, isNode, type Node, nodes } from './nodeTree.ts';
+
+export interface QueryParts {
+  /** What it selects. */
+  readonly targets: readonly Node[];
+  /** What holds of every row that it selects from. */
+  readonly conditions: readonly Node[];
+  /** Whether it selects from anything. */
+  readonly fromRows: boolean;
+  /** The oids of the tables in it, by their number in VAR less one; empty for what is no table. */
+  readonly tables: readonly string[];
+  /** False for what selects rows that its conditions do not hold of: unions, and aggregates of no rows. */
+  readonly understood: boolean;
+}
+
+/** The parts of a SUBLINK's query. */
+export function queryParts(sublink: Node): QueryParts {
+  const { fields } = sublink.fields.subselect as Node;
+  const jointree = fields.jointree as Node | null;
+  const from = nodes(jointree?.fields.fromlist);
+  return {
+    targets: nodes(fields.targetList).map((target) => target.fields.expr as Node),
+    conditions: [jointree?.fields.quals, ...from.flatMap(joinConditions)].filter(isNode).flatMap(conjuncts),
+    fromRows: from.length > 0,
+    tables: nodes(fields.rtable).map(({ fields: { rtekind, relid } }) => (rtekind === '0' ? String(relid) : '')),
+    understood:
+      fields.setOperations === null &&
+      fields.hasAggs === 'false' &&
+      fields.groupingSets === null &&
+      fields.havingQual === null,
+  };
+}
+
+/** The conditions of inner joins; those of outer joins do not keep rows out. */
+function joinConditions({ kind, fields }: Node): Node[] {
+  if (kind !== 'JOINEXPR' || fields.jointype !== '0') return [];
+  const parts = [fields.larg, fields.rarg].filter(isNode).flatMap(joinConditions);
+  return isNode(fields.quals) ? [fields.quals, ...parts] : parts;
+}
+
+/** Whether a SUBLINK's query has a column of the queries around it, so that it is run for each of their rows. */
+export function isCorrelated(sublink: Node): boolean {
+  const reaches = (node: Node, depth: number): boolean => {
+    if (node.kind === 'VAR') return Number(node.fields.varlevelsup) > depth;
+    return children(node).some((child) => reaches(child, child.kind === 'QUERY' ? depth + 1 : depth));
+  };
+  return reaches(sublink.fields.subselect as Node, 0);
+}

@@ -1,0 +1,162 @@
+import type { EndpointType, Branch as NeonBranch } from '@neondatabase/api-client';
+import { type Branch, type Branches, type BranchUrls, checkName, keptName } from '../branches/branch.ts';
+import { databaseOf } from '../scratch.ts';
+import type { Target } from '../target.ts';
+import { UsageError } from '../verb.ts';
+import type { NeonProject } from './project.ts';
+
+/** What our branches' names begin with in Neon's console: no other is listed, reset or deleted. */
+const prefix = 'hedgerow/';
+
+const readWrite = 'read_write' as EndpointType.ReadWrite;
+
+/** Branches of Neon's: copy-on-write, each with a compute of its own, and nobody has to be disconnected. */
+export function neonBranches(target: Target, neon: NeonProject): Branches {
+  return {
+    parent: `${target.name}, Neon project ${neon.id}`,
+    create: async (name) => {
+      checkName(name);
+      const parent = await branchOfTarget(target, neon);
+      if ((await ours(neon)).some((branch) => shortName(branch) === name)) {
+        throw new UsageError(`There is a branch ${name} already: choose another name.`);
+      }
+      const made = await neon.ask((api) =>
+        api.createProjectBranch(neon.id, {
+          branch: { name: prefix + name, parent_id: parent.id },
+          endpoints: [{ type: readWrite }],
+        }),
+      );
+      await neon.finished(`Branching ${parent.name}`, made.operations);
+      return describe(await find(neon, name), [parent]);
+    },
+    list: async () => {
+      const branches = await ours(neon);
+      return branches.map((branch) => describe(branch, branches));
+    },
+    urls: async (name) => urls(target, neon, await find(neon, name)),
+    reset: async (name) => {
+      const { id, parent_id: parent } = await find(neon, name);
+      if (!parent) throw new UsageError(`Branch ${name} is a copy of nothing, so that it cannot be reset.`);
+      const { operations } = await neon.ask((api) =>
+        api.restoreProjectBranch(neon.id, id, { source_branch_id: parent }),
+      );
+      await neon.finished(`Resetting ${name}`, operations);
+    },
+    drop: async (name) => {
+      const { id } = await find(neon, name);
+      const { operations } = await neon.ask((api) => api.deleteProjectBranch({ projectId: neon.id, branchId: id }));
+      await neon.finished(`Deleting ${name}`, operations);
+    },
+    promote: async (name) => {
+      const [branch, parent] = [await find(neon, name), await branchOfTarget(target, neon)];
+      return replace(neon, parent, `Promoting ${name}`, { source_branch_id: branch.id });
+    },
+  };
+}
+
+async function ours(neon: NeonProject): Promise<NeonBranch[]> {
+  const { branches } = await neon.ask((api) =>
+    api.listProjectBranches({
+      projectId: neon.id,
+      search: prefix,
+      sort_by: 'created_at',
+      sort_order: 'asc',
+      limit: 10_000,
+    }),
+  );
+  return branches.filter(({ name }) => name.startsWith(prefix));
+}
+
+async function find(neon: NeonProject, name: string): Promise<NeonBranch> {
+  const branches = await ours(neon);
+  const found = branches.find((branch) => shortName(branch) === name);
+  if (found) return found;
+  const names = branches.map(shortName).join(', ');
+  throw new UsageError(
+    `Neon project ${neon.id} has no branch ${prefix}${name}. ${names ? `It has ${names}.` : 'It has none.'}`,
+  );
+}
+
+function shortName({ name }: NeonBranch): string {
+  return name.slice(prefix.length);
+}
+
+/**
+ * Takes the target back to how it was at a time, behind the same connection strings.
+ *
+ * @param at ISO 8601, within the history that Neon keeps of the project.
+ * @returns the branch that the database is from now on.
+ */
+export async function restoreToTime(target: Target, neon: NeonProject, at: string): Promise<string> {
+  const branch = await branchOfTarget(target, neon);
+  return replace(neon, branch, `Restoring ${branch.name}`, { source_branch_id: branch.id, source_timestamp: at });
+}
+
+/** Gives a branch the data of a source and keeps what it had; its computes, and so its connection strings, stay. */
+async function replace(
+  neon: NeonProject,
+  branch: NeonBranch,
+  what: string,
+  source: { source_branch_id: string; source_timestamp?: string },
+): Promise<string> {
+  const kept = keptName((await ours(neon)).map(shortName));
+  const { operations } = await neon.ask((api) =>
+    api.restoreProjectBranch(neon.id, branch.id, { ...source, preserve_under_name: prefix + kept }),
+  );
+  await neon.finished(what, operations);
+  return kept;
+}
+
+/** The branch whose compute the target's connection string names. */
+async function branchOfTarget({ ownerUrl }: Target, neon: NeonProject): Promise<NeonBranch> {
+  const { hostname } = new URL(ownerUrl);
+  const { endpoints } = await neon.ask((api) => api.listProjectEndpoints(neon.id));
+  const endpoint = endpoints.find(({ host }) => host === hostname);
+  if (!endpoint) {
+    throw new UsageError(
+      `Neon project ${neon.id} has no compute ${hostname}. Set DATABASE_URL_DIRECT and NEON_PROJECT_ID to the same project, or leave NEON_API_KEY away.`,
+    );
+  }
+  return (await neon.ask((api) => api.getProjectBranch(neon.id, endpoint.branch_id))).branch;
+}
+
+/** A branch that Neon has kept under a name has no compute, and without one nobody connects to it. */
+async function demandCompute(neon: NeonProject, { id, name }: NeonBranch): Promise<void> {
+  const { endpoints } = await neon.ask((api) => api.listProjectEndpoints(neon.id));
+  if (endpoints.some(({ branch_id, type }) => branch_id === id && type === readWrite)) return;
+  const endpoint = { branch_id: id, type: readWrite };
+  const { operations } = await neon.ask((api) => api.createProjectEndpoint(neon.id, { endpoint }));
+  await neon.finished(`Giving ${name} a compute`, operations);
+}
+
+async function urls(target: Target, neon: NeonProject, branch: NeonBranch): Promise<BranchUrls> {
+  await demandCompute(neon, branch);
+  const uri = async (role: string, pooled: boolean) => {
+    const query = {
+      projectId: neon.id,
+      branch_id: branch.id,
+      database_name: databaseOf(target.ownerUrl),
+      role_name: role,
+      pooled,
+    };
+    return (await neon.ask((api) => api.getConnectionUri(query))).uri;
+  };
+  const [owner, authenticator, listen, admin] = await Promise.all([
+    uri('hedgerow_owner', false),
+    uri('hedgerow_authenticator', true),
+    uri('hedgerow_authenticator', false),
+    target.adminUrl && uri(decodeURIComponent(new URL(target.adminUrl).username), false),
+  ]);
+  return { owner, authenticator, listen, admin };
+}
+
+function describe(branch: NeonBranch, known: NeonBranch[]): Branch {
+  const { parent_id, created_at, created_by, logical_size } = branch;
+  return {
+    name: shortName(branch),
+    of: known.find(({ id }) => id === parent_id)?.name ?? parent_id ?? '',
+    createdAt: created_at,
+    by: created_by?.name,
+    bytes: logical_size,
+  };
+}

@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Milliseconds between two looks: on a terminal, where the line is written over, and elsewhere, where lines add up. */
+const pause = { terminal: 500, log: 10_000 };
+
+/**
+ * Tells on stderr how long `work` has been going on, and what `state` says of it.
+ *
+ * @param what words for the work: "Copying database hedgerow".
+ * @param state asked before each line, such as how large something has become; what it throws is not minded.
+ */
+export async function withProgress<Result>(
+  what: string,
+  work: () => Promise<Result>,
+  state: () => Promise<string> = async () => '',
+): Promise<Result> {
+  const terminal = process.stderr.isTTY;
+  const start = performance.now();
+  const done = new AbortController();
+  const tell = async () => {
+    for (;;) {
+      await sleep(pause[terminal ? 'terminal' : 'log'], undefined, { signal: done.signal, ref: false });
+      const words = await state().catch(() => '');
+      if (done.signal.aborted) return;
+      const line = [what, duration(performance.now() - start), words].filter(Boolean).join(', ');
+      process.stderr.write(terminal ? `\r\x1b[K${line}` : `${line}\n`);
+    }
+  };
+  const telling = tell().catch((error) => {
+    if (error.name !== 'AbortError') throw error;
+  });
+  try {
+    return await work();
+  } finally {
+    done.abort();
+    await telling;
+    if (terminal) process.stderr.write('\r\x1b[K');
+  }
+}
+
+/** `0.4 s`, `12 s`, `3 min 5 s`. */
+export function duration(milliseconds: number): string {
+  const seconds = milliseconds / 1000;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  return seconds < 60 ? `${Math.round(seconds)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}
+
+/** `7.3 MB`, in powers of ten. */
+export function size(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(bytes || 1) / 3)));
+  return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
+}

@@ -1,0 +1,141 @@
+import type pg from 'pg';
+import { newClient } from '../client.ts';
+import { type Statement, splitStatements } from '../linter/statements.ts';
+import { type Lock, type LockWatch, watchLocks } from './lockWatch.ts';
+
+/** What a statement of the migration did. Times are performance.now()'s. */
+export interface Ran {
+  readonly statement: Statement;
+  readonly began: number;
+  readonly ended: number;
+  /** Milliseconds of it that it waited for locks. */
+  readonly waited: number;
+  /** Locks on tables that it was the first to take, and when they were released. */
+  readonly locks: readonly (Lock & { readonly taken: number; readonly released: number })[];
+  /** Tables that were written anew. */
+  readonly rewritten: readonly string[];
+  /** Rows that the statement's command counts; null where it counts none. */
+  readonly rows: number | null;
+  /** An update or delete of a table whose rows the owner does not see: it has changed none, and said nothing. */
+  readonly blind: boolean;
+}
+
+const endsTransaction =
+  /^(begin|start transaction|commit|end|abort|rollback(?! (work |transaction )?to)|prepare transaction)\b/i;
+
+export interface Applied {
+  readonly file: string;
+  readonly ran: readonly Ran[];
+  readonly waiters: LockWatch['waiters'];
+  /** The statement that failed, and what Postgres said. */
+  readonly failure: { readonly statement: Statement; readonly message: string } | undefined;
+}
+
+/**
+ * Runs a compiled migration statement by statement, as graphile-migrate would run it whole: in one transaction, or
+ * behind `--! no-transaction` as one query without.
+ *
+ * @param settings what graphile-migrate sets for its connection.
+ */
+export async function apply(
+  ownerUrl: string,
+  file: string,
+  sql: string,
+  settings: Readonly<Record<string, string | number | boolean | null>>,
+): Promise<Applied> {
+  const client = newClient(ownerUrl, 'hedgerow rehearsal');
+  await client.connect();
+  let watch: LockWatch | undefined;
+  const ran: (Omit<Ran, 'locks'> & { locks: Lock[] })[] = [];
+  let failure: Applied['failure'];
+  try {
+    for (const [name, value] of Object.entries(settings)) {
+      await client.query('select set_config($1, $2, false)', [name, value === null ? null : String(value)]);
+    }
+    const { rows } = await client.query('select pg_backend_pid() as pid');
+    watch = await watchLocks(ownerUrl, rows[0].pid);
+    const found = splitStatements(file, sql);
+    const transaction = found.every(({ inTransaction }) => inTransaction);
+    const whole = { ...found[0], sql, text: found.map(({ text }) => text).join('; ') } as Statement;
+    const statements = transaction || found.length === 0 ? found : [whole];
+    if (transaction) await client.query('begin');
+    const seen = new Set<string>();
+    for (const statement of statements) {
+      if (transaction && endsTransaction.test(statement.text)) {
+        const message = `${statement.text}: a migration runs in a transaction of graphile-migrate's, which is not its own to end`;
+        failure = { statement, message };
+        break;
+      }
+      const one = await runOne(client, watch, statement, seen);
+      ran.push(one);
+      if (one.message === undefined) continue;
+      failure = { statement, message: one.message };
+      break;
+    }
+    if (transaction) await client.query(failure ? 'rollback' : 'commit');
+    const end = performance.now();
+    const released = (lock: Lock) => (transaction ? end : lock.lastSeen);
+    return {
+      file,
+      ran: ran.map((one) => ({
+        ...one,
+        locks: one.locks.map((lock) => ({
+          ...lock,
+          taken: Math.min(lock.firstSeen, one.ended),
+          released: released(lock),
+        })),
+      })),
+      waiters: watch.waiters,
+      failure,
+    };
+  } finally {
+    await watch?.stop();
+    await client.end();
+  }
+}
+
+async function runOne(client: pg.Client, watch: LockWatch, statement: Statement, seen: Set<string>) {
+  const before = await files(client);
+  const waitedBefore = watch.waited;
+  const began = performance.now();
+  let rows: number | null = null;
+  let message: string | undefined;
+  try {
+    const result = await client.query(statement.sql);
+    rows = /^(INSERT|UPDATE|DELETE|MERGE)/.test(result.command ?? '') ? result.rowCount : null;
+  } catch (error) {
+    message = (error as Error).message;
+  }
+  const ended = performance.now();
+  const blind = message === undefined && (await changesBlindly(client, statement.text));
+  await watch.look();
+  const locks = [...watch.locks].filter(([key]) => !seen.has(key));
+  for (const [key] of locks) seen.add(key);
+  const after = message === undefined ? await files(client) : before;
+  return {
+    statement,
+    ...{ began, ended, rows, blind, message },
+    waited: watch.waited - waitedBefore,
+    locks: locks.map(([, lock]) => lock),
+    rewritten: [...before]
+      .filter(([oid, { file }]) => file !== (after.get(oid)?.file ?? file))
+      .map(([, { name }]) => name),
+  };
+}
+
+async function changesBlindly(client: pg.Client, text: string): Promise<boolean> {
+  const [, table] = /^(?:update|delete from|merge into) (?:only )?([^\s(;]+)/i.exec(text) ?? [];
+  if (!table) return false;
+  const { rows } = await client.query('select row_security_active(to_regclass($1)) as blind', [table]);
+  return rows[0].blind === true;
+}
+
+/** Tables and the files that hold them: another file is another copy. */
+async function files(client: pg.Client): Promise<Map<number, { name: string; file: number }>> {
+  const { rows } = await client.query<{ oid: number; name: string; file: number }>(
+    `select c.oid::int8::int as oid, format('%I.%I', n.nspname, c.relname) as name, pg_relation_filenode(c.oid)::int8::int as file
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'm') and n.nspname not like 'pg\\_%' and n.nspname not in ('information_schema', 'graphile_migrate')`,
+  );
+  return new Map(rows.map(({ oid, name, file }) => [oid, { name, file }]));
+}

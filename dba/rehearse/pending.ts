@@ -1,0 +1,32 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { compilePlaceholders } from 'graphile-migrate/dist/migration.js';
+import type { ParsedSettings } from 'graphile-migrate/dist/settings.js';
+import type pg from 'pg';
+import { readCommitted } from '../committed.ts';
+import { compile } from '../compile.ts';
+import { splitStatements } from '../linter/statements.ts';
+import { migrationState } from '../migrationState.ts';
+import { root } from '../root.ts';
+
+/** SQL that a database does not have yet, as it is sent to Postgres. */
+export interface Pending {
+  /** Relative to the checkout. */
+  readonly file: string;
+  readonly sql: string;
+}
+
+/** The committed migrations that the database of `client` lacks, and current.sql where something is in it. */
+export async function readPending(client: pg.Client): Promise<Pending[]> {
+  const { pending } = await migrationState(client, (await readCommitted()).migrations);
+  const current = await compile(await readFile(join(root, 'current.sql'), 'utf8'));
+  const { rows } = await client.query('select current_database() as name');
+  // It reads nothing else of the settings.
+  const settings = { databaseName: rows[0].name, databaseOwner: 'hedgerow_owner' } as ParsedSettings;
+  return [
+    ...pending.map(({ filename, body }) => ({ file: `migrations/committed/${filename}`, sql: body })),
+    { file: 'current.sql', sql: current },
+  ]
+    .map(({ file, sql }) => ({ file, sql: compilePlaceholders(settings, sql) }))
+    .filter(({ file, sql }) => splitStatements(file, sql).length > 0);
+}

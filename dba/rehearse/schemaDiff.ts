@@ -1,0 +1,28 @@
+/**
+ * How two descriptions by `describeSchema` differ, as a diff that a person reads: below the first line of each object
+ * that changed, its lines that are gone (`-`) and those that are new (`+`).
+ */
+export function schemaDiff(before: string, after: string): string[] {
+  const [old, now] = [objects(before), objects(after)];
+  const names = [...new Set([...old.keys(), ...now.keys()])].sort();
+  return names.flatMap((name) => {
+    const [gone, come] = [old.get(name) ?? [], now.get(name) ?? []];
+    const changed = [
+      ...gone.filter((line) => !come.includes(line)).map((line) => `- ${line}`),
+      ...come.filter((line) => !gone.includes(line)).map((line) => `+ ${line}`),
+    ];
+    const kept = gone.length > 0 && gone[0] === come[0];
+    return changed.length === 0 ? [] : kept ? [`  ${gone[0]}`, ...changed] : changed;
+  });
+}
+
+/** An object's lines by its kind and name, with which the first of them begins. */
+function objects(text: string): Map<string, string[]> {
+  return new Map(
+    text
+      .trimEnd()
+      .split('\n\n')
+      .map((block) => block.split('\n'))
+      .map((lines) => [(lines[0] as string).split(/ returns | owner |: /, 1)[0] as string, lines]),
+  );
+}

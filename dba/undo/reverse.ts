@@ -1,0 +1,78 @@
+import { reverseLines } from './reverseRelation.ts';
+import { parseSnapshot, type SnapshotObject } from './schemaText.ts';
+import { grants, order, type Step } from './steps.ts';
+
+/** What turns the schema of one snapshot back into that of another. */
+export interface Reverse {
+  readonly statements: readonly string[];
+  /** What cannot be brought back, a sentence each. */
+  readonly lost: readonly string[];
+}
+
+/**
+ * Derives the statements that lead from the schema `after` back to `before`. Each can run twice.
+ *
+ * @param before and @param after texts of `describeSchema`.
+ * @param definitions of `readDefinitions`, from the database as it was before.
+ */
+export function reverse(before: string, after: string, definitions: ReadonlyMap<string, string>): Reverse {
+  const [old, now] = [parseSnapshot(before), parseSnapshot(after)];
+  const steps: Step[] = [];
+  const lost: string[] = [];
+  const tables: string[] = [];
+  for (const [key, object] of now) {
+    if (old.has(key)) continue;
+    const { kind, name, header } = object;
+    if (kind.endsWith('table')) tables.push(name);
+    else if (kind === 'default privileges') lost.push(`${key} were set: set them back by hand`);
+    else steps.push({ phase: dropPhase(kind), sql: `drop ${dropKind(kind, header)} if exists ${name}` });
+  }
+  // Together, because they may name one another.
+  if (tables.length > 0) steps.push({ phase: 'drop tables', sql: `drop table if exists ${tables.join(', ')}` });
+  for (const [key, object] of old) {
+    const present = now.get(key);
+    if (present && present.header === object.header && sameLines(present, object)) continue;
+    const definition = definitions.get(key);
+    if (object.kind === 'function' || object.kind.endsWith('view')) {
+      if (definition) steps.push(...remake(object, present, definition));
+    } else if (present && object.kind !== 'type' && object.kind !== 'default privileges') {
+      steps.push(...reverseLines(object, present, definitions, lost));
+    } else lost.push(present ? `${key} was changed: change it back by hand` : `${key} was dropped with what was in it`);
+  }
+  const sorted = order.flatMap((phase) => steps.filter((step) => step.phase === phase));
+  return { statements: sorted.map(({ sql }) => sql), lost };
+}
+
+function remake(object: SnapshotObject, present: SnapshotObject | undefined, definition: string): Step[] {
+  const { kind, name, header } = object;
+  const isFunction = kind === 'function';
+  const result = (text = '') => / returns (.*?), \w+, (?:immutable|stable|volatile)/.exec(text)?.[1];
+  // A function can be replaced while it returns the same, and keeps its grants; a view that loses columns cannot.
+  const dropped = isFunction ? result(present?.header) !== result(header) : shape(present) !== shape(object);
+  const steps: Step[] = [];
+  if (dropped)
+    steps.push({ phase: isFunction ? 'drop functions' : 'drop dependents', sql: `drop ${kind} if exists ${name}` });
+  if (dropped || header !== present?.header) {
+    steps.push({ phase: isFunction ? 'make functions' : 'make views', sql: definition });
+  }
+  return [...steps, ...grants(object, dropped ? [] : (present?.lines ?? []))];
+}
+
+/** All but its grants. */
+function shape(object: SnapshotObject | undefined): string | undefined {
+  return object && [object.header, ...object.lines.filter((line) => !line.startsWith('grant '))].join('\n');
+}
+
+function sameLines(one: SnapshotObject, other: SnapshotObject): boolean {
+  return one.lines.join('\n') === other.lines.join('\n');
+}
+
+function dropPhase(kind: string): Step['phase'] {
+  if (kind === 'function') return 'drop functions';
+  if (kind.endsWith('view')) return 'drop dependents';
+  return kind === 'schema' ? 'drop schemas' : 'drop types';
+}
+
+function dropKind(kind: string, header: string): string {
+  return header.includes(': domain over ') ? 'domain' : kind;
+}

@@ -1,0 +1,94 @@
+import { lineKey, type SnapshotObject } from './schemaText.ts';
+import { grants, type Step } from './steps.ts';
+
+/**
+ * The steps that bring the lines of a table, a sequence or a schema that is still there back to what they were.
+ *
+ * @param lost gets a sentence for each that cannot be brought back.
+ */
+export function reverseLines(
+  before: SnapshotObject,
+  after: SnapshotObject,
+  definitions: ReadonlyMap<string, string>,
+  lost: string[],
+): Step[] {
+  const { name } = before;
+  const [old, now] = [byKey(before), byKey(after)];
+  const steps: Step[] = reverseHeader(before, after, lost);
+  for (const [key, line] of now) {
+    if (old.get(key)?.rest === line.rest) continue;
+    if (line.kind !== 'column') steps.push(...drop(name, line));
+    else if (!old.has(key)) {
+      steps.push({ phase: 'drop columns', sql: `alter table ${name} drop column if exists ${line.name}` });
+    }
+  }
+  for (const [key, line] of old) {
+    const present = now.get(key);
+    if (present?.rest === line.rest) continue;
+    if (line.kind === 'column') steps.push(...reverseColumn(name, line, present, lost));
+    // Where it is as the trial left it, it is dropped before it is made: the statements can run twice.
+    else steps.push(...(present ? [] : drop(name, line)), make(name, line, definitions));
+  }
+  return [...steps, ...grants(before, after.lines)];
+}
+
+type Line = NonNullable<ReturnType<typeof lineKey>>;
+
+function byKey({ lines }: SnapshotObject): Map<string, Line> {
+  const keyed = lines.flatMap((line) => lineKey(line) ?? []);
+  return new Map(keyed.map((line) => [`${line.kind} ${line.name}`, line]));
+}
+
+function reverseHeader({ name, header }: SnapshotObject, after: SnapshotObject, lost: string[]): Step[] {
+  if (header === after.header) return [];
+  const pattern = /row level security (enabled|disabled), (forced|not forced)/;
+  const [flags, enabled, forced] = pattern.exec(header) ?? [];
+  if (flags && after.header.replace(pattern, flags) === header) {
+    const how = `${enabled === 'enabled' ? 'enable' : 'disable'} row level security, ${forced === 'forced' ? '' : 'no '}force row level security`;
+    return [{ phase: 'make dependents', sql: `alter table ${name} ${how}` }];
+  }
+  lost.push(`${name} was "${header}": change it back by hand`);
+  return [];
+}
+
+function drop(table: string, { kind, name }: Line): Step[] {
+  if (kind === 'constraint') {
+    const sql = `alter table ${table} drop constraint if exists ${name}`;
+    return [{ phase: 'drop constraints and indexes', sql }];
+  }
+  if (kind === 'index') {
+    // An index is in the schema of its table.
+    const schema = table.slice(0, table.lastIndexOf('.') + 1);
+    return [{ phase: 'drop constraints and indexes', sql: `drop index if exists ${schema}${name}` }];
+  }
+  return [{ phase: 'drop dependents', sql: `drop ${kind} if exists ${name} on ${table}` }];
+}
+
+function make(table: string, { kind, name, rest }: Line, definitions: ReadonlyMap<string, string>): Step {
+  if (kind === 'constraint') {
+    return { phase: 'make constraints and indexes', sql: `alter table ${table} add constraint ${name} ${rest}` };
+  }
+  if (kind === 'index') return { phase: 'make constraints and indexes', sql: rest };
+  return { phase: 'make dependents', sql: definitions.get(`${kind} ${table} ${name}`) ?? '' };
+}
+
+const columnPattern = /^(.*?)( not null)?(?: (default|generated as) (.*))?$/;
+
+function reverseColumn(table: string, line: Line, present: Line | undefined, lost: string[]): Step[] {
+  const [, type, notNull, kind, value] = columnPattern.exec(line.rest) ?? [];
+  if (!present) {
+    lost.push(`column ${table}.${line.name} (${line.rest}) was dropped with its values`);
+    return [];
+  }
+  const [, typeNow, notNullNow, kindNow, valueNow] = columnPattern.exec(present.rest) ?? [];
+  if (type !== typeNow || [kind, kindNow].includes('generated as')) {
+    lost.push(`column ${table}.${line.name} was ${line.rest}, its values were converted: change it back by hand`);
+    return [];
+  }
+  const column = `alter table ${table} alter column ${line.name}`;
+  const changes = [
+    value !== valueNow && (value === undefined ? 'drop default' : `set default ${value}`),
+    notNull !== notNullNow && (notNull ? 'set not null' : 'drop not null'),
+  ];
+  return changes.flatMap((change) => (change ? { phase: 'alter columns' as const, sql: `${column} ${change}` } : []));
+}

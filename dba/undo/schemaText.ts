@@ -1,0 +1,38 @@
+/** An object of migrations/snapshot.txt: its first line, and the lines below it without their indent. */
+export interface SnapshotObject {
+  /** What kind of object it is: `table`, `view`, `function`, `schema`, … */
+  readonly kind: string;
+  /** As SQL names it: `app_public.todos`, `app_search.words(text)`. */
+  readonly name: string;
+  readonly header: string;
+  readonly lines: readonly string[];
+}
+
+const name = String.raw`(?:"(?:[^"]|"")+"|[^\s.:"]+)`;
+const headers = [
+  /^(function) (.+?\)) returns /,
+  new RegExp(
+    `^((?:partitioned |foreign )?table|(?:materialized )?view|sequence|type|schema) (${name}(?:\\.${name})?):?( |$)`,
+  ),
+  /^(default privileges) (.+?): /,
+];
+
+/** The objects of a snapshot by kind and name. */
+export function parseSnapshot(text: string): Map<string, SnapshotObject> {
+  const objects = new Map<string, SnapshotObject>();
+  for (const block of text.trim().split('\n\n').filter(Boolean)) {
+    const [header = '', ...lines] = block.split('\n');
+    const [, kind, name] = headers.map((pattern) => pattern.exec(header)).find((found) => found) ?? [];
+    if (!kind || !name) throw new Error(`the schema's description has a line that is not known: ${header}`);
+    objects.set(`${kind} ${name}`, { kind, name, header, lines: lines.map((line) => line.trim()) });
+  }
+  return objects;
+}
+
+/** What a line of a relation is about, and its name: `column`, `title`. */
+export function lineKey(line: string): { kind: string; name: string; rest: string } | undefined {
+  const index = new RegExp(`^CREATE (?:UNIQUE )?INDEX (${name}) ON (.*)$`).exec(line);
+  if (index) return { kind: 'index', name: index[1] as string, rest: line };
+  const found = new RegExp(`^(column|constraint|trigger|policy) (${name}) ?(.*)$`).exec(line);
+  return found ? { kind: found[1] as string, name: found[2] as string, rest: found[3] as string } : undefined;
+}

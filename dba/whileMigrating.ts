@@ -1,0 +1,53 @@
+import type pg from 'pg';
+import { noteAttempts } from './attempts.ts';
+import { chainProblems } from './chain.ts';
+import { readCommitted } from './committed.ts';
+import { withMigrationLock } from './migrationLock.ts';
+import { migrationState } from './migrationState.ts';
+import type { Target } from './target.ts';
+import { UsageError } from './verb.ts';
+
+/** What a verb that applies migrations is called, and how many seconds it waits for another one. */
+export interface Migrating {
+  readonly verb: string;
+  readonly wait: number;
+}
+
+/**
+ * Runs `work`, which lets graphile-migrate apply migrations to the target, while nobody else does.
+ *
+ * @throws UsageError where that would end badly: a broken chain; a record of migrations that the files do not continue; an
+ *   invalid index, which the migration that broke off would take for made.
+ */
+export async function whileMigrating<Result>(
+  { ownerUrl }: Pick<Target, 'ownerUrl'>,
+  { verb, wait }: Migrating,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  return withMigrationLock(ownerUrl, verb, wait, async (client) => {
+    await prepare(client);
+    return work();
+  });
+}
+
+async function prepare(client: pg.Client): Promise<void> {
+  const { migrations, unreadable } = await readCommitted();
+  refuse('The committed migrations are no chain:', [...unreadable, ...chainProblems(migrations)]);
+  const { foreign, halfApplied, invalidIndexes, pending } = await migrationState(client, migrations);
+  refuse(
+    'The database has other migrations than the files. `npm run db -- reset` builds one of your own anew:',
+    foreign,
+  );
+  if (halfApplied) {
+    refuse('A migration broke off:', invalidIndexes);
+    console.error(`${halfApplied}; it is run again`);
+  }
+  await noteAttempts(
+    client,
+    pending.filter(({ transaction }) => !transaction),
+  );
+}
+
+function refuse(what: string, problems: readonly string[]): void {
+  if (problems.length > 0) throw new UsageError([what, ...problems].join('\n  '));
+}

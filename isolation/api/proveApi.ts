@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import type { Attempt } from '../attempt.ts';
+import type { Scope } from '../catalog.ts';
+import type { Control } from '../controls.ts';
+import { serve } from '../http/serve.ts';
+import { interleave } from '../interleaving/interleave.ts';
+import { prepareStage } from '../interleaving/stage.ts';
+import { attackApi } from './attackApi.ts';
+import { Client } from './client.ts';
+import { type Scratch, scratchWorld } from './scratch.ts';
+
+export interface ProveApiOptions {
+  /** Of a role that bypasses row-level security, and of hedgerow_authenticator; on a scratch database. */
+  readonly adminUrl: string;
+  readonly serverUrl: string;
+  readonly scope: Scope;
+  readonly seed: number;
+  readonly fixtures?: string;
+  /** Connections of the server that is attacked, in turn. */
+  readonly poolSizes: readonly number[];
+  /** Interleaved operations; 0 for none. They come last: the database has faults from then on. */
+  readonly operations: number;
+  /** Fields that are about these tables alone; by default all. */
+  readonly only?: ((table: string) => boolean) | undefined;
+  readonly progress: (line: string) => void;
+}
+
+export interface ApiProof {
+  readonly attempts: readonly Attempt[];
+  /** Fields that work for nobody, and the catalog says why. */
+  readonly controls: readonly Control[];
+  /** Why nothing is proven, a sentence each. */
+  readonly unproven: readonly string[];
+}
+
+/** Connections that tenants share while they are interleaved. */
+const sharedPool = 2;
+
+/** Starts the real server on the database, and attacks it. */
+export async function proveApi(options: ProveApiOptions): Promise<ApiProof> {
+  try {
+    return await attackServers(options);
+  } catch (error) {
+    if (!(error instanceof NoServerError)) throw error;
+    return { attempts: [], controls: [], unproven: [error.message] };
+  }
+}
+
+async function attackServers(options: ProveApiOptions): Promise<ApiProof> {
+  const { seed, poolSizes, operations, only, progress } = options;
+  const attempts: Attempt[] = [];
+  const unproven = new Set<string>();
+  const controls = new Map<string, Control>();
+  for (const poolSize of poolSizes) {
+    await withServer(options, poolSize, async ({ world, outcasts, accounts }, reasons) => {
+      progress(`attacking the API, through a pool of ${poolSize}`);
+      const result = await attackApi(world, { outcasts, accounts, only, progress });
+      attempts.push(...result.attempts);
+      for (const sentence of result.unproven) unproven.add(sentence);
+      for (const control of result.controls) controls.set(`${control.table} ${control.statement}`, control);
+      for (const sentence of result.failures) unproven.add(`the server failed (${reasons[0]}): ${sentence}`);
+    });
+  }
+  if (operations > 0) {
+    await withServer(options, sharedPool, async (scratch) => {
+      const admin = new pg.Pool({ connectionString: options.adminUrl, max: 4 });
+      admin.on('error', () => {});
+      try {
+        const stage = await prepareStage(scratch, admin, only);
+        if (stage.types.length === 0) return;
+        const result = await interleave(stage, { seed, operations, progress, tableOf: scratch.world.tableOf });
+        attempts.push(...result.attempts);
+        for (const sentence of result.failures) unproven.add(`interleaved: ${sentence}`);
+      } finally {
+        await admin.end();
+      }
+    });
+  }
+  return { attempts, controls: [...controls.values()], unproven: [...unproven] };
+}
+
+/** The schema makes no API: a table has a name that the API has for something else. */
+class NoServerError extends Error {}
+
+async function withServer(
+  { adminUrl, serverUrl, scope, seed, fixtures }: ProveApiOptions,
+  poolSize: number,
+  use: (scratch: Scratch, reasons: readonly string[]) => Promise<void>,
+): Promise<void> {
+  const reasons: string[] = [];
+  const jwtSecret = randomBytes(32).toString('hex');
+  const onError = ({ message }: Error) => reasons.push(message);
+  const served = await serve({ serverUrl, poolSize, jwtSecret, onError }).catch((error) => {
+    throw new NoServerError(`The API was not attacked, for the server does not start: ${(error as Error).message}`);
+  });
+  const client = new Client(served.url);
+  const admin = new pg.Client({ connectionString: adminUrl });
+  admin.on('error', () => {});
+  try {
+    await admin.connect();
+    await use(await scratchWorld(client, { admin, scope, seed, jwtSecret, ...(fixtures && { fixtures }) }), reasons);
+  } finally {
+    await admin.end();
+    client.close();
+    await served.close();
+  }
+}

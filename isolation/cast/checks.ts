@@ -1,0 +1,194 @@
+import fc from 'fast-check';
+import type pg from 'pg';
+import type { Catalog, Column, Relation, Type } from '../catalog.ts';
+import { candidates, type Hints } from './values.ts';
+
+/** A check on some columns of a table, as SQL in which they stand by their names. */
+export interface Check {
+  readonly expression: string;
+  readonly columns: readonly string[];
+}
+
+/** The checks of a table: its own, those of a partition's bounds, and none of the columns' domains. */
+export function checksOf(table: Relation): Check[] {
+  const expressions = table.checks.map(({ expression }) => expression);
+  if (table.partitionConstraint) expressions.push(table.partitionConstraint);
+  return expressions.map((expression) => {
+    // A name inside of a literal is none of a column.
+    const words = new Set(expression.replaceAll(/'(?:[^']|'')*'/g, "''").match(/"(?:[^"]|"")+"|[a-z_][\w$]*/gi));
+    const columns = table.columns.map(({ name }) => name);
+    return {
+      expression,
+      columns: columns.filter((name) => words.has(name) || words.has(`"${name.replaceAll('"', '""')}"`)),
+    };
+  });
+}
+
+const literal = /(!?~~?\*?\s*(?:\(?ALL |\(?ANY )?\(*(?:ARRAY\[)?)?(?:E)?'((?:[^']|'')*)'/g;
+
+/** What an expression speaks of; a regular expression in it gives texts that match. */
+function mine(expressions: readonly string[], seed: number): Hints {
+  const texts = new Set<string>();
+  const numbers = new Set<number>();
+  for (const expression of expressions) {
+    for (const [, operator = '', quoted = ''] of expression.matchAll(literal)) {
+      const text = quoted.replaceAll("''", "'");
+      if (/~/.test(operator) && !/~~/.test(operator)) for (const match of matching(text, seed)) texts.add(match);
+      else texts.add(text);
+      if (text !== '' && Number.isFinite(Number(text))) numbers.add(Number(text));
+    }
+    const bare = expression.replaceAll(/'(?:[^']|'')*'/g, "''").replaceAll(/"(?:[^"]|"")+"/g, '');
+    for (const [number] of bare.matchAll(/(?<![\w.])\d+(?:\.\d+)?(?![\w.])/g)) numbers.add(Number(number));
+  }
+  return { texts: [...texts].slice(0, 60), numbers: [...numbers].slice(0, 20) };
+}
+
+/** Texts that a regular expression of Postgres matches; none where JavaScript does not understand it. */
+function matching(pattern: string, seed: number): string[] {
+  const classes: Record<string, string> = {
+    alpha: 'a-zA-Z',
+    digit: '0-9',
+    alnum: 'a-zA-Z0-9',
+    upper: 'A-Z',
+    lower: 'a-z',
+    space: ' ',
+    xdigit: '0-9a-f',
+    punct: '.,:;!?',
+  };
+  const javascript = pattern
+    .replaceAll(/\[:(\w+):\]/g, (_, name) => classes[name] ?? '')
+    .replaceAll(/\\m|\\M|\\y/g, '\\b')
+    .replace(/^\(\?[a-z]+\)/, '')
+    .replaceAll('\\A', '^')
+    .replaceAll('\\Z', '$');
+  try {
+    return fc
+      .sample(fc.stringMatching(new RegExp(javascript)), { seed, numRuns: 12 })
+      .filter((text) => !text.includes('\0'));
+  } catch {
+    return [];
+  }
+}
+
+/** The checks of a domain and of those that it rests on, with `VALUE` for the value. */
+function domainChecks(types: ReadonlyMap<number, Type>, type: number): string[] {
+  const known = types.get(type);
+  if (known?.kind === 'domain') return [...known.checks, ...domainChecks(types, known.of as number)];
+  return known?.kind === 'array'
+    ? domainChecks(types, known.of as number)
+    : (known?.attributes.flatMap((a) => domainChecks(types, a.type)) ?? []);
+}
+
+const isPlain = /^(text|character varying|bpchar|uuid|boolean|smallint|integer|bigint|numeric|bytea)$/;
+
+/** Values for a column that its type and domains take, as Postgres itself says; best first, as text. */
+export async function columnCandidates(
+  client: pg.ClientBase,
+  { types }: Catalog,
+  column: Column,
+  checks: readonly Check[],
+  { seed, n }: { seed: number; n: number },
+): Promise<string[]> {
+  const expressions = [...checks.map(({ expression }) => expression), ...domainChecks(types, column.type)];
+  const found = candidates(types, column.type, column.modifier, { seed, n, hints: mine(expressions, seed + n) });
+  const type = types.get(column.type);
+  // What is made for a plain type needs no second look; what a check speaks of may be no date.
+  if (type?.kind === 'base' && (expressions.length === 0 || isPlain.test(type.name)))
+    return [...new Set(found)].slice(0, 400);
+  const accepted = await accepts(client, [...new Set(found)].slice(0, 400), types.get(column.type)?.name as string);
+  return accepted;
+}
+
+/** Those of `texts` that the type takes. */
+export async function accepts(client: pg.ClientBase, texts: readonly string[], type: string): Promise<string[]> {
+  const all = await attempt(client, () =>
+    client.query<{ text: string }>(
+      'select t.text from unnest($1::text[]) with ordinality t(text, place) where pg_input_is_valid(t.text, $2) order by t.place',
+      [texts, type],
+    ),
+  );
+  if (all) return all.rows.map(({ text }) => text);
+  // Before Postgres 16: one after the other.
+  const accepted: string[] = [];
+  for (const text of texts) {
+    if (await attempt(client, () => client.query(`select ${client.escapeLiteral(text)}::${type}`))) accepted.push(text);
+  }
+  return accepted;
+}
+
+/**
+ * Chooses a value for each column so that every check on them holds: Postgres evaluates the checks over all
+ * combinations of the columns' candidates.
+ *
+ * @param fixed values that are given already, for columns that the checks also speak of.
+ * @param skip how many of the combinations that would do are passed over, for another row than before.
+ * @returns undefined where no combination was found.
+ */
+export async function solve(
+  client: pg.ClientBase,
+  catalog: Catalog,
+  table: Relation,
+  checks: readonly Check[],
+  choices: ReadonlyMap<string, readonly (string | null)[]>,
+  fixed: ReadonlyMap<string, string | null>,
+  skip: number,
+): Promise<Map<string, string | null> | undefined> {
+  const { types } = catalog;
+  const columns = [...choices.keys()];
+  const id = (name: string) => client.escapeIdentifier(name);
+  const typeOf = (name: string) => types.get(table.columns.find((column) => column.name === name)?.type ?? 0)?.name;
+  const values = (list: readonly (string | null)[]) =>
+    list.map((value) => (value === null ? 'null' : client.escapeLiteral(value))).join(', ');
+  const shown = [
+    ...columns.map((name, i) => `c${i}.v::${typeOf(name)} as ${id(name)}`),
+    ...[...fixed].map(([name, value]) => `${values([value])}::${typeOf(name)} as ${id(name)}`),
+  ];
+  // What a row is of, a state or a kind, is chosen before its figures: rows differ in it from one to the next.
+  const isKind = (name: string) =>
+    !/^(smallint|integer|bigint|numeric|real|double precision|date|time|interval)/.test(typeOf(name) ?? '');
+  const search = (lists: readonly (readonly (string | null)[])[], offset: number) =>
+    attempt(client, () =>
+      client.query<(string | null)[]>({
+        text: `select ${columns.map((_, i) => `c${i}.v`).join(', ')}
+          from ${lists.map((list, i) => `unnest(array[${values(list)}]::text[]) with ordinality as c${i}(v, place)`).join(', ')},
+            lateral (select ${shown.join(', ')} offset 0) as ${id(table.relname)}
+          where ${checks.map(({ expression }) => `(${expression}) is not false`).join(' and ')}
+          order by ${columns.map((name, i) => `c${i}.place${isKind(name) ? ' * 100' : ''}`).join(' + ')} offset ${offset} limit 1`,
+        rowMode: 'array',
+      }),
+    );
+  const lists = columns.map((name) => choices.get(name) ?? []);
+  const answer = (row: (string | null)[] | undefined) =>
+    row && new Map(columns.map((name, i) => [name, row[i] ?? null]));
+  // A product of all candidates of many columns would not end; where a check fails on one of them, fewer are tried.
+  const widest = columns.length <= 1 ? 400 : Math.max(3, Math.floor(200_000 ** (1 / columns.length)));
+  for (const width of [widest, Math.min(widest, 20), 4, 1]) {
+    const found = await search(
+      lists.map((list) => list.slice(0, width)),
+      skip,
+    );
+    if (found?.rows[0]) return answer(found.rows[0]);
+    if (found && skip > 0) return solve(client, catalog, table, checks, choices, fixed, 0);
+    if (found) return undefined;
+  }
+  if (columns.length > 1) return undefined;
+  for (const value of lists[0] ?? []) {
+    const found = await search([[value]], 0);
+    if (found?.rows[0]) return answer(found.rows[0]);
+  }
+  return undefined;
+}
+
+/** Runs it under a savepoint; undefined where Postgres refuses it. */
+export async function attempt<Result>(client: pg.ClientBase, work: () => Promise<Result>): Promise<Result | undefined> {
+  await client.query('savepoint cast_attempt');
+  try {
+    const result = await work();
+    await client.query('release savepoint cast_attempt');
+    return result;
+  } catch (error) {
+    await client.query('rollback to savepoint cast_attempt; release savepoint cast_attempt');
+    if ((error as { code?: string }).code === undefined) throw error;
+    return undefined;
+  }
+}

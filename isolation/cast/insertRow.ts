@@ -1,0 +1,233 @@
+import type { Column, ForeignKey, Relation } from '../catalog.ts';
+import { isSharedColumn } from '../owners.ts';
+import { literal, type Member, type Row } from './cast.ts';
+import { type Check, checksOf, columnCandidates, solve } from './checks.ts';
+import type { Making } from './making.ts';
+import { candidates, noHints } from './values.ts';
+
+export type Values = Map<string, string | null>;
+
+/**
+ * Makes one row of a member's: `full` with a value in every column, `minimal` with what is required.
+ *
+ * @returns true, or why Postgres refused the last try.
+ */
+export async function insertRow(
+  making: Making,
+  table: Relation,
+  member: Member | null,
+  kind: 'full' | 'minimal',
+): Promise<true | string> {
+  let reason = 'no values satisfy its checks';
+  for (let round = 0; round < 8; round++) {
+    making.count += 1;
+    const before = new Map([...making.promised].map(([to, rows]) => [to, [...rows]]));
+    const values = await chooseValues(making, table, member, kind, round);
+    if (!values) continue;
+    const error = await insert(making, table, member, values);
+    if (error === undefined) {
+      making.promised.get(promiseOf(table, member))?.shift();
+      return true;
+    }
+    dropPromises(making, before);
+    reason = error;
+  }
+  return reason;
+}
+
+export async function chooseValues(
+  making: Making,
+  table: Relation,
+  member: Member | null,
+  kind: 'full' | 'minimal',
+  round: number,
+): Promise<Values | undefined> {
+  const { client, catalog, owners, seed, count } = making;
+  const values: Values = new Map();
+  const ownership = owners.get(table.oid);
+  if (ownership?.kind === 'own' && ownership.column && member) values.set(ownership.column.name, member.id);
+  for (const [name, value] of Object.entries(making.promised.get(promiseOf(table, member))?.[0] ?? {}))
+    values.set(name, value);
+  for (const key of byWidth(table.foreignKeys)) takeParent(making, table, key, member, kind, round, values);
+
+  const checks = checksOf(table);
+  const checked = new Set(checks.flatMap(({ columns }) => columns));
+  const keyed = new Set(table.keys.flatMap(({ columns }) => columns));
+  const choices = new Map<string, (string | null)[]>();
+  for (const column of table.columns) {
+    if (values.has(column.name) || column.generated || column.identity === 'always') continue;
+    if (isCounted(column)) continue;
+    if (isSharedColumn(column) && (column.default !== null || !column.notNull)) continue;
+    const mayLeave = kind === 'minimal' && !keyed.has(column.name) && (!column.notNull || column.default !== null);
+    if (mayLeave && !checked.has(column.name)) continue;
+    const about = checks.filter(({ columns }) => columns.includes(column.name));
+    const found: (string | null)[] = await columnCandidates(client, catalog, column, about, { seed, n: count });
+    if (!column.notNull) kind === 'minimal' ? found.unshift(null) : found.push(null);
+    if (found.length === 0 && column.default !== null) continue;
+    choices.set(column.name, found);
+  }
+  for (const group of connected(checks, [...choices.keys()])) {
+    const solved = await solveGroup(making, table, group, choices, values, round);
+    if (!solved) return undefined;
+    for (const [name, value] of solved) values.set(name, value);
+  }
+  for (const [name, found] of choices) if (!values.has(name)) values.set(name, found[0] ?? null);
+  pointToItself(table, values);
+  return values;
+}
+
+async function solveGroup(
+  { client, catalog }: Making,
+  table: Relation,
+  { checks, columns }: { checks: Check[]; columns: string[] },
+  choices: ReadonlyMap<string, (string | null)[]>,
+  values: Values,
+  round: number,
+): Promise<Values | undefined> {
+  // First each column by its own checks: few values are left to be combined with those of others.
+  const own = new Map<string, (string | null)[]>();
+  for (const name of columns) {
+    const alone = checks.filter((check) => check.columns.length === 1 && check.columns[0] === name);
+    let left = choices.get(name) ?? [];
+    if (alone.length > 0 && columns.length > 1) {
+      const kept: (string | null)[] = [];
+      for (let skip = 0; skip < 12; skip++) {
+        const found = await solve(client, catalog, table, alone, new Map([[name, left]]), new Map(), skip);
+        const value = found?.get(name);
+        if (value === undefined || kept.includes(value)) break;
+        kept.push(value);
+      }
+      left = kept;
+    }
+    own.set(name, left);
+  }
+  const mentioned = new Set(checks.flatMap((check) => check.columns));
+  const fixed = new Map<string, string | null>(
+    table.columns
+      .filter(({ name }) => mentioned.has(name) && !own.has(name))
+      .map(({ name }) => [name, values.get(name) ?? null]),
+  );
+  return solve(client, catalog, table, checks, own, fixed, round);
+}
+
+/** Checks and the free columns they speak of, apart where they share none. */
+function connected(checks: readonly Check[], free: readonly string[]): { checks: Check[]; columns: string[] }[] {
+  const groups: { checks: Check[]; columns: string[] }[] = [];
+  for (const check of checks) {
+    const columns = check.columns.filter((name) => free.includes(name));
+    if (columns.length === 0) continue;
+    const touched = groups.filter((group) => group.columns.some((name) => columns.includes(name)));
+    for (const group of touched) groups.splice(groups.indexOf(group), 1);
+    groups.push({
+      checks: [...touched.flatMap((group) => group.checks), check],
+      columns: [...new Set([...touched.flatMap((group) => group.columns), ...columns])],
+    });
+  }
+  return groups;
+}
+
+const byWidth = (keys: readonly ForeignKey[]) => [...keys].sort((a, b) => b.columns.length - a.columns.length);
+
+/** Fills the columns of a foreign key from a row of the same member's, or one of everybody's. */
+function takeParent(
+  making: Making,
+  table: Relation,
+  key: ForeignKey,
+  member: Member | null,
+  kind: 'full' | 'minimal',
+  round: number,
+  values: Values,
+): void {
+  const { owners, rows } = making;
+  const unset = key.columns.filter((name) => !values.has(name));
+  if (unset.length === 0) return;
+  const nullable = unset.filter((name) => !table.columns.find((column) => column.name === name)?.notNull);
+  const isShared = !['own', 'parent'].includes(owners.get(key.references)?.kind ?? '');
+  const parents = rows.get(key.references)?.get(isShared ? null : (member?.id ?? null)) ?? [];
+  const fitting = parents.filter((row) =>
+    key.columns.every(
+      (name, i) =>
+        !values.has(name) || values.get(name) === null || row[key.referenced[i] as string] === values.get(name),
+    ),
+  );
+  if (kind === 'minimal' && nullable.length > 0) {
+    for (const name of nullable) values.set(name, null);
+    return;
+  }
+  const isWanted = key.deferrable && nullable.length === 0 && key.references !== table.oid;
+  const parent: Row | undefined =
+    fitting[round % Math.max(1, fitting.length)] ?? (isWanted ? promise(making, key, member, values) : undefined);
+  key.columns.forEach((name, i) => {
+    if (values.has(name)) return;
+    if (parent) values.set(name, parent[key.referenced[i] as string] ?? null);
+    else if (nullable.includes(name)) values.set(name, null);
+  });
+}
+
+const promiseOf = ({ oid }: Pick<Relation, 'oid'>, member: Member | null) => `${oid} ${member?.id}`;
+
+/** The key of a row that will be made later, for a foreign key that is checked later still. */
+function promise(
+  { catalog, owners, promised, seed, count }: Making,
+  key: ForeignKey,
+  member: Member | null,
+  values: Values,
+): Row {
+  const table = catalog.relations.get(key.references) as Relation;
+  const row: Record<string, string | null> = {};
+  key.referenced.forEach((name, i) => {
+    const column = table.columns.find((one) => one.name === name);
+    const known =
+      values.get(key.columns[i] as string) ?? (owners.get(table.oid)?.column?.name === name ? member?.id : undefined);
+    const made =
+      column && candidates(catalog.types, column.type, column.modifier, { seed, n: count, hints: noHints })[0];
+    row[name] = known ?? made ?? null;
+  });
+  const to = promiseOf(table, member);
+  promised.set(to, [...(promised.get(to) ?? []), row]);
+  return row;
+}
+
+function dropPromises({ promised }: Making, before: ReadonlyMap<string, Row[]>): void {
+  promised.clear();
+  for (const [to, rows] of before) promised.set(to, rows);
+}
+
+/** A row that must refer to a row of its own table, where there is none yet, refers to itself. */
+function pointToItself(table: Relation, values: Values): void {
+  for (const { columns, references, referenced } of table.foreignKeys) {
+    if (references !== table.oid) continue;
+    columns.forEach((name, i) => {
+      const own = values.get(referenced[i] as string);
+      const column = table.columns.find((one) => one.name === name);
+      if (column?.notNull && own !== undefined && name !== referenced[i]) values.set(name, own);
+    });
+  }
+}
+
+const isCounted = ({ identity, default: text }: Column) => identity !== null || /^nextval\(/.test(text ?? '');
+
+export async function insert(
+  { client, catalog, promised }: Making,
+  table: Relation,
+  member: Member | null,
+  values: Values,
+): Promise<string | undefined> {
+  // A partition's row goes in by its root, whose defaults it has.
+  let target = table;
+  while (target.isPartition && target.parent) target = catalog.relations.get(target.parent) as Relation;
+  const names = [...values.keys()].map((name) => client.escapeIdentifier(name));
+  const literals = [...values].map(([name, value]) => literal(client, catalog, table, name, value));
+  const text = `insert into ${target.sql} (${names.join(', ')}) overriding system value values (${literals.join(', ')})`;
+  await client.query('savepoint insert_row');
+  try {
+    const { rowCount } = await client.query(names.length ? text : `insert into ${target.sql} default values`);
+    const isWhole = [...promised].every(([to, rows]) => rows.length === (to === promiseOf(table, member) ? 1 : 0));
+    if (isWhole) await client.query('set constraints all immediate; set constraints all deferred');
+    await client.query('release savepoint insert_row');
+    return rowCount === 0 && table.kind === 'table' ? 'a trigger kept it from being inserted' : undefined;
+  } catch (error) {
+    await client.query('rollback to savepoint insert_row; release savepoint insert_row');
+    return (error as Error).message;
+  }
+}

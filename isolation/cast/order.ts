@@ -1,0 +1,30 @@
+import type { Relation } from '../catalog.ts';
+
+/**
+ * Tables in an order in which each comes after those that it refers to. Where tables refer to one another in a circle,
+ * the one whose references may be null comes first, then one whose are checked at the end of the transaction.
+ */
+export function inOrder(tables: readonly Relation[]): Relation[] {
+  const waiting = new Set([...tables].sort((a, b) => (a.name < b.name ? -1 : 1)));
+  const ordered: Relation[] = [];
+  const open = (table: Relation, matters: (key: Relation['foreignKeys'][number]) => boolean) =>
+    table.foreignKeys.some(
+      (key) =>
+        key.references !== table.oid &&
+        matters(key) &&
+        [...waiting].some(({ oid, parent }) => oid === key.references || parent === key.references),
+    );
+  const required = (table: Relation) => (key: Relation['foreignKeys'][number]) =>
+    key.columns.every((name) => table.columns.find((column) => column.name === name)?.notNull);
+  while (waiting.size > 0) {
+    const all = [...waiting];
+    const next =
+      all.find((table) => !open(table, () => true)) ??
+      all.find((table) => !open(table, required(table))) ??
+      all.find((table) => !open(table, (key) => required(table)(key) && !key.deferrable)) ??
+      (all[0] as Relation);
+    waiting.delete(next);
+    ordered.push(next);
+  }
+  return ordered;
+}

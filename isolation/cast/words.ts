@@ -1,0 +1,143 @@
+import type pg from 'pg';
+import type { Catalog, Column, Relation, Type } from '../catalog.ts';
+import { escapeRegExp } from '../owners.ts';
+import { accepts, type Check, columnCandidates } from './checks.ts';
+import { hasWord } from './conditions.ts';
+import { quoteElement } from './values.ts';
+
+/** What values are chosen for. */
+export interface Speech {
+  /** Where the column stands, beside what. */
+  readonly text: string;
+  readonly checks: readonly Check[];
+  /** Tenants that a column of the type of ids may name. */
+  readonly ids: readonly string[];
+  readonly idType: number | undefined;
+  readonly seed: number;
+  readonly n: number;
+}
+
+/** The columns that a text speaks of. */
+export const spokenOf = ({ columns }: Relation, text: string) => columns.filter(({ name }) => hasWord(text, name));
+
+/**
+ * Values of a column that a condition may ask for, most likely first. `near` is what the text says of this very column,
+ * `all` also what its type has, what stands elsewhere in the text, and usual values.
+ */
+export async function wordsFor(
+  client: pg.ClientBase,
+  catalog: Catalog,
+  column: Column,
+  speech: Speech,
+): Promise<{ near: (string | null)[]; all: (string | null)[] }> {
+  const { types } = catalog;
+  const { text, checks, seed, n } = speech;
+  const ask = (expressions: readonly string[]) =>
+    columnCandidates(
+      client,
+      catalog,
+      column,
+      [...checks, ...expressions.map((expression) => ({ expression, columns: [column.name] }))],
+      { seed, n },
+    );
+  const root = rootOf(types, column.type);
+  const usual = await ask([]);
+  const beside = segments(text, column.name);
+  const special = (found: readonly string[]) => found.filter((value) => !usual.includes(value));
+  const extra = await accepts(client, extras(types, root, column.name, speech), types.get(column.type)?.name ?? 'text');
+  const labels = root?.kind === 'enum' ? besideFirst(root.labels, beside) : [];
+  const named = beside.length > 0 ? special(await ask(beside)) : [];
+  const times = isTime(root) ? usual.filter((value, i) => i === 0 || /^2000/.test(value)) : [];
+  const is = (pattern: RegExp) => beside.some((part) => pattern.test(part));
+  const isIdentity = (part: string) =>
+    [catalog.setting, ...catalog.helpers.map(({ sql }) => sql.slice(sql.lastIndexOf('.') + 1))].some((name) =>
+      part.includes(name),
+    );
+  const near: (string | null)[] = [
+    ...(root?.name === 'boolean' ? ['true', 'false'] : []),
+    ...(is(/'/) ? labels.slice(0, 2) : []),
+    ...(isTime(root) && is(/[<>]|between/i) ? [times[0] as string, extra[0] as string, ...times.slice(1)] : []),
+    ...(!isTime(root) && (root?.oid !== speech.idType || beside.some(isIdentity)) ? extra : []),
+    ...named,
+    ...(!column.notNull && is(/\bnull\b/i) ? [null, ...usual.slice(0, 1)] : []),
+  ];
+  const all: (string | null)[] = [
+    ...(root?.name === 'boolean' ? ['true', 'false'] : []),
+    ...labels,
+    ...extra,
+    ...named.slice(0, 40),
+    ...times,
+    ...(column.notNull ? [] : [null]),
+    ...special(await ask([text])).slice(0, 30),
+    ...usual.slice(0, 6),
+  ];
+  return { near: [...new Set(near)], all: [...new Set(all)] };
+}
+
+/** What a text says of a column, up to the next `and`: `kind = 'x'`, `'x' = any (tags)`. */
+function segments(text: string, name: string): string[] {
+  const word = `(?<![\\w$'])"?${escapeRegExp(name)}"?(?![\\w$'])`;
+  const within = "(?:(?!\\b(?:and|or|then|when|where|from)\\b|;)(?:'(?:[^']|'')*'|[^'])){0,160}?";
+  const end = '(?=\\b(?:and|or|then|when|where|from)\\b|;|$)';
+  return [...text.matchAll(new RegExp(`${within}${word}${within}${end}`, 'gi'))].map(([part]) => part);
+}
+
+const besideFirst = (labels: readonly string[], beside: readonly string[]) => {
+  const isBeside = (label: string) => beside.some((part) => part.includes(`'${label}'`));
+  return [...labels.filter(isBeside), ...labels.filter((label) => !isBeside(label))];
+};
+
+const isTime = (type: Type | undefined) => /^(date|timestamp)/.test(type?.name ?? '');
+
+/** Values that only a condition makes likely: tenants' ids, what is of today, JSON with the keys that are asked for. */
+function extras(types: ReadonlyMap<number, Type>, type: Type | undefined, name: string, speech: Speech): string[] {
+  const { ids, idType, text } = speech;
+  const now = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString();
+  if (type?.oid === idType && type) return [...ids];
+  if (type?.kind === 'array') {
+    const of = rootOf(types, type.of as number);
+    if (of?.oid === idType) return ids.map((id) => `{${quoteElement(id)}}`);
+    const texts = segments(text, name).flatMap((part) =>
+      [...part.matchAll(/'((?:[^']|'')*)'/g)].map(([, one]) => one as string),
+    );
+    return [`{${texts.map(quoteElement).join(',')}}`, ...texts.filter((one) => one.startsWith('{'))];
+  }
+  if (type?.kind === 'range') return ['(,)'];
+  if (type?.kind === 'multirange') return ['{(,)}'];
+  if (isTime(type)) return [now(-1), now(-60), now(-60 * 24 * 3), now(60), now(60 * 24 * 3)];
+  if (/^jsonb?$/.test(type?.name ?? '')) return documents(text);
+  return [];
+}
+
+const path =
+  /((?:\(*\s*(?:->>?|#>>?)\s*(?:'[^']*'|\d+)(?:::text(?:\[\])?)?\s*\)*\s*)+)(?:::\w+\)*\s*)?(?:(=|<>|!=|>=?|<=?|in)\s*\(?\s*(?:'([^']*)'|(true|false|-?\d+(?:\.\d+)?)))?/gi;
+
+/** JSON objects in which every path that a text asks for has the value that it is compared with. */
+function documents(text: string): string[] {
+  const paths = [...text.matchAll(path)].map(([, steps = '', , quoted, bare]) => ({
+    keys: [...steps.matchAll(/'([^']*)'/g)].flatMap(([, key = '']) =>
+      key.startsWith('{') ? key.slice(1, -1).split(',') : [key],
+    ),
+    value: quoted ?? (bare === undefined ? true : JSON.parse(bare)),
+  }));
+  if (paths.length === 0) return [];
+  const build = (make: (value: unknown) => unknown) => {
+    const root: Record<string, unknown> = {};
+    for (const { keys, value } of paths) {
+      let at = root;
+      for (const key of keys.slice(0, -1)) {
+        if (typeof at[key] !== 'object' || at[key] === null) at[key] = {};
+        at = at[key] as Record<string, unknown>;
+      }
+      const last = keys.at(-1);
+      if (last !== undefined) at[last] = make(value);
+    }
+    return JSON.stringify(root);
+  };
+  return [build((value) => value), build(() => true), build(() => '1'), build((value) => Number(value) + 1 || value)];
+}
+
+export function rootOf(types: ReadonlyMap<number, Type>, oid: number): Type | undefined {
+  const type = types.get(oid);
+  return type?.kind === 'domain' ? rootOf(types, type.of as number) : type;
+}

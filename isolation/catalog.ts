@@ -1,0 +1,236 @@
+import type pg from 'pg';
+import * as queries from './catalogQueries.ts';
+
+/** What an attack is about: whose objects, in whose role, and the setting that says for whom a transaction speaks. */
+export interface Scope {
+  readonly schema: string;
+  readonly role: string;
+  readonly setting: string;
+}
+
+/** A type; `name` may be written behind `::`, and neither shortens nor rounds. */
+export interface Type {
+  readonly oid: number;
+  readonly name: string;
+  readonly kind: 'base' | 'enum' | 'domain' | 'array' | 'range' | 'multirange' | 'composite' | 'pseudo';
+  /** The domain's base, the array's element, the range's subtype, the multirange's range. */
+  readonly of: number | null;
+  readonly modifier: number;
+  readonly notNull: boolean;
+  readonly labels: readonly string[];
+  readonly attributes: readonly { readonly name: string; readonly type: number; readonly modifier: number }[];
+  /** A domain's checks, with `VALUE` where the value stands. */
+  readonly checks: readonly string[];
+}
+
+export interface Column {
+  readonly name: string;
+  readonly number: number;
+  readonly type: number;
+  readonly modifier: number;
+  readonly notNull: boolean;
+  readonly default: string | null;
+  readonly generated: boolean;
+  /** What it is generated from. */
+  readonly generation: string | null;
+  readonly comment: string | null;
+  readonly identity: 'always' | 'by default' | null;
+  /** What the role may do with this column. */
+  readonly select: boolean;
+  readonly insert: boolean;
+  readonly update: boolean;
+}
+
+export interface ForeignKey {
+  readonly name: string;
+  readonly columns: readonly string[];
+  readonly references: number;
+  readonly referenced: readonly string[];
+  readonly deferrable: boolean;
+}
+
+/** A primary key, unique constraint, unique index or exclusion constraint; of an expression index the plain columns. */
+interface Key {
+  readonly name: string;
+  readonly kind: 'primary' | 'unique' | 'exclusion';
+  readonly columns: readonly string[];
+  /** Not by plain columns alone, or only of some rows: `on conflict` cannot name it by its columns. */
+  readonly partial: boolean;
+}
+
+export interface Policy {
+  readonly table: number;
+  readonly name: string;
+  readonly command: 'all' | 'select' | 'insert' | 'update' | 'delete';
+  readonly permissive: boolean;
+  readonly roles: readonly string[];
+  /** Whether it is asked for the role that is attacked with. */
+  readonly applies: boolean;
+  readonly using: string | null;
+  readonly check: string | null;
+}
+
+interface Trigger {
+  readonly table: number;
+  readonly name: string;
+  readonly definition: string;
+  readonly function: number;
+}
+
+export interface Relation {
+  readonly oid: number;
+  readonly schema: string;
+  readonly relname: string;
+  /** `schema.name`, for people. */
+  readonly name: string;
+  /** Quoted, for statements. */
+  readonly sql: string;
+  readonly kind: 'table' | 'partitioned' | 'view' | 'materialized view' | 'foreign table' | 'sequence';
+  readonly owner: string;
+  readonly rowSecurity: boolean;
+  readonly forced: boolean;
+  readonly isPartition: boolean;
+  readonly parent: number | null;
+  readonly partitionConstraint: string | null;
+  readonly options: readonly string[];
+  readonly comment: string | null;
+  /** The role may enter the schema. */
+  readonly usage: boolean;
+  /** Privileges on the whole of it: select, insert, update, delete, truncate, references, trigger, usage. */
+  readonly privileges: readonly string[];
+  readonly columns: readonly Column[];
+  readonly keys: readonly Key[];
+  readonly foreignKeys: readonly ForeignKey[];
+  readonly checks: readonly { readonly name: string; readonly expression: string }[];
+  readonly policies: readonly Policy[];
+  readonly triggers: readonly Trigger[];
+  /** The relations that a view reads. */
+  readonly reads: readonly number[];
+}
+
+export interface Argument {
+  readonly name: string;
+  readonly type: number;
+  readonly hasDefault: boolean;
+  readonly variadic: boolean;
+}
+
+export interface Routine {
+  readonly oid: number;
+  readonly schema: string;
+  /** `schema.name(types)`, for people. */
+  readonly name: string;
+  readonly sql: string;
+  readonly kind: 'function' | 'procedure';
+  readonly owner: string;
+  readonly definer: boolean;
+  readonly volatile: boolean;
+  readonly returnsSet: boolean;
+  readonly returns: number;
+  readonly source: string;
+  readonly arguments: readonly Argument[];
+  /** The role may enter the schema and run it. */
+  readonly executable: boolean;
+  /** It reads the setting, by itself or through another such function. */
+  readonly readsSetting: boolean;
+}
+
+/** Everything that isolation rests on. `tables` and `views` are what is attacked; `relations` is all there is. */
+export interface Catalog extends Scope {
+  readonly relations: ReadonlyMap<number, Relation>;
+  readonly types: ReadonlyMap<number, Type>;
+  /** What the role can reach of the schema, what views there read, and what those refer to. */
+  readonly tables: readonly Relation[];
+  readonly views: readonly Relation[];
+  readonly sequences: readonly Relation[];
+  readonly routines: readonly Routine[];
+  /** Functions that say whose the transaction is. */
+  readonly helpers: readonly Routine[];
+}
+
+/** Reads the catalog of the database that `client` is connected to, as it is now, in the client's transaction. */
+export async function readCatalog(client: pg.ClientBase, scope: Scope): Promise<Catalog> {
+  const ask = async <Row>(text: string): Promise<Row[]> =>
+    (await client.query<{ row: Row }>(text, text.includes('$1') ? [scope.role] : [])).rows.map(({ row }) => row);
+  const path = await client.query("select current_setting('search_path') as path");
+  // Without it names are qualified or not as the connection's search_path has it.
+  await client.query("select set_config('search_path', 'pg_catalog', false)");
+  try {
+    const types = new Map((await ask<Type>(queries.types)).map((type) => [type.oid, type]));
+    const policies = await ask<Policy>(queries.policies);
+    const triggers = await ask<Trigger>(queries.triggers);
+    const relations = new Map(
+      (await ask<Omit<Relation, 'policies' | 'triggers'>>(queries.relations)).map((relation) => [
+        relation.oid,
+        {
+          ...relation,
+          policies: policies.filter(({ table }) => table === relation.oid),
+          triggers: triggers.filter(({ table }) => table === relation.oid),
+        } as Relation,
+      ]),
+    );
+    const routines = markHelpers(await ask<Routine>(queries.routines), scope.setting);
+    const reached = reach(relations, routines, scope.schema);
+    const of = (...kinds: readonly Relation['kind'][]) => reached.filter(({ kind }) => kinds.includes(kind));
+    return {
+      ...scope,
+      relations,
+      types,
+      tables: of('table', 'partitioned', 'foreign table'),
+      views: of('view', 'materialized view'),
+      sequences: of('sequence'),
+      routines,
+      helpers: routines.filter(
+        ({ readsSetting, arguments: args, returns, returnsSet }) =>
+          readsSetting &&
+          args.length === 0 &&
+          !returnsSet &&
+          ['base', 'domain'].includes(types.get(returns)?.kind ?? ''),
+      ),
+    };
+  } finally {
+    await client.query("select set_config('search_path', $1, false)", [path.rows[0].path]);
+  }
+}
+
+/** Whether the role may do anything at all with the relation. */
+export function isReachable({ usage, privileges, columns }: Relation): boolean {
+  return usage && (privileges.length > 0 || columns.some((column) => column.select || column.insert || column.update));
+}
+
+/** Statements that fill every materialized view anew, those first that others read. */
+export const refreshed = ({ relations }: Pick<Catalog, 'relations'>): string[] =>
+  [...relations.values()]
+    .filter(({ kind }) => kind === 'materialized view')
+    .map(({ sql }) => `refresh materialized view ${sql}`);
+
+/** What is in the schema or granted to the role, what functions that it may run name, and what all that reads or refers to. */
+function reach(relations: ReadonlyMap<number, Relation>, routines: readonly Routine[], schema: string): Relation[] {
+  const reached = new Set<number>();
+  const add = (oid: number): void => {
+    const relation = relations.get(oid);
+    if (!relation || reached.has(oid)) return;
+    reached.add(oid);
+    for (const next of [...relation.reads, ...relation.foreignKeys.map(({ references }) => references)]) add(next);
+    if (relation.parent) add(relation.parent);
+    for (const child of relations.values()) if (child.parent === oid) add(child.oid);
+  };
+  for (const relation of relations.values()) if (relation.schema === schema || isReachable(relation)) add(relation.oid);
+  const run = routines.filter(({ executable, definer }) => executable && definer).map(({ source }) => source);
+  for (const { oid, schema: of, relname } of relations.values())
+    if (run.some((source) => source.replaceAll('"', '').includes(`${of}.${relname}`))) add(oid);
+  return [...reached].map((oid) => relations.get(oid) as Relation).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Finds the functions that read the setting: by its name, or by the name of one that does. */
+function markHelpers(routines: readonly Routine[], setting: string): Routine[] {
+  const helpers = new Set<Routine>();
+  for (let before = -1; before < helpers.size; ) {
+    before = helpers.size;
+    const names = [setting, ...[...helpers].map(({ sql }) => `${bare(sql)}(`)];
+    for (const routine of routines) if (names.some((name) => routine.source.includes(name))) helpers.add(routine);
+  }
+  return routines.map((routine) => ({ ...routine, readsSetting: helpers.has(routine) }));
+}
+
+const bare = (sql: string) => sql.slice(sql.lastIndexOf('.') + 1);

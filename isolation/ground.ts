@@ -1,0 +1,138 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { watch as applyCurrent } from 'graphile-migrate';
+import pg from 'pg';
+import { migrateSettings } from '../dba/migrateSettings.ts';
+import { inDatabase, isScratch, withScratch } from '../dba/scratch.ts';
+import { describeUrl, openTarget } from '../dba/target.ts';
+import { UsageError } from '../dba/verb.ts';
+
+/** A database that may be filled with anything. */
+export interface Ground {
+  /** What a person calls it; never with a password. */
+  readonly name: string;
+  /** Of a role that row-level security does not bind. */
+  readonly adminUrl: string;
+  /** Of hedgerow_owner, where it is a Hedgerow. */
+  readonly ownerUrl?: string;
+  /** Of hedgerow_authenticator, as the server connects, where it is a Hedgerow. */
+  readonly serverUrl?: string;
+  /** Hands out a copy of it, as it is now, and drops it in the end. Nobody may be connected to it meanwhile. */
+  copy<Result>(use: (copy: Omit<Ground, 'copy'>) => Promise<Result>): Promise<Result>;
+}
+
+/** A new database with the committed migrations and current.sql, dropped in the end. The target's own is not touched. */
+export async function onMigrations<Result>(use: (ground: Ground) => Promise<Result>): Promise<Result> {
+  const target = await openTarget(process.env);
+  try {
+    const serverUrl = 'serverUrl' in target ? (target.serverUrl as string) : process.env.DATABASE_URL;
+    return await withScratch(target, async (scratch) => {
+      const messages: string[] = [];
+      try {
+        await applyCurrent(await migrateSettings(scratch, (line) => messages.push(line)), true);
+      } catch (error) {
+        throw new UsageError(
+          `The migrations could not be applied to ${scratch.name}: ${(error as Error).message}\n${messages.slice(-10).join('\n')}`,
+        );
+      }
+      // graphile-migrate keeps its connections for 200 ms, and ends the process where one is cut off.
+      await sleep(300);
+      return use({
+        name: `the migrations and current.sql, in a scratch database on ${new URL(scratch.ownerUrl).host}`,
+        adminUrl: scratch.adminUrl as string,
+        ownerUrl: scratch.ownerUrl,
+        ...(serverUrl && { serverUrl: inDatabase(serverUrl, databaseOf(scratch.ownerUrl)) }),
+        copy: (useCopy) =>
+          withScratch(
+            target,
+            ({ name, adminUrl }) => useCopy({ name, adminUrl: adminUrl as string }),
+            databaseOf(scratch.ownerUrl),
+          ),
+      });
+    });
+  } finally {
+    await target.close();
+  }
+}
+
+/**
+ * A database that is there already: as it is where its comment says that it may be filled with anything, or else a copy
+ * of it, which is dropped in the end.
+ *
+ * @throws UsageError where neither may be.
+ */
+export async function onDatabase<Result>(
+  url: string,
+  clone: boolean,
+  use: (ground: Ground) => Promise<Result>,
+): Promise<Result> {
+  const name = describeUrl(url);
+  await connected(url, async (client) => {
+    const { rows } = await client.query(
+      'select rolsuper or rolbypassrls as free from pg_roles where rolname = current_user',
+    );
+    if (!rows[0]?.free) {
+      throw new UsageError(
+        `${name}: connect as a superuser or a role with BYPASSRLS. The rows of both tenants are made and read again by it.`,
+      );
+    }
+    if (!clone && !(await isScratch(client))) {
+      throw new UsageError(
+        `${name} is not marked as scratch, and rows are written to it. Say --clone to work on a copy, or mark it: comment on database … is 'hedgerow scratch'.`,
+      );
+    }
+  });
+  return clone
+    ? onCopy(url, (copy) => use({ ...copy, copy: (useCopy) => onCopy(copy.adminUrl, useCopy) }))
+    : use({ name, adminUrl: url, copy: (useCopy) => onCopy(url, useCopy) });
+}
+
+async function onCopy<Result>(url: string, use: (copy: Omit<Ground, 'copy'>) => Promise<Result>): Promise<Result> {
+  const original = databaseOf(url);
+  const copy = `isolation_copy_${process.pid}_${randomBytes(4).toString('hex')}`;
+  // Nobody may be connected to a template, this connection included.
+  const elsewhere = inDatabase(url, original === 'postgres' ? 'template1' : 'postgres');
+  const drop = () =>
+    connected(elsewhere, (client) =>
+      client.query(`drop database if exists ${client.escapeIdentifier(copy)} with (force)`),
+    );
+  await connected(elsewhere, async (client) => {
+    try {
+      await client.query(
+        `create database ${client.escapeIdentifier(copy)} template ${client.escapeIdentifier(original)}`,
+      );
+    } catch (error) {
+      const { code, message } = error as { code?: string; message: string };
+      if (code === '55006')
+        throw new UsageError(
+          `${describeUrl(url)} cannot be copied while others are connected to it. Close their connections, or restore a dump of it elsewhere and mark that as scratch.`,
+        );
+      if (code === '42501')
+        throw new UsageError(
+          `${describeUrl(url)} cannot be copied: ${message}. Connect as a role that may create databases.`,
+        );
+      throw error;
+    }
+  });
+  const stop = () => void drop().finally(() => process.exit(2));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  try {
+    return await use({ name: `a copy of ${describeUrl(url)}`, adminUrl: inDatabase(url, copy) });
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
+    await drop();
+  }
+}
+
+const databaseOf = (url: string) => decodeURIComponent(new URL(url).pathname.slice(1));
+
+async function connected<Result>(url: string, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}

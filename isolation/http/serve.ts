@@ -1,0 +1,66 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import pino from 'pino';
+import { createApp } from '../../server/app.ts';
+import { createAuth } from '../../server/auth/auth.ts';
+import { authenticator } from '../../server/auth/authenticate.ts';
+import { openDatabase } from '../../server/database/database.ts';
+import { createReadiness } from '../../server/database/readiness.ts';
+import { createGraphQL } from '../../server/graphql/api.ts';
+
+export interface ServeOptions {
+  /** As hedgerow_authenticator. */
+  readonly serverUrl: string;
+  readonly poolSize: number;
+  readonly jwtSecret: string;
+  /** Seconds. */
+  readonly requestTimeout?: number;
+  /** What could not be answered is an id for the client, and stands here. */
+  readonly onError?: (error: Error) => unknown;
+}
+
+/** A server that runs in this process. */
+export interface Served {
+  /** Without a path. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** The real server on a port of its own: the app, its pool and its websockets, as `server/main.ts` puts them together. */
+export async function serve({
+  serverUrl,
+  poolSize,
+  jwtSecret,
+  requestTimeout = 10,
+  onError,
+}: ServeOptions): Promise<Served> {
+  const log = pino({ level: 'silent' });
+  if (onError) {
+    // Logged under an id that the client gets: the reason is of use to whoever reads a report.
+    log.error = ((fields: { err?: Error }) => fields.err && onError(fields.err)) as typeof log.error;
+  }
+  const pool = { size: poolSize, timeout: 5, recycle: 1800, preparedStatements: true };
+  const database = openDatabase(serverUrl, pool, log);
+  const graphql = await createGraphQL({ database, listenUrl: serverUrl, log, production: false });
+  // Everybody signs up from one address.
+  const mail = { from: { name: 'Hedgerow', address: 'no-reply@localhost' } };
+  const auth = createAuth(database, { jwtSecret, limitFactor: 1000, mail }, log);
+  const config = { allowedOrigins: [], production: false, trustProxy: 0, requestTimeout };
+  const app = await createApp({ config, log, database, readiness: createReadiness(database), auth, graphql });
+  const server = createServer({ keepAliveTimeout: 120_000 }, app).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const sockets = graphql.openSockets(server, { authenticate: authenticator(auth.signedIn), allowedOrigins: [] });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: async () => {
+      await sockets.close();
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+      await Promise.all([graphql.close(), auth.close()]);
+      await database.close();
+    },
+  };
+}

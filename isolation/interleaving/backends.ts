@@ -1,0 +1,27 @@
+/** Whoever may look at other backends, and end them. */
+export interface Admin {
+  asAdmin<Row extends Record<string, unknown>>(text: string, values?: unknown[]): Promise<Row[]>;
+}
+
+const backends = `from pg_stat_activity where datname = current_database() and usename = 'hedgerow_authenticator'`;
+
+/** Ends the server's backends: `count` of them, whichever Postgres names first in a random order. */
+export async function killBackends(db: Admin, count = 1000): Promise<number> {
+  const killed = await db.asAdmin(
+    `select pg_terminate_backend(pid) from (select pid ${backends} order by random() limit ${count}) chosen`,
+  );
+  return killed.length;
+}
+
+/** Cancels what one of the server's backends runs, if any runs something. */
+export async function cancelBackend(db: Admin): Promise<number> {
+  const cancelled = await db.asAdmin(
+    `select pg_cancel_backend(pid) from (select pid ${backends} and state = 'active' order by random() limit 1) chosen`,
+  );
+  return cancelled.length;
+}
+
+/** The server's backends that are not idle: what runs, and what was left open. */
+export function busyBackends(db: Admin): Promise<{ state: string; query: string }[]> {
+  return db.asAdmin(`select state, left(query, 200) as query ${backends} and state <> 'idle'`);
+}

@@ -1,0 +1,43 @@
+import { writeFile } from 'node:fs/promises';
+import { loadEnvFile } from 'node:process';
+import { CommanderError } from 'commander';
+import { UsageError } from '../dba/verb.ts';
+import { readOptions } from './options.ts';
+import { Progress } from './progress.ts';
+import { exitCodeOf } from './proof.ts';
+import { prove } from './prove.ts';
+import { htmlReport } from './report/html.ts';
+import { jsonReport } from './report/json.ts';
+import { terminalReport } from './report/terminal.ts';
+
+try {
+  loadEnvFile();
+} catch {
+  // No .env file: the environment is all there is.
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2));
+  const progress = new Progress();
+  try {
+    const proof = await prove(options, (line) => progress.say(line));
+    progress.end();
+    console.log(terminalReport(proof));
+    if (options.json) await writeFile(options.json, `${JSON.stringify(jsonReport(proof), null, 2)}\n`);
+    if (options.html) await writeFile(options.html, await htmlReport(proof));
+    process.exitCode = exitCodeOf(proof);
+  } finally {
+    progress.end();
+  }
+}
+
+await main().catch((error) => {
+  process.exitCode = 2;
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode && 2;
+    return;
+  }
+  // What the database says about the input is for whoever gave it; anything else is a fault of ours.
+  const isExpected = error instanceof UsageError || error.code !== undefined;
+  console.error(isExpected ? `Could not run: ${error.message}` : error);
+});

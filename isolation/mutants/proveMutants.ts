@@ -1,0 +1,72 @@
+import { makeCast } from '../cast/makeCast.ts';
+import { readCatalog } from '../catalog.ts';
+import { connected, type ProveSqlOptions, runControls } from '../proveSql.ts';
+import { attackSql } from '../sql/attackSql.ts';
+import type { Catch, Mutant, Verdict } from './mutant.ts';
+import { runMutants } from './run.ts';
+
+export interface ProveMutantsOptions extends ProveSqlOptions {
+  /** Which mutants are made; all where it is missing. */
+  readonly chosen?: (mutant: Mutant) => boolean;
+  /** Which attacks are made, by name; all where it is missing. Controls and rules are not left out. */
+  readonly attacks?: (name: string) => boolean;
+  /** See Arena. */
+  readonly doubtProofs?: boolean;
+}
+
+/**
+ * Makes the schema weaker in every way, one at a time, and attacks it with statements. The database has no rows of the
+ * cast yet, and has none afterwards: all of it happens in one transaction, which is taken back.
+ */
+export async function proveMutants(options: ProveMutantsOptions): Promise<Verdict[]> {
+  const {
+    adminUrl,
+    scope,
+    searchPath,
+    progress = () => {},
+    chosen = () => true,
+    attacks = () => true,
+    only: isMeant = () => true,
+  } = options;
+  return connected(adminUrl, searchPath, async (client) => {
+    await client.query('savepoint empty');
+    const catalog = await readCatalog(client, scope);
+    const cast = await makeCast(client, catalog, options.cast);
+    // Constraints that are checked at the end would keep tables from being altered.
+    await client.query('set constraints all immediate');
+    const verdicts: Verdict[] = [];
+    const arena = {
+      ...{ client, catalog, owners: cast.owners, victim: cast.a.id, doubtProofs: options.doubtProofs },
+      attack: async (changed: typeof catalog, tables: ReadonlySet<string> | undefined) => {
+        const only = (name: string) => isMeant(name) && (tables?.has(name) ?? true);
+        const caught: Catch[] = [];
+        for await (const { attack, table, outcome, evidence = '' } of attackSql(client, changed, cast, {
+          ...options,
+          only,
+        })) {
+          if (outcome === 'leaked' && attacks(attack)) caught.push({ attack, table, evidence });
+        }
+        for (const { table, operation, works, statement, answer } of await runControls(client, changed, cast, {
+          ...options,
+          only,
+        })) {
+          if (works) continue;
+          caught.push({
+            attack: `control: ${operation} of one's own`,
+            table,
+            evidence: `A can no longer do what it could: ${statement} (${answer})`,
+          });
+        }
+        return caught;
+      },
+    };
+    const isAbout = ({ relations }: Mutant) =>
+      relations?.some((oid) => isMeant(catalog.relations.get(oid)?.name ?? '')) ?? true;
+    for await (const verdict of runMutants(arena, (mutant) => isAbout(mutant) && chosen(mutant))) {
+      verdicts.push(verdict);
+      progress(`${verdicts.length} mutants, ${verdict.outcome}: ${verdict.id}`);
+    }
+    await client.query('rollback to savepoint empty');
+    return verdicts;
+  });
+}

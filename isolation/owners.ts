@@ -1,0 +1,188 @@
+import type { Catalog, Column, Relation } from './catalog.ts';
+
+/** Whose a table's rows are, and what that was taken from. */
+export interface Ownership {
+  /**
+   * own: a column says so. parent: the row that a foreign key names says so. shared: everybody's, by a comment or
+   * because tenants can only read it and nothing in it speaks of one. unknown: it cannot be told.
+   */
+  readonly kind: 'own' | 'parent' | 'shared' | 'unknown';
+  readonly column?: Column;
+  /** SQL for the owner, as text, of the row that is called `alias`; null where the row is nobody's. */
+  sql(alias: string): string;
+  /** For people: the column, and the signs it was taken by. */
+  readonly why: string;
+}
+
+const usual = ['user_id', 'owner_id', 'tenant_id', 'account_id', 'organization_id', 'organisation_id', 'org_id'];
+const likely = [...usual, 'owner', 'tenant', 'customer_id', 'company_id', 'created_by', 'author_id', 'profile_id'];
+
+const quote = (name: string) => `"${name.replaceAll('"', '""')}"`;
+export const escapeRegExp = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+/**
+ * Whose each table is. No sign is trusted alone, for a policy or a default may be the fault that is looked for: each
+ * column collects what speaks for it, and the one with the most is taken.
+ */
+export function findOwners(catalog: Catalog): ReadonlyMap<number, Ownership> {
+  const owners = new Map<number, Ownership>();
+  for (const table of catalog.tables) {
+    const reason = sharedReason(table.comment);
+    if (reason !== undefined) owners.set(table.oid, shared(`its comment says shared: ${reason}`));
+  }
+  const signs = new Map(catalog.tables.map((table) => [table, readSigns(catalog, table)]));
+  // Where tenants themselves are rows: what columns with a sign refer to, or a table whose own key is the setting.
+  const identities = new Set<string>();
+  for (const [table, found] of signs) {
+    for (const [column, { score }] of found) {
+      if (score < 4) continue;
+      if (isKey(table, column)) identities.add(`${table.oid} ${column}`);
+      for (const { columns, references, referenced } of table.foreignKeys) {
+        if (columns.length === 1 && columns[0] === column) identities.add(`${references} ${referenced[0]}`);
+      }
+    }
+  }
+  for (const [table, found] of signs) {
+    for (const { columns, references, referenced } of table.foreignKeys) {
+      columns.forEach((column, index) => {
+        if (identities.has(`${references} ${referenced[index]}`)) {
+          add(found, column, 3, `refers to ${catalog.relations.get(references)?.name}`);
+        }
+      });
+    }
+    for (const column of table.columns) {
+      if (identities.has(`${table.oid} ${column.name}`)) add(found, column.name, 4, 'is what tenants are known by');
+    }
+  }
+  for (const [table, found] of signs) {
+    if (owners.has(table.oid)) continue;
+    const own = best(table, found);
+    if (own) owners.set(table.oid, own);
+  }
+  inherit(catalog, owners);
+  throughParents(catalog, owners);
+  for (const table of catalog.tables) {
+    if (!owners.has(table.oid)) owners.set(table.oid, isReadOnly(table) ? reference() : unknown());
+  }
+  return owners;
+}
+
+type Signs = Map<string, { score: number; why: string[] }>;
+
+function add(signs: Signs, column: string, score: number, why: string): void {
+  const sign = signs.get(column) ?? { score: 0, why: [] };
+  if (sign.why.includes(why)) return;
+  signs.set(column, { score: sign.score + score, why: [...sign.why, why] });
+}
+
+function readSigns(catalog: Catalog, table: Relation): Signs {
+  const signs: Signs = new Map();
+  const identity = `(?:\\(\\s*SELECT\\s+)?(?:[^=]{0,60}?)(?:${[
+    `current_setting\\('${escapeRegExp(catalog.setting)}'`,
+    ...catalog.helpers.map(({ sql }) => `${escapeRegExp(sql.slice(sql.lastIndexOf('.') + 1))}\\(\\)`),
+  ].join('|')})`;
+  for (const column of table.columns) {
+    const name = `\\(*(?:${escapeRegExp(table.relname)}\\.)?${escapeRegExp(/^[a-z_][a-z0-9_$]*$/.test(column.name) ? column.name : quote(column.name))}\\)?(?:::[\\w ]+)?\\)?`;
+    const compared = new RegExp(
+      `(?<![\\w."])${name} (?:=|IS NOT DISTINCT FROM) ${identity}|${identity}[^=]{0,60}? (?:=|IS NOT DISTINCT FROM) ${name}(?![\\w"])`,
+    );
+    for (const policy of table.policies) {
+      if (compared.test(policy.using ?? '') || compared.test(policy.check ?? '')) {
+        add(signs, column.name, 4, 'a policy compares it with the setting');
+      }
+    }
+    if (column.default && new RegExp(identity).test(column.default)) {
+      add(signs, column.name, 5, 'its default is the setting');
+    }
+    if (usual.includes(column.name)) add(signs, column.name, 3, 'its name');
+    else if (likely.includes(column.name)) add(signs, column.name, 1, 'its name');
+  }
+  return signs;
+}
+
+function best(table: Relation, signs: Signs): Ownership | undefined {
+  const ranked = table.columns
+    .flatMap((column) => {
+      const sign = signs.get(column.name);
+      return sign ? [{ column, score: sign.score + (column.notNull ? 0.5 : 0), why: sign.why }] : [];
+    })
+    .sort((one, other) => other.score - one.score);
+  const [first] = ranked;
+  return first && own(first.column, `${first.column.name}: ${first.why.join(', ')}`);
+}
+
+const own = (column: Column, why: string): Ownership => ({
+  kind: 'own',
+  column,
+  sql: (alias) => `${alias}.${quote(column.name)}::text`,
+  why,
+});
+
+/** A partition or child has the column of the table that it is part of. */
+function inherit(catalog: Catalog, owners: Map<number, Ownership>): void {
+  for (const table of catalog.tables) {
+    for (let parent = table.parent; parent; parent = catalog.relations.get(parent)?.parent ?? null) {
+      const owner = owners.get(parent);
+      const column = table.columns.find(({ name }) => name === owner?.column?.name);
+      if (column) owners.set(table.oid, own(column, `${column.name}: as ${catalog.relations.get(parent)?.name}`));
+      else if (owner?.kind === 'shared') owners.set(table.oid, owner);
+    }
+  }
+}
+
+/** A table without an owner of its own has that of the row it must refer to, or may refer to. */
+function throughParents(catalog: Catalog, owners: Map<number, Ownership>): void {
+  for (let before = -1; before !== owners.size; ) {
+    before = owners.size;
+    for (const table of catalog.tables) {
+      if (owners.has(table.oid)) continue;
+      const required = (name: string) => table.columns.find((column) => column.name === name)?.notNull;
+      const keys = table.foreignKeys
+        .filter(({ references }) => ['own', 'parent'].includes(owners.get(references)?.kind ?? ''))
+        .sort((a, b) => Number(b.columns.every(required)) - Number(a.columns.every(required)));
+      const [key] = keys;
+      const parent = key && catalog.relations.get(key.references);
+      if (!key || !parent) continue;
+      const of = owners.get(parent.oid) as Ownership;
+      owners.set(table.oid, {
+        kind: 'parent',
+        why: `that of ${parent.name}, through ${key.columns.join(', ')}`,
+        sql: (alias) => {
+          const on = key.columns.map(
+            (name, i) => `${alias}p.${quote(key.referenced[i] as string)} = ${alias}.${quote(name)}`,
+          );
+          return `(select ${of.sql(`${alias}p`)} from ${parent.sql} ${alias}p where ${on.join(' and ')})`;
+        },
+      });
+    }
+  }
+}
+
+/** What `@isolation shared: reason` in a comment gives as the reason. */
+function sharedReason(comment: string | null): string | undefined {
+  return comment?.match(/^\s*@isolation\s+shared:\s*(\S.*)$/m)?.[1];
+}
+
+/** Whether tenants share rows by this column on purpose, as its comment says: it keeps its default. */
+export const isSharedColumn = ({ comment }: Column) => sharedReason(comment) !== undefined;
+
+/** Whether its rows are the tenants themselves, and so not theirs by reference. */
+export function isTenants(table: Relation, ownership: Ownership | undefined): boolean {
+  const name = ownership?.column?.name;
+  if (name === undefined || !isKey(table, name)) return false;
+  return !table.foreignKeys.some(({ columns }) => columns.length === 1 && columns[0] === name);
+}
+
+export const isKey = ({ keys }: Relation, column: string) =>
+  keys.some((key) => key.kind !== 'exclusion' && !key.partial && key.columns.length === 1 && key.columns[0] === column);
+
+function isReadOnly({ privileges, columns }: Relation): boolean {
+  return (
+    !privileges.some((privilege) => ['insert', 'update', 'delete', 'truncate'].includes(privilege)) &&
+    !columns.some(({ insert, update }) => insert || update)
+  );
+}
+
+const shared = (why: string): Ownership => ({ kind: 'shared', sql: () => 'null::text', why });
+const reference = () => shared('tenants can only read it, and no column speaks of a tenant');
+const unknown = (): Ownership => ({ kind: 'unknown', sql: () => 'null::text', why: 'no column speaks of a tenant' });

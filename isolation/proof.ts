@@ -1,0 +1,33 @@
+import type { Attempt } from './attempt.ts';
+import type { Control } from './controls.ts';
+import type { Verdict } from './mutants/mutant.ts';
+
+/** What a run has found. */
+export interface Proof {
+  /** The database, as a person calls it; never with a password. */
+  readonly database: string;
+  readonly seed: number;
+  /** The command that does the same again. */
+  readonly repeat: string;
+  readonly startedAt: Date;
+  readonly seconds: number;
+  /** Tables, views and functions that were attacked. */
+  readonly tables: readonly string[];
+  readonly attempts: readonly Attempt[];
+  readonly controls: readonly Control[];
+  /** Whose each table's rows were taken to be, and why. */
+  readonly owners: Readonly<Record<string, string>>;
+  /** Why nothing is proven, a sentence each, although nothing leaked. */
+  readonly unproven: readonly string[];
+  /** Undefined where no mutants were made. */
+  readonly mutants: readonly Verdict[] | undefined;
+}
+
+export const leaksOf = ({ attempts }: Pick<Proof, 'attempts'>) =>
+  attempts.filter(({ outcome }) => outcome === 'leaked');
+
+/** 0 proven, 1 a leak or a mutant that nothing caught, 2 not proven. */
+export function exitCodeOf(proof: Proof): 0 | 1 | 2 {
+  if (leaksOf(proof).length > 0 || proof.mutants?.some(({ outcome }) => outcome === 'survived')) return 1;
+  return proof.unproven.length > 0 ? 2 : 0;
+}

@@ -1,0 +1,74 @@
+import { describeUrl } from '../dba/target.ts';
+import { UsageError } from '../dba/verb.ts';
+import { proveApi } from './api/proveApi.ts';
+import { proveServer } from './api/proveServer.ts';
+import { type Ground, onDatabase, onMigrations } from './ground.ts';
+import { startMutants } from './mutants/lanes.ts';
+import type { Options } from './options.ts';
+import type { Proof } from './proof.ts';
+import { type ProveSqlOptions, proveSql } from './proveSql.ts';
+
+/** Runs what the options ask for. */
+export async function prove(options: Options, progress: (line: string) => void): Promise<Proof> {
+  const { databaseUrl, clone, server } = options;
+  if (server !== undefined) {
+    progress(`attacking ${server}`);
+    return proveServer({ ...options, server }, progress);
+  }
+  const work = (ground: Ground) => proveOn(ground, options, progress);
+  if (databaseUrl === undefined) {
+    progress('applying the migrations to a scratch database');
+    return onMigrations(work);
+  }
+  progress(`working on ${clone ? 'a copy of ' : ''}${describeUrl(databaseUrl)}`);
+  return onDatabase(databaseUrl, clone, work);
+}
+
+async function proveOn(ground: Ground, options: Options, progress: (line: string) => void): Promise<Proof> {
+  const { seed, schema, role, setting, tenantIds, fixtures, table } = options;
+  const startedAt = new Date();
+  const isOurs = options.databaseUrl === undefined;
+  const settings: Omit<ProveSqlOptions, 'adminUrl'> = {
+    scope: { schema, role, setting },
+    cast: { seed, ...(fixtures && { fixtures }), ...(tenantIds && { tenantIds }) },
+    login: options.loginRole ?? (isOurs ? 'hedgerow_authenticator' : undefined),
+    owner: options.ownerRole ?? (isOurs ? 'hedgerow_owner' : undefined),
+    searchPath: isOurs ? 'pg_catalog' : undefined,
+    only:
+      table &&
+      ((name) =>
+        table.some((one) => name === one || name === `${schema}.${one}` || name.startsWith(`${schema}.${one}(`))),
+    progress,
+  };
+  // The copies are made while the database is empty; then each has a processor to itself.
+  const mutants = options.mutants ? await startMutants(ground, settings) : undefined;
+  const wants = (part: string) => options.only === undefined || options.only === part;
+  const { adminUrl, serverUrl } = ground;
+  const nothing = { attempts: [], controls: [], owners: {}, unproven: [] };
+  const sql = wants('sql') ? await proveSql({ ...settings, adminUrl }) : nothing;
+  if (!serverUrl && !wants('sql'))
+    throw new UsageError(`--only ${options.only}: there is no Hedgerow on ${ground.name}.`);
+  const api = serverUrl
+    ? await proveApi({
+        ...{ adminUrl, serverUrl, scope: settings.scope, seed, progress, ...(fixtures && { fixtures }) },
+        poolSizes: wants('api') ? [1, 3] : [],
+        operations: wants('interleaving') ? options.operations : 0,
+        only: settings.only,
+      })
+    : nothing;
+  const attempts = [...sql.attempts, ...api.attempts];
+  const verdicts = await mutants?.verdicts;
+  return {
+    database: ground.name,
+    seed,
+    repeat: `npm run isolation -- --seed ${seed}${options.mutants ? ' --mutants' : ''}`,
+    startedAt,
+    seconds: (Date.now() - startedAt.getTime()) / 1000,
+    tables: [...new Set(attempts.map((attempt) => attempt.table))],
+    attempts,
+    controls: [...sql.controls, ...api.controls],
+    owners: sql.owners,
+    unproven: [...sql.unproven, ...api.unproven],
+    mutants: verdicts,
+  };
+}

@@ -1,0 +1,28 @@
+import type { Proof } from '../../proof.ts';
+import { html, type Markup } from './markup.ts';
+
+/** The leaks in full, each with what was sent and what came back, and the mutants that nothing saw. */
+export function findings({ attempts, mutants = [] }: Proof): Markup | undefined {
+  const leaks = attempts.filter(({ outcome }) => outcome === 'leaked');
+  const survivors = mutants.filter(({ outcome }) => outcome === 'survived');
+  if (leaks.length + survivors.length === 0) return undefined;
+  return html`<section aria-labelledby="findings-title">
+<h2 id="findings-title">What was found</h2>
+<ol class="findings">
+${leaks.map(
+  ({ table, attack, path, statement, answer, evidence }) => html`<li class="finding">
+<h3>${table}: ${attack}</h3>
+<p>${evidence} <span class="quiet">(${path})</span></p>
+<div class="exchange"><div><h4>Sent</h4><pre>${statement}</pre></div><div><h4>Came back</h4><pre>${answer}</pre></div></div>
+</li>`,
+)}
+${survivors.map(
+  ({ kind, object, description, reason, sql }) => html`<li class="finding">
+<h3>${object}: ${kind}</h3>
+<p>${description} ${reason}</p>
+<h4>Applied</h4><pre>${sql}</pre>
+</li>`,
+)}
+</ol>
+</section>`;
+}

@@ -1,0 +1,61 @@
+import type { Attempt } from '../../attempt.ts';
+import type { Proof } from '../../proof.ts';
+import { html, type Markup } from './markup.ts';
+
+/** What a person calls the ways into the database. */
+export const pathNames: Readonly<Record<Attempt['path'], string>> = {
+  sql: 'SQL',
+  http: 'HTTP',
+  websocket: 'websocket',
+  interleaving: 'interleaving',
+};
+
+/** What came of it, on one screen, and how to do it again. */
+export function summary({ database, seed, repeat, startedAt, seconds, tables, attempts, mutants = [] }: Proof): Markup {
+  const count = (outcome: string) => attempts.filter((attempt) => attempt.outcome === outcome).length;
+  const leaks = count('leaked');
+  const survived = mutants.filter(({ outcome }) => outcome === 'survived').length;
+  const kinds = new Set(attempts.map(({ path, attack }) => `${path} ${attack}`)).size;
+  const paths = [...new Set(attempts.map(({ path }) => pathNames[path]))];
+  const figure = (name: string, value: number, bad = false) =>
+    html`<div><dt>${name}</dt><dd${bad ? html` class="bad-text"` : ''}>${number(value)}</dd></div>`;
+
+  return html`<header>
+<p class="name">Isolation of ${database}</p>
+<h1>${verdict(leaks, survived)}</h1>
+<p class="lead">One tenant attacked another’s rows in ${plural(tables.length, 'table')}, in ${plural(kinds, 'way')}, over
+${new Intl.ListFormat('en').format(paths)}. Each attempt was compared with what was there before.</p>
+<dl class="figures">
+${figure('tables', tables.length)}${figure('attempts', attempts.length)}${figure('held', count('held'))}
+${figure('leaked', leaks, leaks > 0)}${figure('not applicable', count('not applicable'))}
+${
+  mutants.length > 0
+    ? [
+        figure('mutants killed', mutants.filter(({ outcome }) => outcome === 'killed').length),
+        figure('mutants survived', survived, survived > 0),
+        figure('mutants equivalent', mutants.filter(({ outcome }) => outcome === 'equivalent').length),
+      ]
+    : ''
+}
+</dl>
+<dl class="repeat">
+<dt>When</dt><dd><time datetime="${startedAt.toISOString()}">${startedAt.toISOString().slice(0, 16).replace('T', ' ')} UTC</time>, ${seconds.toFixed(1)} s</dd>
+<dt>Seed</dt><dd><code>${seed}</code></dd>
+<dt>The same again</dt><dd><code>${repeat}</code></dd>
+</dl>
+</header>`;
+}
+
+function verdict(leaks: number, survived: number): Markup {
+  const unseen = survived === 0 ? '' : `${plural(survived, 'mutant')} survived.`;
+  if (leaks > 0) return html`<span class="bad-text">${plural(leaks, 'attempt')} leaked.</span> ${unseen}`;
+  return unseen ? html`No leak, but <span class="bad-text">${unseen}</span>` : html`No attempt leaked.`;
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en');
+}
+
+export function plural(value: number, name: string): string {
+  return `${number(value)} ${name}${value === 1 ? '' : 's'}`;
+}

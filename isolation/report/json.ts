@@ -1,0 +1,32 @@
+import { leaksOf, type Proof } from '../proof.ts';
+
+/** The report for machines. Keys may be added; those that are there keep their meaning within a version. */
+export function jsonReport(proof: Proof): object {
+  const { seed, tables, attempts, controls, owners, unproven, mutants = [], database, seconds } = proof;
+  const count = (outcome: string) => mutants.filter((mutant) => mutant.outcome === outcome).length;
+  return {
+    version: 1,
+    seed,
+    database,
+    seconds,
+    tables,
+    attacks: attempts.length,
+    leaks: leaksOf(proof).map(({ table, operation, path, attack, statement, evidence }) => ({
+      table,
+      operation,
+      path,
+      attack,
+      statement,
+      evidence,
+    })),
+    mutants: {
+      total: mutants.length,
+      killed: count('killed'),
+      survived: count('survived'),
+      equivalent: count('equivalent'),
+    },
+    owners,
+    unproven,
+    controls: controls.filter(({ works }) => !works),
+  };
+}

@@ -1,0 +1,78 @@
+import { styleText } from 'node:util';
+import type { Attempt } from '../attempt.ts';
+import { exitCodeOf, leaksOf, type Proof } from '../proof.ts';
+
+/** The report for people: what was attacked and how often, then each leak with what shows it. */
+export function terminalReport(proof: Proof): string {
+  const { attempts, controls, owners, unproven, mutants, seed, seconds, database } = proof;
+  const operations = ['select', 'insert', 'update', 'delete', 'call', 'other'] as const;
+  const width = Math.max(...proof.tables.map((name) => name.length), 5);
+  const lines = [`Isolation of ${database}, seed ${seed}`, ''];
+  lines.push(`${'attacks on'.padEnd(width)}${operations.map((name) => name.padStart(8)).join('')}  leaks`);
+  for (const table of proof.tables) {
+    const on = attempts.filter((attempt) => attempt.table === table && attempt.outcome !== 'not applicable');
+    const leaks = on.filter(({ outcome }) => outcome === 'leaked').length;
+    const counts = operations.map((name) =>
+      String(on.filter(({ operation }) => operation === name).length || '·').padStart(8),
+    );
+    lines.push(
+      `${table.padEnd(width)}${counts.join('')}${leaks ? styleText('red', String(leaks).padStart(7)) : '      ·'}`,
+    );
+  }
+  lines.push(
+    '',
+    styleText('dim', 'Whose rows they are:'),
+    ...Object.entries(owners).map(([table, why]) => styleText('dim', `  ${table}: ${why}`)),
+  );
+  const idle = controls.filter(({ works }) => !works);
+  if (idle.length > 0) {
+    lines.push('', styleText('yellow', 'Granted, and does not work for the owner of the row:'));
+    for (const { table, operation, answer, reason } of idle)
+      lines.push(`  ${operation} on ${table}: ${reason ?? answer}`);
+  }
+  const leaks = leaksOf(proof);
+  for (const [title, found] of group(leaks)) {
+    const [first] = found as [Attempt];
+    lines.push('', styleText('red', `LEAK  ${title}${found.length > 1 ? ` (${found.length} times)` : ''}`));
+    lines.push(...indent(first.statement), ...indent(first.evidence ?? ''));
+  }
+  for (const { description, reason } of mutants?.filter(({ outcome }) => outcome === 'survived') ?? []) {
+    lines.push('', styleText('red', `SURVIVED  ${description}`), ...indent(reason ?? ''));
+  }
+  if (unproven.length > 0) lines.push('', styleText('yellow', 'Not proven:'), ...unproven.map((why) => `  ${why}`));
+  const paths = [...new Set(attempts.map(({ path }) => path))].map(
+    (path) => `${attempts.filter((attempt) => attempt.path === path).length} by ${path}`,
+  );
+  lines.push(
+    '',
+    `${attempts.length} attacks (${paths.join(', ')}), ${controls.length} controls, ${Math.round(seconds)} s`,
+  );
+  if (mutants) {
+    const count = (outcome: string) => mutants.filter((mutant) => mutant.outcome === outcome).length;
+    lines.push(
+      `${mutants.length} mutants: ${count('killed')} caught, ${count('survived')} survived, ${count('equivalent')} equivalent`,
+    );
+  }
+  const verdict = [
+    'Proven: no tenant reached what is another’s.',
+    leaks.length ? `${leaks.length} attacks leaked.` : 'The attacks do not notice every fault.',
+    'Nothing leaked, and it is not proven: see above.',
+  ];
+  const code = exitCodeOf(proof);
+  lines.push(styleText(code === 0 ? 'green' : 'red', verdict[code] as string));
+  return lines.join('\n');
+}
+
+/** Leaks of one kind on one table, the most telling first: one that shows a row before one that shows a difference. */
+function group(leaks: readonly Attempt[]): Map<string, Attempt[]> {
+  const groups = new Map<string, Attempt[]>();
+  for (const leak of leaks) {
+    const title = `${leak.table}: ${leak.attack}`;
+    groups.set(title, [...(groups.get(title) ?? []), leak]);
+  }
+  const isTelling = ({ evidence = '' }: Attempt) => Number(/ saw | wrote to /.test(evidence));
+  for (const found of groups.values()) found.sort((one, other) => isTelling(other) - isTelling(one));
+  return groups;
+}
+
+const indent = (text: string) => text.split('\n').map((line) => `      ${line}`);

@@ -1,0 +1,59 @@
+import type { Operation } from '../attempt.ts';
+
+/** In whose place an attack is made. */
+export interface Actor {
+  /** For people: `B`, `nobody (empty setting)`. */
+  readonly name: string;
+  /** What the setting holds; null leaves it as it is. */
+  readonly identity: string | null;
+  /** Instead of the tenants' role: one that the login role may become, the login role itself, or a table's owner. */
+  readonly role?: string;
+}
+
+/** Statements, and what they are called. They are run with A's rows there, and again in a world without A. */
+export interface Attack {
+  readonly table: string;
+  readonly attack: string;
+  readonly operation: Operation;
+  readonly actor: Actor;
+  readonly statements: readonly string[];
+  /** Run before, past row-level security: B's own rows made fewer, so that they do not hide what happens to A's. */
+  readonly prepare?: readonly string[];
+  /** Why it is a leak by itself where the statements succeed. */
+  readonly mustFail?: string;
+  /** The two statements are plans, of A's value and of nobody's, and expect as many rows. */
+  readonly arePlans?: true;
+  /** What the last statement answers, in a row, unless role or setting were changed. */
+  readonly stays?: readonly string[];
+}
+
+/** What one statement answered: the command's count, and its rows as text. */
+export interface Result {
+  readonly command: string;
+  readonly count: number | null;
+  readonly rows: readonly (readonly (string | null)[])[];
+}
+
+/** What came of an attack in one world. */
+export interface Answer {
+  readonly code?: string;
+  readonly message?: string;
+  readonly results: readonly Result[];
+  /** What happened to A's rows, a sentence each. */
+  readonly harm: readonly string[];
+  /** What B's rows became where they changed, as JSON of the row. */
+  readonly own: readonly string[];
+}
+
+/** An answer in a few words. */
+export function describe({ code, message, results }: Answer): string {
+  if (code !== undefined) return `error ${code}: ${message}`;
+  return results
+    .filter(({ command }) => !['SET', 'SAVEPOINT'].includes(command))
+    .map(({ command, count, rows }) =>
+      rows.length > 0
+        ? `${rows.length} row${rows.length === 1 ? '' : 's'}: ${rows.map((row) => `(${row.map((value) => value ?? 'null').join(', ')})`).join(' ')}`
+        : `${command} ${count ?? ''}`.trim(),
+    )
+    .join('; ');
+}

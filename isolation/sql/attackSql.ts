@@ -1,0 +1,112 @@
+import type pg from 'pg';
+import type { Attempt } from '../attempt.ts';
+import type { Cast } from '../cast/cast.ts';
+import { type Catalog, isReachable } from '../catalog.ts';
+import type { Answer, Attack } from './attack.ts';
+import { calls } from './calls.ts';
+import { inserts, references } from './inserts.ts';
+import { differs, isSame, judge } from './judge.ts';
+import { asNobody, nobodies, unset } from './nobody.ts';
+import { otherRoles, privileges } from './privileges.ts';
+import { reads } from './reads.ts';
+import { Session, type SessionOptions } from './session.ts';
+import { SideEffects } from './sideEffects.ts';
+import { makeTarget, type Target } from './target.ts';
+import { writes } from './writes.ts';
+
+export interface SqlOptions extends SessionOptions {
+  /** The role that owns the tables and is meant to be bound by row-level security, too. */
+  readonly owner?: string | undefined;
+  /** Which tables, views and functions, by name; all where it is missing. */
+  readonly only?: ((name: string) => boolean) | undefined;
+}
+
+/**
+ * Attacks every table, view and function that the role can reach, one after the other: as B on what is A's, and as
+ * nobody. Each attack runs where A's rows are and where they are not: an answer that differs is a leak, whatever it
+ * says, and so is any change of A's rows.
+ *
+ * @param client in an open transaction that has the cast's rows, as a role that row-level security does not bind. What
+ *   the attacks do is taken back; the transaction itself stays as it is.
+ */
+export async function* attackSql(
+  client: pg.ClientBase,
+  catalog: Catalog,
+  cast: Cast,
+  options: SqlOptions = {},
+): AsyncGenerator<Attempt> {
+  const { only = () => true, owner } = options;
+  const { rows } = await client.query('select current_setting($1, true) is null as unset', [catalog.setting]);
+  const session = await Session.open(client, catalog, cast, options);
+  const targets = targetsOf(client, catalog, cast, options);
+  if (rows[0].unset) {
+    for (const target of targets) yield* inBothWorlds(session, asNobody(target, unset));
+  }
+  const sideEffects = await SideEffects.open(session);
+  for (const target of targets) {
+    yield* inBothWorlds(session, await attacksOn(session, target, owner));
+    yield* sideEffects.of(target);
+  }
+  yield* sideEffects.ofSequences(targets);
+  const all = calls(catalog, cast);
+  for (const name of new Set(all.map(({ table }) => table))) {
+    if (only(name))
+      yield* inBothWorlds(
+        session,
+        all.filter(({ table }) => table === name),
+      );
+  }
+}
+
+/** Every table and view of the schema, and those elsewhere that the role can reach. */
+export function targetsOf(
+  client: pg.ClientBase,
+  catalog: Catalog,
+  cast: Cast,
+  { only = () => true }: SqlOptions,
+): Target[] {
+  return [...catalog.tables, ...catalog.views]
+    .filter((relation) => only(relation.name) && (relation.schema === catalog.schema || isReachable(relation)))
+    .map((relation) => makeTarget(client, catalog, cast, relation));
+}
+
+async function attacksOn(session: Session, target: Target, owner: string | undefined): Promise<Attack[]> {
+  const { catalog, cast } = session;
+  return [
+    ...reads(catalog, target),
+    ...(target.relation.kind === 'materialized view'
+      ? []
+      : [...writes(cast, target), ...inserts(cast, target), ...references(cast, target)]),
+    ...nobodies(cast).flatMap((actor) => asNobody(target, actor)),
+    ...privileges(catalog, target),
+    ...(await otherRoles(session, target, owner)),
+  ];
+}
+
+/** Runs attacks with A's rows and without, and judges each; a difference is looked at again before it counts. */
+async function* inBothWorlds(session: Session, attacks: readonly Attack[]): AsyncGenerator<Attempt> {
+  const different = [
+    ...new Map(
+      attacks.map((attack) => [
+        `${attack.actor.name} ${attack.statements.join(';')} ${attack.prepare?.join()}`,
+        attack,
+      ]),
+    ).values(),
+  ];
+  const answers = new Map<Attack, Answer>();
+  for (const attack of different) answers.set(attack, await session.run(attack));
+  const without = new Map<Attack, Answer>();
+  // A missing grant does not depend on rows.
+  const open = different.filter((attack) => !isDenied(answers.get(attack) as Answer));
+  await session.withoutA(async () => {
+    for (const attack of open) without.set(attack, await session.run(attack));
+  });
+  for (const attack of different) {
+    const answer = answers.get(attack) as Answer;
+    const other = without.get(attack) ?? answer;
+    const isDifferent = !isSame(answer, other) && differs(answer, await session.run(attack), other);
+    yield judge(session.catalog, session.cast, attack, answer, other, isDifferent);
+  }
+}
+
+const isDenied = ({ code, message }: Answer) => code === '42501' && /^permission denied for/.test(message ?? '');

@@ -1,0 +1,151 @@
+import { type Cast, holding, type Row } from '../cast/cast.ts';
+import { candidates, noHints, quoteElement } from '../cast/values.ts';
+import { rootOf } from '../cast/words.ts';
+import type { Argument, Catalog, Relation, Routine, Type } from '../catalog.ts';
+import type { Actor, Attack } from './attack.ts';
+import { nobodies } from './nobody.ts';
+
+/** Functions and procedures that a tenant may run, with A's values, with B's own, and with text that is no value. */
+export function calls(catalog: Catalog, cast: Cast): Attack[] {
+  return catalog.routines
+    .filter(({ executable, returns }) => executable && !/trigger$/.test(catalog.types.get(returns)?.name ?? ''))
+    .flatMap((routine) => callsOf(catalog, cast, routine));
+}
+
+function callsOf(catalog: Catalog, cast: Cast, routine: Routine): Attack[] {
+  const b: Actor = { name: 'B', identity: cast.b.id };
+  const call = (attack: string, values: readonly string[], actor = b): Attack => ({
+    table: routine.name,
+    attack,
+    operation: 'call',
+    actor,
+    statements: [
+      routine.kind === 'procedure'
+        ? `call ${routine.sql}(${values.join(', ')})`
+        : `select * from ${routine.sql}(${values.join(', ')})`,
+      `select current_user::text, current_setting('${catalog.setting.replaceAll("'", "''")}', true)`,
+    ],
+    stays: [catalog.role, actor.identity ?? ''],
+  });
+  const required = routine.arguments.filter(({ hasDefault }) => !hasDefault);
+  const attacks: Attack[] = [];
+  for (const given of required.length < routine.arguments.length
+    ? [required, routine.arguments]
+    : [routine.arguments]) {
+    const theirs = given.map((argument) => valuesFor(catalog, cast, argument, 'a'));
+    for (const values of combine(theirs)) attacks.push(call("call with A's values", values));
+    for (const values of combine(given.map((argument) => valuesFor(catalog, cast, argument, 'b'))).slice(0, 4)) {
+      attacks.push(call('call with its own values', values));
+    }
+    for (const nobody of nobodies(cast))
+      for (const values of combine(theirs).slice(0, 2)) attacks.push(call('call as nobody', values, nobody));
+  }
+  // Only functions of the API can be given a client's text.
+  if (routine.schema === catalog.schema) {
+    const theirs = routine.arguments.map((argument) => valuesFor(catalog, cast, argument, 'a')[0] ?? 'null');
+    routine.arguments.forEach(({ type }, place) => {
+      const { name } = rootOf(catalog.types, type) ?? {};
+      if (!['text', 'character varying', 'name', 'citext'].includes(name ?? '')) return;
+      for (const text of hostile(catalog, cast))
+        attacks.push(call('call with hostile text', theirs.with(place, quote(text))));
+    });
+  }
+  return attacks;
+}
+
+const quote = (text: string) => `'${text.replaceAll("'", "''")}'`;
+
+/** Text that is SQL once it is pasted into SQL. */
+function hostile({ setting }: Catalog, { a }: Cast): string[] {
+  const become = `set_config('${setting}', '${a.id}', true)`;
+  return [
+    "' or true --",
+    "' or '1'='1",
+    "') or true --",
+    '" or true --',
+    'true or true',
+    '%',
+    `'; select ${become}; --`,
+    `' || ${become} || '`,
+    `" || ${become} || "`,
+    `${become} is not null`,
+    "'; reset role; --",
+    "'; set local role none; --",
+    `$$ || ${become} || $$`,
+  ];
+}
+
+/** Literals for an argument out of a member's rows: what is named alike first. */
+function valuesFor(catalog: Catalog, cast: Cast, argument: Argument, member: 'a' | 'b'): string[] {
+  const { types } = catalog;
+  const type = types.get(argument.type);
+  if (!type) return ['null'];
+  const tables = catalog.tables.filter((table) => holding(cast, table, member).rows.length > 0);
+  const typed = (text: string) => `${quote(text)}${type.kind === 'pseudo' ? '::text' : `::${type.name}`}`;
+  const wanted = rootOf(types, type.kind === 'array' ? (type.of as number) : argument.type);
+  const found: { text: string; score: number }[] = [];
+  for (const table of tables) {
+    for (const column of table.columns) {
+      const have = rootOf(types, column.type);
+      const asText = wanted?.name === 'text' && ['uuid', 'character varying', 'citext'].includes(have?.name ?? '');
+      if (have?.oid !== wanted?.oid && !asText) continue;
+      for (const row of holding(cast, table, member).rows) {
+        const value = row[column.name];
+        if (value !== null && value !== undefined)
+          found.push({ text: value, score: likeness(argument.name, table, column.name) - (asText ? 1 : 0) });
+      }
+    }
+  }
+  const texts = [...new Set(found.sort((one, other) => other.score - one.score).map(({ text }) => text))].slice(0, 16);
+  if (type.kind === 'array') return texts.length ? [typed(`{${texts.map(quoteElement).join(',')}}`)] : [typed('{}')];
+  if (type.kind === 'composite') {
+    const rows = tables.filter((table) =>
+      type.attributes.every(({ name }) => table.columns.some((column) => column.name === name)),
+    );
+    return rows
+      .flatMap((table) =>
+        holding(cast, table, member)
+          .rows.slice(0, 2)
+          .map((row) => typed(composite(type, row))),
+      )
+      .slice(0, 4);
+  }
+  if (/^jsonb?$/.test(type.name)) {
+    const rows = tables.flatMap((table) => holding(cast, table, member).rows.slice(0, 1));
+    texts.unshift(...rows.slice(0, 4).map((row) => JSON.stringify(row)));
+  }
+  if (texts.length === 0)
+    texts.push(...candidates(types, argument.type, -1, { seed: cast.seed, n: 1, hints: noHints }).slice(0, 3));
+  return texts.length ? texts.map(typed) : ['null'];
+}
+
+const composite = ({ attributes }: Type, row: Row) =>
+  `(${attributes.map(({ name }) => (row[name] === null || row[name] === undefined ? '' : quoteElement(row[name]))).join(',')})`;
+
+/** `p_list_id` is like `id` of `lists` and like any `list_id`. */
+function likeness(argument: string, table: Relation, column: string): number {
+  const words = (text: string) =>
+    text
+      .toLowerCase()
+      .split('_')
+      .map((word) => word.replace(/s$/, ''));
+  const [asked, table_] = [words(argument), words(table.relname)];
+  const own = words(column);
+  return (
+    own.filter((word) => asked.includes(word)).length * 2 +
+    table_.filter((word) => asked.includes(word)).length * 2 +
+    (table.keys[0]?.columns.includes(column) ? 1 : 0)
+  );
+}
+
+/** Each argument's first values together, then each argument varied, to a few dozen calls. */
+function combine(lists: readonly (readonly string[])[]): string[][] {
+  let combined: string[][] = [[]];
+  for (const list of lists) {
+    const room = Math.max(1, Math.floor(24 / combined.length));
+    combined = combined.flatMap((values) => list.slice(0, Math.min(room, 6)).map((value) => [...values, value]));
+  }
+  const firsts = lists.map((list) => list[0] ?? 'null');
+  const varied = lists.flatMap((list, place) => list.slice(1).map((value) => firsts.with(place, value)));
+  return [...new Map([...combined, ...varied].map((values) => [values.join(), values])).values()].slice(0, 30);
+}

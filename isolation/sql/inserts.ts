@@ -1,0 +1,208 @@
+import type { Cast, Row } from '../cast/cast.ts';
+import type { Column } from '../catalog.ts';
+import type { Attack } from './attack.ts';
+import type { Target } from './target.ts';
+
+/** Rows that B writes: as A, over A's keys, with every form of `on conflict`, and its own. */
+export function inserts(cast: Cast, target: Target): Attack[] {
+  const { relation, a, b, actors, ownership } = target;
+  const attacks: Attack[] = [];
+  const add = (attack: string, statement: string, row: Row, prepare = clear(cast, target)) =>
+    attacks.push({
+      table: relation.name,
+      attack,
+      operation: 'insert',
+      actor: actors.b,
+      statements: [statement],
+      ...(b.replaces && row && { prepare }),
+    });
+  const owner = ownership?.column?.name;
+  const writable = relation.columns.filter(({ generated, identity }) => !generated && identity !== 'always');
+  const granted = (row: Row) => target.inserted.filter(({ name }) => name in row);
+
+  for (const row of a.spare) {
+    const columns = writable.filter(({ name }) => name in row);
+    add('insert as A', insert(target, columns, row), row, []);
+    add('insert as A returning', `${insert(target, columns, row)} returning *`, row, []);
+    const some = writable.filter(
+      ({ name }) => name in row && (name === owner || target.inserted.some((column) => column.name === name)),
+    );
+    if (some.length < columns.length) add('insert as A', insert(target, some, row), row, []);
+    add(
+      'merge insert as A',
+      `merge into ${relation.sql} t using (values (1)) s (x) on false when not matched then insert ${values(target, columns, row)}`,
+      row,
+      [],
+    );
+  }
+  for (const row of b.spare) {
+    add('insert of its own', insert(target, granted(row), row), row);
+    for (const theirs of a.rows.slice(0, 2)) {
+      for (const key of relation.keys) {
+        // The owner stays B's: with A's the policies answer, and not the key.
+        const taken = key.columns.filter(
+          (name) => name !== owner && target.inserted.some((column) => column.name === name),
+        );
+        if (taken.length === 0) continue;
+        const colliding = { ...row, ...Object.fromEntries(taken.map((name) => [name, theirs[name] ?? null])) };
+        const into = insert(target, granted(colliding), colliding);
+        add('insert with a key of A', into, row);
+        for (const [form, clause] of conflicts(target, key))
+          add(`insert with a key of A ${form}`, `${into} ${clause}`, row);
+      }
+    }
+  }
+  for (const theirs of a.rows.slice(0, 2)) {
+    const columns = writable.filter(({ name }) => name in theirs);
+    for (const key of relation.keys) {
+      for (const [form, clause] of conflicts(target, key)) {
+        add(`insert A's row again ${form}`, `${insert(target, columns, theirs)} ${clause}`, theirs, []);
+        // Without the owner, which the default fills in as B: only a key without it is in the way.
+        const bare = granted(theirs).filter(({ name }) => name !== owner);
+        if (bare.length > 0)
+          add(
+            `insert A's row again without its owner ${form}`,
+            `${insert(target, bare, theirs)} ${clause}`,
+            theirs,
+            [],
+          );
+      }
+    }
+  }
+  return attacks;
+}
+
+/** B's row made to refer to A's by each foreign key: new, and by an update; and B's row made A's. */
+export function references(cast: Cast, target: Target): Attack[] {
+  const { relation, a, b, actors, id, literal, ownership } = target;
+  const attacks: Attack[] = [];
+  const owner = ownership?.column?.name;
+  for (const key of relation.foreignKeys) {
+    const parents = cast.holdings.get(key.references)?.a.rows ?? [];
+    for (const theirs of parents.slice(0, 2)) {
+      const pointed = Object.fromEntries(
+        key.columns.flatMap((name, i) => (name === owner ? [] : [[name, theirs[key.referenced[i] as string] ?? null]])),
+      );
+      const names = Object.keys(pointed);
+      if (names.length === 0) continue;
+      const what = `attach to A's row by a foreign key`;
+      for (const row of b.spare.slice(0, 1)) {
+        const columns = target.inserted.filter(({ name }) => name in row);
+        const statement = insert(target, columns, { ...row, ...pointed });
+        attacks.push({
+          table: relation.name,
+          attack: what,
+          operation: 'insert',
+          actor: actors.b,
+          statements: [statement],
+          ...(b.replaces && { prepare: clear(cast, target) }),
+        });
+      }
+      for (const row of b.rows.slice(0, 2)) {
+        const assignments = names
+          .filter((name) => target.updated.some((column) => column.name === name))
+          .map((name) => `${id(name)} = ${literal(name, pointed[name] ?? null)}`)
+          .join(', ');
+        if (assignments === '') continue;
+        attacks.push(
+          {
+            table: relation.name,
+            attack: `${what}, by an update`,
+            operation: 'update',
+            actor: actors.b,
+            statements: [`update ${relation.sql} t set ${assignments} where ${target.where(row)}`],
+          },
+          {
+            table: relation.name,
+            attack: `${what}, by a blind update`,
+            operation: 'update',
+            actor: actors.b,
+            statements: [`update ${relation.sql} set ${assignments}`],
+            prepare: leaveOnly(cast, target, row),
+          },
+        );
+      }
+    }
+  }
+  return [...attacks, ...gifts(cast, target, a.rows)];
+}
+
+/** Gives B's row to A: by its owner alone, and with everything that refers to a parent empty or A's. */
+function gifts(cast: Cast, target: Target, theirs: readonly Row[]): Attack[] {
+  const { relation, b, actors, id, literal, ownership } = target;
+  const owner = ownership?.column;
+  if (!owner) return [];
+  const others = relation.foreignKeys
+    .flatMap(({ columns }) => columns)
+    .filter((name) => name !== owner.name && target.updated.some((column) => column.name === name));
+  const sets: Record<string, string | null>[] = [{}];
+  if (others.length > 0) {
+    sets.push(Object.fromEntries(others.map((name) => [name, null])));
+    for (const row of theirs.slice(0, 2))
+      sets.push(Object.fromEntries(others.map((name) => [name, row[name] ?? null])));
+  }
+  return b.rows.slice(0, 6).flatMap((row) =>
+    sets.flatMap((more) => {
+      const set = Object.entries({ [owner.name]: cast.a.id, ...more }).map(
+        ([name, value]) => `${id(name)} = ${literal(name, value)}`,
+      );
+      const gift = (attack: string, statement: string, prepare: string[] = []): Attack => ({
+        table: relation.name,
+        attack,
+        operation: 'update',
+        actor: actors.b,
+        statements: [statement],
+        prepare,
+      });
+      return [
+        gift('give a row to A', `update ${relation.sql} t set ${set.join(', ')} where ${target.where(row)}`),
+        gift('give a row to A, blind', `update ${relation.sql} set ${set.join(', ')}`, leaveOnly(cast, target, row)),
+      ];
+    }),
+  );
+}
+
+type Key = Target['relation']['keys'][number];
+
+function conflicts({ updated, id }: Target, { name, columns, kind, partial }: Key): [string, string][] {
+  const forms: [string, string][] = [['on conflict do nothing', 'on conflict do nothing']];
+  if (kind === 'exclusion' || partial) return forms;
+  const arbiter = `(${columns.map(id).join(', ')})`;
+  forms.push(
+    ['on conflict (key) do nothing', `on conflict ${arbiter} do nothing`],
+    ['on conflict on constraint do nothing', `on conflict on constraint ${id(name)} do nothing`],
+  );
+  const [column] = updated;
+  if (column) {
+    const set = `${id(column.name)} = excluded.${id(column.name)}`;
+    forms.push(
+      ['on conflict do update', `on conflict ${arbiter} do update set ${set}`],
+      ['on conflict do update where', `on conflict ${arbiter} do update set ${set} where false`],
+      ['on conflict do update returning', `on conflict ${arbiter} do update set ${set} returning *`],
+    );
+  }
+  return forms;
+}
+
+function values({ id, literal }: Target, columns: readonly Column[], row: Row): string {
+  if (columns.length === 0) return 'default values';
+  // Whoever may insert into an identity column can choose its value, too, if only by saying so.
+  const overriding = columns.some(({ identity }) => identity === 'always') ? 'overriding system value ' : '';
+  return `(${columns.map(({ name }) => id(name)).join(', ')}) ${overriding}values (${columns.map(({ name }) => literal(name, row[name] ?? null)).join(', ')})`;
+}
+
+const insert = (target: Target, columns: readonly Column[], row: Row) =>
+  `insert into ${target.relation.sql} ${values(target, columns, row)}`;
+
+const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
+
+/** Takes B's own rows away. */
+export function clear({ b }: Cast, { relation, ownership }: Target): string[] {
+  return ownership && ['own', 'parent'].includes(ownership.kind)
+    ? [`delete from ${relation.sql} t where ${ownership.sql('t')} = ${quoted(b.id)}`]
+    : [];
+}
+
+function leaveOnly(cast: Cast, target: Target, row: Row): string[] {
+  return clear(cast, target).map((statement) => `${statement} and not (${target.where(row)})`);
+}

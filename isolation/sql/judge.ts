@@ -1,0 +1,162 @@
+import { type Attempt, shorten } from '../attempt.ts';
+import { type Cast, holding, type Row } from '../cast/cast.ts';
+import type { Catalog, Relation } from '../catalog.ts';
+import { type Answer, type Attack, describe } from './attack.ts';
+import { nameOf } from './session.ts';
+
+/** What an answer says, for comparison: rows as a multiset, so that their order does not matter. */
+function essence({ code, message, results, own }: Answer): string[][] {
+  return [
+    [code ?? '', message ?? ''],
+    ...results.map(({ command, count, rows }) => [
+      command,
+      String(count),
+      ...rows.map((row) => JSON.stringify(row)).sort(),
+    ]),
+    [...own].sort(),
+  ];
+}
+
+/** Whether two answers say the same. */
+export function isSame(one: Answer, other: Answer): boolean {
+  return JSON.stringify(essence(one)) === JSON.stringify(essence(other));
+}
+
+/**
+ * Whether two answers differ in more than what differs between two runs in one and the same world: times, random ids,
+ * numbers from a sequence.
+ */
+export function differs(answer: Answer, again: Answer, without: Answer): boolean {
+  const [one, two, other] = [answer, again, without].map((each) =>
+    JSON.stringify(essence(each)).split(/(?<![\w-])|(?![\w-])/),
+  );
+  if (!one || !two || !other) return false;
+  if (one.length !== two.length) return answer.code !== without.code && answer.code === again.code;
+  if (one.length !== other.length) return true;
+  return one.some((part, i) => part === two[i] && part !== other[i]);
+}
+
+/** What came of an attack, from its answers with A's rows and without them. */
+export function judge(
+  catalog: Catalog,
+  cast: Cast,
+  attack: Attack,
+  answer: Answer,
+  without: Answer,
+  isDifferent: boolean,
+): Attempt {
+  const { actor, table, operation } = attack;
+  const attempt = {
+    table,
+    attack: attack.attack,
+    operation,
+    path: 'sql' as const,
+    statement: `-- as ${actor.name}${actor.identity === null ? '' : `, ${catalog.setting} = '${actor.identity}'`}\n${attack.statements.join(';\n')}`,
+    answer: shorten(describe(answer)),
+  };
+  const leaked = (evidence: string): Attempt => ({
+    ...attempt,
+    outcome: 'leaked',
+    evidence: `${shorten(evidence, 1200)}${suitedIn(catalog, cast, evidence)}`,
+  });
+  if (answer.code === undefined && attack.mustFail) {
+    const rows = catalog.tables
+      .filter(({ name }) => name === table)
+      .flatMap((one) => holding(cast, one, 'a').rows.map((row) => nameOf(one, row)));
+    return leaked(`It succeeded: ${attack.mustFail} A is ${cast.a.id}; A's rows were ${rows.join('; ') || 'none'}.`);
+  }
+  if (answer.harm.length > 0) {
+    return leaked(
+      `${actor.name} wrote to what belongs to A (${cast.a.id}). Read again past row-level security: ${answer.harm.join('; ')}.`,
+    );
+  }
+  if (attack.arePlans) {
+    // Not compared with the world without A: how large the table is, a plan tells everybody.
+    const [known, unknown] = answer.results.filter(({ rows }) => rows.length > 0).map(rowsExpected);
+    if (known === unknown) return { ...attempt, outcome: 'held' };
+    return leaked(
+      `The planner expects ${known} rows for A's value, and ${unknown} for one that nobody has. A is ${cast.a.id}.`,
+    );
+  }
+  const last = answer.results.at(-1)?.rows[0];
+  if (attack.stays && answer.code === undefined && last?.join() !== attack.stays.join()) {
+    return leaked(
+      `Afterwards the transaction is no more what it was: role and ${catalog.setting} were ${attack.stays.join(', ')} and are ${last?.map((value) => value ?? 'null').join(', ')}. A is ${cast.a.id}.`,
+    );
+  }
+  // Postgres' MERGE refuses, rather than passes over, a row that it reaches without reading it: on every table.
+  const isRefusedMerge =
+    answer.code === '42501' && /^target row violates row-level security/.test(answer.message ?? '');
+  // A policy that reads no row never reads the setting either: whether `not an id` is refused says nothing of rows.
+  const isNoIdentity = actor.identity !== cast.b.id && [answer.code, without.code].some((code) => code === '22P02');
+  if (!isDifferent || isRefusedMerge || isNoIdentity) return { ...attempt, outcome: 'held' };
+  const seen = seenRows(catalog, cast, attack, answer, without);
+  const told = `With A's rows there the answer is: ${shorten(describe(answer), 400)}. With A's rows removed, the same statement answers: ${shorten(describe(without), 400)}.`;
+  if (seen.length > 0) return leaked(`${actor.name} saw what belongs to A (${cast.a.id}): ${seen.join('; ')}. ${told}`);
+  if (answer.own.join() !== without.own.join() && describe(answer) === describe(without)) {
+    const extra = answer.own.filter((row) => !without.own.includes(row));
+    return leaked(
+      `What ${actor.name} has afterwards depends on A's rows (A is ${cast.a.id}). With them: ${extra.join(' ')}. Without them: ${without.own.filter((row) => !answer.own.includes(row)).join(' ')}.`,
+    );
+  }
+  const own =
+    answer.code === undefined && answer.own.length > 0 ? ` ${actor.name} now has: ${answer.own.join(' ')}.` : '';
+  return leaked(`${actor.name} can tell that A (${cast.a.id}) has this row. ${told}${own}`);
+}
+
+const rowsExpected = ({ rows }: Answer['results'][number]) => /\brows=(\d+)/.exec(rows[0]?.[0] ?? '')?.[1];
+
+/** Says of rows of A's in the evidence what they were made to suit. */
+function suitedIn(catalog: Catalog, cast: Cast, evidence: string): string {
+  const said = catalog.tables.flatMap((table) => {
+    const why = cast.suited.get(table.oid)?.why;
+    if (!why?.size) return [];
+    return holding(cast, table, 'a').rows.flatMap((row) => {
+      const reason = why.get(JSON.stringify(row));
+      const isNamed = evidence.includes(nameOf(table, row)) || idsOf(table, row).some((id) => evidence.includes(id));
+      return reason && isNamed ? [`A's row ${nameOf(table, row)} was made to suit ${reason}.`] : [];
+    });
+  });
+  return said.length > 0 ? ` ${[...new Set(said)].slice(0, 2).join(' ')}` : '';
+}
+
+/** The rows of A's whose values are in the answer, and neither in the statement, nor in the world without A. */
+function seenRows(catalog: Catalog, cast: Cast, attack: Attack, answer: Answer, without: Answer): string[] {
+  const text = (one: Answer) => JSON.stringify([one.message, one.results.map(({ rows }) => rows), one.own]);
+  const [here, there] = [text(answer), text(without)];
+  const seen: string[] = [];
+  const look = (table: Relation) => {
+    for (const row of holding(cast, table, 'a').rows) {
+      const values = Object.entries(row).filter(
+        ([, value]) =>
+          value !== null &&
+          value.length >= 4 &&
+          value !== cast.a.id &&
+          contains(here, value) &&
+          !contains(there, value),
+      );
+      const guessed = values.filter(
+        ([, value]) => !attack.statements.some((statement) => statement.includes(value as string)),
+      );
+      if (guessed.length)
+        seen.push(
+          `row ${nameOf(table, row)}: ${guessed
+            .slice(0, 4)
+            .map(([name, value]) => `${name} = ${value}`)
+            .join(', ')}`,
+        );
+    }
+  };
+  for (const table of catalog.tables) if (table.name === attack.table) look(table);
+  if (seen.length === 0) for (const table of catalog.tables) look(table);
+  return seen.slice(0, 3);
+}
+
+/** What of a row's key is in no other's, as far as one can see it. */
+const idsOf = (table: Relation, row: Row) =>
+  (table.keys.find(({ kind }) => kind === 'primary')?.columns ?? []).flatMap((name) => {
+    const value = row[name] ?? '';
+    return value.length >= 30 && !table.foreignKeys.some(({ columns }) => columns.includes(name)) ? [value] : [];
+  });
+
+const contains = (text: string, value: string) => text.includes(JSON.stringify(value).slice(1, -1));

@@ -1,0 +1,43 @@
+import type { Cast } from '../cast/cast.ts';
+import type { Actor, Attack } from './attack.ts';
+import type { Target } from './target.ts';
+
+/** Identities that are no tenant's. */
+export function nobodies({ nobody }: Cast): Actor[] {
+  return [
+    { name: 'nobody, the setting is empty', identity: '' },
+    { name: 'nobody, the setting is an id of no tenant', identity: nobody },
+    { name: 'nobody, the setting is no id at all', identity: 'not an id' },
+  ];
+}
+
+/** As a connection is before anything was ever set: the setting does not exist. */
+export const unset: Actor = { name: 'nobody, the setting was never set', identity: null };
+
+/** Who is nobody sees nothing and changes nothing. */
+export function asNobody({ relation, selected, updated, id }: Target, actor: Actor): Attack[] {
+  const table = relation.name;
+  const columns = selected.map(({ name }) => id(name)).join(', ') || '*';
+  const [column] = updated;
+  return [
+    {
+      table,
+      attack: 'select as nobody',
+      operation: 'other',
+      actor,
+      statements: [`select ${columns} from ${relation.sql}`],
+    },
+    { table, attack: 'delete as nobody', operation: 'delete', actor, statements: [`delete from ${relation.sql}`] },
+    ...(column
+      ? [
+          {
+            table,
+            attack: 'update as nobody',
+            operation: 'update' as const,
+            actor,
+            statements: [`update ${relation.sql} set ${id(column.name)} = ${id(column.name)}`],
+          },
+        ]
+      : []),
+  ];
+}

@@ -1,0 +1,118 @@
+import type { Catalog } from '../catalog.ts';
+import type { Attack } from './attack.ts';
+import type { Target } from './target.ts';
+
+/** Every way to read a table or view, aimed at A's rows. */
+export function reads(catalog: Catalog, target: Target): Attack[] {
+  const { relation, a, actors, id, selected } = target;
+  const from = relation.sql;
+  const table = relation.name;
+  const columns = selected.length > 0 ? selected.map(({ name }) => `t.${id(name)}`).join(', ') : '*';
+  const read = (attack: string, ...statements: string[]): Attack => ({
+    table,
+    attack,
+    operation: 'select',
+    actor: actors.b,
+    statements,
+  });
+  // A `for update` is asked of the policies for updates, and what a view calls may write.
+  const attacks: Attack[] = [
+    {
+      ...read('select by scan', `select ${columns} from ${from} t`),
+      operation: relation.kind === 'view' ? 'other' : 'select',
+    },
+    // Ids are such that A's is between B's and C's: a policy may compare them by their order.
+    { ...read('select by scan', `select ${columns} from ${from} t`), actor: actors.c },
+    read('select count', `select count(*) from ${from}`),
+    read('select whole rows', `select to_jsonb(t) from ${from} t`),
+    read(
+      'select in a subquery',
+      `select (select count(*) from ${from} t where ${a.rows.map((row) => `(${target.where(row)})`).join(' or ') || 'true'})`,
+    ),
+    read('select materialized', `with t as materialized (select ${columns} from ${from} t) select * from t`),
+    read(
+      'select by cursor',
+      `declare probe cursor for select ${columns} from ${from} t`,
+      'fetch all from probe',
+      'close probe',
+    ),
+    read('select with row_security off', 'set local row_security = off', `select ${columns} from ${from} t`),
+    read('select a sample', `select ${columns} from ${from} t tablesample system (100)`),
+    ...['update', 'no key update', 'share', 'key share'].map((lock) =>
+      read(`select for ${lock}`, `select ${columns} from ${from} t for ${lock}`),
+    ),
+    read(
+      'select aggregates',
+      `select count(*), ${selected.map(({ name }) => `min(t.${id(name)}::text), max(t.${id(name)}::text)`).join(', ') || '1'} from ${from} t`,
+    ),
+  ];
+  for (const row of a.rows.slice(0, 2)) {
+    const where = target.where(row);
+    attacks.push(
+      read('select by key', `select ${columns} from ${from} t where ${where}`),
+      read('select exists', `select exists (select from ${from} t where ${where})`),
+      read('select by join', `select ${columns} from ${from} t join (select 1) o on ${where}`),
+      read('select by key for update', `select ${columns} from ${from} t where ${where} for update`),
+    );
+  }
+  attacks.push(...guesses(target), ...joins(catalog, target), ...estimates(target));
+  return attacks;
+}
+
+/** Each column compared with what A has in it; then in a way that fails where the row is looked at, hidden or not. */
+function guesses({ relation, a, actors, id, selected }: Target): Attack[] {
+  const [row] = a.rows;
+  if (!row) return [];
+  const quoted = (value: string) => `'${value.replaceAll("'", "''")}'`;
+  return selected.flatMap(({ name }) => {
+    const value = row[name] ?? null;
+    if (value === null || value.length > 2000) return [];
+    const guess = (attack: string, where: string): Attack => ({
+      table: relation.name,
+      attack,
+      operation: 'select',
+      actor: actors.b,
+      statements: [`select count(*) from ${relation.sql} t where ${where}`],
+    });
+    return [
+      guess('select by a guessed value', `t.${id(name)}::text = ${quoted(value)}`),
+      guess(
+        'select by a condition that fails on hidden rows',
+        `1 / (case when t.${id(name)}::text = ${quoted(value)} then 0 else 1 end) = 1`,
+      ),
+    ];
+  });
+}
+
+function joins(catalog: Catalog, { relation, actors, id }: Target): Attack[] {
+  return relation.foreignKeys.flatMap(({ columns, references, referenced }) => {
+    const parent = catalog.relations.get(references);
+    if (!parent) return [];
+    const on = columns.map((name, i) => `t.${id(name)} = p.${id(referenced[i] as string)}`).join(' and ');
+    return {
+      table: relation.name,
+      attack: 'select by join with its parent',
+      operation: 'select' as const,
+      actor: actors.b,
+      statements: [`select count(*), count(p.*) from ${relation.sql} t full join ${parent.sql} p on ${on}`],
+    };
+  });
+}
+
+/** The planner's guess of the number of rows, for what A has and for what nobody has. */
+function estimates({ relation, a, actors, id, selected, key, literal }: Target): Attack[] {
+  const [[row], [spare]] = [a.rows, a.spare];
+  if (!row || !spare || relation.kind.includes('view')) return [];
+  return selected
+    .filter(({ name }) => key.includes(name) && row[name] != null && spare[name] != null && row[name] !== spare[name])
+    .map(({ name }) => ({
+      table: relation.name,
+      attack: 'select by estimates of explain',
+      operation: 'select' as const,
+      actor: actors.b,
+      statements: [row, spare].map(
+        (one) => `explain select from ${relation.sql} t where t.${id(name)} = ${literal(name, one[name] ?? null)}`,
+      ),
+      arePlans: true as const,
+    }));
+}

@@ -1,0 +1,255 @@
+import type pg from 'pg';
+import { UsageError } from '../../dba/verb.ts';
+import { type Cast, type Row, readRows } from '../cast/cast.ts';
+import { inOrder } from '../cast/order.ts';
+import { type Catalog, type Relation, refreshed } from '../catalog.ts';
+import type { Ownership } from '../owners.ts';
+import type { Actor, Answer, Attack, Result } from './attack.ts';
+
+const raw = { getTypeParser: () => (value: unknown) => value } as unknown as pg.CustomTypesConfig;
+
+export interface SessionOptions {
+  /** The role that the server logs in as; the attacks' session is its, where the client is a superuser. */
+  readonly login?: string | undefined;
+}
+
+/**
+ * Runs attacks on one connection, in its open transaction. Each has a savepoint of its own and is taken back, whatever
+ * it did.
+ */
+export class Session {
+  readonly client: pg.ClientBase;
+  readonly catalog: Catalog;
+  readonly cast: Cast;
+  readonly #login: string | undefined;
+  readonly #owned: readonly { readonly table: Relation; readonly ownership: Ownership }[];
+  /** Around statements that triggers and foreign keys are not asked about; empty where the role may not say so. */
+  #quiet: { readonly on: readonly string[]; readonly off: readonly string[] } = { on: [], off: [] };
+  #fingerprint = '';
+  #prints = new Map<string, string>();
+  #rows = new Map<number, readonly Row[]>();
+  #own = new Map<number, ReadonlySet<string>>();
+
+  private constructor(client: pg.ClientBase, catalog: Catalog, cast: Cast, login: string | undefined) {
+    this.client = client;
+    this.catalog = catalog;
+    this.cast = cast;
+    this.#login = login;
+    this.#owned = inOrder(catalog.tables).flatMap((table) => {
+      const ownership = cast.owners.get(table.oid);
+      return ownership && ['own', 'parent'].includes(ownership.kind) ? [{ table, ownership }] : [];
+    });
+  }
+
+  /** @param client in a transaction, as a role that row-level security does not bind. */
+  static async open(client: pg.ClientBase, catalog: Catalog, cast: Cast, { login }: SessionOptions): Promise<Session> {
+    const { rows } = await client.query(
+      `select rolsuper and exists (select from pg_roles where rolname = $1) as may from pg_roles where rolname = session_user`,
+      [login ?? ''],
+    );
+    const session = new Session(client, catalog, cast, rows[0]?.may ? login : undefined);
+    await session.#demandRole();
+    if (await mayBeQuiet(client)) {
+      session.#quiet = {
+        on: ['set local session_replication_role = replica'],
+        off: ['set local session_replication_role = origin'],
+      };
+    }
+    session.#fingerprint = session.#owned
+      .map(({ table, ownership }) => {
+        const owner = ownership.sql('t');
+        return `select ${client.escapeLiteral(String(table.oid))}, ${owner}, count(*)::text || ':' || sum(hashtextextended(t::text, 0)::numeric)
+          from ${table.sql} t where ${owner} in (${client.escapeLiteral(cast.a.id)}, ${client.escapeLiteral(cast.b.id)}) group by 2`;
+      })
+      .join(' union all ');
+    session.#prints = await session.#takePrints();
+    for (const { table, ownership } of session.#owned) {
+      session.#rows.set(table.oid, await readRows(client, table, ownership, cast.a.id));
+      session.#own.set(
+        table.oid,
+        new Set((await readRows(client, table, ownership, cast.b.id)).map((row) => JSON.stringify(row))),
+      );
+    }
+    return session;
+  }
+
+  /** Whether the attacks' session is the login role's, so that `set role` and `reset role` mean what they mean there. */
+  get login(): string | undefined {
+    return this.#login;
+  }
+
+  /** Runs each step in turn and takes all of it back; undefined where one of them fails. */
+  async play(
+    steps: readonly { readonly actor: Actor; readonly statements: readonly string[] }[],
+  ): Promise<Result[][] | undefined> {
+    const answers: Result[][] = [];
+    const views = steps.length > 1 ? refreshed(this.catalog) : [];
+    await this.client.query('savepoint play');
+    try {
+      for (const { actor, statements } of steps) {
+        await this.client.query(this.#become(actor).join('; '));
+        answers.push(await this.#send([...statements, 'set constraints all immediate']));
+        await this.client.query([this.#end(), ...views].join('; '));
+      }
+      return answers;
+    } catch (error) {
+      if ((error as { code?: string }).code === undefined) throw error;
+      return undefined;
+    } finally {
+      await this.client.query('rollback to savepoint play; release savepoint play');
+    }
+  }
+
+  #end(): string {
+    return this.#login ? 'reset session authorization; reset role' : 'reset role';
+  }
+
+  async run({ actor, statements, prepare = [], operation }: Attack): Promise<Answer> {
+    const { client } = this;
+    const first = prepare.length ? [...this.#quiet.on, ...prepare, ...this.#quiet.off] : [];
+    try {
+      await client.query(['savepoint attack', ...first, ...this.#become(actor)].join('; '));
+      const answer = await this.#send([...statements, 'set constraints all immediate']);
+      const results = answer.slice(0, -1);
+      if (operation === 'select') return { results, harm: [], own: [] };
+      await client.query(this.#end());
+      return { results, ...(await this.#look()) };
+    } catch (error) {
+      const { code, message } = error as { code?: string; message: string };
+      if (code === undefined) throw error;
+      return { code, message, results: [], harm: [], own: [] };
+    } finally {
+      await client.query('rollback to savepoint attack; release savepoint attack');
+    }
+  }
+
+  /** Runs `work` where A has no rows, and brings them back. */
+  async withoutA<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { client, catalog, cast } = this;
+    const removals = [...this.#owned]
+      .reverse()
+      .map(
+        ({ table, ownership }) =>
+          `delete from ${table.sql} t where ${ownership.sql('t')} = ${client.escapeLiteral(cast.a.id)}`,
+      );
+    const prints = this.#prints;
+    await client.query('savepoint world');
+    try {
+      await client.query([...this.#quiet.on, ...removals, ...this.#quiet.off, ...refreshed(catalog)].join('; '));
+      this.#prints = await this.#takePrints();
+      return await work();
+    } finally {
+      this.#prints = prints;
+      await client.query('rollback to savepoint world; release savepoint world');
+    }
+  }
+
+  /** Where the role cannot be become, every attack would be refused, and nothing shown. */
+  async #demandRole(): Promise<void> {
+    const { client, catalog, cast } = this;
+    await client.query('savepoint role');
+    try {
+      await client.query(this.#become({ name: 'A', identity: cast.a.id }).join('; '));
+    } catch (error) {
+      throw new UsageError(`Attacks are made in the role ${catalog.role}: ${(error as Error).message}.`);
+    } finally {
+      await client.query('rollback to savepoint role; release savepoint role');
+    }
+  }
+
+  #become({ identity, role }: Actor): string[] {
+    const { client, catalog } = this;
+    const login = this.#login;
+    const become = role ?? catalog.role;
+    return [
+      ...(login && role !== undefined && role !== login
+        ? []
+        : login
+          ? [`set local session authorization ${client.escapeIdentifier(login)}`]
+          : []),
+      ...(become === login ? [] : [`set local role ${client.escapeIdentifier(become)}`]),
+      ...(identity === null
+        ? []
+        : [`select set_config(${client.escapeLiteral(catalog.setting)}, ${client.escapeLiteral(identity)}, true)`]),
+    ];
+  }
+
+  async #send(statements: readonly string[]): Promise<Result[]> {
+    const answer = (await this.client.query({ text: statements.join(';\n'), rowMode: 'array', types: raw })) as unknown;
+    const results = (Array.isArray(answer) ? answer : [answer]) as pg.QueryArrayResult<(string | null)[]>[];
+    return results.map(({ command, rowCount, rows }) => ({ command, count: rowCount, rows }));
+  }
+
+  async #takePrints(): Promise<Map<string, string>> {
+    if (!this.#fingerprint) return new Map();
+    const { rows } = await this.client.query<string[]>({ text: this.#fingerprint, rowMode: 'array' });
+    return new Map(rows.map(([table, owner, print]) => [`${table} ${owner}`, print as string]));
+  }
+
+  /** What is different from before the attack: in A's rows as sentences, in B's as rows. */
+  async #look(): Promise<Pick<Answer, 'harm' | 'own'>> {
+    const now = await this.#takePrints();
+    const differs = (table: Relation, owner: string) =>
+      now.get(`${table.oid} ${owner}`) !== this.#prints.get(`${table.oid} ${owner}`);
+    const harm: string[] = [];
+    const own: string[] = [];
+    const { a, b } = this.cast;
+    for (const { table, ownership } of this.#owned) {
+      if (differs(table, a.id)) {
+        const rows = await readRows(this.client, table, ownership, a.id);
+        harm.push(...compareRows(table, this.#rows.get(table.oid) ?? [], rows));
+      }
+      if (differs(table, b.id)) {
+        const before = this.#own.get(table.oid);
+        const now = (await readRows(this.client, table, ownership, b.id)).map((row) => JSON.stringify(row));
+        own.push(
+          ...now.filter((row) => !before?.has(row)).map((row) => `${table.name} ${row}`),
+          `${table.name} ${now.length} rows`,
+        );
+      }
+    }
+    return { harm, own };
+  }
+}
+
+async function mayBeQuiet(client: pg.ClientBase): Promise<boolean> {
+  await client.query('savepoint quiet');
+  try {
+    await client.query('set local session_replication_role = replica');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.query('rollback to savepoint quiet; release savepoint quiet');
+  }
+}
+
+/** What names a row for people: its primary key, or else its first columns. */
+export function nameOf(table: Relation, row: Row): string {
+  const key =
+    table.keys.find(({ kind }) => kind === 'primary')?.columns ?? table.columns.slice(0, 3).map(({ name }) => name);
+  return `${table.name} (${key.map((name) => `${name} ${row[name] ?? 'null'}`).join(', ')})`;
+}
+
+function compareRows(table: Relation, before: readonly Row[], after: readonly Row[]): string[] {
+  const key = table.keys.find(({ kind }) => kind === 'primary')?.columns ?? [];
+  const same = (one: Row, other: Row) => key.length > 0 && key.every((name) => one[name] === other[name]);
+  const text = (row: Row) => JSON.stringify(row);
+  const gone = [...before];
+  const fresh: Row[] = [];
+  for (const row of after) {
+    const index = gone.findIndex((one) => text(one) === text(row));
+    if (index >= 0) gone.splice(index, 1);
+    else fresh.push(row);
+  }
+  return [
+    ...gone.map((row) => {
+      const now = fresh.find((one) => same(one, row));
+      if (!now) return `A's row ${nameOf(table, row)} is gone`;
+      fresh.splice(fresh.indexOf(now), 1);
+      const changes = Object.keys(row).filter((name) => row[name] !== now[name]);
+      return `A's row ${nameOf(table, row)} was changed: ${changes.map((name) => `${name} was ${row[name] ?? 'null'} and is ${now[name] ?? 'null'}`).join(', ')}`;
+    }),
+    ...fresh.map((row) => `A has a row that A did not write, ${nameOf(table, row)}: ${JSON.stringify(row)}`),
+  ];
+}

@@ -1,0 +1,190 @@
+import type { Attempt, Operation } from '../attempt.ts';
+import { shorten } from '../attempt.ts';
+import type { Column, Relation } from '../catalog.ts';
+import type { Actor, Result } from './attack.ts';
+import type { Session } from './session.ts';
+import type { Target } from './target.ts';
+
+interface Sight {
+  readonly of: string;
+  readonly statement: string;
+}
+
+/**
+ * What A does with its own rows, in the plainest way, must change nothing that B can look at: not by a trigger, a rule,
+ * a default, a view or a sequence. Needs no idea of whose a row is.
+ */
+export class SideEffects {
+  readonly #session: Session;
+  readonly #sights: readonly Sight[];
+
+  private constructor(session: Session, sights: readonly Sight[]) {
+    this.#session = session;
+    this.#sights = sights;
+  }
+
+  static async open(session: Session): Promise<SideEffects> {
+    const { catalog, client } = session;
+    const readable = (relation: Relation) => relation.usage && relation.columns.some(({ select }) => select);
+    const columns = (relation: Relation) =>
+      relation.columns.filter(({ select }) => select).map(({ name }) => client.escapeIdentifier(name));
+    const possible: Sight[] = [
+      ...[...catalog.tables, ...catalog.views].filter(readable).map((relation) => ({
+        of: relation.name,
+        statement: `select ${columns(relation).join(', ')} from ${relation.sql}`,
+      })),
+      ...catalog.sequences
+        .filter(({ usage, privileges }) => usage && privileges.includes('select'))
+        .map(({ name, sql }) => ({ of: name, statement: `select last_value, is_called from ${sql}` })),
+      ...catalog.routines
+        .filter(
+          ({ executable, kind, arguments: args, volatile }) =>
+            executable && kind === 'function' && args.length === 0 && !volatile,
+        )
+        .map(({ name, sql }) => ({ of: name, statement: `select * from ${sql}()` })),
+    ];
+    const sights: Sight[] = [];
+    for (const sight of possible) {
+      const looks = [await session.play([looking(session, [sight])]), await session.play([looking(session, [sight])])];
+      const [first, second] = looks.map((look) => look && text(look[0]?.[0]));
+      // What fails, or differs by itself, tells nothing.
+      if (first === undefined || first !== second) continue;
+      sights.push(sight);
+    }
+    return new SideEffects(session, sights);
+  }
+
+  /**
+   * A's own insert, update of each column and delete, in one table. Where a trigger or function speaks of a column's
+   * values, each of them is tried, on each row.
+   */
+  async *of(target: Target): AsyncGenerator<Attempt> {
+    const { relation, a, inserted, updated, id, literal } = target;
+    const [own] = a.rows;
+    const name = relation.name;
+    for (const row of a.spare) {
+      const columns = inserted.filter((column) => column.name in row && !isNumbered(column));
+      const into =
+        columns.length === 0
+          ? 'default values'
+          : `(${columns.map((column) => id(column.name)).join(', ')}) values (${columns.map((column) => literal(column.name, row[column.name] ?? null)).join(', ')})`;
+      if (inserted.length > 0) yield* this.#try(name, 'insert', `insert into ${relation.sql} ${into}`);
+    }
+    if (!own) return;
+    const suited = this.#session.cast.suited.get(relation.oid);
+    const rows = suited && suited.words.size > 0 ? a.rows.slice(0, 12) : [own];
+    for (const column of updated) {
+      const usual =
+        a.spare
+          .map((row) => row[column.name])
+          .find((one) => one !== undefined && one !== null && one !== own[column.name]) ??
+        own[column.name] ??
+        null;
+      for (const [at, row] of rows.entries()) {
+        for (const value of [...(at === 0 ? [usual] : []), ...(suited?.words.get(column.name) ?? [])])
+          yield* this.#try(
+            name,
+            'update',
+            `update ${relation.sql} t set ${id(column.name)} = ${literal(column.name, value)} where ${target.where(row)}`,
+          );
+      }
+    }
+    if (relation.privileges.includes('delete')) {
+      for (const row of rows)
+        yield* this.#try(name, 'delete', `delete from ${relation.sql} t where ${target.where(row)}`);
+    }
+  }
+
+  async *#try(table: string, operation: Operation, statement: string): AsyncGenerator<Attempt> {
+    const { cast, catalog } = this.#session;
+    const attempt = {
+      table,
+      attack: `what B sees after A's own ${operation}`,
+      operation,
+      path: 'sql' as const,
+      statement: `-- as A, ${catalog.setting} = '${cast.a.id}'\n${statement}`,
+    };
+    const look = looking(this.#session, this.#sights);
+    const answers = await this.#session.play([
+      look,
+      { actor: { name: 'A', identity: cast.a.id }, statements: [statement] },
+      look,
+    ]);
+    if (!answers) {
+      yield { ...attempt, answer: 'A may not do this', outcome: 'not applicable' };
+      return;
+    }
+    const changed = this.#sights.flatMap((sight, i) => {
+      const [was, is] = [text(answers[0]?.[i]), text(answers[2]?.[i])];
+      if (was === is) return [];
+      return `${sight.of}: B's \`${sight.statement}\` answered ${shorten(was, 300)} before, and ${shorten(is, 300)} after`;
+    });
+    if (changed.length === 0)
+      yield { ...attempt, answer: `B sees the same in ${this.#sights.length} places`, outcome: 'held' };
+    else {
+      yield {
+        ...attempt,
+        answer: shorten(changed.join('; ')),
+        outcome: 'leaked',
+        evidence: `A (${cast.a.id}) wrote to its own rows of ${table}, and what B (${cast.b.id}) sees changed. ${changed.join('; ')}.`,
+      };
+    }
+  }
+
+  /** A sequence that B may use: between two of its numbers B counts what A has inserted. */
+  async *ofSequences(targets: readonly Target[]): AsyncGenerator<Attempt> {
+    const { catalog, cast } = this.#session;
+    for (const sequence of catalog.sequences) {
+      if (!sequence.usage || !sequence.privileges.some((privilege) => ['usage', 'update'].includes(privilege)))
+        continue;
+      const next = {
+        actor: { name: 'B', identity: cast.b.id },
+        statements: [`select nextval('${sequence.sql.replaceAll("'", "''")}')`],
+      };
+      for (const { relation, a, inserted, id, literal } of targets) {
+        const row = a.spare[0];
+        const columns = inserted.filter((column) => row && column.name in row && !isNumbered(column));
+        if (!row || columns.length === 0) continue;
+        const statement = `insert into ${relation.sql} (${columns.map(({ name }) => id(name)).join(', ')}) values (${columns.map(({ name }) => literal(name, row[name] ?? null)).join(', ')})`;
+        const answers = await this.#session.play([
+          next,
+          { actor: { name: 'A', identity: cast.a.id }, statements: [statement] },
+          next,
+        ]);
+        if (!answers) continue;
+        const [first, last] = [answers[0], answers[2]].map((answer) => Number(answer?.[0]?.rows[0]?.[0]));
+        const attempt = {
+          table: relation.name,
+          attack: 'count by a sequence',
+          operation: 'other' as const,
+          path: 'sql' as const,
+          statement: `-- as B, before and after A's insert\n${next.statements[0]}`,
+          answer: `${first}, then ${last}`,
+        };
+        const step = await this.#session.play([next, next]);
+        const [one, two] = (step ?? []).map((answer) => Number(answer[0]?.rows[0]?.[0]));
+        if ((last ?? 0) - (first ?? 0) === (two ?? 0) - (one ?? 0)) yield { ...attempt, outcome: 'held' };
+        else
+          yield {
+            ...attempt,
+            outcome: 'leaked',
+            evidence: `B may use ${sequence.name}, which A's inserts use, too. B took ${first}, A (${cast.a.id}) inserted a row into ${relation.name}, and B's next number was ${last} instead of ${(first ?? 0) + 1}: B counts what A writes.`,
+          };
+      }
+    }
+  }
+}
+
+const looking = ({ cast }: Session, sights: readonly Sight[]): { actor: Actor; statements: string[] } => ({
+  actor: { name: 'B', identity: cast.b.id },
+  statements: sights.map(({ statement }) => statement),
+});
+
+/** What the database draws from a sequence, where nothing is said of it. */
+const isNumbered = ({ identity, default: text }: Column) => identity !== null || text?.includes('nextval(') === true;
+
+const text = (result: Result | undefined) =>
+  (result?.rows ?? [])
+    .map((row) => `(${row.map((value) => value ?? 'null').join(', ')})`)
+    .sort()
+    .join(' ') || 'no rows';

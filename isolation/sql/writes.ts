@@ -1,0 +1,131 @@
+import type { Cast, Row } from '../cast/cast.ts';
+import type { Column } from '../catalog.ts';
+import type { Attack } from './attack.ts';
+import { clear } from './inserts.ts';
+import type { Target } from './target.ts';
+
+/** Updates and deletes of what is A's, by key and blind, as B and as a tenant who has no row that could get in the way. */
+export function writes(cast: Cast, target: Target): Attack[] {
+  const { relation, a, b, actors, id, updated, literal } = target;
+  const from = relation.sql;
+  const attacks: Attack[] = [];
+  // B's rows are out of the way of C: what collides among them would look the same with A's rows and without.
+  const alone = clear(cast, target);
+  const add = (attack: string, operation: 'update' | 'delete', actor: Attack['actor'], ...statements: string[]) =>
+    attacks.push({
+      ...{ table: relation.name, attack, operation, actor, statements },
+      ...(actor === actors.c && { prepare: alone }),
+    });
+  const all = relation.columns.map(({ name }) => `t.${id(name)}`).join(', ');
+  const set = ({ name }: Column) => `${id(name)} = ${literal(name, valueFor(target, name))}`;
+
+  for (const actor of [actors.b, actors.c]) {
+    add('delete blind', 'delete', actor, `delete from ${from}`);
+    add('delete blind returning', 'delete', actor, `delete from ${from} t returning ${all}`);
+    add(
+      'merge delete blind',
+      'delete',
+      actor,
+      `merge into ${from} t using (values (1)) s (x) on true when matched then delete`,
+    );
+    for (const column of updated) {
+      add('update blind', 'update', actor, `update ${from} set ${set(column)}`);
+      add('update blind with itself', 'update', actor, `update ${from} set ${id(column.name)} = ${id(column.name)}`);
+      add(
+        'merge update blind',
+        'update',
+        actor,
+        `merge into ${from} t using (values (1)) s (x) on true when matched then update set ${set(column)}`,
+      );
+    }
+  }
+  const [first] = updated;
+  if (first) {
+    add('update blind returning', 'update', actors.b, `update ${from} t set ${set(first)} returning ${all}`);
+    add('update blind from', 'update', actors.b, `update ${from} set ${set(first)} from (values (1)) s (x)`);
+    add('update every column blind', 'update', actors.c, `update ${from} set ${updated.map(set).join(', ')}`);
+  }
+  for (const row of a.rows.slice(0, 2)) {
+    const where = target.where(row);
+    add('delete by key', 'delete', actors.b, `delete from ${from} t where ${where}`);
+    add('delete by key returning', 'delete', actors.b, `delete from ${from} t where ${where} returning ${all}`);
+    add(
+      'merge delete by key',
+      'delete',
+      actors.b,
+      `merge into ${from} t using (values (1)) s (x) on ${where} when matched then delete`,
+    );
+    for (const column of updated)
+      add('update by key', 'update', actors.b, `update ${from} t set ${set(column)} where ${where}`);
+    if (first) {
+      add(
+        'update by key returning',
+        'update',
+        actors.b,
+        `update ${from} t set ${set(first)} where ${where} returning ${all}`,
+      );
+      add(
+        'merge update by key',
+        'update',
+        actors.b,
+        `merge into ${from} t using (values (1)) s (x) on ${where} when matched then update set ${set(first)}`,
+      );
+    }
+  }
+  return [...attacks, ...ownWrites(cast, target), ...collisions(target, a.rows[0], b.rows[0])];
+}
+
+/** What B may do with its own rows, and must not reach A's by triggers, rules or references. */
+function ownWrites(cast: Cast, target: Target): Attack[] {
+  const { relation, b, actors, updated, literal, id } = target;
+  const table = relation.name;
+  const words = cast.suited.get(relation.oid)?.words;
+  return b.rows.slice(0, words?.size ? 8 : 2).flatMap((row) => {
+    const where = target.where(row);
+    const spare = b.spare[0];
+    return [
+      {
+        table,
+        attack: 'delete of its own',
+        operation: 'delete' as const,
+        actor: actors.b,
+        statements: [`delete from ${relation.sql} t where ${where}`],
+      },
+      ...updated.flatMap(({ name }) =>
+        [spare?.[name] ?? row[name] ?? null, ...(words?.get(name) ?? [])].map((value) => ({
+          table,
+          attack: 'update of its own',
+          operation: 'update' as const,
+          actor: actors.b,
+          statements: [`update ${relation.sql} t set ${id(name)} = ${literal(name, value)} where ${where}`],
+        })),
+      ),
+    ];
+  });
+}
+
+/** B's own row is given the values that a key of A's row has. */
+function collisions(target: Target, theirs: Row | undefined, own: Row | undefined): Attack[] {
+  const { relation, actors, updated, id, literal, ownership } = target;
+  if (!theirs || !own) return [];
+  return relation.keys.flatMap(({ columns }) => {
+    const taken = columns.filter(
+      (name) => name !== ownership?.column?.name && updated.some((column) => column.name === name),
+    );
+    if (taken.length === 0) return [];
+    const values = taken.map((name) => `${id(name)} = ${literal(name, theirs[name] ?? null)}`);
+    return {
+      table: relation.name,
+      attack: 'update to a key of A',
+      operation: 'update' as const,
+      actor: actors.b,
+      statements: [`update ${relation.sql} t set ${values.join(', ')} where ${target.where(own)}`],
+    };
+  });
+}
+
+/** A value that the column takes, and that A's row does not have, where there is one. */
+function valueFor({ a, b }: Target, name: string): string | null {
+  const values = [...b.spare, ...b.rows, ...a.spare].map((row) => row[name] ?? null);
+  return values.find((value) => value !== null && a.rows.every((row) => row[name] !== value)) ?? values[0] ?? null;
+}

@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createGuard } from '../../../dba/backfill/guards.ts';
+import { openPatient, type PatientConnection } from '../../../dba/online/patient.ts';
+import { type Replication, startReplication } from '../../support/replication.ts';
+
+let replication: Replication;
+let monitor: PatientConnection;
+beforeAll(async () => {
+  replication = await startReplication();
+  monitor = openPatient(
+    replication.primaryUrl,
+    { lockTimeout: 1000, attempts: 3 },
+    async () => {},
+    () => {},
+  );
+});
+afterAll(async () => {
+  await monitor.close();
+  await replication.remove();
+});
+
+test('a replica that is behind is waited for, once it may be seen', async () => {
+  const lines: string[] = [];
+  const guard = createGuard(monitor, { pause: 0, maxActive: 1000, maxLag: 0 }, (line) => lines.push(line));
+  await replication.caughtUp();
+  await replication.pause();
+  await replication.onPrimary('create table app_private.much as select i from generate_series(1, 10000) i');
+  const go = new AbortController().signal;
+  await guard(0, go);
+  expect(lines).toEqual([expect.stringContaining('grant pg_monitor')]);
+
+  await replication.onPrimary('grant pg_monitor to hedgerow_authenticator with inherit true');
+  let waiting = true;
+  const waited = guard(0, go).then(() => {
+    waiting = false;
+  });
+  while (lines.length < 2) await sleep(20);
+  expect(lines[1]).toMatch(/^Waiting: a replica is \d+\.\d MB behind/);
+  expect(waiting).toBe(true);
+  await replication.resume();
+  await waited;
+});
+
+test('others who work are waited for, until it is told to stop', async () => {
+  const lines: string[] = [];
+  const guard = createGuard(monitor, { pause: 0, maxActive: 0, maxLag: 1000 }, (line) => lines.push(line));
+  const sleeping = replication.onPrimary('select pg_sleep(100)').catch(() => {});
+  while (!(await busy())) await sleep(20);
+  const stop = new AbortController();
+  const waited = guard(0, stop.signal);
+  while (lines.length === 0) await sleep(20);
+  expect(lines[0]).toMatch(/other transactions are open/);
+  stop.abort();
+  await waited;
+  await replication.onPrimary(
+    "select pg_cancel_backend(pid) from pg_stat_activity where query like '%pg_sleep(100)' and pid <> pg_backend_pid()",
+  );
+  await sleeping;
+});
+
+async function busy(): Promise<boolean> {
+  const { rowCount } = await replication.onPrimary(
+    "select from pg_stat_activity where query = 'select pg_sleep(100)' and state = 'active'",
+  );
+  return rowCount === 1;
+}

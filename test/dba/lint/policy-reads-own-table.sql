@@ -1,0 +1,45 @@
+-- expect: policy select_own on app_public.notes
+-- expect: policy select_own on app_public.memos
+-- expect: policy insert_own on app_public.pins
+-- expect: policy select_own on app_public.pins
+create table app_public.notes (
+  user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
+  id uuid not null default gen_random_uuid(),
+  list_id uuid,
+  shared_with uuid,
+  members uuid[],
+  title text not null,
+  hidden boolean not null default false,
+  primary key (user_id, id)
+);
+alter table app_public.notes enable row level security, force row level security;
+
+create policy select_own on app_public.notes for select to hedgerow_tenant
+  using (user_id = (select app_public.current_user_id()) or exists (select from app_public.notes n where n.id = list_id));
+-- By way of another table.
+create table app_public.memos (user_id uuid primary key);
+create table app_public.pins (user_id uuid primary key);
+create policy select_own on app_public.memos for select to hedgerow_tenant
+  using (user_id in (select p.user_id from app_public.pins p));
+create policy select_own on app_public.pins for select to hedgerow_tenant
+  using (exists (select from (select m.user_id from app_public.memos m) m where m.user_id = pins.user_id));
+create policy insert_own on app_public.pins for insert to hedgerow_tenant
+  with check (user_id in (select m.user_id from app_public.memos m));
+-- mended:
+create table app_public.notes (
+  user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
+  id uuid not null default gen_random_uuid(),
+  list_id uuid,
+  shared_with uuid,
+  members uuid[],
+  title text not null,
+  hidden boolean not null default false,
+  primary key (user_id, id)
+);
+alter table app_public.notes enable row level security, force row level security;
+
+create policy select_own on app_public.notes for select to hedgerow_tenant
+  using (user_id = (select app_public.current_user_id()) and exists (select from app_public.lists l where l.id = list_id));
+create table app_public.memos (user_id uuid primary key);
+create policy select_own on app_public.memos for select to hedgerow_tenant
+  using (user_id in (select n.user_id from app_public.notes n));

@@ -1,0 +1,34 @@
+-- expect: app_public.notes
+create table app_public.notes (
+  user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
+  id uuid not null default gen_random_uuid(),
+  list_id uuid,
+  shared_with uuid,
+  members uuid[],
+  title text not null,
+  hidden boolean not null default false,
+  primary key (user_id, id)
+);
+alter table app_public.notes enable row level security, force row level security;
+
+create policy all_own on app_public.notes to hedgerow_tenant using (user_id = (select app_public.current_user_id()));
+create policy select_shared on app_public.notes for select to hedgerow_tenant
+  using (shared_with = (select app_public.current_user_id()));
+-- mended:
+create table app_public.notes (
+  user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
+  id uuid not null default gen_random_uuid(),
+  list_id uuid,
+  shared_with uuid,
+  members uuid[],
+  title text not null,
+  hidden boolean not null default false,
+  primary key (user_id, id)
+);
+alter table app_public.notes enable row level security, force row level security;
+
+create policy select_own on app_public.notes for select to hedgerow_tenant
+  using (user_id = (select app_public.current_user_id()) or shared_with = (select app_public.current_user_id()));
+create policy delete_own on app_public.notes for delete to hedgerow_tenant using (user_id = (select app_public.current_user_id()));
+create policy delete_visible on app_public.notes as restrictive for delete to hedgerow_tenant using (not hidden);
+create policy select_auth on app_public.notes for select to hedgerow_auth using (true);

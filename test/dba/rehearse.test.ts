@@ -1,0 +1,180 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Rehearsal } from '../../dba/rehearse/rehearsal.ts';
+import { openWorkbench, type Workbench } from '../support/verbs.ts';
+
+let bench: Workbench;
+beforeAll(async () => {
+  bench = await openWorkbench();
+  await bench.database.asAdmin(
+    `with tenant as (insert into app_public.users (email, username) values ('ada@x.test', 'ada') returning id),
+     list as (insert into app_public.lists (user_id, name) select id, 'x' from tenant)
+     insert into app_public.todos (user_id, title) select id, 'x' from tenant, generate_series(1, 10000)`,
+  );
+  await bench.database.asAdmin('analyze app_public.todos');
+});
+afterAll(() => bench.remove());
+
+const write = (sql: string) => writeFile(join(bench.checkout.directory, 'current.sql'), sql);
+const rehearse = (...args: string[]) => bench.db('rehearse', '--disconnect', '--yes', '--no-attacks', ...args);
+const branches = async () => JSON.parse((await bench.db('branch', 'list', '--json')).output).branches;
+
+test('a migration that would hurt is told from one that does not, and why', async () => {
+  await write(`alter table app_public.todos add column place uuid default gen_random_uuid();
+    -- What takes its time.
+    select pg_sleep(0.5);
+    update app_public.lists set name = name;
+    alter table app_public.todos
+      add constraint todos_place_fkey foreign key (user_id, place) references app_public.lists (user_id, id);
+    alter table app_public.todos drop column due_date;
+    alter table app_public.lists add column must int, add constraint must check (must is not null) not valid;`);
+  const { code, output } = await rehearse('--json');
+  expect(code).toBe(1);
+  const { migrations, unkept, traffic, schema, findings }: Rehearsal = JSON.parse(output.split('\n')[0] as string);
+  expect(migrations).toMatchObject([{ file: 'current.sql' }]);
+  const [adds, sleeps, updates, refers, drops] = migrations[0]?.statements ?? [];
+  expect(adds).toMatchObject({
+    line: 1,
+    rewritten: ['app_public.todos'],
+    locks: [
+      {
+        table: 'app_public.todos',
+        mode: 'ACCESS EXCLUSIVE',
+        blocks: 'reads and writes',
+        use: { rows: 10_000, busy: true },
+        tooLong: true,
+      },
+    ],
+    instead: expect.stringMatching(/^line 3/),
+  });
+  const { longestRead = 0, longestWrite = 0 } = adds?.locks[0] ?? {};
+  expect(longestRead + longestWrite).toBeGreaterThan(0);
+  expect(sleeps?.locks).toEqual([]);
+  expect(updates).toMatchObject({ line: 4, rows: 0, blind: true });
+  // A stronger lock on todos is there already; lists is no busy table.
+  expect(refers?.locks).toMatchObject([{ table: 'app_public.lists', blocks: 'writes', tooLong: false }]);
+  expect(drops?.locks).toEqual([]);
+  expect(unkept).toMatchObject([{ table: 'app_public.todos', name: 'todos_place_fkey' }]);
+  const messages = traffic.broken.map(({ table, kind, message }) => `${table} ${kind}: ${message}`);
+  expect(messages).toContain('app_public.todos read: column "due_date" does not exist');
+  expect(messages).toContainEqual(expect.stringMatching(/^app_public.lists write: .*violates check constraint "must"/));
+  expect(schema).toContain('  table app_public.todos owner hedgerow_owner, row level security enabled, forced');
+  expect(schema).toContain('-   column due_date date');
+  expect(schema).toContain('+   column place uuid default gen_random_uuid()');
+  expect(findings.map(({ rule }) => rule)).toContain('foreign-key-without-index');
+
+  expect(await branches()).toEqual([]);
+  const [column] = await bench.database.asAdmin(
+    "select from pg_attribute where attrelid = 'app_public.todos'::regclass and attname = 'place'",
+  );
+  expect(column).toBeUndefined();
+});
+
+test('a migration that fails is a finding, with its line', async () => {
+  await write('create table app_private.a ();\n\nselect 1 / 0;\n');
+  const { code, output } = await rehearse();
+  expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining('✗ line 3: division by zero') });
+  expect(output).toMatch(/Lint and attacks\n {2}not looked at/);
+  await write('create table app_private.a ();\ncommit;\n');
+  expect(await rehearse()).toMatchObject({ code: 1, output: expect.stringContaining('not its own to end') });
+  expect(await branches()).toEqual([]);
+});
+
+test('a table that lets everybody in is attacked, and what was reached is told', async () => {
+  await write(`create table app_public.notes (
+      user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
+      id uuid not null default gen_random_uuid(),
+      body text not null,
+      primary key (user_id, id)
+    );
+    alter table app_public.notes enable row level security, force row level security;
+    create policy select_own on app_public.notes for select to hedgerow_tenant using (body is not null);
+    grant select on app_public.notes to hedgerow_tenant;`);
+  const { code, output } = await bench.db('rehearse', '--disconnect', '--yes', '--json');
+  const { findings }: Rehearsal = JSON.parse(output.split('\n')[0] as string);
+  const leaks = findings.filter(({ rule }) => rule === 'isolation');
+  expect(leaks).toContainEqual({
+    ...{ rule: 'isolation', level: 'error', object: 'app_public.notes', page: 'docs/tester.md' },
+    detail: expect.stringMatching(/^select by scan: B saw what belongs to A/),
+  });
+  expect(leaks.every(({ object }) => object === 'app_public.notes')).toBe(true);
+  expect(code).toBe(1);
+}, 120_000);
+
+test('interrupted it leaves nothing, and what a killed one leaves goes with the next', async () => {
+  await write('select pg_sleep(60);');
+  const killed = start();
+  await until(killed, 'Applying');
+  killed.kill('SIGKILL');
+  await once(killed, 'close');
+  expect(await branches()).toHaveLength(1);
+
+  const interrupted = start();
+  const words = await until(interrupted, 'Applying');
+  interrupted.kill('SIGINT');
+  expect(await once(interrupted, 'close')).toEqual([2, null]);
+  expect(words()).toMatch(/^Dropping branch rehearsal-[\s\S]*interrupted, and its branch is dropped.\n$/);
+  expect(await branches()).toEqual([]);
+});
+
+test('what was not rehearsed is not promoted', async () => {
+  await write('select 1;');
+  const running = start('--promote');
+  const words = await until(running, 'Inspecting');
+  await write('create table app_private.unseen ();');
+  expect(await once(running, 'close')).toEqual([2, null]);
+  expect(words()).toContain('rehearse it again');
+});
+
+function start(...args: string[]): ChildProcess {
+  return spawn(process.execPath, ['dba/cli.ts', 'rehearse', '--disconnect', '--yes', '--no-attacks', ...args], {
+    cwd: bench.checkout.directory,
+    env: { PATH: process.env.PATH, ...bench.env },
+  });
+}
+
+/** Waits for words on stderr; the answer tells all that came. */
+async function until(child: ChildProcess, words: string): Promise<() => string> {
+  let all = '';
+  await new Promise<void>((resolve) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      all += text;
+      if (all.includes(words)) resolve();
+    });
+  });
+  return () => all;
+}
+
+test('without findings it can be promoted; there is a report for the pull request', async () => {
+  await write(
+    '--! no-transaction\ncreate index concurrently if not exists todos_title_idx on app_public.todos (user_id, title);\n',
+  );
+  const file = join(bench.checkout.directory, 'report.md');
+  const promoted = await rehearse('--promote', '--message', 'todos by title', '--markdown', file);
+  expect(promoted).toMatchObject({ code: 0, output: expect.stringContaining('✓ ready') });
+  expect(await readFile(file, 'utf8')).toMatch(
+    /^### Rehearsal on a copy of [\s\S]*\n\+ {3}CREATE INDEX todos_title_idx/,
+  );
+  expect(await bench.db('status')).toMatchObject({ code: 0 });
+  expect(await bench.database.asAdmin("select to_regclass('app_public.todos_title_idx') is not null as made")).toEqual([
+    { made: true },
+  ]);
+
+  // What is committed and was not applied yet is rehearsed, too.
+  await bench.database.asAdmin(`drop index app_public.todos_title_idx;
+    delete from graphile_migrate.migrations where filename = (select max(filename) from graphile_migrate.migrations)`);
+  const again = await rehearse('--promote');
+  expect(again).toMatchObject({
+    code: 0,
+    output: expect.stringMatching(/migrations\/committed\/\d+-todos-by-title.sql/),
+  });
+  expect(await bench.db('status')).toMatchObject({ code: 0 });
+  expect(await rehearse()).toMatchObject({ code: 2, output: expect.stringContaining('Nothing to rehearse') });
+});
+
+test('while others are connected it refuses, and says who they are', async () => {
+  await bench.database.asAdmin('select 1');
+  expect(await bench.db('rehearse')).toMatchObject({ code: 2, output: expect.stringMatching(/pid \d+.* as postgres/) });
+});

@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { root } from '../../dba/root.ts';
+import { proveApi } from '../../isolation/api/proveApi.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { faulty } from './faulty.ts';
+
+/** Attacks the API of the migrations with `sql` on top of them. */
+async function attack(sql: string, only?: (table: string) => boolean) {
+  const db = await createTestDatabase();
+  try {
+    await db.asAdmin(`begin; set local role hedgerow_owner; ${sql}; commit`);
+    const scope = { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' };
+    const { serverUrl, adminUrl } = db;
+    const options = { scope, seed: 7, poolSizes: [1], operations: 0, only, progress: () => {} };
+    const { attempts, unproven } = await proveApi({ ...options, serverUrl, adminUrl });
+    return { attempts, unproven, leaks: attempts.filter(({ outcome }) => outcome === 'leaked') };
+  } finally {
+    await db.drop();
+  }
+}
+
+test('the tables of the migrations, and those that the DBA’s page adds, hold against every field', async () => {
+  const page = await readFile(join(root, 'docs', 'dba.md'), 'utf8');
+  const [, example = ''] = page.match(/```sql\n(drop table if exists app_public\.todo_tags[\s\S]*?)```/) ?? [];
+  const { attempts, unproven, leaks } = await attack(example);
+  expect(leaks).toEqual([]);
+  expect(unproven).toEqual([]);
+  const tables = new Set(attempts.map(({ table }) => table));
+  for (const table of ['users', 'lists', 'todos', 'audit_events', 'tags', 'todo_tags'])
+    expect(tables).toContain(`app_public.${table}`);
+}, 180_000);
+
+test('what is wrong with a table is reported, with what was sent and whose it is', async () => {
+  const { leaks } = await attack(faulty, (table) => /note|bodies|\(API\)/i.test(table));
+  const evidence = (about: string, attack: RegExp) =>
+    leaks.filter((leak) => leak.attack.match(attack) && leak.statement.includes(about)).map((leak) => leak.evidence);
+  // A plain foreign key, and a unique constraint across tenants.
+  expect(evidence('"listId"', /one value of another/)[0]).toMatch(/answered differently for what A has/);
+  expect(evidence('"body"', /one value of another/).join()).toMatch(/CONFLICT/);
+  // A view that runs as its owner, and functions that do.
+  expect(evidence('allNotes', /scan/)[0]).toMatch(/B was shown what is A's/);
+  expect(evidence('howManyNotes', /while A writes/)[0]).toMatch(/before and after A wrote/);
+  expect(evidence('bodies', /arguments of another/)[0]).toMatch(/answered differently/);
+  expect(evidence('emptyNote', /one value of another|arguments of another/)[0]).toMatch(/changed what is A's/);
+  expect(evidence('alike', /while A writes/)[0]).toMatch(/before and after A wrote/);
+}, 180_000);

@@ -1,0 +1,19 @@
+-- Expected: app_public.notes: select
+-- Only a row with a flag, a phase and a time that fit is let through.
+
+create type app_public.phase as enum ('draft', 'review', 'published');
+create table app_public.notes (
+  user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
+  id uuid not null default gen_random_uuid(),
+  title text not null,
+  shared boolean not null default false,
+  phase app_public.phase not null default 'draft',
+  expires_at timestamptz,
+  primary key (user_id, id)
+);
+alter table app_public.notes enable row level security, force row level security;
+create policy select_own on app_public.notes for select to hedgerow_tenant using (user_id = (select app_public.current_user_id()) or (shared and phase = 'published' and expires_at > now()));
+create policy delete_own on app_public.notes for delete to hedgerow_tenant using (user_id = (select app_public.current_user_id()));
+create policy insert_own on app_public.notes for insert to hedgerow_tenant with check (user_id = (select app_public.current_user_id()));
+create policy update_own on app_public.notes for update to hedgerow_tenant using (user_id = (select app_public.current_user_id())) with check (user_id = (select app_public.current_user_id()));
+grant select, insert (id, title, shared, phase, expires_at), update (title, shared, phase, expires_at), delete on app_public.notes to hedgerow_tenant;

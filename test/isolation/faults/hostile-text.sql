@@ -1,0 +1,24 @@
+-- Expected: app_public.find_notes(text): call with hostile text
+-- A search pastes the text that it is given into SQL.
+
+create table app_public.notes (
+  user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
+  id uuid not null default gen_random_uuid(),
+  title text not null,
+  primary key (user_id, id)
+);
+alter table app_public.notes enable row level security, force row level security;
+create policy select_own on app_public.notes for select to hedgerow_tenant
+  using (user_id = (select app_public.current_user_id()));
+create policy insert_own on app_public.notes for insert to hedgerow_tenant
+  with check (user_id = (select app_public.current_user_id()));
+create policy update_own on app_public.notes for update to hedgerow_tenant
+  using (user_id = (select app_public.current_user_id()))
+  with check (user_id = (select app_public.current_user_id()));
+create policy delete_own on app_public.notes for delete to hedgerow_tenant
+  using (user_id = (select app_public.current_user_id()));
+grant select, insert (id, title), update (title), delete on app_public.notes to hedgerow_tenant;
+create function app_public.find_notes(query text) returns setof app_public.notes language plpgsql stable
+  set search_path = ''
+  as $$ begin return query execute 'select * from app_public.notes where title like ''' || query || '%'''; end $$;
+grant execute on function app_public.find_notes(text) to hedgerow_tenant;

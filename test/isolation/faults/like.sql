@@ -1,0 +1,16 @@
+-- Expected: app_public.notes: select
+-- A pattern that a row of another tenant may match.
+
+create table app_public.notes (
+  user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
+  id uuid not null default gen_random_uuid(),
+  title text not null,
+  slug text not null default '',
+  primary key (user_id, id)
+);
+alter table app_public.notes enable row level security, force row level security;
+create policy select_own on app_public.notes for select to hedgerow_tenant using (user_id = (select app_public.current_user_id()) or slug like 'public/%\_page');
+create policy delete_own on app_public.notes for delete to hedgerow_tenant using (user_id = (select app_public.current_user_id()));
+create policy insert_own on app_public.notes for insert to hedgerow_tenant with check (user_id = (select app_public.current_user_id()));
+create policy update_own on app_public.notes for update to hedgerow_tenant using (user_id = (select app_public.current_user_id())) with check (user_id = (select app_public.current_user_id()));
+grant select, insert (id, title, slug), update (title, slug), delete on app_public.notes to hedgerow_tenant;

@@ -1,0 +1,21 @@
+-- Expected: app_public.notes: what B sees after A
+-- Whoever reads a sequence knows how much the others write.
+
+create table app_public.notes (
+  user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
+  id bigserial,
+  title text not null,
+  primary key (user_id, id)
+);
+alter table app_public.notes enable row level security, force row level security;
+create policy select_own on app_public.notes for select to hedgerow_tenant
+  using (user_id = (select app_public.current_user_id()));
+create policy insert_own on app_public.notes for insert to hedgerow_tenant
+  with check (user_id = (select app_public.current_user_id()));
+create policy update_own on app_public.notes for update to hedgerow_tenant
+  using (user_id = (select app_public.current_user_id()))
+  with check (user_id = (select app_public.current_user_id()));
+create policy delete_own on app_public.notes for delete to hedgerow_tenant
+  using (user_id = (select app_public.current_user_id()));
+grant select, insert (title), update (title), delete on app_public.notes to hedgerow_tenant;
+grant usage, select on sequence app_public.notes_id_seq to hedgerow_tenant;

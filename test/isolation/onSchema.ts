@@ -1,0 +1,57 @@
+import pg from 'pg';
+import type { Attempt } from '../../isolation/attempt.ts';
+import type { Cast } from '../../isolation/cast/cast.ts';
+import { makeCast } from '../../isolation/cast/makeCast.ts';
+import { type Catalog, readCatalog } from '../../isolation/catalog.ts';
+import type { TestDatabase } from '../support/database.ts';
+
+const scope = { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' };
+export const roles = { login: 'hedgerow_authenticator', owner: 'hedgerow_owner' };
+
+/** Hedgerow's schema with something added, in a transaction that is taken back. */
+export interface Ground {
+  readonly client: pg.Client;
+  readonly catalog: Catalog;
+  readonly cast: Cast;
+  /** Whether a table, view or function is of what was added. */
+  readonly isAdded: (name: string) => boolean;
+}
+
+export async function onSchema<Result>(
+  db: TestDatabase,
+  sql: string,
+  use: (ground: Ground) => Promise<Result>,
+  fixtures?: string,
+): Promise<Result> {
+  const client = new pg.Client({ connectionString: db.adminUrl });
+  await client.connect();
+  try {
+    await client.query('begin; set local search_path = pg_catalog');
+    const known = namesOf(await readCatalog(client, scope));
+    await client.query('set local role hedgerow_owner');
+    await client.query(sql);
+    await client.query('reset role');
+    const catalog = await readCatalog(client, scope);
+    const cast = await makeCast(client, catalog, { seed: 1, ...(fixtures && { fixtures }) });
+    return await use({ client, catalog, cast, isAdded: (name) => !known.has(name) });
+  } finally {
+    await client.end();
+  }
+}
+
+/** What leaks; with `until`, only as far as the first that it is true of. */
+export async function leaksFrom(
+  attempts: AsyncIterable<Attempt>,
+  until: (leak: Attempt) => boolean = () => false,
+): Promise<Attempt[]> {
+  const leaks: Attempt[] = [];
+  for await (const attempt of attempts) {
+    if (attempt.outcome !== 'leaked') continue;
+    leaks.push(attempt);
+    if (until(attempt)) break;
+  }
+  return leaks;
+}
+
+const namesOf = ({ tables, views, routines }: Catalog) =>
+  new Set([...tables, ...views, ...routines].map(({ name }) => name));

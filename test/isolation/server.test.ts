@@ -1,0 +1,105 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { root } from '../../dba/root.ts';
+import { Client } from '../../isolation/api/client.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { killServers, productionEnv, spawnServer } from '../support/process.ts';
+import { jwtSecret } from '../support/server.ts';
+
+let db: TestDatabase;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+afterEach(killServers);
+afterAll(() => db.drop());
+
+/** Runs the prover against a server; `code` is its exit code. */
+function isolation(url: string, args: string[], env: NodeJS.ProcessEnv = {}) {
+  return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+    const given = { PATH: process.env.PATH, HOME: process.env.HOME, ...env };
+    const command = [join(root, 'isolation', 'main.ts'), '--server', url, ...args];
+    const child = execFile(process.execPath, command, { env: given }, (_, stdout, stderr) =>
+      resolve({ code: child.exitCode ?? -1, stdout, stderr }),
+    );
+  });
+}
+
+const developmentEnv = () => ({ ...productionEnv(db), NODE_ENV: 'development', JWT_SECRET: jwtSecret });
+const users = () => db.asAdmin('select from app_public.users');
+
+test('a running server is attacked over HTTP alone, and nothing is left behind', async () => {
+  const url = await spawnServer(developmentEnv()).url;
+  const { code, stdout } = await isolation(url, ['--table', 'lists']);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('Proven') });
+  expect(stdout).toMatch(/List +\d+ +\d+ +\d+ +\d+/);
+  expect(await users()).toEqual([]);
+}, 90_000);
+
+test('a policy that lets everybody change rows is found', async () => {
+  await db.asAdmin('alter policy select_own on app_public.lists using (true)');
+  await db.asAdmin('alter policy update_own on app_public.lists using (true) with check (true)');
+  try {
+    const url = await spawnServer(developmentEnv()).url;
+    const { code, stdout } = await isolation(url, ['--table', 'lists']);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/LEAK {2}List: scan/);
+    expect(stdout).toMatch(/changed what is A's: read again as A, through the API/);
+    expect(await users()).toEqual([]);
+  } finally {
+    await db.asAdmin(
+      'alter policy select_own on app_public.lists using (user_id = (select app_public.current_user_id()))',
+    );
+    await db.asAdmin(`alter policy update_own on app_public.lists using (user_id = (select app_public.current_user_id()))
+      with check (user_id = (select app_public.current_user_id()))`);
+  }
+}, 90_000);
+
+test('a server that shows nobody its schema is attacked with a file of it', async () => {
+  const url = await spawnServer(productionEnv(db)).url;
+  expect(await isolation(url, [])).toMatchObject({ code: 2, stderr: expect.stringContaining('--graphql-schema FILE') });
+  expect(await users()).toEqual([]);
+  const file = join(root, 'schema.graphql');
+  const { code, stdout } = await isolation(url, ['--table', 'audit_events', '--graphql-schema', file]);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('Proven') });
+}, 90_000);
+
+test('accounts that are there already are used, and stay', async () => {
+  const url = await spawnServer(developmentEnv()).url;
+  const client = new Client(url);
+  const passwords = { alice: 'a long password of A', bruno: 'a long password of B' };
+  for (const [username, password] of Object.entries(passwords)) {
+    const email = `${username}@example.com`;
+    const { status } = await client.send('POST', '/auth/register', undefined, { email, username, password });
+    expect(status).toBe(201);
+  }
+  client.close();
+  const args = ['--table', 'audit_events', '--as-a', 'alice@example.com', '--as-b', 'bruno@example.com'];
+  expect(await isolation(url, args)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('ISOLATION_PASSWORD_A'),
+  });
+  const env = { ISOLATION_PASSWORD_A: passwords.alice, ISOLATION_PASSWORD_B: passwords.bruno };
+  const { code, stdout } = await isolation(url, args, env);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('Proven') });
+  expect(await users()).toHaveLength(2);
+}, 90_000);
+
+test('where there was too much, the server says how long to wait', async () => {
+  let asked = 0;
+  const busy = createServer((_, response) => {
+    asked++;
+    if (asked > 1) return response.end('{}');
+    response.writeHead(429, { 'retry-after': '1' }).end('{}');
+  }).listen(0, '127.0.0.1');
+  await once(busy, 'listening');
+  const said: string[] = [];
+  const client = new Client(`http://127.0.0.1:${(busy.address() as AddressInfo).port}`, (line) => said.push(line));
+  expect(await client.send('POST', '/auth/register')).toMatchObject({ status: 200 });
+  expect(said).toEqual(['/auth/register answered 429: waiting for 1 s']);
+  client.close();
+  busy.close();
+});

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { holding } from '../../isolation/cast/cast.ts';
+import { runControls } from '../../isolation/proveSql.ts';
+import { attackSql } from '../../isolation/sql/attackSql.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { leaksFrom, onSchema, roles } from './onSchema.ts';
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+afterAll(() => db.drop());
+
+const folder = (name: string) => new URL(`${name}/`, import.meta.url);
+const faults = (await readdir(folder('faults'))).sort();
+const sound = (await readdir(folder('sound'))).sort();
+
+test.each(faults)('a fault is found: %s', async (name) => {
+  const file = new URL(name, folder('faults'));
+  const expected = /^-- Expected: (\S+): (.+)$/m.exec(await readFile(file, 'utf8'));
+  const [, table, attack = ''] = expected ?? [];
+  const isExpected = (leak: { table: string; attack: string }) =>
+    leak.table === table && leak.attack.startsWith(attack);
+  const leaks = await onSchema(db, await readFile(file, 'utf8'), ({ client, catalog, cast, isAdded }) =>
+    leaksFrom(attackSql(client, catalog, cast, { ...roles, only: isAdded }), isExpected),
+  );
+  expect(leaks.map((leak) => `${leak.table}: ${leak.attack}`)).toContainEqual(
+    expect.stringContaining(`${table}: ${attack}`),
+  );
+  // Whose row it is stands in the evidence.
+  expect(leaks.find(isExpected)?.evidence).toMatch(/\bA\b.*[0-9a-f]{8}-[0-9a-f]{4}-4/s);
+});
+
+test.each(sound)('no false alarm, where both tenants have rows in every table and can use them: %s', async (name) => {
+  const sql = await readFile(new URL(name, folder('sound')), 'utf8');
+  await onSchema(db, sql, async ({ client, catalog, cast, isAdded }) => {
+    const empty = catalog.tables.filter((table) => {
+      const isHash = table.partitionConstraint?.includes('satisfies_hash_partition');
+      const isShared = cast.owners.get(table.oid)?.kind === 'shared';
+      return !isHash && !isShared && !(holding(cast, table, 'a').rows.length && holding(cast, table, 'b').rows.length);
+    });
+    expect(empty.map((table) => table.name)).toEqual([]);
+    const found = await runControls(client, catalog, cast, { ...roles, only: isAdded });
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.filter(({ works }) => !works)).toEqual([]);
+    expect(await leaksFrom(attackSql(client, catalog, cast, { ...roles, only: isAdded }))).toEqual([]);
+  });
+});
+
+test('the evidence names the condition that a row was made for', async () => {
+  const sql = await readFile(new URL('flag-phase-and-time.sql', folder('faults')), 'utf8');
+  const [leak] = await onSchema(db, sql, ({ client, catalog, cast, isAdded }) =>
+    leaksFrom(
+      attackSql(client, catalog, cast, { ...roles, only: isAdded }),
+      ({ attack }) => attack === 'select by scan',
+    ),
+  );
+  expect(leak?.evidence).toMatch(/was made to suit policy select_own of app_public\.notes\.$/);
+});
+
+const pairs = `
+create table app_public.pairs (
+  user_id uuid primary key default app_public.current_user_id() references app_public.users on delete cascade,
+  word text not null check (md5(word) like 'e4d9%')
+);
+alter table app_public.pairs enable row level security, force row level security;
+create policy own on app_public.pairs to hedgerow_tenant using (user_id = (select app_public.current_user_id()));
+grant select, insert on app_public.pairs to hedgerow_tenant;`;
+
+test('what cannot be made from the catalog is said, and made from a fixture', async () => {
+  await expect(onSchema(db, pairs, async () => {})).rejects.toThrow(
+    /app_public\.pairs: no row for A.*isolation\/fixtures/s,
+  );
+  const fixtures = await mkdtemp(join(tmpdir(), 'hedgerow-fixtures-'));
+  const word = wordOf('e4d9');
+  await writeFile(
+    join(fixtures, 'pairs.sql'),
+    `insert into app_public.pairs (user_id, word) values (:owner, '${word}')`,
+  );
+  const rows = await onSchema(
+    db,
+    pairs,
+    async ({ catalog, cast }) =>
+      catalog.tables.filter(({ relname }) => relname === 'pairs').map((table) => holding(cast, table, 'a').rows),
+    fixtures,
+  );
+  expect(rows).toEqual([[expect.objectContaining({ word })]]);
+  await rm(fixtures, { recursive: true });
+});
+
+test('a grant that works for nobody is told from a denial', async () => {
+  const sql = pairs
+    .replace(" check (md5(word) like 'e4d9%')", '')
+    .replace('app_public.current_user_id()));', 'app_public.current_user_id()) and false);');
+  const found = await onSchema(db, sql, ({ client, catalog, cast, isAdded }) =>
+    runControls(client, catalog, cast, { ...roles, only: isAdded }),
+  );
+  expect(found.map(({ operation, works, reason }) => ({ operation, works, reason }))).toEqual([
+    { operation: 'select', works: false },
+    { operation: 'insert', works: false },
+  ]);
+});
+
+test('the same seed makes the same rows', async () => {
+  const sql = await readFile(new URL('types.sql', folder('sound')), 'utf8');
+  const keys = () =>
+    onSchema(db, sql, async ({ catalog, cast }) =>
+      catalog.tables.map((table) => [
+        table.name,
+        holding(cast, table, 'a').rows.map((row) => table.keys[0]?.columns.map((name) => row[name])),
+      ]),
+    );
+  expect(await keys()).toEqual(await keys());
+});
+
+/** A word whose MD5 begins like this. */
+function wordOf(beginning: string): string {
+  for (let n = 0; ; n++) if (createHash('md5').update(String(n)).digest('hex').startsWith(beginning)) return String(n);
+}

@@ -1,0 +1,118 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
+import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { migrate } from 'graphile-migrate';
+import pg from 'pg';
+import { migrateSettings } from '../../dba/migrateSettings.ts';
+import { provision } from '../../dba/provision.ts';
+import { postgresUser } from '../../server/database/embedded/binaries.ts';
+
+/** The system's own Postgres, for what the embedded one lacks: pg_dump and pg_restore of the same version. */
+export interface SystemPostgres {
+  /** The folder of its programs. */
+  readonly bin: string;
+  /** Of every role that logs in. */
+  readonly password: string;
+  /** Its major version. */
+  readonly major: number;
+  url(user: string, database: string): string;
+  /** Makes roles and databases, and migrates each of the databases. */
+  prepare(...databases: string[]): Promise<void>;
+  /** Runs a statement as the superuser; answers with the rows' values, one after the other. */
+  query(database: string, text: string): Promise<unknown[]>;
+  stop(): Promise<void>;
+}
+
+/** As passwords may be: nothing of it stands in a connection string as it is. */
+const password = 'hush: @/%';
+
+/** @param bin the folder that `systemBin` found. */
+export async function startSystemPostgres(bin: string): Promise<SystemPostgres> {
+  const user = postgresUser();
+  const directory = await mkdtemp(join(tmpdir(), 'hedgerow-system-'));
+  const data = join(directory, 'data');
+  await mkdir(data, { mode: 0o700 });
+  const passwordFile = join(directory, 'password');
+  await writeFile(passwordFile, password);
+  if (user) await Promise.all([directory, data, passwordFile].map((path) => chown(path, user.uid, user.gid)));
+  const initdb = [
+    '--pgdata',
+    data,
+    '--username',
+    'postgres',
+    '--auth',
+    'scram-sha-256',
+    '--pwfile',
+    passwordFile,
+    '--encoding',
+    'UTF8',
+    '--locale',
+    'C',
+  ];
+  execFileSync(join(bin, 'initdb'), [...initdb, '--no-sync'], { ...user, stdio: 'pipe', cwd: directory });
+  const port = await freePort();
+  const settings = { listen_addresses: '127.0.0.1', port, unix_socket_directories: '', fsync: 'off' };
+  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const server = spawn(join(bin, 'postgres'), ['-D', data, ...flags], { ...user, stdio: 'ignore', cwd: directory });
+
+  const url = (name: string, database: string) =>
+    `postgres://${name}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`;
+  const query = async (database: string, text: string) => {
+    const client = new pg.Client({ connectionString: url('postgres', database) });
+    await client.connect();
+    try {
+      return (await client.query({ text, rowMode: 'array' })).rows.flat();
+    } finally {
+      await client.end();
+    }
+  };
+  while (server.exitCode === null && !(await query('postgres', 'select 1').catch(() => undefined))) await sleep(20);
+  return {
+    bin,
+    password,
+    major: majorOf(bin),
+    url,
+    query,
+    prepare: async (...databases) => {
+      const passwords = { owner: password, authenticator: password };
+      await provision({ adminUrl: url('postgres', 'postgres'), databases, passwords });
+      for (const database of databases) {
+        const target = { ownerUrl: url('hedgerow_owner', database), shadowUrl: undefined, adminUrl: undefined };
+        await migrate(await migrateSettings(target, () => {}));
+      }
+    },
+    stop: async () => {
+      const stopped = once(server, 'exit');
+      server.kill('SIGINT');
+      await stopped;
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The folder of the newest Postgres that Debian's packages have put here, with its server and its tools. */
+export function systemBin(): string | undefined {
+  const shelf = '/usr/lib/postgresql';
+  const versions = existsSync(shelf) ? readdirSync(shelf).map(Number) : [];
+  return versions
+    .sort((a, b) => b - a)
+    .map((version) => join(shelf, String(version), 'bin'))
+    .find((bin) => ['initdb', 'postgres', 'pg_dump', 'pg_restore'].every((name) => existsSync(join(bin, name))));
+}
+
+function majorOf(bin: string): number {
+  return Number(/\/(\d+)\/bin$/.exec(bin)?.[1]);
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as { port: number };
+  probe.close();
+  return port;
+}

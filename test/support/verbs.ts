@@ -1,0 +1,38 @@
+import pg from 'pg';
+import { inDatabase } from '../../dba/scratch.ts';
+import { type Checkout, copyCheckout } from './checkout.ts';
+import { createTestDatabase, type TestDatabase } from './database.ts';
+
+/** A copy of the checkout whose verbs work on a database of the tests' Postgres, which is migrated already. */
+export interface Workbench {
+  readonly checkout: Checkout;
+  readonly database: TestDatabase;
+  /** The environment of its verbs. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Runs `npm run db -- …args`. */
+  db(...args: string[]): Promise<{ code: number; output: string }>;
+  remove(): Promise<void>;
+}
+
+export async function openWorkbench(): Promise<Workbench> {
+  const [checkout, database] = await Promise.all([copyCheckout(), createTestDatabase()]);
+  const shadow = `${new URL(database.ownerUrl).pathname.slice(1)}_shadow`;
+  const env = {
+    DATABASE_URL_DIRECT: database.ownerUrl,
+    SHADOW_DATABASE_URL: inDatabase(database.ownerUrl, shadow),
+    ROOT_DATABASE_URL: inDatabase(database.adminUrl, 'postgres'),
+  };
+  return {
+    checkout,
+    database,
+    env,
+    db: (...args) => checkout.run('dba/cli.ts', args, env),
+    remove: async () => {
+      await Promise.all([checkout.remove(), database.drop()]);
+      const admin = new pg.Client({ connectionString: env.ROOT_DATABASE_URL });
+      await admin.connect();
+      await admin.query(`drop database if exists ${shadow} with (force)`);
+      await admin.end();
+    },
+  };
+}
