@@ -54,14 +54,14 @@ export async function during<Result>(
   work: () => Promise<Result>,
 ): Promise<Result> {
   if (fault === 'slow statement' || fault === 'failed commit') {
-    await db.asAdmin('insert into isolation_faults.due (fault) values ($1)', [fault]);
+    const [due] = await db.asAdmin<{ id: string }>(
+      'insert into isolation_faults.due (fault) values ($1) returning id',
+      [fault],
+    );
     try {
       return await work();
     } finally {
-      await db.asAdmin(
-        'delete from isolation_faults.due where id = (select min(id) from isolation_faults.due where fault = $1)',
-        [fault],
-      );
+      await db.asAdmin('delete from isolation_faults.due where id = $1', [due?.id]);
     }
   }
   const running = work();
