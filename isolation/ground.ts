@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { watch as applyCurrent } from 'graphile-migrate';
-import pg from 'pg';
+import { withClient } from '../dba/client.ts';
 import { migrateSettings } from '../dba/migrateSettings.ts';
-import { inDatabase, isScratch, withScratch } from '../dba/scratch.ts';
+import { databaseOf, inDatabase, isScratch, withScratch } from '../dba/scratch.ts';
 import { describeUrl, openTarget } from '../dba/target.ts';
 import { UsageError } from '../dba/verb.ts';
 
@@ -67,7 +67,7 @@ export async function onDatabase<Result>(
   use: (ground: Ground) => Promise<Result>,
 ): Promise<Result> {
   const name = describeUrl(url);
-  await connected(url, async (client) => {
+  await withClient(url, async (client) => {
     const { rows } = await client.query(
       'select rolsuper or rolbypassrls as free from pg_roles where rolname = current_user',
     );
@@ -93,10 +93,10 @@ async function onCopy<Result>(url: string, use: (copy: Omit<Ground, 'copy'>) => 
   // Nobody may be connected to a template, this connection included.
   const elsewhere = inDatabase(url, original === 'postgres' ? 'template1' : 'postgres');
   const drop = () =>
-    connected(elsewhere, (client) =>
+    withClient(elsewhere, (client) =>
       client.query(`drop database if exists ${client.escapeIdentifier(copy)} with (force)`),
     );
-  await connected(elsewhere, async (client) => {
+  await withClient(elsewhere, async (client) => {
     try {
       await client.query(
         `create database ${client.escapeIdentifier(copy)} template ${client.escapeIdentifier(original)}`,
@@ -121,18 +121,5 @@ async function onCopy<Result>(url: string, use: (copy: Omit<Ground, 'copy'>) => 
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
     await drop();
-  }
-}
-
-const databaseOf = (url: string) => decodeURIComponent(new URL(url).pathname.slice(1));
-
-async function connected<Result>(url: string, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
-  const client = new pg.Client({ connectionString: url });
-  client.on('error', () => {});
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
   }
 }

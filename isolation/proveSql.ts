@@ -1,4 +1,5 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { withClient } from '../dba/client.ts';
 import { UsageError } from '../dba/verb.ts';
 import type { Attempt } from './attempt.ts';
 import { type Cast, holding } from './cast/cast.ts';
@@ -124,10 +125,7 @@ export async function connected<Result>(
   searchPath: string | undefined,
   work: (client: pg.Client) => Promise<Result>,
 ): Promise<Result> {
-  const client = new pg.Client({ connectionString: url });
-  client.on('error', () => {});
-  await client.connect();
-  try {
+  return withClient(url, async (client) => {
     await client.query(
       "set datestyle = iso; set intervalstyle = postgres; set timezone = 'UTC'; set statement_timeout = '60s'",
     );
@@ -136,7 +134,5 @@ export async function connected<Result>(
     const result = await work(client);
     await client.query('commit');
     return result;
-  } finally {
-    await client.end();
-  }
+  });
 }

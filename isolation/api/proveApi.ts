@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { withClient } from '../../dba/client.ts';
+import { clientOptions } from '../../server/database/connectionString.ts';
 import type { Attempt } from '../attempt.ts';
 import type { Scope } from '../catalog.ts';
 import type { Control } from '../controls.ts';
@@ -64,7 +66,7 @@ async function attackServers(options: ProveApiOptions): Promise<ApiProof> {
   }
   if (operations > 0) {
     await withServer(options, sharedPool, async (scratch) => {
-      const admin = new pg.Pool({ connectionString: options.adminUrl, max: 4 });
+      const admin = new pg.Pool({ ...clientOptions(options.adminUrl), max: 4 });
       admin.on('error', () => {});
       try {
         const stage = await prepareStage(scratch, admin, only);
@@ -95,13 +97,11 @@ async function withServer(
     throw new NoServerError(`The API was not attacked, for the server does not start: ${(error as Error).message}`);
   });
   const client = new Client(served.url);
-  const admin = new pg.Client({ connectionString: adminUrl });
-  admin.on('error', () => {});
   try {
-    await admin.connect();
-    await use(await scratchWorld(client, { admin, scope, seed, jwtSecret, ...(fixtures && { fixtures }) }), reasons);
+    await withClient(adminUrl, async (admin) =>
+      use(await scratchWorld(client, { admin, scope, seed, jwtSecret, ...(fixtures && { fixtures }) }), reasons),
+    );
   } finally {
-    await admin.end();
     client.close();
     await served.close();
   }
