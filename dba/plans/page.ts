@@ -1,3 +1,4 @@
+import { html, type Markup } from '../markup.ts';
 import type { Plan, PlanNode } from './plan.ts';
 
 interface Page {
@@ -10,7 +11,7 @@ interface Page {
 
 /** The plans as one self-contained HTML page: a tree with bars, and what Postgres printed. */
 export function planPage({ database, user, source, analyze, plans }: Page): string {
-  return `<!doctype html>
+  return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -21,27 +22,27 @@ export function planPage({ database, user, source, analyze, plans }: Page): stri
 </head>
 <body>
 <h1>Query plans</h1>
-<p>${escapeHtml(database)}, as ${escapeHtml(user)}. ${analyze ? 'Bars are time in each step itself.' : 'Estimated: bars are cost in each step itself.'}</p>
-<pre>${escapeHtml(source)}</pre>
-${plans.map((plan, index) => section(plan, index)).join('\n')}
-${plans.length === 0 ? '<p>It takes no statement.</p>' : ''}
+<p>${database}, as ${user}. ${analyze ? 'Bars are time in each step itself.' : 'Estimated: bars are cost in each step itself.'}</p>
+<pre>${source}</pre>
+${plans.map((plan, index) => section(plan, index))}
+${plans.length === 0 ? html`<p>It takes no statement.</p>` : ''}
 </body>
 </html>
-`;
+`.text;
 }
 
-function section({ statement, values, text, tree }: Plan, index: number): string {
+function section({ statement, values, text, tree }: Plan, index: number): Markup {
   const whole = measure(tree) || 1;
-  return `<section>
+  return html`<section>
 <h2>Statement ${index + 1}</h2>
-<pre>${escapeHtml(statement)}</pre>
-${values.length > 0 ? `<p>Values: <code>${escapeHtml(JSON.stringify(values))}</code></p>` : ''}
+<pre>${statement}</pre>
+${values.length > 0 ? html`<p>Values: <code>${JSON.stringify(values)}</code></p>` : ''}
 <ul class="tree">${branch(tree, whole)}</ul>
-<details><summary>As Postgres prints it</summary><pre>${escapeHtml(text)}</pre></details>
+<details><summary>As Postgres prints it</summary><pre>${text}</pre></details>
 </section>`;
 }
 
-function branch(node: PlanNode, whole: number): string {
+function branch(node: PlanNode, whole: number): Markup {
   const below = node.Plans ?? [];
   const own = Math.max(0, measure(node) - below.reduce((sum, child) => sum + measure(child), 0));
   const share = Math.min(100, Math.round((100 * own) / whole));
@@ -53,12 +54,12 @@ function branch(node: PlanNode, whole: number): string {
   ];
   const details = ['Index Cond', 'Recheck Cond', 'Filter', 'Join Filter', 'Hash Cond', 'Sort Key']
     .filter((name) => node[name] !== undefined)
-    .map((name) => `<div>${escapeHtml(name)}: <code>${escapeHtml(String(node[name]))}</code></div>`);
-  return `<li>
-<div class="step"><strong>${escapeHtml(what.filter(Boolean).join(' '))}</strong> <span>${escapeHtml(figures(node))}</span></div>
+    .map((name) => html`<div>${name}: <code>${String(node[name])}</code></div>`);
+  return html`<li>
+<div class="step"><strong>${what.filter(Boolean).join(' ')}</strong> <span>${figures(node)}</span></div>
 <div class="bar" role="img" aria-label="${share} % of the statement"><i style="width:${share}%"></i><b>${share} %</b></div>
-${details.join('')}
-${below.length > 0 ? `<ul>${below.map((child) => branch(child, whole)).join('')}</ul>` : ''}
+${details}
+${below.length > 0 ? html`<ul>${below.map((child) => branch(child, whole))}</ul>` : ''}
 </li>`;
 }
 
@@ -75,11 +76,7 @@ function figures(node: PlanNode): string {
   return `${node['Actual Rows']} rows${loops}, ${estimate}, ${measure(node).toFixed(3)} ms`;
 }
 
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-}
-
-const style = `
+const style = html`
 :root { color-scheme: light dark; --line: light-dark(#d5d9d2, #3b423a); --soft: light-dark(#f4f6f2, #1d211c); --bar: light-dark(#7a9e6d, #5d8350); }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2.5rem; }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { html, jsonInScript, Markup } from '../../dba/markup.ts';
 import type { Proof } from '../proof.ts';
 import { cellsOf } from './html/cells.ts';
 import { findings } from './html/findings.ts';
-import { html, jsonInScript, Markup } from './html/markup.ts';
 import { matrix } from './html/matrix.ts';
 import { mutants } from './html/mutants.ts';
 import { summary } from './html/summary.ts';

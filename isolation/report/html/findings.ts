@@ -1,5 +1,5 @@
+import { html, type Markup } from '../../../dba/markup.ts';
 import type { Proof } from '../../proof.ts';
-import { html, type Markup } from './markup.ts';
 
 /** The leaks in full, each with what was sent and what came back, and the mutants that nothing saw. */
 export function findings({ attempts, mutants = [] }: Proof): Markup | undefined {

@@ -1,5 +1,5 @@
+import { html, type Markup } from '../../../dba/markup.ts';
 import type { Cell } from './cells.ts';
-import { html, type Markup } from './markup.ts';
 import { pathNames, plural } from './summary.ts';
 
 /** More columns than this have their headings upright. */

@@ -1,6 +1,6 @@
+import { html, type Markup } from '../../../dba/markup.ts';
 import type { Attempt } from '../../attempt.ts';
 import type { Verdict } from '../../mutants/mutant.ts';
-import { html, type Markup } from './markup.ts';
 import { plural } from './summary.ts';
 
 /** The kill matrix: mutants by the attacks that noticed them; below it what is equivalent, and what noticed nothing. */

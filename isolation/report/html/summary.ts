@@ -1,6 +1,6 @@
+import { html, type Markup } from '../../../dba/markup.ts';
 import type { Attempt } from '../../attempt.ts';
 import type { Proof } from '../../proof.ts';
-import { html, type Markup } from './markup.ts';
 
 /** What a person calls the ways into the database. */
 export const pathNames: Readonly<Record<Attempt['path'], string>> = {
