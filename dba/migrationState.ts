@@ -58,7 +58,8 @@ export async function migrationState(
   };
 }
 
-async function appliedMigrations(client: pg.Client): Promise<Applied[]> {
+/** What graphile-migrate has recorded, in the order of the files. */
+export async function appliedMigrations(client: pg.Client): Promise<Applied[]> {
   const { rows } = await client.query("select to_regclass('graphile_migrate.migrations') is not null as found");
   if (!rows[0].found) return [];
   return (await client.query<Applied>('select filename, hash, date from graphile_migrate.migrations order by filename'))

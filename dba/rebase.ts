@@ -9,6 +9,7 @@ import { asideSuffix, type CommittedMigration, committedFolder, readCommitted } 
 import { currentFile, demandBlankCurrent, keepingCurrent } from './currentSql.ts';
 import { migrateSettings } from './migrateSettings.ts';
 import { waiting, withMigrationLock } from './migrationLock.ts';
+import { appliedMigrations } from './migrationState.ts';
 import { ownMigrations } from './rebase/ownMigrations.ts';
 import { demandShadow } from './shadow.ts';
 import { writeSnapshot } from './snapshot.ts';
@@ -52,7 +53,8 @@ async function reorder(
 ): Promise<boolean> {
   const { migrations, unreadable } = await readCommitted();
   if (unreadable.length > 0) throw new UsageError(unreadable.join('\n'));
-  const own = ownMigrations(migrations, await appliedHashes(client), named);
+  const applied = (await appliedMigrations(client)).map(({ hash }) => hash);
+  const own = ownMigrations(migrations, applied, named);
   const others = migrations.filter((one) => !own.includes(one));
   const broken = chainProblems(others);
   if (broken.length > 0) throw new UsageError(['The migrations of the others are no chain:', ...broken].join('\n  '));
@@ -63,7 +65,7 @@ async function reorder(
   // Out of graphile-migrate's sight, and still there if this is killed.
   for (const { filename } of own) await rename(join(committedFolder, filename), aside(filename));
   const hashes = own.map(({ hash }) => hash);
-  if ((await client.query("select to_regclass('graphile_migrate.migrations') as found")).rows[0].found) {
+  if (applied.length > 0) {
     await client.query('delete from graphile_migrate.migrations where hash = any($1)', [hashes]);
   }
   for (const [index, one] of own.entries()) {
@@ -88,12 +90,6 @@ async function commitAgain(target: Target, { body, message }: CommittedMigration
     await writeFile(currentFile, serializeMigration(sql, { Message: message ?? undefined }));
     await commitCurrent(settings);
   });
-}
-
-async function appliedHashes(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query("select to_regclass('graphile_migrate.migrations') as found");
-  if (!rows[0].found) return [];
-  return (await client.query('select hash from graphile_migrate.migrations')).rows.map(({ hash }) => hash);
 }
 
 function failure(filename: string, { message }: Error): string {

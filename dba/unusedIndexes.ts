@@ -2,6 +2,7 @@ import { styleText } from 'node:util';
 import type pg from 'pg';
 import { command, onTarget } from './command.ts';
 import { lookAt } from './lookAt.ts';
+import { appliedMigrations } from './migrationState.ts';
 import { table } from './table.ts';
 import type { Target } from './target.ts';
 import type { ExitCode } from './verb.ts';
@@ -32,9 +33,9 @@ const indexes = `
   order by 3 desc, 1`;
 
 // A database whose statistics were never reset has them since it was made, which its first migration tells.
-const since = (migrations: string) => `
+const since = `
   select stats_reset as since, exists (select from pg_stat_replication) as replicated,
-    coalesce(clock_timestamp() - coalesce(stats_reset, ${migrations}) < interval '7 days', true) as young
+    coalesce(clock_timestamp() - coalesce(stats_reset, $1) < interval '7 days', true) as young
   from pg_stat_database where datname = current_database()`;
 
 interface Statistics {
@@ -45,9 +46,8 @@ interface Statistics {
 }
 
 async function readStatistics(client: pg.Client): Promise<Statistics | undefined> {
-  const { rows } = await client.query("select to_regclass('graphile_migrate.migrations') is not null as migrated");
-  const first = rows[0].migrated ? '(select min(date) from graphile_migrate.migrations)' : 'null';
-  return (await client.query<Statistics>(since(first))).rows[0];
+  const [first] = await appliedMigrations(client);
+  return (await client.query<Statistics>(since, [first?.date])).rows[0];
 }
 
 /** Indexes without a use since the statistics began: 1 where there are any and a week has gone by. */
