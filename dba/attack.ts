@@ -4,6 +4,7 @@ import { proveSql } from '../isolation/proveSql.ts';
 import { isBranch } from './branches/mark.ts';
 import { withClient } from './client.ts';
 import type { Finding } from './linter/rule.ts';
+import { ourSchema } from './ours.ts';
 import { isScratch } from './scratch.ts';
 import type { Target } from './target.ts';
 
@@ -43,7 +44,7 @@ async function empty(admin: pg.Client): Promise<string | undefined> {
     `select (select rolsuper or rolbypassrls from pg_roles where rolname = current_user) as free,
        string_agg(c.oid::regclass::text, ', ') as tables
      from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'graphile_migrate')
+     where c.relkind in ('r', 'p') and ${ourSchema}
        and not exists (select from pg_depend e where e.objid = c.oid and e.deptype = 'e')`,
   );
   if (!rows[0]?.free) return 'its admin is bound by row-level security';

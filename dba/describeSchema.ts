@@ -1,9 +1,7 @@
 import type pg from 'pg';
+import { ours } from './ours.ts';
 
-// Each query yields `object` (what the line belongs to), `kind` (its place below that object) and `line`. Objects of
-// extensions and graphile-migrate's own are not ours to describe.
-const ours = `n.nspname not like 'pg\\_%' and n.nspname not in ('information_schema', 'graphile_migrate')
-  and not exists (select from pg_depend e where e.objid = o.oid and e.deptype = 'e')`;
+// Each query yields `object` (what the line belongs to), `kind` (its place below that object) and `line`.
 
 const grantees = (acl: string) => `(
   select string_agg(line, e'\\n') from (

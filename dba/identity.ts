@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { CommittedMigration } from './committed.ts';
+import { ourSchema } from './ours.ts';
 
 /** Names that are told of a database that is not ours. */
 const shown = 3;
@@ -18,8 +19,7 @@ export async function foreignDatabase(
       array(
         select format('%I.%I', n.nspname, c.relname)
         from pg_class c join pg_namespace n on n.oid = c.relnamespace
-        where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname !~ '^pg_'
-          and n.nspname not in ('information_schema', 'graphile_migrate')
+        where c.relkind in ('r', 'p', 'v', 'm', 'f') and ${ourSchema}
           and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')
         order by 1
       ) as others

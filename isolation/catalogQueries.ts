@@ -1,8 +1,7 @@
+import { ours } from '../dba/ours.ts';
+
 // Each yields one column, `row`, a JSON object with the keys of the interface of the same name in catalog.ts.
 // $1 is the role that is attacked with.
-
-const ours = `n.nspname not like 'pg\\_%' and n.nspname not in ('information_schema', 'graphile_migrate')
-  and not exists (select from pg_depend e where e.objid = o.oid and e.deptype = 'e')`;
 
 const list = (what: string, from: string) => `coalesce((select json_agg(${what}) from ${from}), '[]')`;
 

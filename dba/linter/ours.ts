@@ -1,7 +1,6 @@
-// What a rule looks through where tenants' tables are not all it is about: subqueries to put after `from`. Objects of
-// Postgres, of extensions and of graphile-migrate are not ours to mend.
+import { ourSchema } from '../ours.ts';
 
-const ourSchema = `n.nspname not like 'pg\\_%' and n.nspname not in ('information_schema', 'graphile_migrate')`;
+// What a rule looks through where tenants' tables are not all it is about: subqueries to put after `from`.
 
 const notOfExtension = (catalog: 'pg_class' | 'pg_namespace' | 'pg_proc', oid: string) => `not exists (
     select from pg_depend e where e.classid = '${catalog}'::regclass and e.objid = ${oid} and e.deptype = 'e'

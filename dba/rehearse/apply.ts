@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { newClient } from '../client.ts';
 import { type Statement, splitStatements } from '../linter/statements.ts';
+import { ourSchema } from '../ours.ts';
 import { type Lock, type LockWatch, watchLocks } from './lockWatch.ts';
 
 /** What a statement of the migration did. Times are performance.now()'s. */
@@ -135,7 +136,7 @@ async function files(client: pg.Client): Promise<Map<number, { name: string; fil
   const { rows } = await client.query<{ oid: number; name: string; file: number }>(
     `select c.oid::int8::int as oid, format('%I.%I', n.nspname, c.relname) as name, pg_relation_filenode(c.oid)::int8::int as file
      from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind in ('r', 'm') and n.nspname not like 'pg\\_%' and n.nspname not in ('information_schema', 'graphile_migrate')`,
+     where c.relkind in ('r', 'm') and ${ourSchema}`,
   );
   return new Map(rows.map(({ oid, name, file }) => [oid, { name, file }]));
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newClient } from '../client.ts';
+import { ourSchema } from '../ours.ts';
 
 /** A lock on a table that was there before the migration. Times are performance.now()'s. */
 export interface Lock {
@@ -47,7 +48,7 @@ const locksOf = `select l.pid, l.mode, l.granted, case when c.oid is not null th
   from pg_locks l
   left join pg_class c on l.locktype = 'relation' and c.oid = l.relation and c.relkind in ('r', 'p', 'm')
   left join pg_namespace n on n.oid = c.relnamespace
-  where (l.pid = $1 and c.oid is not null and n.nspname not like 'pg\\_%' and n.nspname not in ('information_schema', 'graphile_migrate')
+  where (l.pid = $1 and c.oid is not null and ${ourSchema}
       and l.database = (select oid from pg_database where datname = current_database()))
     or (l.pid = $1 and not l.granted)
     or (l.pid <> $1 and not l.granted and $1 = any(pg_blocking_pids(l.pid)))`;

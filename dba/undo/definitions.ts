@@ -1,7 +1,5 @@
 import type pg from 'pg';
-
-const ours = `n.nspname not like 'pg\\_%' and n.nspname not in ('information_schema', 'graphile_migrate')
-  and not exists (select from pg_depend e where e.objid = o.oid and e.deptype = 'e')`;
+import { ours } from '../ours.ts';
 
 const queries: readonly string[] = [
   `select format('function %s', o.oid::regprocedure), pg_get_functiondef(o.oid)
