@@ -7,11 +7,12 @@ import { endState, findState, type State } from './backfill/state.ts';
 import { command, onTarget } from './command.ts';
 import { allowed, dangerous, type Permission } from './danger.ts';
 import { claimTables, demandPolicies, withOwnerPolicies } from './online/ownerPolicies.ts';
-import { patient, wholeNumber } from './online/patience.ts';
+import { patient } from './online/patience.ts';
 import { openPatient, type Patience, type PatientConnection } from './online/patient.ts';
 import { withProgress } from './progress.ts';
 import type { Target } from './target.ts';
 import type { ExitCode } from './verb.ts';
+import { wholeNumber } from './wholeNumber.ts';
 
 interface Options extends Permission, Patience, Limits, Omit<Wanted, 'table'> {
   readonly batch: number;

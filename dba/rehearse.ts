@@ -7,12 +7,12 @@ import { commit } from './commit.ts';
 import { allowed, dangerous, type Permission } from './danger.ts';
 import { migrate } from './migrate.ts';
 import { waiting } from './migrationLock.ts';
-import { wholeNumber } from './online/patience.ts';
 import { readPending } from './rehearse/pending.ts';
 import { type Rehearsal, rehearseOn, type Settings } from './rehearse/rehearsal.ts';
 import { hasFindings, reportLines, reportMarkdown } from './rehearse/report.ts';
 import type { Target } from './target.ts';
 import { type ExitCode, UsageError } from './verb.ts';
+import { wholeNumber } from './wholeNumber.ts';
 
 interface Options extends Permission, Settings {
   readonly disconnect?: boolean;

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option } from 'commander';
+import { Option } from 'commander';
 import type pg from 'pg';
 import { withClient } from './client.ts';
 import { command, onTarget } from './command.ts';
@@ -7,6 +7,7 @@ import { databaseOf } from './scratch.ts';
 import { table } from './table.ts';
 import type { Target } from './target.ts';
 import { type ExitCode, UsageError } from './verb.ts';
+import { wholeNumber } from './wholeNumber.ts';
 
 const orders = ['total', 'mean', 'calls'] as const;
 
@@ -18,7 +19,7 @@ interface Options {
 
 export const slowCommand = command('slow', 'show what takes most time, from pg_stat_statements')
   .addOption(new Option('--order <by>', 'what the first has most of').choices(orders).default('total'))
-  .option('--limit <number>', 'how many', atLeastOne, 20)
+  .option('--limit <number>', 'how many', wholeNumber(1), 20)
   .option('--json', 'for machines')
   .action(onTarget(slow));
 
@@ -99,10 +100,4 @@ async function readStatements(
     if ((error as pg.DatabaseError).code === notLoaded) return undefined;
     throw error;
   }
-}
-
-function atLeastOne(given: string): number {
-  const number = Number(given);
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('It must be a number, 1 or more.');
-  return number;
 }

@@ -1,14 +1,6 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+import { wholeNumber } from '../wholeNumber.ts';
 import type { Patience } from './patient.ts';
-
-/** A whole number from `least`, for commander. */
-export function wholeNumber(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < least) throw new InvalidArgumentError(`A whole number from ${least}.`);
-    return value;
-  };
-}
 
 /** Gives a verb the options of `Patience`. */
 export function patient(command: Command): Command {
