@@ -50,23 +50,12 @@ export async function scratchWorld(client: Client, { admin, scope, seed, jwtSecr
     state.rows.flatMap(({ owner, row }) => (isOf(owner) ? [row] : [])).join('\n');
   const text = { a: textOf((owner) => owner === a.id), b: textOf((owner) => owner === b.id) };
 
-  const donating = { admin, catalog, cast, tables };
-  const ofA = await withSpare(
-    ownRows(await readHoldings(client, api, a), text.a, text.b),
-    donating,
-    client,
-    api,
-    a,
-    'a',
-  );
-  const ofB = await withSpare(
-    ownRows(await readHoldings(client, api, b), text.b, text.a),
-    donating,
-    client,
-    api,
-    b,
-    'b',
-  );
+  const holdingsOf = async (member: Account, who: 'a' | 'b', others: string) => {
+    const own = ownRows(await readHoldings(client, api, member), text[who], others);
+    return withSpare(own, { admin, catalog, cast, tables }, client, api, member, who);
+  };
+  const ofA = await holdingsOf(a, 'a', text.b);
+  const ofB = await holdingsOf(b, 'b', text.a);
   const ofEmpty = ownRows(
     await readHoldings(client, api, empty),
     textOf((owner) => owner === empty.id),
