@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
+import { parseJson } from '../parseJson.ts';
 import { UsageError } from '../verb.ts';
 import { tableContent } from './measure.ts';
 
@@ -54,12 +55,4 @@ export async function sha256(file: string): Promise<string> {
     throw new UsageError(`${file} cannot be read: ${error.message}`);
   });
   return hash.digest('hex');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

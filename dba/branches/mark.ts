@@ -1,6 +1,7 @@
 import { hostname, userInfo } from 'node:os';
 import type pg from 'pg';
 import { z } from 'zod';
+import { parseJson } from '../parseJson.ts';
 import type { Branch } from './branch.ts';
 
 /** What the comment on a branch's database says; a database without it is nobody's branch. */
@@ -48,13 +49,4 @@ export async function isBranch(client: pg.Client): Promise<boolean> {
     `select shobj_description(oid, 'pg_database') as comment from pg_database where datname = current_database()`,
   );
   return mark.safeParse(parseJson(rows[0]?.comment ?? '')).success;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Somebody's comment that only begins like ours.
-    return undefined;
-  }
 }

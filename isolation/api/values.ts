@@ -1,4 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto';
+import { parseJson } from '../../dba/parseJson.ts';
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const uuids = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi;
@@ -12,12 +13,8 @@ const changeable = new Set(['String', 'Int', 'BigInt', 'Float', 'BigFloat', 'Dat
 /** What stands in a node id or a cursor: base64 of a JSON array. */
 export function decode(text: string): unknown[] | undefined {
   if (text.length < 4 || !/^[A-Za-z0-9+/_-]+=*$/.test(text)) return undefined;
-  try {
-    const decoded = JSON.parse(Buffer.from(text, 'base64').toString('utf8'));
-    return Array.isArray(decoded) ? decoded : undefined;
-  } catch {
-    return undefined;
-  }
+  const decoded = parseJson(Buffer.from(text, 'base64').toString('utf8'));
+  return Array.isArray(decoded) ? decoded : undefined;
 }
 
 export function encode(parts: readonly unknown[]): string {

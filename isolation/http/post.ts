@@ -1,5 +1,6 @@
 import { type Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { request as requestSecurely } from 'node:https';
+import { parseJson } from '../../dba/parseJson.ts';
 
 /** When the client goes: half-way through sending, some milliseconds after it has sent all, or at the answer's head. */
 export interface Abort {
@@ -82,7 +83,8 @@ export function post(url: string, outgoing: Outgoing): Promise<Answer | NoAnswer
         if (abort?.when === 'before') sending.destroy();
         const text = Buffer.concat(chunks).toString('utf8');
         const { statusCode: status = 0, headers } = response;
-        finish({ status, headers, text, body: parse(text), milliseconds: performance.now() - start });
+        const body = parseJson(text) as Body | undefined;
+        finish({ status, headers, text, body, milliseconds: performance.now() - start });
       });
     });
     if (abort?.when === 'before') {
@@ -93,12 +95,4 @@ export function post(url: string, outgoing: Outgoing): Promise<Answer | NoAnswer
     sending.end(payload);
     if (abort?.when === 'during') timers.push(setTimeout(leave, abort.milliseconds));
   });
-}
-
-function parse(text: string): Body | undefined {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
