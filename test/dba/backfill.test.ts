@@ -8,13 +8,11 @@ import { planBackfill } from '../../dba/backfill/plan.ts';
 import { hiddenTables, withOwnerPolicies } from '../../dba/online/ownerPolicies.ts';
 import { openPatient } from '../../dba/online/patient.ts';
 import { root } from '../../dba/root.ts';
-import { openWorkbench, type Workbench } from '../support/verbs.ts';
+import { openWorkbench } from '../support/verbs.ts';
 
 const rows = 600;
-let bench: Workbench;
-beforeAll(async () => {
-  bench = await openWorkbench();
-});
+const bench = await openWorkbench();
+const { asOwner } = bench.database;
 afterAll(() => bench.remove());
 
 beforeEach(async () => {
@@ -41,13 +39,6 @@ const leftBehind = async () => {
   return row;
 };
 const nothing = { policies: [], state: false };
-
-async function asOwner(text: string): Promise<void> {
-  const owner = new pg.Client({ connectionString: bench.database.ownerUrl });
-  await owner.connect();
-  await owner.query(text);
-  await owner.end();
-}
 
 test("all tenants' rows are updated, once, and nothing stays behind", async () => {
   const { code, output } = await backfill(todos, '--set', 'n = n + 1', '--batch', '70', '--json');

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import pg from 'pg';
+import { withClient } from '../../dba/client.ts';
 import { lint } from '../../dba/linter/lint.ts';
 import type { Finding } from '../../dba/linter/rule.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -14,12 +14,9 @@ let findings: readonly Finding[];
 beforeAll(async () => {
   blocks = [...(await readFile('docs/dba.md', 'utf8')).matchAll(/```sql\n(.*?)```/gs)].map(([, sql]) => sql as string);
   db = await createTestDatabase();
-  const owner = new pg.Client({ connectionString: db.ownerUrl });
-  await owner.connect();
   // As `watch` does: at every save.
-  for (const _save of ['first', 'second']) await owner.query(blocks[0] as string);
-  findings = (await lint(owner)).findings;
-  await owner.end();
+  for (const _save of ['first', 'second']) await db.asOwner(blocks[0] as string);
+  findings = (await withClient(db.ownerUrl, (owner) => lint(owner))).findings;
   server = await serve(db);
 });
 afterAll(async () => {
@@ -84,19 +81,13 @@ test('a table without a key of its own cannot be live, and a table is live by be
 
 test('the data migration of docs/dba.md changes rows, and leaves row-level security forced', async () => {
   await db.asAdmin("update app_public.tags set name = ' urgent '");
-  const owner = new pg.Client({ connectionString: db.ownerUrl });
-  await owner.connect();
-  await owner.query(`begin; ${blocks[1]} commit`);
-  await owner.end();
+  await db.asOwner(`begin; ${blocks[1]} commit`);
   expect(await db.asAdmin('select distinct name from app_public.tags')).toEqual([{ name: 'urgent' }]);
   expect(await server.readiness.reasonsNotToServe()).toEqual([]);
 });
 
 test("the search of docs/dba.md is in the API, and finds what is one's own", async () => {
-  const owner = new pg.Client({ connectionString: db.ownerUrl });
-  await owner.connect();
-  for (const _save of ['first', 'second']) await owner.query(blocks[2] as string);
-  await owner.end();
+  for (const _save of ['first', 'second']) await db.asOwner(blocks[2] as string);
   const searching = await serve(db);
   try {
     const [nora, olga] = [await signUp(searching.app, 'nora'), await signUp(searching.app, 'olga')];

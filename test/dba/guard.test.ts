@@ -4,12 +4,9 @@ import { withMigrationLock } from '../../dba/migrationLock.ts';
 import { neonPooler, transactionPooler } from '../../dba/pooler.ts';
 import { inDatabase } from '../../dba/scratch.ts';
 import { hasPgBouncer, startPgBouncer } from '../support/pgbouncer.ts';
-import { openWorkbench, type Workbench } from '../support/verbs.ts';
+import { openWorkbench } from '../support/verbs.ts';
 
-let workbench: Workbench;
-beforeAll(async () => {
-  workbench = await openWorkbench();
-});
+const workbench = await openWorkbench();
 afterAll(() => workbench.remove());
 
 const run = (args: string[], env: Record<string, string> = {}) =>

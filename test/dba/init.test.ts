@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
+import { withClient } from '../../dba/client.ts';
 import { type Cluster, openCluster } from '../../server/database/embedded/cluster.ts';
 import { type Checkout, copyCheckout } from '../support/checkout.ts';
 
@@ -17,15 +17,7 @@ afterAll(async () => {
   await Promise.all([rm(directory, { recursive: true, force: true }), checkout.remove()]);
 });
 
-async function query(connectionString: string, text: string): Promise<pg.QueryResult> {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  try {
-    return await client.query(text);
-  } finally {
-    await client.end();
-  }
-}
+const query = (url: string, text: string) => withClient(url, (client) => client.query(text));
 
 test('an admin who is no superuser sets up roles and databases, twice', async () => {
   await query(cluster.adminUrl(), "create role admin login createrole createdb password 'admin'");

@@ -1,25 +1,14 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
 import { inspectCatalog } from '../../dba/linter/catalog.ts';
 import { lint } from '../../dba/linter/lint.ts';
 import { isTextRule, readRules } from '../../dba/linter/rules.ts';
 import { inspectText } from '../../dba/linter/text.ts';
 import { root } from '../../dba/root.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { openTestDatabase } from '../support/database.ts';
 
-let db: TestDatabase;
-let client: pg.Client;
-beforeAll(async () => {
-  db = await createTestDatabase();
-  // Not the owner: some of the bad cases change roles.
-  client = new pg.Client({ connectionString: db.adminUrl });
-  await client.connect();
-});
-afterAll(async () => {
-  await client.end();
-  await db.drop();
-});
+// Not the owner: some of the bad cases change roles.
+const { client } = await openTestDatabase();
 
 const rules = await readRules();
 const cases = join(root, 'test', 'dba', 'lint');

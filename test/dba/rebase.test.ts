@@ -1,17 +1,12 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { calculateHash } from 'graphile-migrate/dist/hash.js';
 import { serializeMigration } from 'graphile-migrate/dist/migration.js';
-import { openWorkbench, type Workbench } from '../support/verbs.ts';
+import { openWorkbench } from '../support/verbs.ts';
 
-let workbench: Workbench;
-beforeAll(async () => {
-  workbench = await openWorkbench();
-});
+const workbench = await openWorkbench();
 afterAll(() => workbench.remove());
 
-const db = (...args: string[]) => workbench.db(...args);
-const file = (...path: string[]) => join(workbench.checkout.directory, ...path);
+const { db, file } = workbench;
 const read = (...path: string[]) => readFile(file(...path), 'utf8');
 const committed = () => readdir(file('migrations', 'committed'));
 const current = (sql: string) => writeFile(file('current.sql'), sql);

@@ -1,22 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { calculateHash } from 'graphile-migrate/dist/hash.js';
 import { serializeMigration } from 'graphile-migrate/dist/migration.js';
 import pg from 'pg';
 import { startSystemPostgres, systemBin } from '../support/systemPostgres.ts';
-import { openWorkbench, type Workbench } from '../support/verbs.ts';
+import { openWorkbench } from '../support/verbs.ts';
 
-let workbench: Workbench;
-beforeAll(async () => {
-  workbench = await openWorkbench();
-});
+const workbench = await openWorkbench();
 afterAll(() => workbench.remove());
 
-const db = (...args: string[]) => workbench.db(...args);
-const file = (...path: string[]) => join(workbench.checkout.directory, ...path);
+const { db, file } = workbench;
 const committed = async () => (await readdir(file('migrations', 'committed'))).sort();
 
 async function status() {

@@ -1,18 +1,9 @@
-import pg from 'pg';
-import { openWorkbench, type Workbench } from '../support/verbs.ts';
+import { openWorkbench } from '../support/verbs.ts';
 
-let bench: Workbench;
-beforeAll(async () => {
-  bench = await openWorkbench();
-});
+const bench = await openWorkbench();
+const { asOwner } = bench.database;
 afterAll(() => bench.remove());
 
-async function asOwner(text: string): Promise<void> {
-  const owner = new pg.Client({ connectionString: bench.database.ownerUrl });
-  await owner.connect();
-  await owner.query(text);
-  await owner.end();
-}
 const unvalidated = async () =>
   (
     await bench.database.asAdmin(

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
 import { root } from '../../dba/root.ts';
 import { graphql, serve, signUp, type Tenant, type TestServer } from '../support/server.ts';
 import { openWorkbench, type Workbench } from '../support/verbs.ts';
@@ -152,10 +151,9 @@ async function start(): Promise<Server> {
 
 /** Applies a step's SQL as a migration is applied, but takes its time, so that clients meet it wherever they are. */
 async function migration(step: number): Promise<void> {
-  const owner = new pg.Client({ connectionString: bench.database.ownerUrl });
-  await owner.connect();
-  await owner.query(`begin; set local search_path = pg_catalog; ${steps.sql[step]}; select pg_sleep(0.2); commit`);
-  await owner.end();
+  await bench.database.asOwner(
+    `begin; set local search_path = pg_catalog; ${steps.sql[step]}; select pg_sleep(0.2); commit`,
+  );
 }
 
 /** The blocks of SQL, and the verbs of the shell's block, under "Zero downtime" in docs/dba.md. */

@@ -1,4 +1,3 @@
-import pg from 'pg';
 import { type Catalog, readCatalog } from '../../isolation/catalog.ts';
 import { kinds, mutantsOf } from '../../isolation/mutants/kinds.ts';
 import type { Mutant } from '../../isolation/mutants/mutant.ts';
@@ -7,24 +6,13 @@ import { findOwners } from '../../isolation/owners.ts';
 import { exitCodeOf } from '../../isolation/proof.ts';
 import { htmlReport } from '../../isolation/report/html.ts';
 import { terminalReport } from '../../isolation/report/terminal.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { openTestDatabase } from '../support/database.ts';
 import { madeUp } from './madeUpReport.ts';
 
 const scope = { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' };
 const victim = '6ff6ae10-65dc-4a52-9c59-6b2b3a0b7a3c';
 
-let db: TestDatabase;
-let client: pg.Client;
-
-beforeAll(async () => {
-  db = await createTestDatabase();
-  client = new pg.Client({ connectionString: db.adminUrl });
-  await client.connect();
-});
-afterAll(async () => {
-  await client.end();
-  await db.drop();
-});
+const { db, client } = await openTestDatabase();
 afterEach(() => client.query('rollback'));
 
 const proof = () => ({

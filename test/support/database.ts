@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { withClient } from '../../dba/client.ts';
 import { inDatabase, type TestCluster } from './cluster.ts';
 
 /** A database of one test file's own: a copy of the migrated template. */
@@ -13,21 +14,27 @@ export interface TestDatabase {
   readonly preparedStatements: boolean;
   /** Runs a statement as the superuser: the way to see what is really there. */
   asAdmin<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
+  /** Runs statements as hedgerow_owner, whom row-level security binds. */
+  asOwner(text: string): Promise<unknown>;
   drop(): Promise<void>;
+}
+
+/** A database and the superuser's connection to it, which end with the tests of the file. */
+export async function openTestDatabase(): Promise<{ readonly db: TestDatabase; readonly client: pg.Client }> {
+  const db = await createTestDatabase();
+  const client = new pg.Client({ connectionString: db.adminUrl });
+  await client.connect();
+  afterAll(async () => {
+    await client.end();
+    await db.drop();
+  });
+  return { db, client };
 }
 
 export async function createTestDatabase(): Promise<TestDatabase> {
   const cluster = JSON.parse(process.env.TEST_CLUSTER ?? '') as TestCluster;
   const name = `${cluster.prefix}_${randomBytes(6).toString('hex')}`;
-  const root = async (sql: string) => {
-    const client = new pg.Client({ connectionString: cluster.adminUrl });
-    await client.connect();
-    try {
-      await client.query(sql);
-    } finally {
-      await client.end();
-    }
-  };
+  const root = (sql: string) => withClient(cluster.adminUrl, (client) => client.query(sql));
   await root(`create database ${name} template ${cluster.prefix}_template owner hedgerow_owner strategy file_copy`);
   // A copy does not have its template's grants on the database itself.
   await root(`revoke all on database ${name} from public`);
@@ -41,6 +48,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     adminUrl: inDatabase(cluster.adminUrl, name),
     preparedStatements: cluster.preparedStatements,
     asAdmin: async (text, values = []) => (await admin.query(text, values)).rows,
+    asOwner: (text) => withClient(inDatabase(cluster.ownerUrl, name), (owner) => owner.query(text)),
     drop: async () => {
       await admin.end();
       await root(`drop database ${name} with (force)`);

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate } from 'graphile-migrate';
-import pg from 'pg';
+import type pg from 'pg';
+import { withClient } from '../../dba/client.ts';
 import { migrateSettings } from '../../dba/migrateSettings.ts';
 import { provision } from '../../dba/provision.ts';
 import { postgresUser } from '../../server/database/embedded/binaries.ts';
@@ -46,15 +47,8 @@ export async function startReplication(): Promise<Replication> {
     });
   let replica: Cluster = await openReplica();
 
-  const ask = async (url: string, text: string, values: unknown[] = []) => {
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    try {
-      return await client.query(text, values);
-    } finally {
-      await client.end();
-    }
-  };
+  const ask = (url: string, text: string, values: unknown[] = []) =>
+    withClient(url, (client) => client.query(text, values));
   const onReplica = (text: string, values?: unknown[]) => ask(replica.adminUrl('hedgerow'), text, values);
   const until = async (text: string, values?: unknown[]) => {
     while (!(await onReplica(text, values).catch(() => undefined))?.rows[0]?.done) await sleep(20);

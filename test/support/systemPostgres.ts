@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate } from 'graphile-migrate';
-import pg from 'pg';
+import { withClient } from '../../dba/client.ts';
 import { migrateSettings } from '../../dba/migrateSettings.ts';
 import { provision } from '../../dba/provision.ts';
 import { postgresUser } from '../../server/database/embedded/binaries.ts';
@@ -62,15 +62,10 @@ export async function startSystemPostgres(bin: string): Promise<SystemPostgres> 
 
   const url = (name: string, database: string) =>
     `postgres://${name}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`;
-  const query = async (database: string, text: string) => {
-    const client = new pg.Client({ connectionString: url('postgres', database) });
-    await client.connect();
-    try {
-      return (await client.query({ text, rowMode: 'array' })).rows.flat();
-    } finally {
-      await client.end();
-    }
-  };
+  const query = (database: string, text: string) =>
+    withClient(url('postgres', database), async (client) =>
+      (await client.query({ text, rowMode: 'array' })).rows.flat(),
+    );
   while (server.exitCode === null && !(await query('postgres', 'select 1').catch(() => undefined))) await sleep(20);
   return {
     bin,

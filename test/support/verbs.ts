@@ -1,4 +1,5 @@
-import pg from 'pg';
+import { join } from 'node:path';
+import { withClient } from '../../dba/client.ts';
 import { inDatabase } from '../../dba/scratch.ts';
 import { type Checkout, copyCheckout } from './checkout.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
@@ -11,6 +12,8 @@ export interface Workbench {
   readonly env: Readonly<Record<string, string>>;
   /** Runs `npm run db -- …args`. */
   db(...args: string[]): Promise<{ code: number; output: string }>;
+  /** Where a file of the checkout is. */
+  file(...path: string[]): string;
   remove(): Promise<void>;
 }
 
@@ -27,12 +30,10 @@ export async function openWorkbench(): Promise<Workbench> {
     database,
     env,
     db: (...args) => checkout.run('dba/cli.ts', args, env),
+    file: (...path) => join(checkout.directory, ...path),
     remove: async () => {
       await Promise.all([checkout.remove(), database.drop()]);
-      const admin = new pg.Client({ connectionString: env.ROOT_DATABASE_URL });
-      await admin.connect();
-      await admin.query(`drop database if exists ${shadow} with (force)`);
-      await admin.end();
+      await withClient(env.ROOT_DATABASE_URL, (admin) => admin.query(`drop database if exists ${shadow} with (force)`));
     },
   };
 }

@@ -5,6 +5,7 @@ import type { Branches } from '../../../dba/branches/branch.ts';
 import { openBranches } from '../../../dba/branches/branches.ts';
 import { exclusively } from '../../../dba/branches/connections.ts';
 import { branchDatabase } from '../../../dba/branches/postgres.ts';
+import { withClient } from '../../../dba/client.ts';
 import { databaseOf, inDatabase, machine } from '../../../dba/scratch.ts';
 import { openTarget } from '../../../dba/target.ts';
 import { openWorkbench, type Workbench } from '../../support/verbs.ts';
@@ -33,14 +34,8 @@ const connect = async (connectionString: string, options: pg.ClientConfig = {}) 
   return client;
 };
 /** The connection ends at once: while there is one, nothing can be copied. */
-const query = async (url: string, text: string): Promise<unknown[]> => {
-  const client = await connect(url);
-  try {
-    return (await client.query({ text, rowMode: 'array' })).rows.flat();
-  } finally {
-    await client.end();
-  }
-};
+const query = (url: string, text: string): Promise<unknown[]> =>
+  withClient(url, async (client) => (await client.query({ text, rowMode: 'array' })).rows.flat());
 const addUser = (url: string, who: string) =>
   query(url, `insert into app_public.users (email, username) values ('${who}@x.test', '${who}')`);
 const users = (url: string) => query(url, 'select username from app_public.users order by 1');

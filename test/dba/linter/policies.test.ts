@@ -1,23 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import pg from 'pg';
 import { inspectCatalog } from '../../../dba/linter/catalog.ts';
 import { readRules } from '../../../dba/linter/rules.ts';
 import { root } from '../../../dba/root.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { openTestDatabase } from '../../support/database.ts';
 
-let db: TestDatabase;
-let client: pg.Client;
-beforeAll(async () => {
-  db = await createTestDatabase();
-  client = new pg.Client({ connectionString: db.adminUrl });
-  await client.connect();
-});
-afterAll(async () => {
-  await client.end();
-  await db.drop();
-});
+const { client } = await openTestDatabase();
 
 const [ada, bob, list] = ['aa', 'ab', 'ac'].map((letters) => `${letters.repeat(4)}-0000-4000-8000-000000000000`) as [
   string,

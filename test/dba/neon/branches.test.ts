@@ -1,6 +1,6 @@
-import pg from 'pg';
 import type { Branches } from '../../../dba/branches/branch.ts';
 import { openBranches } from '../../../dba/branches/branches.ts';
+import { withClient } from '../../../dba/client.ts';
 import { restoreToTime } from '../../../dba/neon/branches.ts';
 import { neonProject } from '../../../dba/neon/project.ts';
 import { openTarget, type Target } from '../../../dba/target.ts';
@@ -27,15 +27,8 @@ afterAll(async () => {
 });
 
 /** Connections end at once: the loopback copies databases, which Neon does not. */
-async function query(connectionString: string, text: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  try {
-    return (await client.query({ text, rowMode: 'array' })).rows.flat();
-  } finally {
-    await client.end();
-  }
-}
+const query = (url: string, text: string): Promise<unknown[]> =>
+  withClient(url, async (client) => (await client.query({ text, rowMode: 'array' })).rows.flat());
 const addUser = (url: string, name: string) =>
   query(url, `insert into app_public.users (email, username) values ('${name}@x.test', '${name}')`);
 const users = (url: string) => query(url, 'select username from app_public.users order by 1');
