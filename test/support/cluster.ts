@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { migrate } from 'graphile-migrate';
-import pg from 'pg';
+import type pg from 'pg';
+import { withClient } from '../../dba/client.ts';
 import { migrateSettings } from '../../dba/migrateSettings.ts';
 import { root } from '../../dba/root.ts';
 import { type EmbeddedTarget, openEmbedded } from '../../dba/target.ts';
@@ -29,11 +30,10 @@ export async function openTestCluster(
   const { serverUrl, ownerUrl, adminUrl, close } = await openEmbedded(directory, serverSettings);
   const prefix = `hedgerow_test_${process.pid}`;
   const template = `${prefix}_template`;
-  const admin = new pg.Client({ connectionString: adminUrl });
-  await admin.connect();
-  await dropLeftOvers(admin);
-  await admin.query(`create database ${template} owner hedgerow_owner`);
-  await admin.end();
+  await withClient(adminUrl, async (admin) => {
+    await dropLeftOvers(admin);
+    await admin.query(`create database ${template} owner hedgerow_owner`);
+  });
   const target = { ownerUrl: inDatabase(ownerUrl, template), shadowUrl: undefined, adminUrl };
   await migrate(await migrateSettings(target, () => {}));
   return { serverUrl, listenUrl: serverUrl, ownerUrl, adminUrl, prefix, preparedStatements: true, close };
