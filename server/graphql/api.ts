@@ -12,6 +12,7 @@ import { type LiveCounts, LiveHub } from './live/hub.ts';
 import { type Authenticate, liveProtocol } from './live/protocol.ts';
 import { openSockets, type Sockets } from './live/sockets.ts';
 import { preset } from './preset.ts';
+import { textOf } from './textAnswers.ts';
 import { readDocuments } from './trustedDocuments.ts';
 
 type Digest = ReturnType<ExpressGrafserv['getDigest']>;
@@ -52,7 +53,7 @@ class Server extends ExpressGrafserv {
   readonly answer: RequestHandler = async (request, response, next) => {
     const answer = await this.processRequest(this.getDigest(this.dynamicOptions, request, response));
     if (answer?.type !== 'json') return next(answer?.type === 'error' ? answer.error : undefined);
-    const body = JSON.stringify(answer.json);
+    const body = textOf(answer.json as object);
     response.writeHead(answer.statusCode, { ...answer.headers, 'Content-Length': Buffer.byteLength(body) }).end(body);
   };
 }
@@ -74,7 +75,9 @@ interface SocketOptions {
 export interface GraphQLApi {
   readonly schema: GraphQLSchema;
   readonly live: { readonly counts: LiveCounts };
-  /** Adds `/graphql`, and GraphiQL outside production. */
+  /** Answers an operation of a signed-in user: `POST /graphql`. */
+  readonly answer: RequestHandler;
+  /** Adds what else there is: GraphiQL outside production, and what other methods are told. */
   addTo(app: Express): Promise<void>;
   /** Adds subscriptions, over websockets at `/graphql`. Close them before the server, which waits for them. */
   openSockets(server: HttpServer, options: SocketOptions): Sockets;
@@ -107,11 +110,8 @@ export async function createGraphQL({ documentsFolder, listenUrl, ...parts }: Gr
   const schema = await instance.getSchema();
   const server = instance.createServ((config) => new Server(config));
   return {
-    ...{ schema, live },
-    addTo: async (app) => {
-      app.post('/graphql', server.answer);
-      await server.addTo(app, null, false);
-    },
+    ...{ schema, live, answer: server.answer },
+    addTo: (app) => server.addTo(app, null, false),
     openSockets: (httpServer, { authenticate, allowedOrigins }) => {
       const protocol = liveProtocol({ server, hub: live, database, authenticate });
       return openSockets(httpServer, { path: '/graphql', allowedOrigins, protocol, log });

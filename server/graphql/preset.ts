@@ -16,6 +16,8 @@ import { livePlugins } from './live/plugin.ts';
 import { liveContext } from './live/protocol.ts';
 import { pagesPlugin } from './pages.ts';
 import { asPgSettings, pgService } from './pgService.ts';
+import { selectsPlugin } from './selects/plugin.ts';
+import { textAnswersPlugin } from './textAnswers.ts';
 import { trustedDocumentsPlugin } from './trustedDocuments.ts';
 
 interface Operation {
@@ -52,6 +54,7 @@ export function preset({ database, log, production, documents, live }: PresetPar
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
     plugins: [
       ...[impliedTenantPlugin, constraints.plugin, pagesPlugin, limitsPlugin, batchesPlugin, atomicMutationPlugin],
+      ...[selectsPlugin, textAnswersPlugin],
       ...livePlugins(database),
       ...(production ? [hideSchemaPlugin] : []),
       ...(documents ? [trustedDocumentsPlugin(documents, production)] : []),

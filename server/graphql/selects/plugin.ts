@@ -1,0 +1,86 @@
+import type { PgClientQuery, WithPgClient } from 'postgraphile/@dataplan/pg';
+import type { ExecutionDetails } from 'postgraphile/grafast';
+import { asSelect, type Select, unaryValue } from './select.ts';
+import { shapeOf } from './shape.ts';
+import { pageOf, record, type Template, valuesOf } from './template.ts';
+
+/** Templates that are kept for one select of one planned operation; beyond it the oldest is forgotten. */
+const limit = 20;
+/** Characters that all that decides on a template may have. */
+const longestKey = 300;
+
+/** By what decides; undefined in the place of a template where PostGraphile alone can build it. */
+type Templates = Map<string, Template | undefined>;
+
+const templatesOf = new WeakMap<Select, Templates>();
+
+/**
+ * PostGraphile builds a select's SQL anew for each request. Here that is done once for all requests of a plan whose
+ * variables of the deciding kind are equal: how many, in which order, on which conditions. What SQL only binds, which is
+ * keys and cursors, is filled in. All else is left to PostGraphile.
+ */
+export const selectsPlugin: GraphileConfig.Plugin = {
+  name: 'SelectsPlugin',
+  version: '1.0.0',
+  grafast: {
+    middleware: {
+      executeStep(next, { args, step, executeDetails }) {
+        const select = asSelect(step);
+        const key = select && keyOf(select, executeDetails, args.variableValues ?? {});
+        if (key === undefined) return next();
+        const templates = templatesOf.get(select as Select) ?? new Map();
+        const template = templates.get(key);
+        if (template) return run(template, select as Select, executeDetails);
+        if (templates.has(key)) return next();
+        templatesOf.set(select as Select, templates);
+        return first(templates, key, select as Select, executeDetails).then((result) => result ?? next());
+      },
+    },
+  },
+};
+
+async function first(templates: Templates, key: string, select: Select, details: ExecutionDetails) {
+  const template = await record(select, details);
+  for (const oldest of templates.keys()) {
+    if (templates.size < limit) break;
+    templates.delete(oldest);
+  }
+  templates.set(key, template);
+  return template && run(template, select, details);
+}
+
+/** Of everything that decides what SQL a select is; undefined where something does that is not known here. */
+function keyOf(
+  select: Select,
+  { count, values, stream, extra }: ExecutionDetails,
+  variables: Readonly<Record<string, unknown>>,
+): string | undefined {
+  // Somebody wants to be told of the SQL, or asks for many pages at once, or backwards.
+  if (extra.eventEmitter || count !== 1 || stream || unaryValue(values, select.lastStepId) != null) return undefined;
+  const shape = shapeOf(select);
+  if (!shape) return undefined;
+  const cursors = [];
+  for (const id of [select.afterStepId, select.beforeStepId]) {
+    const cursor = unaryValue(values, id);
+    if (cursor == null) continue;
+    // A natural cursor is an offset.
+    if (!Array.isArray(cursor) || cursor[0] === 'natural') return undefined;
+    cursors.push([id, cursor[0], cursor.length]);
+  }
+  if (shape.length + cursors.length === 0) return '';
+  // A variable that is not given is something else than null.
+  const key = JSON.stringify([cursors, shape.map((name) => (name in variables ? [variables[name]] : []))]);
+  return key.length > longestKey ? undefined : key;
+}
+
+interface Context {
+  readonly pgSettings: Record<string, string | undefined>;
+  readonly withPgClient: WithPgClient;
+}
+
+async function run(template: Template, select: Select, { values }: ExecutionDetails) {
+  const { pgSettings, withPgClient } = unaryValue(values, select.contextId) as Context;
+  const query: PgClientQuery = { text: template.text, values: valuesOf(template, values) as never, arrayMode: true };
+  const { rows } = await withPgClient(pgSettings, (client) => client.query<unknown[]>(query));
+  return [pageOf(template, rows, select, values)];
+}

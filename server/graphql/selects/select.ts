@@ -1,0 +1,41 @@
+import { PgSelectStep } from 'postgraphile/@dataplan/pg';
+import type { ExecutionDetails, Step } from 'postgraphile/grafast';
+
+/** What is used of PostGraphile's PgSelectStep: all that its SQL is built from when a request comes. */
+export interface Select {
+  readonly mode: string;
+  readonly contextId: number;
+  readonly firstStepId: number | null;
+  readonly lastStepId: number | null;
+  readonly offsetStepId: number | null;
+  readonly afterStepId: number | null;
+  readonly beforeStepId: number | null;
+  readonly applyDepIds: readonly number[];
+  readonly streamDetailsDepIds: readonly number[] | null;
+  readonly placeholders: readonly Placeholder[];
+  readonly deferreds: readonly unknown[];
+  readonly fetchOneExtra: boolean;
+  readonly dependencies: readonly Step[];
+  readonly operationPlan: { readonly variableValuesStep: Step };
+  readonly resource: object;
+  execute(details: ExecutionDetails): Promise<readonly unknown[]>;
+}
+
+/** A value that is bound when the statement is sent, and has no other say in it. */
+interface Placeholder {
+  readonly dependencyIndex: number;
+  readonly codec: { toPg(value: unknown): unknown };
+  readonly alreadyEncoded: boolean;
+}
+
+export function asSelect(step: Step): Select | undefined {
+  return step instanceof PgSelectStep ? (step as unknown as Select) : undefined;
+}
+
+/** The values of a step's dependencies. */
+export type Values = ExecutionDetails['values'];
+
+/** The value of a dependency that is the same for the whole request. */
+export function unaryValue(values: Values, id: number | null): unknown {
+  return id === null ? undefined : values[id]?.unaryValue();
+}

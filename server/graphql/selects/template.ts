@@ -1,0 +1,102 @@
+import type { ExecutionDetails } from 'postgraphile/grafast';
+import { skipBeforeComputing } from './offset.ts';
+import { type Select, unaryValue, type Values } from './select.ts';
+
+/** What PostGraphile makes of the rows of a select. */
+interface Page {
+  readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
+  readonly items: readonly unknown[];
+  readonly cursorDetails: unknown;
+  readonly groupDetails: unknown;
+  readonly m: unknown;
+}
+
+/** A place among a statement's values that each request fills. */
+class Slot {
+  readonly fill: (values: Values) => unknown;
+
+  constructor(fill: (values: Values) => unknown) {
+    this.fill = fill;
+  }
+}
+
+/** A select's SQL, without the values of any one request. */
+export interface Template {
+  readonly text: string;
+  readonly values: readonly unknown[];
+  /** What is the same for whatever rows come. */
+  readonly page: Omit<Page, 'hasNextPage' | 'items'>;
+}
+
+/** What one request binds, in the statement's order. */
+export function valuesOf({ values }: Template, given: Values): unknown[] {
+  return values.map((value) => (value instanceof Slot ? value.fill(given) : value));
+}
+
+/** A page of these rows, as PostGraphile makes it where `last` is not given. */
+export function pageOf({ page }: Template, rows: readonly unknown[], select: Select, given: Values): Page {
+  const first = unaryValue(given, select.firstStepId) as number | null | undefined;
+  const more = select.fetchOneExtra && first != null && rows.length > first;
+  return { ...page, hasNextPage: more, items: more ? rows.slice(0, first) : rows };
+}
+
+interface Built {
+  readonly text: string;
+  readonly rawSqlValues: readonly unknown[];
+  readonly identifierIndex: number | null;
+}
+
+/**
+ * Has PostGraphile build the SQL of a select with slots in the place of what it only binds, and run it nowhere. Undefined
+ * where it is none, or asks for many pages at once.
+ *
+ * @throws what building it throws, of a cursor that is not of this order for one.
+ */
+export async function record(select: Select, details: ExecutionDetails): Promise<Template | undefined> {
+  const { placeholders, values } = withSlots(select, details.values);
+  let built: Built | undefined;
+  const build = async (_specs: unknown, common: Built) => {
+    built = common;
+    return { values: [[]] };
+  };
+  const resource = Object.create(select.resource, {
+    executeWithCache: { value: build },
+    executeWithoutCache: { value: build },
+  });
+  const recorder: Select = Object.create(select, {
+    resource: { value: resource },
+    placeholders: { value: placeholders },
+  });
+  const [empty] = (await recorder.execute({ ...details, values })) as [Page];
+  if (!built || built.identifierIndex !== null) return undefined;
+  const { hasPreviousPage, cursorDetails, groupDetails, m } = empty;
+  return {
+    text: skipBeforeComputing(built.text),
+    values: built.rawSqlValues,
+    page: { hasPreviousPage, cursorDetails, groupDetails, m },
+  };
+}
+
+function withSlots({ placeholders, afterStepId, beforeStepId }: Select, given: Values) {
+  const values = [...given];
+  const put = (id: number, value: unknown) => {
+    values[id] = { ...given[id], isBatch: false, at: () => value, unaryValue: () => value } as Values[number];
+  };
+  const slotted = placeholders.map(({ dependencyIndex, codec, alreadyEncoded, ...rest }) => {
+    const slot = new Slot((of) => {
+      const value = of[dependencyIndex]?.at(0) ?? null;
+      return value === null || alreadyEncoded ? value : codec.toPg(value);
+    });
+    put(dependencyIndex, true);
+    const toSlot = Object.create(codec, { toPg: { value: () => slot } });
+    return { ...rest, dependencyIndex, codec: toSlot, alreadyEncoded: false };
+  });
+  for (const id of [afterStepId, beforeStepId]) {
+    const cursor = unaryValue(given, id);
+    if (id === null || !Array.isArray(cursor)) continue;
+    const slots = cursor.slice(1).map((_, index) => new Slot((of) => (unaryValue(of, id) as unknown[])[index + 1]));
+    put(id, [cursor[0], ...slots]);
+  }
+  return { placeholders: slotted, values };
+}
