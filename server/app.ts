@@ -1,6 +1,4 @@
-import cors from 'cors';
 import express, { type Express } from 'express';
-import helmet from 'helmet';
 import type { Logger } from 'pino';
 import type { Auth } from './auth/auth.ts';
 import type { Config } from './config.ts';
@@ -8,11 +6,13 @@ import type { Database } from './database/database.ts';
 import type { Readiness } from './database/readiness.ts';
 import type { GraphQLApi } from './graphql/api.ts';
 import { jsonBody } from './http/body.ts';
+import { crossOrigin } from './http/crossOrigin.ts';
 import { deadline } from './http/deadline.ts';
 import { health } from './http/health.ts';
 import { createMetrics } from './http/metrics.ts';
 import { notFound, problem } from './http/problem.ts';
 import { requestLog } from './http/requestLog.ts';
+import { secureHeaders } from './http/secureHeaders.ts';
 
 export interface AppParts {
   readonly config: Pick<Config, 'allowedOrigins' | 'production' | 'requestTimeout' | 'trustProxy'>;
@@ -28,16 +28,15 @@ export async function createApp({ config, log, database, readiness, auth, graphq
   const app = express();
   const metrics = createMetrics(database, graphql.live);
 
-  app.set('trust proxy', config.trustProxy);
+  app.set('trust proxy', config.trustProxy).disable('x-powered-by');
   // GraphiQL runs inline scripts; it is not there in production.
-  app.use(helmet(config.production ? {} : { contentSecurityPolicy: false }));
-  app.use(requestLog(log), metrics.middleware, deadline(config.requestTimeout));
-  app.use(cors({ origin: [...config.allowedOrigins], exposedHeaders: ['Retry-After', 'X-Request-Id'], maxAge: 600 }));
+  app.use(secureHeaders(config.production ? {} : { contentSecurityPolicy: false }));
+  app.use(requestLog(log), metrics.middleware, deadline(config.requestTimeout), crossOrigin(config.allowedOrigins));
+  app.post('/graphql', auth.signedIn, graphql.answer); // the token's identity → tenant transaction → policies
   app.use(health(readiness, log), metrics.routes);
   app.get('/.well-known/jwks.json', auth.wellKnown);
   app.use('/auth', jsonBody, auth.routes);
-  app.post('/graphql', auth.signedIn);
-  await graphql.addTo(app); // the token's identity → tenant transaction → policies
+  await graphql.addTo(app);
   app.use(notFound, problem(log));
   return app;
 }

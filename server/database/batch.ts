@@ -1,25 +1,16 @@
 import pg from 'pg';
 import { serialize } from 'pg-protocol';
+import { type Column, columnsOf, type Field, ResultReader } from './result.ts';
 import { type Result, type Statement, sentText } from './statement.ts';
 
-/** What is used of node-postgres' Connection, Result and utils: what pg-cursor uses too, without published types. */
+/** What is used of node-postgres' Connection and utils: what pg-cursor uses too, without published types. */
 interface Wire {
   readonly stream: { write(message: Buffer): void };
   sendCopyFail(message: string): void;
   on(event: 'readyForQuery' | 'end', listener: () => void): this;
   off(event: 'readyForQuery' | 'end', listener: () => void): this;
 }
-interface ResultBuilder extends Result<unknown> {
-  command: string | null;
-  addFields(fields: unknown): void;
-  parseRow(values: unknown): unknown;
-  addRow(row: unknown): void;
-  addCommandComplete(message: unknown): void;
-}
-const { Result: newResult, utils } = pg as unknown as {
-  Result: new (rowMode: 'array' | undefined) => ResultBuilder;
-  utils: { prepareValue(value: unknown): Buffer | string | null };
-};
+const { utils } = pg as unknown as { utils: { prepareValue(value: unknown): Buffer | string | null } };
 
 const describePortal = serialize.describe({ type: 'P' });
 const execute = serialize.execute();
@@ -32,7 +23,7 @@ interface Prepared {
   /** Undefined where an error left open whether it was prepared. */
   text: string | undefined;
   /** What its rows are like: Postgres never changes that for as long as the statement stays prepared. */
-  fields: unknown;
+  columns: readonly Column[] | undefined;
 }
 
 /** What is prepared, per connection, by name. */
@@ -52,12 +43,12 @@ export class Batch {
 
   readonly #statements: readonly Statement[];
   readonly #prepare: boolean;
-  readonly #results: ResultBuilder[] = [];
+  readonly #results: Result<unknown>[] = [];
   /** What the connection keeps of each statement; undefined where it is not kept. */
   readonly #prepared: (Prepared | undefined)[] = [];
   readonly #settle: { resolve(results: Result<unknown>[]): void; reject(error: Error): void };
   #rowError: Error | undefined;
-  #current: ResultBuilder | undefined;
+  #current: ResultReader | undefined;
 
   /** @param prepare whether named statements are prepared on the connection; off for poolers that do not track them. */
   constructor(statements: readonly Statement[], prepare: boolean) {
@@ -88,7 +79,7 @@ export class Batch {
       messages.push(serialize.bind({ statement, values: values[index] ?? [] }));
       const known = prepared?.get(statement);
       this.#prepared.push(known);
-      if (!discard && !known?.fields) messages.push(describePortal);
+      if (!discard && !known?.columns) messages.push(describePortal);
       messages.push(execute);
     }
     messages.push(sync);
@@ -111,7 +102,7 @@ export class Batch {
       // Closing what does not exist is no error; preparing what exists is one.
       if (prepared.delete(name) && known?.text !== text) toClose.add(name);
       if (known?.text !== text) toParse.add(name);
-      prepared.set(name, known?.text === text ? known : { text, fields: undefined });
+      prepared.set(name, known?.text === text ? known : { text, columns: undefined });
     }
     for (const oldest of prepared.keys()) {
       if (prepared.size <= preparedLimit) break;
@@ -122,32 +113,30 @@ export class Batch {
     return toParse;
   }
 
-  handleRowDescription({ fields }: { fields: unknown }): void {
-    this.#result().addFields(fields);
+  handleRowDescription({ fields }: { fields: readonly Field[] }): void {
+    const columns = columnsOf(fields);
+    this.#current = this.#reader(columns);
     const prepared = this.#prepared[this.#results.length];
-    if (prepared) prepared.fields = fields;
+    if (prepared) prepared.columns = columns;
   }
 
-  handleDataRow({ fields }: { fields: unknown }): void {
+  handleDataRow({ fields }: { fields: readonly (string | null)[] }): void {
     if (this.#rowError || this.#statements[this.#results.length]?.discard) return;
     try {
-      const result = this.#result();
-      result.addRow(result.parseRow(fields));
+      this.#current ??= this.#reader(this.#prepared[this.#results.length]?.columns);
+      this.#current.add(fields);
     } catch (error) {
       this.#rowError = error as Error;
     }
   }
 
-  handleCommandComplete(message: unknown): void {
-    const result = this.#result();
-    result.addCommandComplete(message);
-    this.#results.push(result);
+  handleCommandComplete({ text }: { text: string }): void {
+    this.#results.push((this.#current ?? this.#reader()).complete(text));
     this.#current = undefined;
   }
 
   handleEmptyQuery(): void {
-    this.#results.push(this.#result());
-    this.#current = undefined;
+    this.#results.push(this.#reader());
   }
 
   /** Answers a failed statement only once the server has rolled back, so that the connection's state is known. */
@@ -156,7 +145,7 @@ export class Batch {
     // From the failed statement on, the server may or may not have got to preparing.
     const prepared = preparedOn.get(wire);
     for (const { name } of this.#statements.slice(this.failed)) {
-      if (name && prepared?.has(name)) prepared.set(name, { text: undefined, fields: undefined });
+      if (name && prepared?.has(name)) prepared.set(name, { text: undefined, columns: undefined });
     }
     const answer = () => {
       wire.off('readyForQuery', answer);
@@ -179,13 +168,7 @@ export class Batch {
   handleCopyData(): void {}
   handlePortalSuspended(): void {}
 
-  #result(): ResultBuilder {
-    if (!this.#current) {
-      const index = this.#results.length;
-      this.#current = new newResult(this.#statements[index]?.rowMode);
-      const fields = this.#prepared[index]?.fields;
-      if (fields) this.#current.addFields(fields);
-    }
-    return this.#current;
+  #reader(columns: readonly Column[] = []): ResultReader {
+    return new ResultReader(columns, this.#statements[this.#results.length]?.rowMode === 'array');
   }
 }

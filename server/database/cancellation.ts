@@ -40,18 +40,22 @@ export class Cancellation {
   }
 
   /** Begins `work` if it is still wanted, and waits for it as long as it is; `stop` then ends it. */
-  async race<T>(work: () => Promise<T>, stop: (error: CancelledError) => void): Promise<T> {
-    this.check();
-    const { promise, reject } = Promise.withResolvers<never>();
-    const listener = (error: CancelledError) => {
-      stop(error);
-      reject(error);
-    };
-    this.#listeners.add(listener);
-    try {
-      return await Promise.race([work(), promise]);
-    } finally {
-      this.#listeners.delete(listener);
-    }
+  race<T>(work: () => Promise<T>, stop: (error: CancelledError) => void): Promise<T> {
+    // One promise by hand: `Promise.race` would cost four more for each statement.
+    return new Promise((resolve, reject) => {
+      this.check();
+      const listener = (error: CancelledError) => {
+        stop(error);
+        reject(error);
+      };
+      this.#listeners.add(listener);
+      const settle =
+        <V>(end: (value: V) => void) =>
+        (value: V) => {
+          this.#listeners.delete(listener);
+          end(value);
+        };
+      work().then(settle(resolve), settle(reject));
+    });
   }
 }

@@ -16,7 +16,7 @@ export function deadline(seconds: number): RequestHandler {
     const cancellation = new Cancellation();
     request.cancellation = cancellation;
     cancellation.expireIn(seconds);
-    response.once('close', () => {
+    response.on('close', () => {
       cancellation.end();
       if (!response.writableFinished) cancellation.cancel('client gone');
     });

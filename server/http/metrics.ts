@@ -24,7 +24,7 @@ export function createMetrics(database: Database, live: Live): { middleware: Req
   return {
     middleware: (request, response, next) => {
       const stop = duration.startTimer();
-      response.once('finish', () => {
+      response.on('finish', () => {
         // Only paths that we serve become labels: a stranger must not be able to make the registry grow.
         const route = request.route
           ? `${request.baseUrl}${request.route.path}`

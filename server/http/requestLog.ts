@@ -17,7 +17,7 @@ export function requestLog(log: Logger): RequestHandler {
     const start = performance.now();
     request.id = randomUUID();
     response.setHeader('X-Request-Id', request.id);
-    response.once('close', () => {
+    response.on('close', () => {
       const { statusCode, writableFinished: answered } = response;
       const level = statusCode >= 500 ? 'error' : 'info';
       const path = request.originalUrl.split('?', 1)[0];
