@@ -5,6 +5,7 @@ import type { Stalls } from './stalls.ts';
 import type { Target } from './target.ts';
 import type { Tenant } from './tenant.ts';
 import type { Weather } from './weather.ts';
+import type { Maker, Work } from './work.ts';
 
 /** What all parts of one run share. */
 export interface Context {
@@ -14,6 +15,8 @@ export interface Context {
   readonly strangers: readonly (readonly [string, string | undefined])[];
   readonly report: Report;
   readonly stalls: Stalls;
+  /** The faults of single requests, one after the other. */
+  readonly faults: Generator<(maker: Maker) => Work, never>;
   weather: Weather;
   /** Time-outs of this round that its weather explains only if they are few. */
   timeouts: number;

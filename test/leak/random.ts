@@ -39,6 +39,11 @@ export function shuffled<T>(random: Random, list: readonly T[]): T[] {
     .map(([, value]) => value);
 }
 
+/** Draws from `list` for as long as it is asked: each comes once before any comes again. */
+export function* drawing<T>(random: Random, list: readonly T[]): Generator<T, never> {
+  for (;;) yield* shuffled(random, list);
+}
+
 /** A UUID that the seed decides, so that a run's ids are the same again. */
 export function uuidFrom(random: Random): string {
   const hex = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join('');

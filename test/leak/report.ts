@@ -35,6 +35,8 @@ export class Report {
   readonly seed: number;
   requests = 0;
   probes = 0;
+  /** What subscribers were sent. */
+  events = 0;
   rounds = 0;
   foreignRows = 0;
   hung = 0;
@@ -53,7 +55,7 @@ export class Report {
 
   toString(): string {
     return [
-      `seed ${this.seed}: ${this.requests} requests in ${this.rounds} rounds, ${this.probes} probes of connections`,
+      `seed ${this.seed}: ${this.requests} requests in ${this.rounds} rounds, ${this.probes} probes of connections, ${this.events} events`,
       `requests by kind:\n${this.kinds}`,
       `requests by outcome:\n${this.outcomes}`,
       `faults by kind:\n${this.faults}`,
