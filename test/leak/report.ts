@@ -60,7 +60,7 @@ export class Report {
       `requests by outcome:\n${this.outcomes}`,
       `faults by kind:\n${this.faults}`,
       `requests by weather:\n${this.weathers}`,
-      `foreign rows ${this.foreignRows}, dirty connections ${this.dirtyConnections}, hung ${this.hung}, unhandled errors ${this.unhandled}, failures ${this.failures.length}, longest stall of the event loop ${Math.round(this.longestStall)} ms`,
+      `foreign rows ${this.foreignRows}, dirty connections ${this.dirtyConnections}, hung ${this.hung}, unhandled errors ${this.unhandled}, failures ${this.failures.length}, longest stall of the machine ${Math.round(this.longestStall)} ms`,
       ...this.failures.map((failure) => describeFailure(failure, this.seed)),
     ].join('\n');
   }

@@ -29,7 +29,7 @@ const tenantCount = 8;
 export async function runLeakTest(target: Target, options: RunOptions): Promise<void> {
   const { report } = options;
   const enough = report.requests + options.requests;
-  const stalls = new Stalls();
+  const stalls = new Stalls(target.db);
   const context = await prepare(target, report, stalls);
   const unexpected = (error: unknown) => {
     report.unhandled++;
