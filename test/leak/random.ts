@@ -32,7 +32,7 @@ export function weighted<T>(random: Random, list: readonly (readonly [number, T]
 }
 
 /** `list` in another order. */
-export function shuffled<T>(random: Random, list: readonly T[]): T[] {
+function shuffled<T>(random: Random, list: readonly T[]): T[] {
   return list
     .map((value) => [random(), value] as const)
     .sort(([a], [b]) => a - b)
