@@ -62,16 +62,10 @@ async function prepare(target: Target, report: Report, stalls: Stalls): Promise<
   // New connections have the short limits.
   await shortenLimits(db);
   await killBackends(db);
-  const common = {
-    target,
-    owners,
-    tenants,
-    strangers,
-    report,
-    stalls,
-    faults: drawing(randomFrom(report.seed), faults),
+  return {
+    ...{ target, owners, tenants, strangers, report, stalls, faults: drawing(randomFrom(report.seed), faults) },
+    ...{ weather: warmingUp, timeouts: 0, halted: false },
   };
-  return { ...common, weather: warmingUp, timeouts: 0, halted: false };
 }
 
 /** Every weather comes once before any comes again. */

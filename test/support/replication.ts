@@ -27,10 +27,10 @@ export interface Replication {
 
 const passwords = { owner: 'owner', authenticator: 'authenticator' };
 
-/** How two Postgres are had, one of which streams from the other. Both may be opened again after they were closed. */
+/** Where primary and replica come from. */
 interface Ground {
   openPrimary(): Promise<Cluster>;
-  /** Made from the running primary, the first time. */
+  /** From the running primary; once more after it was closed, as it was then and on the same port. */
   openReplica(primary: Cluster): Promise<Cluster>;
 }
 

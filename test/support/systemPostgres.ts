@@ -84,14 +84,19 @@ export async function initialise(bin: string, directory: string): Promise<string
   return data;
 }
 
-/** Copies the running `primary` into `data`, as a standby that streams from it. */
+/** Copies the running `primary` into `data` as a standby that will stream from it. */
 export function baseBackup(bin: string, primary: Pick<Cluster, 'adminUrl'>, data: string): void {
   const copy = ['--dbname', primary.adminUrl(), '--pgdata', data, '--write-recovery-conf'];
   const options = { ...postgresUser(), stdio: 'pipe', cwd: dirname(data) } as const;
   execFileSync(join(bin, 'pg_basebackup'), [...copy, '--checkpoint', 'fast', '--no-sync'], options);
 }
 
-/** Runs the cluster whose data is in `data`, until it is closed. @throws when it does not answer in half a minute. */
+/**
+ * Runs the cluster whose data is in `data`, until it is closed.
+ *
+ * @param wanted the port; by default one that is free.
+ * @throws when it does not answer in half a minute.
+ */
 export async function runPostgres(bin: string, data: string, wanted?: number): Promise<Cluster> {
   const port = wanted ?? (await freePort());
   const settings = { listen_addresses: '127.0.0.1', port, unix_socket_directories: '', fsync: 'off' };
