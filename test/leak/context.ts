@@ -39,8 +39,12 @@ export function fail(context: Context, failure: Omit<Failure, 'weather'>): void 
 }
 
 /** The codes that the weather allows, and time-outs where the machine itself stood still since `start`. */
-export function allowedSince({ weather, stalls }: Context, start: number): readonly string[] {
-  if (stalls.since(start)) return [...weather.allows, 'TIMEOUT', 'UNAVAILABLE'];
+export function allowedSince(context: Context, start: number): readonly string[] {
+  const allowed = allowedByWeather(context);
+  return context.stalls.since(start) ? [...allowed, 'TIMEOUT', 'UNAVAILABLE'] : allowed;
+}
+
+export function allowedByWeather({ weather }: Context): readonly string[] {
   return weather.fewTimeouts ? [...weather.allows, 'TIMEOUT'] : weather.allows;
 }
 

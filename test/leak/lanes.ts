@@ -1,7 +1,7 @@
 import type { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Abort, type Answer, type NoAnswer, post } from '../../isolation/http/post.ts';
-import { allowedSince, type Context, fail, type Lane, shorten } from './context.ts';
+import { allowedByWeather, allowedSince, type Context, fail, type Lane, shorten } from './context.ts';
 import { judge, judgeStranger } from './judge.ts';
 import { probeAfter } from './probe.ts';
 import { between, pick, uuidFrom, weighted } from './random.ts';
@@ -109,8 +109,12 @@ async function perform(lane: Lane, { agent, number, tenant, work, abort }: Perfo
   const start = performance.now();
   const answer = await post(context.target.url, { agent, token: session.token, payload: work.payload, abort });
   await clear?.();
-  const allowed = [...allowedSince(context, start), ...(session.ended ? ['UNAUTHENTICATED'] : [])];
-  const verdict = judge(answer, work, { tenant: tenant.name, owners: context.owners, allowed });
+  const judged = (codes: readonly string[]) => {
+    const allowed = [...codes, ...(session.ended ? ['UNAUTHENTICATED'] : [])];
+    return judge(answer, work, { tenant: tenant.name, owners: context.owners, allowed });
+  };
+  const verdict = judged(allowedSince(context, start));
+  if (!verdict.complaint && judged(allowedByWeather(context)).complaint) context.report.excused++;
   // Half a body cannot have been understood.
   const outcome = answer === 'aborted' && abort?.when === 'before' ? 'not done' : verdict.outcome;
   work.settle?.(outcome, typeof answer === 'string' ? undefined : answer);

@@ -41,6 +41,8 @@ export class Report {
   foreignRows = 0;
   hung = 0;
   unhandled = 0;
+  /** Time-outs of tenants' requests that were the machine's. */
+  excused = 0;
   dirtyConnections = 0;
   longestStall = 0;
   readonly kinds = new Tally();
@@ -60,7 +62,7 @@ export class Report {
       `requests by outcome:\n${this.outcomes}`,
       `faults by kind:\n${this.faults}`,
       `requests by weather:\n${this.weathers}`,
-      `foreign rows ${this.foreignRows}, dirty connections ${this.dirtyConnections}, hung ${this.hung}, unhandled errors ${this.unhandled}, failures ${this.failures.length}, longest stall of the machine ${Math.round(this.longestStall)} ms`,
+      `foreign rows ${this.foreignRows}, dirty connections ${this.dirtyConnections}, hung ${this.hung}, unhandled errors ${this.unhandled}, failures ${this.failures.length}, longest stall of the machine ${Math.round(this.longestStall)} ms, which excuses ${this.excused} time-outs`,
       ...this.failures.map((failure) => describeFailure(failure, this.seed)),
     ].join('\n');
   }
