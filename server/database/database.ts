@@ -163,7 +163,13 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
         cancellation.check();
         const all = [...opening, ...statements];
         opening = [];
-        return (await send(client, all)).at(-1);
+        try {
+          return (await send(client, all)).at(-1);
+        } catch (error) {
+          // The connection of what was given up is destroyed: that is not why it failed.
+          cancellation.check();
+          throw error;
+        }
       };
       try {
         const result = await work({

@@ -5,6 +5,7 @@ import type { Stalls } from './stalls.ts';
 import type { Target } from './target.ts';
 import type { Tenant } from './tenant.ts';
 import type { Weather } from './weather.ts';
+import type { Maker, Work } from './work.ts';
 
 /** What all parts of one run share. */
 export interface Context {
@@ -14,6 +15,8 @@ export interface Context {
   readonly strangers: readonly (readonly [string, string | undefined])[];
   readonly report: Report;
   readonly stalls: Stalls;
+  /** The faults of single requests, one after the other. */
+  readonly faults: Generator<(maker: Maker) => Work, never>;
   weather: Weather;
   /** Time-outs of this round that its weather explains only if they are few. */
   timeouts: number;
@@ -36,8 +39,12 @@ export function fail(context: Context, failure: Omit<Failure, 'weather'>): void 
 }
 
 /** The codes that the weather allows, and time-outs where the machine itself stood still since `start`. */
-export function allowedSince({ weather, stalls }: Context, start: number): readonly string[] {
-  if (stalls.since(start)) return [...weather.allows, 'TIMEOUT', 'UNAVAILABLE'];
+export function allowedSince(context: Context, start: number): readonly string[] {
+  const allowed = allowedByWeather(context);
+  return context.stalls.since(start) ? [...allowed, 'TIMEOUT', 'UNAVAILABLE'] : allowed;
+}
+
+export function allowedByWeather({ weather }: Context): readonly string[] {
   return weather.fewTimeouts ? [...weather.allows, 'TIMEOUT'] : weather.allows;
 }
 

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { pick } from './random.ts';
 import { listName } from './tenant.ts';
 import { type Maker, newTitle, payload, type Work } from './work.ts';
 import { writing } from './writes.ts';
@@ -50,43 +49,61 @@ const troubles: readonly (readonly [kind: string, code: string])[] = [
 const create = (todo: Record<string, unknown>) => payload(writing.create, { todo });
 const bad = ['BAD_USER_INPUT'];
 
-/** A fault of a single request, which always ends the same way, and touches nobody else. */
-export function fault(maker: Maker): Work {
-  const { random, tenant } = maker;
-  const [rowId, title] = [maker.newId(), newTitle(maker)];
-  const existing = tenant.ledger.certain()[0]?.rowId;
-  const work = (kind: string, codes: readonly string[], body: Buffer): Work => ({ kind, codes, payload: body });
-  return pick<() => Work>(random, [
-    ...troubles.flatMap(([kind, code]) => [
-      () => readTrouble(maker, kind, [code]),
-      () => writeTrouble(maker, kind, [code]),
-    ]),
-    () => readTrouble(maker, 'large'),
-    () => writeTrouble(maker, 'large'),
-    () => work('check: priority', bad, create({ rowId, title, priority: 9 })),
-    () => work('check: empty title', bad, create({ rowId, title: '' })),
-    () =>
-      existing
-        ? work('not null', bad, payload(writing.update, { rowId: existing, patch: { title: null } }))
-        : readTrouble(maker, 'none'),
-    () =>
-      existing ? work('unique: id', ['CONFLICT'], create({ rowId: existing, title })) : readTrouble(maker, 'none'),
-    () => work('unique: name', ['CONFLICT'], duplicateList(tenant.name)),
-    () => work('foreign key', bad, create({ rowId, title, listId: randomUUID() })),
-    () => work('NUL in text', bad, create({ rowId, title: `${title}\0` })),
-    () => work('smallint out of range', bad, create({ rowId, title, priority: 70_000 })),
-    () => work('no such row', ['NOT_FOUND'], payload(writing.update, { rowId, patch: { title } })),
-    () =>
-      work('malformed uuid', bad, payload('query ($rowId: UUID!) { todo(rowId: $rowId) { title } }', { rowId: 'x' })),
-    () => work('unknown field', bad, payload('{ todos { nodes { secret } } }')),
-    () => work('no GraphQL', bad, payload('{ todos {')),
-    () => work('no JSON', bad, Buffer.from('{"query": "{ todos')),
-    () => work('no type', bad, payload('query ($rowId: Todo!) { todo(rowId: $rowId) { title } }')),
-    () => divisionInFilter(),
-    () => invalidUtf8(),
-    () => partlyFailing(maker),
-  ])();
+/** What is answered is some megabytes long. */
+const oversized = (work: Work): Work => ({ ...work, faultWithData: true });
+
+/** A request that is refused for what it is itself. */
+function refused(kind: string, codes: readonly string[], body: (row: FaultyRow) => Buffer): (maker: Maker) => Work {
+  return (maker) => {
+    const row = { rowId: maker.newId(), title: newTitle(maker), tenant: maker.tenant.name };
+    return { kind, codes, payload: body(row) };
+  };
 }
+
+interface FaultyRow {
+  readonly rowId: string;
+  readonly title: string;
+  readonly tenant: string;
+}
+
+/** The same about a row that is there; a read where there is none. */
+function refusedOf(kind: string, codes: readonly string[], body: (row: FaultyRow) => Buffer): (maker: Maker) => Work {
+  return (maker) => {
+    const existing = maker.tenant.ledger.certain()[0];
+    return existing
+      ? { kind, codes, payload: body({ ...existing, tenant: maker.tenant.name }) }
+      : readTrouble(maker, 'none');
+  };
+}
+
+/** Faults of a single request, which always end the same way, and touch nobody else. */
+export const faults: readonly ((maker: Maker) => Work)[] = [
+  ...troubles.flatMap(([kind, code]) => [
+    (maker: Maker) => readTrouble(maker, kind, [code]),
+    (maker: Maker) => writeTrouble(maker, kind, [code]),
+  ]),
+  refused('check: priority', bad, ({ rowId, title }) => create({ rowId, title, priority: 9 })),
+  refused('check: empty title', bad, ({ rowId }) => create({ rowId, title: '' })),
+  refusedOf('not null', bad, ({ rowId }) => payload(writing.update, { rowId, patch: { title: null } })),
+  refusedOf('unique: id', ['CONFLICT'], ({ rowId, title }) => create({ rowId, title })),
+  refused('unique: name', ['CONFLICT'], ({ tenant }) => duplicateList(tenant)),
+  refused('foreign key', bad, ({ rowId, title }) => create({ rowId, title, listId: randomUUID() })),
+  refused('NUL in text', bad, ({ rowId, title }) => create({ rowId, title: `${title}\0` })),
+  refused('smallint out of range', bad, ({ rowId, title }) => create({ rowId, title, priority: 70_000 })),
+  refused('no such row', ['NOT_FOUND'], ({ rowId, title }) => payload(writing.update, { rowId, patch: { title } })),
+  refused('malformed uuid', bad, () =>
+    payload('query ($rowId: UUID!) { todo(rowId: $rowId) { title } }', { rowId: 'x' }),
+  ),
+  refused('unknown field', bad, () => payload('{ todos { nodes { secret } } }')),
+  refused('no GraphQL', bad, () => payload('{ todos {')),
+  refused('no JSON', bad, () => Buffer.from('{"query": "{ todos')),
+  refused('no type', bad, () => payload('query ($rowId: Todo!) { todo(rowId: $rowId) { title } }')),
+  (maker) => oversized(readTrouble(maker, 'large')),
+  (maker) => oversized(writeTrouble(maker, 'large')),
+  divisionInFilter,
+  invalidUtf8,
+  partlyFailing,
+];
 
 function duplicateList(tenant: string): Buffer {
   return payload('mutation ($name: String!) { createList(input: {list: {name: $name}}) { list { rowId } } }', {
@@ -113,7 +130,7 @@ function invalidUtf8(): Work {
     kind: 'invalid UTF-8',
     payload: Buffer.concat([Buffer.from(head), Buffer.of(0xff, 0xc0), Buffer.from(tail)]),
     codes: bad,
-    mayWork: true,
+    ...{ mayWork: true, faultWithData: true },
     check: ({ todos: { nodes } }) => (nodes.length > 0 ? 'a row has it' : undefined),
   };
 }

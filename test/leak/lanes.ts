@@ -1,10 +1,9 @@
 import type { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Abort, type Answer, type NoAnswer, post } from '../../isolation/http/post.ts';
-import { allowedSince, fail, type Lane, shorten } from './context.ts';
-import { fault } from './faults.ts';
+import { allowedByWeather, allowedSince, type Context, fail, type Lane, shorten } from './context.ts';
 import { judge, judgeStranger } from './judge.ts';
-import { carriesTenant, complaintAboutState, probe } from './probe.ts';
+import { probeAfter } from './probe.ts';
 import { between, pick, uuidFrom, weighted } from './random.ts';
 import { list, read, readAlongside } from './reads.ts';
 import { endSession, newAgent, newSession, type Tenant } from './tenant.ts';
@@ -18,10 +17,11 @@ export async function tenantLane(lane: Lane, tenant: Tenant): Promise<void> {
     const { weather, target } = context;
     const maker = makerFor(lane, tenant, number);
     const due = weather.works && number % (weather.every ?? 1) === 0;
-    const special = due ? pick(random, weather.works)(maker, target.db) : undefined;
+    const turn = number / (weather.every ?? 1);
+    const special = due ? weather.works[turn % weather.works.length]?.(maker, target.db) : undefined;
     if (!special && weather.name === 'calm' && target.strict && random() < 0.005)
       return revoked(lane, tenant, agent, number);
-    const work = special ?? anyWork(maker);
+    const work = special ?? anyWork(context, maker);
     await perform(lane, { agent, number, tenant, work, abort: special ? undefined : maybeAbort(lane) });
   });
 }
@@ -54,7 +54,7 @@ async function eachRequest(lane: Lane, one: (agent: Agent, number: number) => Pr
   const agent = newAgent();
   for (let number = lane.next(); number !== undefined; number = lane.next()) {
     await one(agent, number);
-    await probeAfter(lane, number);
+    await probeAfter(lane.context, number);
   }
   agent.destroy();
 }
@@ -69,12 +69,12 @@ function makerFor({ context, random }: Lane, tenant: Tenant, number: number): Ma
   return { random, tenant, others, number, newId };
 }
 
-function anyWork(maker: Maker): Work {
+function anyWork({ faults }: Context, maker: Maker): Work {
   return weighted(maker.random, [
     [40, read],
     [35, write],
     [8, foreignRow],
-    [17, fault],
+    [17, (own: Maker) => faults.next().value(own)],
   ])(maker);
 }
 
@@ -109,15 +109,25 @@ async function perform(lane: Lane, { agent, number, tenant, work, abort }: Perfo
   const start = performance.now();
   const answer = await post(context.target.url, { agent, token: session.token, payload: work.payload, abort });
   await clear?.();
-  const allowed = [...allowedSince(context, start), ...(session.ended ? ['UNAUTHENTICATED'] : [])];
-  const verdict = judge(answer, work, { tenant: tenant.name, owners: context.owners, allowed });
+  const judged = (codes: readonly string[]) => {
+    const allowed = [...codes, ...(session.ended ? ['UNAUTHENTICATED'] : [])];
+    return judge(answer, work, { tenant: tenant.name, owners: context.owners, allowed });
+  };
+  const verdict = judged(allowedSince(context, start));
+  if (!verdict.complaint && judged(allowedByWeather(context)).complaint) context.report.excused++;
   // Half a body cannot have been understood.
   const outcome = answer === 'aborted' && abort?.when === 'before' ? 'not done' : verdict.outcome;
   work.settle?.(outcome, typeof answer === 'string' ? undefined : answer);
-  if (work.codes) context.report.faults.add(work.kind);
+  noteFault(context, work, verdict.label);
   if (context.weather.fewTimeouts && verdict.label.includes('TIMEOUT') && !work.codes?.includes('TIMEOUT'))
     context.timeouts++;
   note(lane, { ...verdict, number, who: tenant.name, kind: work.kind, payload: work.payload, answer });
+}
+
+/** What was provoked counts where the answer shows that it has come. */
+function noteFault({ report, weather }: Context, { kind, codes, faultWithData }: Work, label: string): void {
+  if (codes?.some((code) => label.includes(code)) || (faultWithData && label === 'data')) report.faults.add(kind);
+  if (weather.shows && label === weather.shows) report.faults.add(weather.name);
 }
 
 /** A session that was ended is good for nothing from the very next request on. */
@@ -161,20 +171,4 @@ function note({ context }: Lane, { number, who, kind, payload, answer, label, co
   if (foreign.length > 0)
     fail(context, { ...failure, leak: true, what: `it shows what is another's: ${foreign.join(', ')}` });
   else if (complaint) fail(context, { ...failure, leak: false, what: complaint });
-}
-
-async function probeAfter({ context }: Lane, number: number): Promise<void> {
-  const { report, target } = context;
-  const start = performance.now();
-  for (const state of await probe(target)) {
-    report.probes++;
-    const complaint = state ? complaintAboutState(state) : undefined;
-    const away = !state && allowedSince(context, start).length === 0;
-    if (state && carriesTenant(state)) report.dirtyConnections++;
-    if (!complaint && !away) continue;
-    const what = complaint ?? 'the database did not answer a probe';
-    const failure = { what, request: number, who: 'a probe after it', sent: '', received: JSON.stringify(state) };
-    // Where the contract is not checked, only what a client could see ends the run: a row in an answer.
-    fail(context, { ...failure, leak: target.strict && state !== undefined && carriesTenant(state) });
-  }
 }

@@ -1,3 +1,4 @@
+import { allowedSince, type Context, fail } from './context.ts';
 import type { ConnectionState, Target } from './target.ts';
 
 /** What is wrong with a pooled connection between requests; undefined: it is nobody's. */
@@ -8,7 +9,7 @@ export function complaintAboutState({ role, user, settings }: ConnectionState): 
 }
 
 /** Whoever gets the connection next speaks for somebody. */
-export function carriesTenant({ role, user }: ConnectionState): boolean {
+function carriesTenant({ role, user }: ConnectionState): boolean {
   return role !== 'hedgerow_authenticator' || Boolean(user);
 }
 
@@ -23,4 +24,21 @@ export function probe({ poolSize, connectionState }: Target): Promise<(Connectio
       }
     }),
   );
+}
+
+/** Looks at them after request `number`, and ends the run where one is somebody's. */
+export async function probeAfter(context: Context, number: number): Promise<void> {
+  const { report, target } = context;
+  const start = performance.now();
+  for (const state of await probe(target)) {
+    report.probes++;
+    const complaint = state ? complaintAboutState(state) : undefined;
+    const away = !state && allowedSince(context, start).length === 0;
+    if (state && carriesTenant(state)) report.dirtyConnections++;
+    if (!complaint && !away) continue;
+    const what = complaint ?? 'the database did not answer a probe';
+    const failure = { what, request: number, who: 'a probe after it', sent: '', received: JSON.stringify(state) };
+    // Where the contract is not checked, only what a client could see ends the run: a row in an answer.
+    fail(context, { ...failure, leak: target.strict && state !== undefined && carriesTenant(state) });
+  }
 }

@@ -32,11 +32,16 @@ export function weighted<T>(random: Random, list: readonly (readonly [number, T]
 }
 
 /** `list` in another order. */
-export function shuffled<T>(random: Random, list: readonly T[]): T[] {
+function shuffled<T>(random: Random, list: readonly T[]): T[] {
   return list
     .map((value) => [random(), value] as const)
     .sort(([a], [b]) => a - b)
     .map(([, value]) => value);
+}
+
+/** Draws from `list` for as long as it is asked: each comes once before any comes again. */
+export function* drawing<T>(random: Random, list: readonly T[]): Generator<T, never> {
+  for (;;) yield* shuffled(random, list);
 }
 
 /** A UUID that the seed decides, so that a run's ids are the same again. */

@@ -35,10 +35,14 @@ export class Report {
   readonly seed: number;
   requests = 0;
   probes = 0;
+  /** What subscribers were sent. */
+  events = 0;
   rounds = 0;
   foreignRows = 0;
   hung = 0;
   unhandled = 0;
+  /** Time-outs of tenants' requests that were the machine's. */
+  excused = 0;
   dirtyConnections = 0;
   longestStall = 0;
   readonly kinds = new Tally();
@@ -53,12 +57,12 @@ export class Report {
 
   toString(): string {
     return [
-      `seed ${this.seed}: ${this.requests} requests in ${this.rounds} rounds, ${this.probes} probes of connections`,
+      `seed ${this.seed}: ${this.requests} requests in ${this.rounds} rounds, ${this.probes} probes of connections, ${this.events} events`,
       `requests by kind:\n${this.kinds}`,
       `requests by outcome:\n${this.outcomes}`,
       `faults by kind:\n${this.faults}`,
       `requests by weather:\n${this.weathers}`,
-      `foreign rows ${this.foreignRows}, dirty connections ${this.dirtyConnections}, hung ${this.hung}, unhandled errors ${this.unhandled}, failures ${this.failures.length}, longest stall of the event loop ${Math.round(this.longestStall)} ms`,
+      `foreign rows ${this.foreignRows}, dirty connections ${this.dirtyConnections}, hung ${this.hung}, unhandled errors ${this.unhandled}, failures ${this.failures.length}, longest stall of the machine ${Math.round(this.longestStall)} ms, which excuses ${this.excused} time-outs`,
       ...this.failures.map((failure) => describeFailure(failure, this.seed)),
     ].join('\n');
   }

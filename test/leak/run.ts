@@ -1,14 +1,15 @@
 import { killBackends } from '../../isolation/interleaving/backends.ts';
 import { checkpoint } from './checkpoint.ts';
 import { type Context, fail } from './context.ts';
+import { faults } from './faults.ts';
 import { Owners } from './foreign.ts';
 import { alongsideLane, strangerLane, tenantLane } from './lanes.ts';
-import { type Random, randomFrom, shuffled } from './random.ts';
+import { drawing, type Random, randomFrom } from './random.ts';
 import type { Report } from './report.ts';
 import { Stalls } from './stalls.ts';
-import { subscriberLane } from './subscriber.ts';
+import { leavings, subscriberLane } from './subscriber.ts';
 import type { Target } from './target.ts';
-import { createTenant, strangersTokens } from './tenant.ts';
+import { createTenant, renewTokens, strangersTokens } from './tenant.ts';
 import { shortenLimits } from './troubles.ts';
 import { type Outside, type Weather, warmingUp } from './weather.ts';
 
@@ -28,7 +29,7 @@ const tenantCount = 8;
 export async function runLeakTest(target: Target, options: RunOptions): Promise<void> {
   const { report } = options;
   const enough = report.requests + options.requests;
-  const stalls = new Stalls();
+  const stalls = new Stalls(target.db);
   const context = await prepare(target, report, stalls);
   const unexpected = (error: unknown) => {
     report.unhandled++;
@@ -61,20 +62,23 @@ async function prepare(target: Target, report: Report, stalls: Stalls): Promise<
   // New connections have the short limits.
   await shortenLimits(db);
   await killBackends(db);
-  return { target, owners, tenants, strangers, report, stalls, weather: warmingUp, timeouts: 0, halted: false };
+  return {
+    ...{ target, owners, tenants, strangers, report, stalls, faults: drawing(randomFrom(report.seed), faults) },
+    ...{ weather: warmingUp, timeouts: 0, halted: false },
+  };
 }
 
 /** Every weather comes once before any comes again. */
 function* forecast({ report: { seed }, weathers }: RunOptions): Generator<Weather> {
-  const random = randomFrom(seed);
   yield warmingUp;
-  for (;;) yield* shuffled(random, weathers);
+  yield* drawing(randomFrom(seed), weathers);
 }
 
 async function round(context: Context, weather: Weather, random: Random): Promise<void> {
   const { report, tenants, target } = context;
   context.weather = weather;
   context.timeouts = 0;
+  renewTokens(tenants);
   const first = report.requests + 1;
   let given = 0;
   const next = () => (context.halted || given >= weather.size ? undefined : first + given++);
@@ -90,11 +94,13 @@ async function round(context: Context, weather: Weather, random: Random): Promis
     did: (fault, times) => report.faults.add(fault, times),
   };
   const happening = weather.outside?.(outside);
-  const listening = target.strict && subscriberLane(context, randomFrom(random() * 2 ** 32), () => over);
+  const listening = (target.strict ? leavings : []).map((leaving) =>
+    subscriberLane(context, leaving, randomFrom(random() * 2 ** 32), () => over),
+  );
   await Promise.all(lanes);
   over = true;
   await happening;
-  await listening;
+  await Promise.all(listening);
   if (!context.halted) await checkpoint(context);
   report.rounds++;
 }

@@ -44,7 +44,7 @@ export function deadlinePassed(maker: Maker): Work {
   };
 }
 
-async function locking(db: TestDatabase, ids: readonly string[]): Promise<pg.Client> {
+export async function locking(db: TestDatabase, ids: readonly string[]): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: db.adminUrl });
   client.on('error', () => {});
   await client.connect();
@@ -95,6 +95,13 @@ export function deadlock(maker: Maker, db: TestDatabase): Work | undefined {
 }
 
 async function meet(client: pg.Client, db: TestDatabase, rowId: string): Promise<void> {
+  await waitedFor(client, db);
+  await client.query('select from app_public.todos where id = $1 for update', [rowId]);
+  await client.query('rollback');
+}
+
+/** Waits until somebody waits for `client`, for a second at the most. */
+export async function waitedFor(client: pg.Client, db: TestDatabase): Promise<void> {
   const { rows } = await client.query('select pg_backend_pid() as pid');
   const until = performance.now() + 1000;
   while (performance.now() < until) {
@@ -103,6 +110,4 @@ async function meet(client: pg.Client, db: TestDatabase, rowId: string): Promise
     ]);
     if (waiting.length > 0) break;
   }
-  await client.query('select from app_public.todos where id = $1 for update', [rowId]);
-  await client.query('rollback');
 }

@@ -65,10 +65,18 @@ export async function newSession(db: TestDatabase, userId: string): Promise<Sess
   const id = randomUUID();
   await db.asAdmin(
     `insert into app_private.sessions (id, user_id, family_hash, refresh_token_hash, expires_at)
-     values ($1, $2, sha256($3::text::bytea), sha256($3::text::bytea), now() + interval '1 hour')`,
+     values ($1, $2, sha256($3::text::bytea), sha256($3::text::bytea), now() + interval '1 day')`,
     [id, userId, id],
   );
   return { id, token: signAccessToken(settings, userId, id), ended: false };
+}
+
+/** Gives each of them a token that lasts for a round. */
+export function renewTokens(tenants: readonly Tenant[]): void {
+  for (const tenant of tenants) {
+    const { session, id } = tenant;
+    tenant.session = { ...session, token: signAccessToken(settings, id, session.id) };
+  }
 }
 
 /** Tokens that are good for nothing, by what is wrong with them. */

@@ -1,7 +1,8 @@
 import type { TestDatabase } from '../support/database.ts';
 
 // `trouble` fails, or takes its time, or answers at length, as it is told; it always says who asked. `make_trouble`
-// writes a row first, which must be gone again wherever the call fails.
+// writes a row first, which must be gone again wherever the call fails. `slowly` and `at_length` are for events of which
+// a subscriber shall have a part.
 const functions = `
   create function app_public.trouble(kind text) returns text language plpgsql stable set search_path = '' as $$
   declare
@@ -34,8 +35,18 @@ const functions = `
     as 'select 1 / (todo.priority - todo.priority)';
   comment on function app_public.todos_inverse is '@behavior +filter +filterBy';
 
-  grant execute on function app_public.trouble, app_public.make_trouble, app_public.touch_both, app_public.todos_inverse
-    to hedgerow_tenant;`;
+  create function app_public.todos_slowly(todo app_public.todos) returns text language plpgsql stable
+  set search_path = '' as $$
+  begin
+    perform pg_sleep(0.03);
+    return todo.title;
+  end $$;
+
+  create function app_public.todos_at_length(todo app_public.todos) returns text language sql stable
+  set search_path = '' as 'select repeat(todo.title, 20000)';
+
+  grant execute on function app_public.trouble, app_public.make_trouble, app_public.touch_both,
+    app_public.todos_inverse, app_public.todos_slowly, app_public.todos_at_length to hedgerow_tenant;`;
 
 /** Adds to the API of `db` what fails on demand. */
 export async function addTroubles(db: TestDatabase): Promise<void> {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { cancelBackend, killBackends } from '../../isolation/interleaving/backends.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { between, type Random } from './random.ts';
+import { repeatableRead, serializationFailure } from './serialization.ts';
 import { deadlinePassed, deadlock, lockTimeout, slow, statementTimeout } from './slow.ts';
 import type { Maker, Work } from './work.ts';
 
@@ -22,7 +23,9 @@ export interface Weather {
   readonly allows: readonly string[];
   /** A few of its requests may also get TIMEOUT: the ones that found no connection in time. More of them are a hang. */
   readonly fewTimeouts?: boolean;
-  /** Works of tenants that belong to it; every so many requests there is one. */
+  /** The code that says that it has happened to a request. */
+  readonly shows?: string;
+  /** Works of tenants that belong to it; every so many requests there is one, by turns. */
   readonly works?: readonly ((maker: Maker, db: TestDatabase) => Work | undefined)[];
   readonly every?: number;
   /** What is done to the database until the round is over. */
@@ -46,8 +49,14 @@ export const slowWeathers: readonly Weather[] = [
 export const weathers: readonly Weather[] = [
   ...slowWeathers,
   // All of them at once, and more than there are connections.
-  { ...{ name: 'pool exhausted', size: 14, allows: away, every: 2 }, works: [slow] },
+  { ...{ name: 'pool exhausted', size: 14, allows: away, every: 2, shows: 'UNAVAILABLE' }, works: [slow] },
   { ...{ name: 'locks', size: 50, allows: away, every: 10 }, works: [lockTimeout, deadlock] },
+  {
+    // What a client has left behind may still be writing, and its next request has an older snapshot.
+    ...{ name: 'repeatable read', size: 30, allows: ['UNAVAILABLE', 'CONFLICT'], fewTimeouts: true, every: 10 },
+    works: [serializationFailure],
+    outside: repeatableRead,
+  },
   {
     ...{ name: 'killed backends', size: 120, allows: ['UNAVAILABLE'], fewTimeouts: true },
     outside: (outside) =>

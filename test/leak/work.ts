@@ -11,6 +11,8 @@ export interface Work {
   readonly codes?: readonly string[] | undefined;
   /** It may also be answered with data, although it has `codes`. */
   readonly mayWork?: boolean;
+  /** What it provokes is there even where it is answered with data. */
+  readonly faultWithData?: boolean;
   /** What is wrong with the data; undefined: nothing. */
   check?(data: Body['data']): string | undefined;
   /** The same where it has failed as it should. */

@@ -37,6 +37,15 @@ test('a request that takes too long is answered TIMEOUT, and its statement is st
   expect((await ada.graphql('{ dawdle(seconds: 0) }')).body).toEqual({ data: { dawdle: 1 } });
 });
 
+test('so is a mutation in the middle of its transaction, and nothing has happened', async () => {
+  const { body } = await ada
+    .graphql('mutation { createTodo(input: {todo: {title: "late"}}) { query { dawdle(seconds: 7) } } }')
+    .expect(200);
+  expect(body.errors).toMatchObject([{ extensions: { code: 'TIMEOUT' } }]);
+  await nothingRuns();
+  expect(await db.asAdmin('select title from app_public.todos')).toEqual([]);
+});
+
 test('a request that waits too long for a connection is answered, and leaves the queue', async () => {
   const [first, second] = await Promise.all([
     ada.graphql('{ dawdle(seconds: 0.4) }'),

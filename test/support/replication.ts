@@ -9,6 +9,7 @@ import { migrateSettings } from '../../dba/migrateSettings.ts';
 import { provision } from '../../dba/provision.ts';
 import { postgresUser } from '../../server/database/embedded/binaries.ts';
 import { type Cluster, openCluster } from '../../server/database/embedded/cluster.ts';
+import { baseBackup, initialise, runPostgres } from './systemPostgres.ts';
 
 /** A primary with Hedgerow's schema, and a standby that streams from it. */
 export interface Replication {
@@ -27,31 +28,67 @@ export interface Replication {
 
 const passwords = { owner: 'owner', authenticator: 'authenticator' };
 
-export async function startReplication(): Promise<Replication> {
-  const user = postgresUser();
-  const directory = await mkdtemp(join(tmpdir(), 'hedgerow-replication-'));
+/** Where primary and replica come from. */
+interface Ground {
+  openPrimary(): Promise<Cluster>;
+  /** From the running primary; once more after it was closed, as it was then and on the same port. */
+  openReplica(primary: Cluster): Promise<Cluster>;
+}
+
+/** The embedded Postgres, which has no pg_basebackup: the standby begins as a copy of a primary that is at rest. */
+function embedded(directory: string): Ground {
   const at = (name: string) => ({ directory: join(directory, name), settings: { fsync: 'off', wal_level: 'replica' } });
-  // A copy of a primary that is at rest needs no pg_basebackup, which the embedded Postgres does not have.
-  await (await openCluster(at('primary'))).close();
-  await cp(join(directory, 'primary'), join(directory, 'replica'), { recursive: true, preserveTimestamps: true });
-  if (user) await chownAll(join(directory, 'replica', 'data'), user);
-  const primary = await openCluster(at('primary'));
+  return {
+    openPrimary: async () => {
+      await (await openCluster(at('primary'))).close();
+      const user = postgresUser();
+      await cp(join(directory, 'primary'), join(directory, 'replica'), { recursive: true, preserveTimestamps: true });
+      if (user) await chownAll(join(directory, 'replica', 'data'), user);
+      await writeFile(join(directory, 'replica', 'data', 'standby.signal'), '');
+      return openCluster(at('primary'));
+    },
+    openReplica: (primary) => {
+      const { directory, settings } = at('replica');
+      const primary_conninfo = conninfo(primary.adminUrl());
+      return openCluster({ directory, settings: { ...settings, primary_conninfo } });
+    },
+  };
+}
+
+/** The system's Postgres in `bin`, and pg_basebackup, as a DBA makes a standby. */
+function system(directory: string, bin: string): Ground {
+  const data = join(directory, 'replica');
+  let port: number | undefined;
+  return {
+    openPrimary: async () => runPostgres(bin, await initialise(bin, directory)),
+    openReplica: async (primary) => {
+      if (port === undefined) baseBackup(bin, primary, data);
+      const replica = await runPostgres(bin, data, port);
+      port = replica.port;
+      return replica;
+    },
+  };
+}
+
+/** @param bin the folder that `systemBin` found, for the system's Postgres; by default the embedded one. */
+export async function startReplication(bin?: string): Promise<Replication> {
+  const directory = await mkdtemp(join(tmpdir(), 'hedgerow-replication-'));
+  const { openPrimary, openReplica } = bin ? system(directory, bin) : embedded(directory);
+  const primary = await openPrimary();
   await provision({ adminUrl: primary.adminUrl(), databases: ['hedgerow'], passwords });
   const ownerUrl = `postgres://hedgerow_owner:owner@127.0.0.1:${primary.port}/hedgerow`;
   await migrate(await migrateSettings({ ownerUrl, shadowUrl: undefined, adminUrl: primary.adminUrl() }, () => {}));
-  await writeFile(join(directory, 'replica', 'data', 'standby.signal'), '');
-  const openReplica = () =>
-    openCluster({
-      ...at('replica'),
-      settings: { ...at('replica').settings, primary_conninfo: conninfo(primary.adminUrl()) },
-    });
-  let replica: Cluster = await openReplica();
+  let replica = await openReplica(primary);
 
   const ask = (url: string, text: string, values: unknown[] = []) =>
     withClient(url, (client) => client.query(text, values));
   const onReplica = (text: string, values?: unknown[]) => ask(replica.adminUrl('hedgerow'), text, values);
   const until = async (text: string, values?: unknown[]) => {
-    while (!(await onReplica(text, values).catch(() => undefined))?.rows[0]?.done) await sleep(20);
+    const patience = performance.now() + 20_000;
+    while (!(await onReplica(text, values).catch(() => undefined))?.rows[0]?.done) {
+      if (performance.now() > patience) throw new Error(`The replica does not come to: ${text}`);
+      await sleep(20);
+    }
   };
   const serverUrl = (port: number) => `postgres://hedgerow_authenticator:authenticator@127.0.0.1:${port}/hedgerow`;
   return {
@@ -71,7 +108,7 @@ export async function startReplication(): Promise<Replication> {
     },
     stopReplica: () => replica.close(),
     startReplica: async () => {
-      replica = await openReplica();
+      replica = await openReplica(primary);
     },
     remove: async () => {
       await replica.close();
