@@ -128,8 +128,9 @@ export async function connected<Result>(
   client.on('error', () => {});
   await client.connect();
   try {
+    // Plans are made for a moment: where Postgres has a compiler, it would take most of the time.
     await client.query(
-      "set datestyle = iso; set intervalstyle = postgres; set timezone = 'UTC'; set statement_timeout = '60s'",
+      "set jit = off; set datestyle = iso; set intervalstyle = postgres; set timezone = 'UTC'; set statement_timeout = '60s'",
     );
     if (searchPath !== undefined) await client.query("select set_config('search_path', $1, false)", [searchPath]);
     await client.query('begin');

@@ -99,6 +99,7 @@ async function withServer(
   admin.on('error', () => {});
   try {
     await admin.connect();
+    await admin.query('set jit = off');
     await use(await scratchWorld(client, { admin, scope, seed, jwtSecret, ...(fixtures && { fixtures }) }), reasons);
   } finally {
     await admin.end();
