@@ -4,7 +4,7 @@ export default {
   transform: { '\\.ts$': './test/support/stripTypes.cjs' },
   globalSetup: './test/support/globalSetup.ts',
   globalTeardown: './test/support/globalTeardown.ts',
-  // Argon2 and a database each: two files at a time on two cores.
-  maxWorkers: 2,
+  // Three files at a time on two cores: some wait for a lock or a process, and the others have the cores meanwhile.
+  maxWorkers: 3,
   testTimeout: 30_000,
 };

@@ -17,12 +17,12 @@ select json_build_object('oid', t.oid::int, 'name', format_type(t.oid, -1),
   'of', (case t.typtype when 'd' then t.typbasetype when 'r' then (select rngsubtype from pg_range where rngtypid = t.oid)
     when 'm' then (select rngtypid from pg_range where rngmultitypid = t.oid) else nullif(t.typelem, 0) end)::int,
   'modifier', t.typtypmod, 'notNull', t.typnotnull,
-  'labels', ${list('enumlabel order by enumsortorder', 'pg_enum where enumtypid = t.oid')},
-  'attributes', ${list(
+  'labels', case when t.typtype <> 'e' then '[]' else ${list('enumlabel order by enumsortorder', 'pg_enum where enumtypid = t.oid')} end,
+  'attributes', case when t.typrelid = 0 then '[]' else ${list(
     `json_build_object('name', attname, 'type', atttypid::int, 'modifier', atttypmod) order by attnum`,
-    'pg_attribute where attrelid = nullif(t.typrelid, 0) and attnum > 0 and not attisdropped',
-  )},
-  'checks', ${list(`pg_get_expr(conbin, 0)`, `pg_constraint where contypid = t.oid and contype = 'c'`)}) as row
+    'pg_attribute where attrelid = t.typrelid and attnum > 0 and not attisdropped',
+  )} end,
+  'checks', case when t.typtype <> 'd' then '[]' else ${list(`pg_get_expr(conbin, 0)`, `pg_constraint where contypid = t.oid and contype = 'c'`)} end) as row
 from pg_type t left join pg_class c on c.oid = t.typrelid
 where t.typrelid = 0 or c.relkind = 'c' or c.relnamespace <> 'pg_catalog'::regnamespace`;
 

@@ -126,8 +126,9 @@ export async function connected<Result>(
   work: (client: pg.Client) => Promise<Result>,
 ): Promise<Result> {
   return withClient(url, async (client) => {
+    // Plans are made for a moment: where Postgres has a compiler, it would take most of the time.
     await client.query(
-      "set datestyle = iso; set intervalstyle = postgres; set timezone = 'UTC'; set statement_timeout = '60s'",
+      "set jit = off; set datestyle = iso; set intervalstyle = postgres; set timezone = 'UTC'; set statement_timeout = '60s'",
     );
     if (searchPath !== undefined) await client.query("select set_config('search_path', $1, false)", [searchPath]);
     await client.query('begin');

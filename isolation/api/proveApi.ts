@@ -98,9 +98,10 @@ async function withServer(
   });
   const client = new Client(served.url);
   try {
-    await withClient(adminUrl, async (admin) =>
-      use(await scratchWorld(client, { admin, scope, seed, jwtSecret, ...(fixtures && { fixtures }) }), reasons),
-    );
+    await withClient(adminUrl, async (admin) => {
+      await admin.query('set jit = off');
+      await use(await scratchWorld(client, { admin, scope, seed, jwtSecret, ...(fixtures && { fixtures }) }), reasons);
+    });
   } finally {
     client.close();
     await served.close();

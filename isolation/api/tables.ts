@@ -44,23 +44,14 @@ export class Tables {
     this.#stored = catalog.tables.filter(({ kind, isPartition }) => kind !== 'foreign table' && !isPartition);
   }
 
-  /** A member's are the rows whose owner the member is, and what the member sees. */
+  /** A member's are the rows whose owner the member is, and what the member sees. Only once they are kept. */
   async read(members = this.#members): Promise<State> {
     const { escapeLiteral } = this.#client as pg.Client;
     const { role, setting } = this.#catalog;
-    const read = (tables: readonly Relation[], owner: (table: Relation) => string) =>
-      tables
-        .map(
-          (table) =>
-            `select ${owner(table)} as owner, ${escapeLiteral(table.name)} || ' ' || t::text as row from ${table.sql} t`,
-        )
-        .join(' union all ') || 'select null as owner, null as row where false';
-    const readable = this.#stored.filter(({ usage, columns }) => usage && columns.every(({ select }) => select));
     const asMember = (id: string) =>
       `select set_config('role', ${escapeLiteral(role)}, true), set_config(${escapeLiteral(setting)}, ${escapeLiteral(id)}, true);
-       ${read(readable, () => escapeLiteral(id))}; reset role;`;
-    const all = read(this.#stored, ({ oid }) => this.#owners.get(oid)?.sql('t') ?? 'null');
-    const text = `begin; ${all}; ${members.map(asMember).join('')} commit`;
+       execute isolation_seen(${escapeLiteral(id)}); reset role;`;
+    const text = `begin; execute isolation_rows; ${members.map(asMember).join('')} commit`;
     const results = (await this.#client.query(text)) as unknown as pg.QueryResult<Owned>[];
     const [rows = [], ...seen] = results
       .filter(({ fields }) => fields?.[0]?.name === 'owner')
@@ -77,8 +68,20 @@ export class Tables {
     };
   }
 
-  /** Keeps what the tables hold now, for `restore`. */
+  /** Keeps what the tables hold now, for `restore`, and prepares what `read` asks after every attack. */
   async keep(): Promise<void> {
+    const { escapeLiteral } = this.#client as pg.Client;
+    const read = (tables: readonly Relation[], owner: (table: Relation) => string) =>
+      tables
+        .map(
+          (table) =>
+            `select ${owner(table)} as owner, ${escapeLiteral(table.name)} || ' ' || t::text as row from ${table.sql} t`,
+        )
+        .join(' union all ') || 'select null as owner, null as row where false';
+    const readable = this.#stored.filter(({ usage, columns }) => usage && columns.every(({ select }) => select));
+    await this.#client.query(`deallocate all;
+      prepare isolation_rows as ${read(this.#stored, ({ oid }) => this.#owners.get(oid)?.sql('t') ?? 'null')};
+      prepare isolation_seen(text) as ${read(readable, () => '$1')}`);
     await this.#client.query('drop schema if exists isolation_kept cascade; create schema isolation_kept');
     for (const { oid, sql } of this.#stored) {
       await this.#client.query(`create table isolation_kept.t${oid} as table ${sql}`);

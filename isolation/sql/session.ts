@@ -25,7 +25,7 @@ export class Session {
   readonly #owned: readonly { readonly table: Relation; readonly ownership: Ownership }[];
   /** Around statements that triggers and foreign keys are not asked about; empty where the role may not say so. */
   #quiet: { readonly on: readonly string[]; readonly off: readonly string[] } = { on: [], off: [] };
-  #fingerprint = '';
+  #fingerprint: readonly string[] = [];
   #prints = new Map<string, string>();
   #rows = new Map<number, readonly Row[]>();
   #own = new Map<number, ReadonlySet<string>>();
@@ -55,13 +55,18 @@ export class Session {
         off: ['set local session_replication_role = origin'],
       };
     }
-    session.#fingerprint = session.#owned
+    const fingerprint = session.#owned
       .map(({ table, ownership }) => {
         const owner = ownership.sql('t');
         return `select ${client.escapeLiteral(String(table.oid))}, ${owner}, count(*)::text || ':' || sum(hashtextextended(t::text, 0)::numeric)
           from ${table.sql} t where ${owner} in (${client.escapeLiteral(cast.a.id)}, ${client.escapeLiteral(cast.b.id)}) group by 2`;
       })
       .join(' union all ');
+    if (fingerprint) {
+      // Asked for after every attack, and planned once.
+      await client.query(`deallocate all; prepare isolation_prints as ${fingerprint}`);
+      session.#fingerprint = ['execute isolation_prints'];
+    }
     session.#prints = await session.#takePrints();
     for (const { table, ownership } of session.#owned) {
       session.#rows.set(table.oid, await readRows(client, table, ownership, cast.a.id));
@@ -70,6 +75,8 @@ export class Session {
         new Set((await readRows(client, table, ownership, cast.b.id)).map((row) => JSON.stringify(row))),
       );
     }
+    // Every attack is taken back to here.
+    await client.query('savepoint attack');
     return session;
   }
 
@@ -82,16 +89,21 @@ export class Session {
   async play(
     steps: readonly { readonly actor: Actor; readonly statements: readonly string[] }[],
   ): Promise<Result[][] | undefined> {
-    const answers: Result[][] = [];
     const views = steps.length > 1 ? refreshed(this.catalog) : [];
+    const parts = steps.map(({ actor, statements }) => ({
+      before: this.#become(actor),
+      statements,
+      after: ['set constraints all immediate', ...this.#end, ...views],
+    }));
     await this.client.query('savepoint play');
     try {
-      for (const { actor, statements } of steps) {
-        await this.client.query(this.#become(actor).join('; '));
-        answers.push(await this.#send([...statements, 'set constraints all immediate']));
-        await this.client.query([this.#end(), ...views].join('; '));
-      }
-      return answers;
+      const answers = await this.#send(parts.flatMap((part) => [...part.before, ...part.statements, ...part.after]));
+      let next = 0;
+      return parts.map(({ before, statements, after }) => {
+        const from = next + before.length;
+        next = from + statements.length + after.length;
+        return answers.slice(from, from + statements.length);
+      });
     } catch (error) {
       if ((error as { code?: string }).code === undefined) throw error;
       return undefined;
@@ -100,26 +112,25 @@ export class Session {
     }
   }
 
-  #end(): string {
-    return this.#login ? 'reset session authorization; reset role' : 'reset role';
-  }
-
+  /** All of it in one message: otherwise most of the time would be spent on waiting for answers. */
   async run({ actor, statements, prepare = [], operation }: Attack): Promise<Answer> {
     const { client } = this;
-    const first = prepare.length ? [...this.#quiet.on, ...prepare, ...this.#quiet.off] : [];
+    const before = [
+      ...(prepare.length ? [...this.#quiet.on, ...prepare, ...this.#quiet.off] : []),
+      ...this.#become(actor),
+    ];
+    const look = operation === 'select' ? [] : [...this.#end, ...this.#fingerprint];
     try {
-      await client.query(['savepoint attack', ...first, ...this.#become(actor)].join('; '));
-      const answer = await this.#send([...statements, 'set constraints all immediate']);
-      const results = answer.slice(0, -1);
+      const answers = await this.#send([...before, ...statements, 'set constraints all immediate', ...look]);
+      const results = answers.slice(before.length, before.length + statements.length);
       if (operation === 'select') return { results, harm: [], own: [] };
-      await client.query(this.#end());
-      return { results, ...(await this.#look()) };
+      return { results, ...(await this.#compare(printsOf(answers.at(-1)))) };
     } catch (error) {
       const { code, message } = error as { code?: string; message: string };
       if (code === undefined) throw error;
       return { code, message, results: [], harm: [], own: [] };
     } finally {
-      await client.query('rollback to savepoint attack; release savepoint attack');
+      await client.query('rollback to savepoint attack');
     }
   }
 
@@ -137,6 +148,7 @@ export class Session {
     try {
       await client.query([...this.#quiet.on, ...removals, ...this.#quiet.off, ...refreshed(catalog)].join('; '));
       this.#prints = await this.#takePrints();
+      await client.query('savepoint attack');
       return await work();
     } finally {
       this.#prints = prints;
@@ -155,6 +167,10 @@ export class Session {
     } finally {
       await client.query('rollback to savepoint role; release savepoint role');
     }
+  }
+
+  get #end(): string[] {
+    return this.#login ? ['reset session authorization', 'reset role'] : ['reset role'];
   }
 
   #become({ identity, role }: Actor): string[] {
@@ -181,14 +197,11 @@ export class Session {
   }
 
   async #takePrints(): Promise<Map<string, string>> {
-    if (!this.#fingerprint) return new Map();
-    const { rows } = await this.client.query<string[]>({ text: this.#fingerprint, rowMode: 'array' });
-    return new Map(rows.map(([table, owner, print]) => [`${table} ${owner}`, print as string]));
+    return printsOf((await this.#send(this.#fingerprint)).at(-1));
   }
 
   /** What is different from before the attack: in A's rows as sentences, in B's as rows. */
-  async #look(): Promise<Pick<Answer, 'harm' | 'own'>> {
-    const now = await this.#takePrints();
+  async #compare(now: ReadonlyMap<string, string>): Promise<Pick<Answer, 'harm' | 'own'>> {
     const differs = (table: Relation, owner: string) =>
       now.get(`${table.oid} ${owner}`) !== this.#prints.get(`${table.oid} ${owner}`);
     const harm: string[] = [];
@@ -211,6 +224,10 @@ export class Session {
     return { harm, own };
   }
 }
+
+/** By table and owner. */
+const printsOf = (result: Result | undefined) =>
+  new Map(result?.rows.map(([table, owner, print]) => [`${table} ${owner}`, print as string]));
 
 async function mayBeQuiet(client: pg.ClientBase): Promise<boolean> {
   await client.query('savepoint quiet');

@@ -20,7 +20,8 @@ afterAll(async () => {
 /** Runs the prover; `code` is its exit code. */
 function isolation(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    const env = { PATH: process.env.PATH, HOME: process.env.HOME };
+    const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
+    const env = { PATH, HOME, NODE_COMPILE_CACHE };
     const child = execFile(
       process.execPath,
       [join(root, 'isolation', 'main.ts'), ...args],

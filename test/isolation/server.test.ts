@@ -20,7 +20,8 @@ afterAll(() => db.drop());
 /** Runs the prover against a server; `code` is its exit code. */
 function isolation(url: string, args: string[], env: NodeJS.ProcessEnv = {}) {
   return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    const given = { PATH: process.env.PATH, HOME: process.env.HOME, ...env };
+    const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
+    const given = { PATH, HOME, NODE_COMPILE_CACHE, ...env };
     const command = [join(root, 'isolation', 'main.ts'), '--server', url, ...args];
     const child = execFile(process.execPath, command, { env: given }, (_, stdout, stderr) =>
       resolve({ code: child.exitCode ?? -1, stdout, stderr }),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { holding } from '../../isolation/cast/cast.ts';
@@ -15,40 +15,6 @@ beforeAll(async () => {
 afterAll(() => db.drop());
 
 const folder = (name: string) => new URL(`${name}/`, import.meta.url);
-const faults = (await readdir(folder('faults'))).sort();
-const sound = (await readdir(folder('sound'))).sort();
-
-test.each(faults)('a fault is found: %s', async (name) => {
-  const file = new URL(name, folder('faults'));
-  const expected = /^-- Expected: (\S+): (.+)$/m.exec(await readFile(file, 'utf8'));
-  const [, table, attack = ''] = expected ?? [];
-  const isExpected = (leak: { table: string; attack: string }) =>
-    leak.table === table && leak.attack.startsWith(attack);
-  const leaks = await onSchema(db, await readFile(file, 'utf8'), ({ client, catalog, cast, isAdded }) =>
-    leaksFrom(attackSql(client, catalog, cast, { ...roles, only: isAdded }), isExpected),
-  );
-  expect(leaks.map((leak) => `${leak.table}: ${leak.attack}`)).toContainEqual(
-    expect.stringContaining(`${table}: ${attack}`),
-  );
-  // Whose row it is stands in the evidence.
-  expect(leaks.find(isExpected)?.evidence).toMatch(/\bA\b.*[0-9a-f]{8}-[0-9a-f]{4}-4/s);
-});
-
-test.each(sound)('no false alarm, where both tenants have rows in every table and can use them: %s', async (name) => {
-  const sql = await readFile(new URL(name, folder('sound')), 'utf8');
-  await onSchema(db, sql, async ({ client, catalog, cast, isAdded }) => {
-    const empty = catalog.tables.filter((table) => {
-      const isHash = table.partitionConstraint?.includes('satisfies_hash_partition');
-      const isShared = cast.owners.get(table.oid)?.kind === 'shared';
-      return !isHash && !isShared && !(holding(cast, table, 'a').rows.length && holding(cast, table, 'b').rows.length);
-    });
-    expect(empty.map((table) => table.name)).toEqual([]);
-    const found = await runControls(client, catalog, cast, { ...roles, only: isAdded });
-    expect(found.length).toBeGreaterThan(0);
-    expect(found.filter(({ works }) => !works)).toEqual([]);
-    expect(await leaksFrom(attackSql(client, catalog, cast, { ...roles, only: isAdded }))).toEqual([]);
-  });
-});
 
 test('the evidence names the condition that a row was made for', async () => {
   const sql = await readFile(new URL('flag-phase-and-time.sql', folder('faults')), 'utf8');

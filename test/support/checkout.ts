@@ -23,9 +23,8 @@ export async function copyCheckout(): Promise<Checkout> {
     directory,
     run: (file, args = [], env = {}) =>
       new Promise((resolve) => {
-        // Node takes longer to read what a verb imports than most verbs take to run.
-        const NODE_COMPILE_CACHE = join(directory, 'compiled');
-        const given = { PATH: process.env.PATH, HOME: process.env.HOME, NODE_COMPILE_CACHE };
+        const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
+        const given = { PATH, HOME, NODE_COMPILE_CACHE };
         const options = { cwd: directory, env: { ...given, ...env } };
         const child = execFile(process.execPath, [file, ...args], options, (_error, stdout, stderr) => {
           resolve({ code: child.exitCode ?? -1, output: stdout + stderr });

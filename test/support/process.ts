@@ -27,12 +27,18 @@ export function productionEnv(
   return { NODE_ENV: 'production', JWT_SECRET: jwtSecret, ...urls, DB_PREPARED_STATEMENTS };
 }
 
+/** Where programs are found, and what Node has compiled before. */
+function inherited(): Record<string, string> {
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
+  return { ...(PATH && { PATH }), ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }) };
+}
+
 const running = new Set<ServerProcess>();
 
 export function spawnServer(env: Record<string, string>): ServerProcess {
   const child = spawn(process.execPath, [join(root, 'server', 'main.ts')], {
     cwd: tmpdir(),
-    env: { ...(process.env.PATH && { PATH: process.env.PATH }), PORT: '0', ...env },
+    env: { ...inherited(), PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
