@@ -2,6 +2,7 @@ import { withClient } from './client.ts';
 import { lint } from './linter/lint.ts';
 import type { Finding } from './linter/rule.ts';
 import type { Target } from './target.ts';
+import { UsageError } from './verb.ts';
 
 interface What {
   /** Which migrations' text belongs to the question. */
@@ -10,14 +11,28 @@ interface What {
   readonly attacks: boolean;
 }
 
-/** Everything that is looked at before a copy of a database is trusted. */
+/**
+ * Everything that is looked at before a copy of a database is trusted.
+ *
+ * @throws UsageError where the prover is wanted and not there, before anything is looked at.
+ */
 export async function inspect(
   target: Pick<Target, 'ownerUrl' | 'adminUrl'>,
   { text, attacks }: What,
 ): Promise<readonly Finding[]> {
+  const attack = attacks ? await prover() : async () => [];
   const { findings } = await withClient(target.ownerUrl, (client) => lint(client, text));
-  if (!attacks) return findings;
-  // Only where it is wanted: the prover takes long to load.
-  const { attack } = await import('./attack.ts');
   return [...findings, ...(await attack(target))];
+}
+
+/** Loaded only where it is wanted, for it takes long; and what is installed for production has none. */
+async function prover() {
+  try {
+    return (await import('./attack.ts')).attack;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new UsageError('the prover is not installed here: run this from a checkout after `npm install`', {
+      cause: error,
+    });
+  }
 }

@@ -1,7 +1,7 @@
 import type { Introspection, PgConstraint } from 'postgraphile/graphile-build-pg/pg-introspection';
 
 /** The column that says whose a row is. The policies fill it in, so the API never speaks of it. */
-const tenantColumn = 'user_id';
+export const tenantColumn = 'user_id';
 
 /**
  * Tables' keys lead with the tenant's column, so that no key spans tenants. Under the policies that column has one

@@ -1,27 +1,37 @@
+import pg from 'pg';
+
+/** From how many skipped rows on it pays to find those of the page by their key. */
+export const far = 200;
+
 /**
- * Postgres computes all that a select asks for of every row that an offset skips, too. Here the rows are skipped in a
- * select of bare columns, and only those of the page are formatted, counted and looked up from: three times as fast for
- * 20 todos behind 900.
+ * Postgres computes all that a select asks for of every row that an offset skips, too. Here rows are skipped in an inner
+ * select, and only those of the page are formatted, counted and looked up from. It is of the columns that are used, or far
+ * behind of the key, which an index may have all of: 20 todos behind 900 in 0.2 ms instead of 2.3.
  *
- * Takes SQL as PostGraphile builds it and returns it unchanged where it is not a page of one table: from a join, say.
+ * @param key the columns of the table's primary key, if it has one that may be read.
+ * @returns SQL, of SQL as PostGraphile builds it; the same where that is not a page of one table: of a join, say.
  */
-export function skipBeforeComputing(text: string): string {
-  const found = page.exec(outline(text));
-  if (!found?.indices?.groups) return text;
-  const part = (name: string) => text.slice(...(found.indices?.groups?.[name] ?? [0, 0]));
-  const [columns, table, alias, order] = ['columns', 'table', 'alias', 'order'].map(part) as [
-    string,
-    string,
-    string,
-    string,
-  ];
-  const used = [...`${columns}${order}`.matchAll(new RegExp(`(?<!\\w)${alias}(?!\\w)(?:\\.("(?:[^"]|"")+"))?`, 'g'))];
-  const bare = new Set(used.map(([, column]) => column));
+export function skipBeforeComputing(text: string, key: readonly string[] = []): string {
+  const { indices } = page.exec(outline(text)) ?? {};
+  if (!indices?.groups) return text;
+  const part = (name: string) => text.slice(...(indices.groups?.[name] ?? [0, 0]));
+  const [columns, table, alias, order, offset] = ['columns', 'table', 'alias', 'order', 'offset'].map(part) as Parts;
+  const inner = (selected: Iterable<string>) =>
+    `(select ${[...selected].join(', ')} from ${table} as ${alias}${part('where')}${order}${part('limit')}${offset})`;
+  // A function would be called twice.
+  const hasKey = key.length > 0 && !table.includes('(');
+  if (hasKey && Number(offset.slice('\noffset '.length)) >= far) {
+    const names = key.map(pg.escapeIdentifier);
+    return `select\n${columns}\nfrom ${inner(names)} as page\njoin ${table} as ${alias} using (${names})${order};`;
+  }
+  const used = `${columns}${order}`.matchAll(new RegExp(`(?<!\\w)${alias}(?!\\w)(?:\\.("(?:[^"]|"")+"))?`, 'g'));
+  const bare = new Set([...used].map(([, column]) => column ?? ''));
   // A function is given the whole row.
-  if (bare.size === 0 || bare.has(undefined)) return text;
-  const rows = `select ${[...bare].join(', ')} from ${table} as ${alias}${part('where')}${order}${part('limit')}${part('offset')}`;
-  return `select\n${columns}\nfrom (${rows}) as ${alias}${order};`;
+  if (bare.size === 0 || bare.has('')) return text;
+  return `select\n${columns}\nfrom ${inner(bare)} as ${alias}${order};`;
 }
+
+type Parts = [columns: string, table: string, alias: string, order: string, offset: string];
 
 const page =
   /^select\n(?<columns>.+)\nfrom (?<table>\S+) as (?<alias>\w+)(?<where>\nwhere(?:(?!\n(?:group by|having) ).)+?)?(?<order>\norder by .+?)(?<limit>\nlimit \d+)?(?<offset>\noffset \d+);$/ds;

@@ -17,8 +17,19 @@ export interface Select {
   readonly fetchOneExtra: boolean;
   readonly dependencies: readonly Step[];
   readonly operationPlan: { readonly variableValuesStep: Step };
-  readonly resource: object;
+  readonly resource: Resource;
   execute(details: ExecutionDetails): Promise<readonly unknown[]>;
+}
+
+/** What is selected from. */
+interface Resource {
+  readonly uniques: readonly { readonly isPrimary?: boolean; readonly attributes: readonly string[] }[];
+  readonly codec: { readonly attributes?: Readonly<Record<string, Attribute>> };
+}
+
+interface Attribute {
+  readonly notNull?: boolean;
+  readonly extensions?: { readonly canSelect?: boolean };
 }
 
 /** A value that is bound when the statement is sent, and has no other say in it. */

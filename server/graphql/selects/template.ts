@@ -1,4 +1,5 @@
 import type { ExecutionDetails } from 'postgraphile/grafast';
+import { tenantColumn } from '../impliedTenant.ts';
 import { skipBeforeComputing } from './offset.ts';
 import { type Select, unaryValue, type Values } from './select.ts';
 
@@ -72,10 +73,19 @@ export async function record(select: Select, details: ExecutionDetails): Promise
   if (!built || built.identifierIndex !== null) return undefined;
   const { hasPreviousPage, cursorDetails, groupDetails, m } = empty;
   return {
-    text: skipBeforeComputing(built.text),
+    text: skipBeforeComputing(built.text, keyOf(select)),
     values: built.rawSqlValues,
     page: { hasPreviousPage, cursorDetails, groupDetails, m },
   };
+}
+
+/** The primary key, as it is in Postgres, of the table that is selected from. Empty where its columns may not be read. */
+function keyOf({ resource: { uniques, codec } }: Select): readonly string[] {
+  const primary = uniques.find(({ isPrimary }) => isPrimary)?.attributes ?? [];
+  const { attributes } = codec;
+  const key = primary.length > 0 && attributes?.[tenantColumn] ? new Set([tenantColumn, ...primary]) : new Set(primary);
+  const isReadable = (name: string) => attributes?.[name]?.notNull && attributes[name].extensions?.canSelect !== false;
+  return [...key].every(isReadable) ? [...key] : [];
 }
 
 function withSlots({ placeholders, afterStepId, beforeStepId }: Select, given: Values) {

@@ -22,6 +22,17 @@ where (__todos__."parent ""id""" = __todos_2."id")\norder by 1\nlimit 3\noffset 
   );
 });
 
+test('far behind, rows of a table are found by their key; a function is called once', () => {
+  const far = '\norder by __todos__."id" asc\nlimit 20\noffset 200';
+  expect(skipBeforeComputing(page(far, '__todos__."title" as "0"'), ['user_id', 'i"d'])).toBe(
+    `select\n__todos__."title" as "0"
+from (select "user_id", "i""d" from "app_public"."todos" as __todos__${far}) as page
+join "app_public"."todos" as __todos__ using ("user_id","i""d")\norder by __todos__."id" asc;`,
+  );
+  const ofFunction = page(far, '__todos__."title" as "0"').replace('"todos"', '"found"($1)');
+  expect(skipBeforeComputing(ofFunction, ['id'])).toContain('from (select "title", "id" from "app_public"."found"($1)');
+});
+
 const ordered = '\norder by __todos__."id" asc';
 test.each([
   ['there is nothing to skip', page(`${ordered}\nlimit 20`)],

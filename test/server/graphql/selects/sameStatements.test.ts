@@ -7,7 +7,7 @@ import type { Database, IdentifiedClient } from '../../../../server/database/dat
 import { Identity } from '../../../../server/database/identity.ts';
 import type { Statement } from '../../../../server/database/statement.ts';
 import { preset } from '../../../../server/graphql/preset.ts';
-import { skipBeforeComputing } from '../../../../server/graphql/selects/offset.ts';
+import { far, skipBeforeComputing } from '../../../../server/graphql/selects/offset.ts';
 import { createTestDatabase, type TestDatabase } from '../../../support/database.ts';
 import { openConnections } from '../../../support/openDatabase.ts';
 import { createAccount } from '../../../support/sql.ts';
@@ -184,4 +184,23 @@ test('whatever is asked, again and by whom: the statements and the answer are th
     }),
     { numRuns: 400 },
   );
+});
+
+test('a page far behind is found by keys, and is the same', async () => {
+  const { id, sessionId } = await createAccount(db, 'carol');
+  await db.asAdmin(
+    `insert into app_public.todos (user_id, title, priority)
+     select $1, 'todo ' || n % 50, n % 3 from generate_series(1, 450) n`,
+    [id],
+  );
+  const carol = Identity.tenant(id, sessionId);
+  const orders = ['orderBy: [TITLE_ASC, PRIORITY_DESC]', 'orderBy: PRIORITY_DESC, filter: {priority: {in: [0, 1, 2]}}'];
+  for (const [order, offset] of orders.flatMap((order) => [199, 200, 447, 450].map((offset) => [order, offset]))) {
+    const document = `{ todos(first: 5, offset: ${offset}, ${order}) {
+      nodes { rowId title priority } pageInfo { hasNextPage endCursor } totalCount
+    } }`;
+    const { answer, statements } = await withTemplates(document, {}, carol);
+    expect(answer).toEqual((await byPostGraphile(document, {}, carol)).answer);
+    expect(statements.some(({ text }) => text.includes('using ("user_id","id")'))).toBe(Number(offset) >= far);
+  }
 });
