@@ -1,3 +1,4 @@
+import '../server/compileCache.ts';
 import { loadEnvFile } from 'node:process';
 import { backfillCommand } from './backfill.ts';
 import { backupCommand } from './backup.ts';

@@ -4,7 +4,7 @@ import { InvalidArgumentError } from 'commander';
 export function wholeNumber(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!Number.isInteger(value) || value < least) throw new InvalidArgumentError(`A whole number from ${least}.`);
+    if (!/^\d+$/.test(text) || value < least) throw new InvalidArgumentError(`A whole number from ${least}.`);
     return value;
   };
 }

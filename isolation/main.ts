@@ -1,3 +1,4 @@
+import '../server/compileCache.ts';
 import { writeFile } from 'node:fs/promises';
 import { loadEnvFile } from 'node:process';
 import { CommanderError } from 'commander';

@@ -27,7 +27,7 @@ export interface Served {
   close(): Promise<void>;
 }
 
-/** The real server on a port of its own: the app, its pool and its websockets, as `server/main.ts` puts them together. */
+/** The real server on a port of its own: the app, its pool and its websockets, as `server/run.ts` puts them together. */
 export async function serve({
   serverUrl,
   poolSize,

@@ -48,6 +48,7 @@ export class Cancellation {
         stop(error);
         reject(error);
       };
+      const running = work();
       this.#listeners.add(listener);
       const settle =
         <V>(end: (value: V) => void) =>
@@ -55,7 +56,7 @@ export class Cancellation {
           this.#listeners.delete(listener);
           end(value);
         };
-      work().then(settle(resolve), settle(reject));
+      running.then(settle(resolve), settle(reject));
     });
   }
 }

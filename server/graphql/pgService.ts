@@ -71,7 +71,7 @@ function inside({ query }: Transaction): PgClient {
   return client;
 }
 
-/** Names of mutations, whose statements PostGraphile does not name, so that Postgres need not plan each one anew. */
+/** Names of statements that come without one, so that Postgres need not plan each anew. */
 const names = new Map<string, string>();
 
 function nameOf(text: string): string {

@@ -1,4 +1,3 @@
-import { createTransport } from 'nodemailer';
 import { envelope } from './envelope.ts';
 import type { Mailer } from './mailer.ts';
 import { isLoopback, type Sender } from './settings.ts';
@@ -9,7 +8,7 @@ const patience = { silent: 5000, whole: 10_000 };
 /** Sends to the server that `url` names. Its certificate is verified; without TLS only to this machine, or if told so. */
 export function smtpMailer(url: string, from: Sender): Mailer {
   const { protocol, hostname, port, username, password, searchParams } = new URL(url);
-  const transport = createTransport({
+  const options = {
     host: hostname.replace(/^\[|\]$/g, ''),
     ...(port && { port: Number(port) }),
     ...(username && { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } }),
@@ -17,16 +16,20 @@ export function smtpMailer(url: string, from: Sender): Mailer {
     requireTLS: searchParams.has('requireTLS') ? searchParams.get('requireTLS') === 'true' : !isLoopback(hostname),
     ...{ connectionTimeout: patience.silent, greetingTimeout: patience.silent, dnsTimeout: patience.silent },
     ...{ socketTimeout: patience.silent, socketCloseTimeout: 0 },
-  });
+  };
+  // Loaded with the first message: it is a twelfth of what a server loads to begin.
+  const connect = async () => (await import('nodemailer')).createTransport(options);
+  let transport: ReturnType<typeof connect> | undefined;
   return {
     available: true,
     async send(mail, signal) {
-      const options = {
+      const message = {
         ...envelope(mail, from),
         signal: AbortSignal.any([signal, AbortSignal.timeout(patience.whole)]),
       };
+      transport ??= connect();
       try {
-        await transport.sendMail(options);
+        await (await transport).sendMail(message);
       } catch (error) {
         throw refusal(error);
       }

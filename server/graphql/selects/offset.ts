@@ -12,15 +12,17 @@ export const far = 200;
  * @returns SQL, of SQL as PostGraphile builds it; the same where that is not a page of one table: of a join, say.
  */
 export function skipBeforeComputing(text: string, key: readonly string[] = []): string {
-  const { indices } = page.exec(outline(text)) ?? {};
+  const { indices } = (/\noffset \d+;$/.test(text) && page.exec(outline(text))) || {};
   if (!indices?.groups) return text;
   const part = (name: string) => text.slice(...(indices.groups?.[name] ?? [0, 0]));
-  const [columns, table, alias, order, offset] = ['columns', 'table', 'alias', 'order', 'offset'].map(part) as Parts;
+  const [columns, table, alias, order] = [part('columns'), part('table'), part('alias'), part('order')];
+  // A window is over all rows that are skipped, too.
+  if (/\bover\b/.test(columns)) return text;
   const inner = (selected: Iterable<string>) =>
-    `(select ${[...selected].join(', ')} from ${table} as ${alias}${part('where')}${order}${part('limit')}${offset})`;
+    `(select ${[...selected].join(', ')} from ${table} as ${alias}${part('where')}${order}${part('limit')}${part('offset')})`;
   // A function would be called twice.
   const hasKey = key.length > 0 && !table.includes('(');
-  if (hasKey && Number(offset.slice('\noffset '.length)) >= far) {
+  if (hasKey && Number(part('offset').slice('\noffset '.length)) >= far) {
     const names = key.map(pg.escapeIdentifier);
     return `select\n${columns}\nfrom ${inner(names)} as page\njoin ${table} as ${alias} using (${names})${order};`;
   }
@@ -30,8 +32,6 @@ export function skipBeforeComputing(text: string, key: readonly string[] = []): 
   if (bare.size === 0 || bare.has('')) return text;
   return `select\n${columns}\nfrom ${inner(bare)} as ${alias}${order};`;
 }
-
-type Parts = [columns: string, table: string, alias: string, order: string, offset: string];
 
 const page =
   /^select\n(?<columns>.+)\nfrom (?<table>\S+) as (?<alias>\w+)(?<where>\nwhere(?:(?!\n(?:group by|having) ).)+?)?(?<order>\norder by .+?)(?<limit>\nlimit \d+)?(?<offset>\noffset \d+);$/ds;

@@ -4,6 +4,15 @@ import { asSelect, type Select, unaryValue } from './select.ts';
 import { shapeOf } from './shape.ts';
 import { pageOf, record, type Template, valuesOf } from './template.ts';
 
+declare global {
+  namespace DataplanPg {
+    interface PgResourceExtensions {
+      /** Its primary key is one that Postgres enforces over all of its rows. */
+      hasRealKey?: boolean;
+    }
+  }
+}
+
 /** Templates that are kept for one select of one planned operation; beyond it the oldest is forgotten. */
 const limit = 20;
 /** Characters that all that decides on a template may have. */
@@ -16,36 +25,45 @@ const templatesOf = new WeakMap<Select, Templates>();
 
 /**
  * PostGraphile builds a select's SQL anew for each request. Here that is done once for all requests of a plan whose
- * variables of the deciding kind are equal: how many, in which order, on which conditions. What SQL only binds, which is
- * keys and cursors, is filled in. All else is left to PostGraphile.
+ * variables of the deciding kind are equal: how many, in which order. What SQL only binds, which is keys and cursors, is
+ * filled in. All else is left to PostGraphile; conditions that come as variables, too, or the time of an answer would tell
+ * one tenant what another has looked for.
  */
 export const selectsPlugin: GraphileConfig.Plugin = {
   name: 'SelectsPlugin',
   version: '1.0.0',
+  gather: {
+    hooks: {
+      pgTables_PgResourceOptions(_info, { pgClass, resourceOptions }) {
+        // The keys of views are what somebody says, and children of a table repeat its keys.
+        const hasRealKey = pgClass.relkind === 'p' || (pgClass.relkind === 'r' && !pgClass.relhassubclass);
+        resourceOptions.extensions = { ...resourceOptions.extensions, hasRealKey };
+      },
+    },
+  },
   grafast: {
     middleware: {
       executeStep(next, { args, step, executeDetails }) {
         const select = asSelect(step);
-        const key = select && keyOf(select, executeDetails, args.variableValues ?? {});
+        if (!select) return next();
+        const key = keyOf(select, executeDetails, args.variableValues ?? {});
         if (key === undefined) return next();
-        const templates = templatesOf.get(select as Select) ?? new Map();
+        const templates = templatesOf.get(select) ?? new Map();
         const template = templates.get(key);
-        if (template) return run(template, select as Select, executeDetails);
+        if (template) return run(template, select, executeDetails);
         if (templates.has(key)) return next();
-        templatesOf.set(select as Select, templates);
-        return first(templates, key, select as Select, executeDetails).then((result) => result ?? next());
+        templatesOf.set(select, templates);
+        return firstTime(templates, key, select, executeDetails).then((result) => result ?? next());
       },
     },
   },
 };
 
-async function first(templates: Templates, key: string, select: Select, details: ExecutionDetails) {
+async function firstTime(templates: Templates, key: string, select: Select, details: ExecutionDetails) {
   const template = await record(select, details);
-  for (const oldest of templates.keys()) {
-    if (templates.size < limit) break;
-    templates.delete(oldest);
-  }
   templates.set(key, template);
+  const [oldest = key] = templates.keys();
+  if (templates.size > limit) templates.delete(oldest);
   return template && run(template, select, details);
 }
 
@@ -58,7 +76,8 @@ function keyOf(
   // Somebody wants to be told of the SQL, or asks for many pages at once, or backwards.
   if (extra.eventEmitter || count !== 1 || stream || unaryValue(values, select.lastStepId) != null) return undefined;
   const shape = shapeOf(select);
-  if (!shape) return undefined;
+  const given = (name: string) => (Object.hasOwn(variables, name) ? [variables[name]] : []);
+  if (!shape || shape.telling.some((name) => given(name)[0] != null)) return undefined;
   const cursors = [];
   for (const id of [select.afterStepId, select.beforeStepId]) {
     const cursor = unaryValue(values, id);
@@ -67,9 +86,10 @@ function keyOf(
     if (!Array.isArray(cursor) || cursor[0] === 'natural') return undefined;
     cursors.push([id, cursor[0], cursor.length]);
   }
-  if (shape.length + cursors.length === 0) return '';
+  const { plain, telling } = shape;
+  if (plain.length + telling.length + cursors.length === 0) return '';
   // A variable that is not given is something else than null.
-  const key = JSON.stringify([cursors, shape.map((name) => (name in variables ? [variables[name]] : []))]);
+  const key = JSON.stringify([cursors, plain.map(given), telling.map(given)]);
   return key.length > longestKey ? undefined : key;
 }
 

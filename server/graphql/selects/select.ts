@@ -1,5 +1,5 @@
 import { PgSelectStep } from 'postgraphile/@dataplan/pg';
-import type { ExecutionDetails, Step } from 'postgraphile/grafast';
+import type { ExecutionDetails, OperationPlan, Step } from 'postgraphile/grafast';
 
 /** What is used of PostGraphile's PgSelectStep: all that its SQL is built from when a request comes. */
 export interface Select {
@@ -16,7 +16,7 @@ export interface Select {
   readonly deferreds: readonly unknown[];
   readonly fetchOneExtra: boolean;
   readonly dependencies: readonly Step[];
-  readonly operationPlan: { readonly variableValuesStep: Step };
+  readonly operationPlan: Pick<OperationPlan, 'operation' | 'schema'> & { readonly variableValuesStep: Step };
   readonly resource: Resource;
   execute(details: ExecutionDetails): Promise<readonly unknown[]>;
 }
@@ -25,6 +25,7 @@ export interface Select {
 interface Resource {
   readonly uniques: readonly { readonly isPrimary?: boolean; readonly attributes: readonly string[] }[];
   readonly codec: { readonly attributes?: Readonly<Record<string, Attribute>> };
+  readonly extensions?: { readonly hasRealKey?: boolean };
 }
 
 interface Attribute {

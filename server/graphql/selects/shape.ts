@@ -1,18 +1,24 @@
 import { __ValueStep, AccessStep, type Step } from 'postgraphile/grafast';
+import { getNamedType, isEnumType, typeFromAST } from 'postgraphile/graphql';
 import type { Select } from './select.ts';
 
-const shapes = new WeakMap<Select, readonly string[] | undefined>();
+/** The variables that decide what SQL a select is, by name. Those whose values it only binds are not among them. */
+export interface Shape {
+  /** Numbers, enums and booleans: sizes, orders, what is left out. */
+  readonly plain: readonly string[];
+  /** All others, conditions above all: what tenants look for. */
+  readonly telling: readonly string[];
+}
 
-/**
- * The names of the variables that decide what SQL a select is, beside those whose values it only binds. Undefined where
- * anything else than variables decides, which only PostGraphile can know.
- */
-export function shapeOf(select: Select): readonly string[] | undefined {
+const shapes = new WeakMap<Select, Shape | undefined>();
+
+/** Undefined where anything else than variables decides, which only PostGraphile can know. */
+export function shapeOf(select: Select): Shape | undefined {
   if (!shapes.has(select)) shapes.set(select, findShape(select));
   return shapes.get(select);
 }
 
-function findShape(select: Select): string[] | undefined {
+function findShape(select: Select): Shape | undefined {
   const { mode, deferreds, streamDetailsDepIds, placeholders, dependencies, operationPlan } = select;
   if (mode === 'mutation' || deferreds.length > 0 || streamDetailsDepIds?.length) return undefined;
   const deciding = [select.firstStepId, select.lastStepId, select.offsetStepId, ...select.applyDepIds].filter(isGiven);
@@ -22,7 +28,9 @@ function findShape(select: Select): string[] | undefined {
   const known = deciding.every((id) =>
     isOfVariables(dependencies[id] as Step, operationPlan.variableValuesStep, names),
   );
-  return known ? [...names] : undefined;
+  if (!known) return undefined;
+  const plain = [...names].filter((name) => isPlain(name, operationPlan));
+  return { plain, telling: [...names].filter((name) => !plain.includes(name)) };
 }
 
 const isGiven = (id: number | null) => id !== null;
@@ -37,4 +45,10 @@ function isOfVariables(step: Step, variables: Step, names: Set<string>): boolean
   // What else a request brings: its context, and all of its variables at once.
   if (step instanceof __ValueStep || !step.isSyncAndSafe) return false;
   return dependencies.every((dependency) => isOfVariables(dependency, variables, names));
+}
+
+function isPlain(name: string, { schema, operation }: Select['operationPlan']): boolean {
+  const definition = operation.variableDefinitions?.find(({ variable }) => variable.name.value === name);
+  const type = definition && getNamedType(typeFromAST(schema, definition.type as never));
+  return isEnumType(type) || ['Int', 'Float', 'Boolean'].includes(type?.name ?? '');
 }

@@ -73,19 +73,20 @@ export async function record(select: Select, details: ExecutionDetails): Promise
   if (!built || built.identifierIndex !== null) return undefined;
   const { hasPreviousPage, cursorDetails, groupDetails, m } = empty;
   return {
-    text: skipBeforeComputing(built.text, keyOf(select)),
+    text: skipBeforeComputing(built.text, primaryKey(select)),
     values: built.rawSqlValues,
     page: { hasPreviousPage, cursorDetails, groupDetails, m },
   };
 }
 
 /** The primary key, as it is in Postgres, of the table that is selected from. Empty where its columns may not be read. */
-function keyOf({ resource: { uniques, codec } }: Select): readonly string[] {
-  const primary = uniques.find(({ isPrimary }) => isPrimary)?.attributes ?? [];
+function primaryKey({ resource: { uniques, codec, extensions } }: Select): readonly string[] {
+  const primary = uniques.find(({ isPrimary }) => isPrimary)?.attributes;
+  if (!primary || !extensions?.hasRealKey) return [];
   const { attributes } = codec;
-  const key = primary.length > 0 && attributes?.[tenantColumn] ? new Set([tenantColumn, ...primary]) : new Set(primary);
+  const key = [...new Set(attributes?.[tenantColumn] ? [tenantColumn, ...primary] : primary)];
   const isReadable = (name: string) => attributes?.[name]?.notNull && attributes[name].extensions?.canSelect !== false;
-  return [...key].every(isReadable) ? [...key] : [];
+  return key.every(isReadable) ? key : [];
 }
 
 function withSlots({ placeholders, afterStepId, beforeStepId }: Select, given: Values) {
@@ -93,20 +94,29 @@ function withSlots({ placeholders, afterStepId, beforeStepId }: Select, given: V
   const put = (id: number, value: unknown) => {
     values[id] = { ...given[id], isBatch: false, at: () => value, unaryValue: () => value } as Values[number];
   };
-  const slotted = placeholders.map(({ dependencyIndex, codec, alreadyEncoded, ...rest }) => {
-    const slot = new Slot((of) => {
-      const value = of[dependencyIndex]?.at(0) ?? null;
-      return value === null || alreadyEncoded ? value : codec.toPg(value);
-    });
-    put(dependencyIndex, true);
-    const toSlot = Object.create(codec, { toPg: { value: () => slot } });
-    return { ...rest, dependencyIndex, codec: toSlot, alreadyEncoded: false };
+  const slotted = placeholders.map((placeholder) => {
+    const slot = placeholderSlot(placeholder);
+    put(placeholder.dependencyIndex, true);
+    const codec = Object.create(placeholder.codec, { toPg: { value: () => slot } });
+    return { ...placeholder, codec, alreadyEncoded: false };
   });
   for (const id of [afterStepId, beforeStepId]) {
     const cursor = unaryValue(given, id);
     if (id === null || !Array.isArray(cursor)) continue;
-    const slots = cursor.slice(1).map((_, index) => new Slot((of) => (unaryValue(of, id) as unknown[])[index + 1]));
-    put(id, [cursor[0], ...slots]);
+    put(id, [cursor[0], ...cursor.slice(1).map((_, index) => cursorSlot(id, index + 1))]);
   }
   return { placeholders: slotted, values };
+}
+
+// Slots outlive the request that they were made in, and these functions see nothing of it.
+
+function placeholderSlot({ dependencyIndex, codec, alreadyEncoded }: Select['placeholders'][number]): Slot {
+  return new Slot((values) => {
+    const value = values[dependencyIndex]?.at(0) ?? null;
+    return value === null || alreadyEncoded ? value : codec.toPg(value);
+  });
+}
+
+function cursorSlot(id: number, index: number): Slot {
+  return new Slot((values) => (unaryValue(values, id) as unknown[])[index]);
 }

@@ -1,0 +1,130 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { loadEnvFile } from 'node:process';
+import pg from 'pg';
+import { createApp } from './app.ts';
+import { createAuth } from './auth/auth.ts';
+import { authenticator } from './auth/authenticate.ts';
+import { type Config, ConfigError, readConfig } from './config.ts';
+import { isUnavailable } from './database/connectionErrors.ts';
+import { openDatabase } from './database/database.ts';
+import { createReadiness, type Readiness } from './database/readiness.ts';
+import type { Step } from './development.ts';
+import { createGraphQL } from './graphql/api.ts';
+import type { Sockets } from './graphql/live/sockets.ts';
+import { DocumentsError } from './graphql/trustedDocuments.ts';
+import { createLog } from './http/log.ts';
+
+/** Seconds that requests in flight get to finish once the process was told to stop. */
+const drainTime = 8;
+
+class StartError extends Error {}
+
+async function main(): Promise<void> {
+  try {
+    loadEnvFile();
+  } catch {
+    // No .env file: the environment is all there is.
+  }
+  const config = readConfig(process.env);
+  const log = createLog(config.logLevel);
+  const step = stepper(config.production);
+  const development = config.production ? undefined : await (await import('./development.ts')).prepare(config, step);
+
+  const databaseUrl = config.databaseUrl ?? (development?.databaseUrl as string);
+  const database = openDatabase(databaseUrl, config.pool, log);
+  const readiness = createReadiness(database);
+  const stop = async () => {
+    await database.close();
+    await development?.close();
+  };
+  try {
+    await step('checked the database', async () => {
+      const reasons = await readiness.reasonsNotToServe();
+      if (reasons.length > 0 && config.production)
+        throw new StartError(`This database is not safe to serve from:\n${list(reasons)}`);
+      for (const sentence of [...reasons, ...(await readiness.advice())]) log.warn(sentence);
+    });
+    const { allowedOrigins, externalIssuer, limitFactor, persistedDocuments, privateKeys, production } = config;
+    const jwtSecret = config.jwtSecret ?? (privateKeys ? undefined : development?.jwtSecret);
+    const mail = { ...config.mail, directory: development?.mailDirectory };
+    const auth = createAuth(database, { jwtSecret, privateKeys, externalIssuer, limitFactor, mail }, log);
+    const listenUrl = config.listenUrl ?? databaseUrl;
+    const graphql = await step('built the API', () =>
+      createGraphQL({ database, listenUrl, log, production, documentsFolder: persistedDocuments }),
+    );
+    const app = await createApp({ config, log, database, readiness, auth, graphql });
+    // Node looks every 30 s by itself, and would let the slowest be slow for four times as long as they may.
+    const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1000 };
+    const server = createServer(timeouts, app);
+    const sockets = graphql.openSockets(server, { authenticate: authenticator(auth.signedIn), allowedOrigins });
+    await listen(server, config);
+    const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`;
+    log.info({ url }, 'listening');
+    await development?.ready({ listenUrl, database, graphql, log, url });
+    stopOnSignal(server, sockets, readiness, async () => {
+      await Promise.all([graphql.close(), auth.close()]);
+      await stop();
+    });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function listen(server: Server, { port, host }: Config): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new StartError(`Port ${port} is in use. Set PORT to another one, or to 0 for any.`)
+          : error,
+      );
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+/** On SIGTERM or SIGINT: sockets close, no new requests, those in flight finish, then everything that was opened is closed. */
+function stopOnSignal(server: Server, sockets: Sockets, readiness: Readiness, close: () => Promise<void>): void {
+  let stopping = false;
+  const stop = () => {
+    if (stopping) return;
+    stopping = true;
+    readiness.stopping();
+    const closed = Promise.all([sockets.close(), new Promise((resolve) => server.close(resolve))]);
+    server.closeIdleConnections();
+    const hurry = setTimeout(() => server.closeAllConnections(), drainTime * 1000);
+    closed
+      .then(close)
+      .catch(fail)
+      .finally(() => clearTimeout(hurry));
+  };
+  process.on('SIGTERM', stop).on('SIGINT', stop);
+}
+
+/** Says what was done and how long it took, a line each; silent in production, whose log is read by machines. */
+function stepper(silent: boolean): Step {
+  return async <T>(done: string, work: () => Promise<T>): Promise<T> => {
+    const start = performance.now();
+    const result = await work();
+    if (!silent) console.log(`✓ ${done} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
+    return result;
+  };
+}
+
+function list(lines: readonly string[]): string {
+  return lines.map((line) => `  - ${line}`).join('\n');
+}
+
+/** Ends the process with what a person can act on; the stack only of what we did not expect. */
+function fail(error: unknown): void {
+  if ([ConfigError, StartError, DocumentsError].some((known) => error instanceof known))
+    console.error((error as Error).message);
+  else if (isUnavailable(error)) console.error(`The database cannot be reached: ${(error as Error).message}`);
+  else if (error instanceof pg.DatabaseError) console.error(`The database refused to start with: ${error.message}`);
+  else console.error(error);
+  process.exitCode = 1;
+}
+
+await main().catch(fail);

@@ -1,0 +1,9 @@
+import { wholeNumber } from '../../dba/wholeNumber.ts';
+
+test.each(['1', '20', '007'])('%j is a whole number from 1', (text) => {
+  expect(wholeNumber(1)(text)).toBe(Number(text));
+});
+
+test.each(['', ' ', '0', '-1', '1.5', '1e3', '0x10', 'many'])('%j is none', (text) => {
+  expect(() => wholeNumber(1)(text)).toThrow('A whole number from 1.');
+});
