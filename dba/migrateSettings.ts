@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Logger, type Settings } from 'graphile-migrate';
 import { clientOptions } from '../server/database/connectionString.ts';
+import { readGmrc } from './gmrc.ts';
 import { root } from './root.ts';
 import type { Target } from './target.ts';
 
@@ -14,9 +14,8 @@ export async function migrateSettings(
   { ownerUrl, shadowUrl, adminUrl }: Pick<Target, 'ownerUrl' | 'shadowUrl' | 'adminUrl'>,
   report: (message: string, isError: boolean) => void,
 ): Promise<Settings> {
-  const gmrc = JSON.parse(await readFile(join(root, '.gmrc'), 'utf8')) as Settings;
   return {
-    ...gmrc,
+    ...(await readGmrc()),
     // It connects by itself; `sslmode` is to mean the same there.
     connectionString: clientOptions(ownerUrl).connectionString,
     ...(shadowUrl && { shadowConnectionString: clientOptions(shadowUrl).connectionString }),

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
-import { parseJson } from '../parseJson.ts';
+import { parseJson } from '../../server/parseJson.ts';
 import { UsageError } from '../verb.ts';
 import { tableContent } from './measure.ts';
 

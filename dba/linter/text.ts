@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { root } from '../root.ts';
+import { readGmrc } from '../gmrc.ts';
 import type { Finding, Named, TextRule } from './rule.ts';
 import { pageOf } from './rules.ts';
 import type { Source } from './sources.ts';
@@ -13,7 +11,7 @@ export async function inspectText(
 ): Promise<{ findings: Finding[]; statements: number }> {
   const findings: Finding[] = [];
   let count = 0;
-  const { pgSettings = {} } = JSON.parse(await readFile(join(root, '.gmrc'), 'utf8'));
+  const { pgSettings = {} } = await readGmrc();
   for (const { file, sql } of sources) {
     const statements = splitStatements(file, sql);
     count += statements.length;

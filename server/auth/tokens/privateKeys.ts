@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import { z } from 'zod';
+import { parseJson } from '../../parseJson.ts';
 
 const number = z.base64url('must be base64url');
 
@@ -31,14 +32,6 @@ export const privateKeys = z.string().transform((text, context): PrivateJwk[] =>
   context.addIssue(`is not a JWK set such as npm run keys prints: ${problems.join(', ')}`);
   return z.NEVER;
 });
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 /** Node takes any `d` beside any point of the curve. Such a key would sign what nobody can verify. */
 function isPair(key: { kty: string; crv: string; x: string; y: string; d: string }): boolean {

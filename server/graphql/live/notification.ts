@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseJson } from '../../parseJson.ts';
 
 // Any UUID that Postgres takes, which are more than z.uuid() does. Null in place of ids: there were too many for one
 // notification.
@@ -16,9 +17,5 @@ type Notification = z.infer<typeof notification>;
 
 /** Undefined where it is none of ours: anybody who is connected to the database may notify. */
 export function readNotification(payload: string): Notification | undefined {
-  try {
-    return notification.safeParse(JSON.parse(payload)).data;
-  } catch {
-    return undefined;
-  }
+  return notification.safeParse(parseJson(payload)).data;
 }
