@@ -1,11 +1,25 @@
-import { watch as watchCurrent } from 'graphile-migrate';
+import { once } from 'node:events';
+import chokidar from 'chokidar';
+import { watch as applyCurrent } from 'graphile-migrate';
+import { oneAtATime } from '../server/oneAtATime.ts';
+import { withClient } from './client.ts';
 import { command, onTarget } from './command.ts';
-import { lintAfterCurrent } from './linter/lintAfterCurrent.ts';
+import { currentFile } from './currentSql.ts';
+import { fixturesFolder } from './fixtures.ts';
+import { lint } from './linter/lint.ts';
+import { printReport } from './linter/report.ts';
 import { migrateSettings } from './migrateSettings.ts';
 import { waiting } from './migrationLock.ts';
 import type { Target } from './target.ts';
 import { type ExitCode, UsageError } from './verb.ts';
 import { whileMigrating } from './whileMigrating.ts';
+
+/** graphile-migrate's own choice: polling also sees what git puts back, and a file is left alone while it is written. */
+const observing = {
+  usePolling: true,
+  ignoreInitial: true,
+  awaitWriteFinish: { stabilityThreshold: 200, pollInterval: 100 },
+};
 
 interface Options {
   readonly once?: boolean;
@@ -16,24 +30,43 @@ export const watchCommand = waiting(command('watch', 'apply current.sql now and 
   .option('--once', 'apply it once and stop; exit code 1 for errors of the linter')
   .action(onTarget<Options>(watch));
 
-/** Applies current.sql and inspects what it made, and again at every save until the process is told to stop. */
-async function watch(target: Target, { once = false, wait }: Options): Promise<ExitCode> {
+/**
+ * Applies current.sql and inspects what it made, and again at every save until the process is told to stop.
+ *
+ * graphile-migrate's own watcher begins a second application beside one that is under way, which gives up after
+ * `lock_timeout`: what was saved last would not be applied.
+ */
+async function watch(target: Target, options: Options): Promise<ExitCode> {
   if (process.env.NODE_ENV === 'production') {
     throw new UsageError('What is not committed is not for production: there it is `npm run db -- migrate`.');
   }
-  console.log(`${once ? 'Applying' : 'Watching'} current.sql on ${target.name}`);
-  if (!once) for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(target));
-  const { report, linted } = lintAfterCurrent(target);
-  await whileMigrating(target, { verb: 'watch', wait }, async () =>
-    watchCurrent(await migrateSettings(target, report), once),
-  );
-  const fine = await linted();
-  // graphile-migrate's watcher keeps the process; without this one the target would be closed under it.
-  if (!once) await new Promise(() => {});
-  return fine ? 0 : 1;
+  console.log(`${options.once ? 'Applying' : 'Watching'} current.sql on ${target.name}`);
+  if (options.once) return apply(target, options.wait);
+
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(target));
+  const applying = oneAtATime(async () => {
+    try {
+      await apply(target, options.wait);
+    } catch (error) {
+      console.error(`${(error as Error).message}\nWaiting for the next save`);
+    }
+  });
+  const watcher = chokidar.watch([currentFile, fixturesFolder], observing).on('all', applying.call);
+  await once(watcher, 'ready');
+  applying.call();
+  return new Promise(() => {});
 }
 
-/** graphile-migrate's watcher cannot be closed; it ends with the process. */
+async function apply(target: Target, wait: number): Promise<ExitCode> {
+  await whileMigrating(target, { verb: 'watch', wait }, async () =>
+    applyCurrent(await migrateSettings(target, (line) => console.log(line)), true),
+  );
+  const report = await withClient(target.ownerUrl, (client) => lint(client, 'current'));
+  printReport(report);
+  return report.findings.some(({ level }) => level === 'error') ? 1 : 0;
+}
+
+/** Not to wait for an application that is under way, and Postgres rolls it back. */
 async function end(target: Target): Promise<void> {
   try {
     await target.close();

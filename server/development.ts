@@ -17,29 +17,31 @@ export type Step = <T>(done: string, work: () => Promise<T>) => Promise<T>;
 
 /** What stands in, outside production, for what the environment does not give. */
 export interface Development {
-  readonly databaseUrl: string | undefined;
+  readonly databaseUrl: string;
   readonly jwtSecret: string;
   /** Where mail is written to while there is no server for it. */
   readonly mailDirectory: string;
   /** Adds the demo tenants to an embedded database, and prints what to try. From then on the API follows the schema. */
-  ready(parts: { listenUrl: string; database: Database; graphql: GraphQLApi; log: Logger; url: string }): Promise<void>;
+  ready(parts: { database: Database; graphql: GraphQLApi; log: Logger; url: string }): Promise<void>;
   close(): Promise<void>;
 }
 
 export async function prepare(config: Config, step: Step): Promise<Development> {
   const embedded = config.databaseUrl === undefined ? await startEmbedded(step) : undefined;
-  let stopWatching: (() => Promise<void>) | undefined;
+  const databaseUrl = config.databaseUrl ?? (embedded?.serverUrl as string);
+  // From before the API is built: what is applied during that is not in it.
+  const changes = await watchSchema(config.listenUrl ?? databaseUrl);
   return {
-    databaseUrl: embedded?.serverUrl,
+    databaseUrl,
     jwtSecret: await keptSecret(),
     mailDirectory: join(root, '.data', 'mail'),
-    async ready({ listenUrl, database, graphql, log, url }) {
-      stopWatching = watchSchema(listenUrl, () => reload(graphql, log));
+    async ready({ database, graphql, log, url }) {
+      changes.follow(() => reload(graphql, log));
       if (embedded) await step('made two demo tenants', () => createDemoTenants(database));
       console.log(embedded ? invitation(url) : `\n  GraphiQL  ${url}/\n  GraphQL   ${url}/graphql\n`);
     },
     close: async () => {
-      await stopWatching?.();
+      await changes.close();
       await embedded?.close();
     },
   };

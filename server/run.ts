@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   const step = stepper(config.production);
   const development = config.production ? undefined : await (await import('./development.ts')).prepare(config, step);
 
-  const databaseUrl = config.databaseUrl ?? (development?.databaseUrl as string);
+  const databaseUrl = development?.databaseUrl ?? (config.databaseUrl as string);
   const database = openDatabase(databaseUrl, config.pool, log);
   const readiness = createReadiness(database);
   const stop = async () => {
@@ -61,7 +61,7 @@ async function main(): Promise<void> {
     await listen(server, config);
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`;
     log.info({ url }, 'listening');
-    await development?.ready({ listenUrl, database, graphql, log, url });
+    await development?.ready({ database, graphql, log, url });
     stopOnSignal(server, sockets, readiness, async () => {
       await Promise.all([graphql.close(), auth.close()]);
       await stop();

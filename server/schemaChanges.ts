@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { clientOptions } from './database/connectionString.ts';
+import { type OneAtATime, oneAtATime } from './oneAtATime.ts';
 
 /** What `.gmrc` has graphile-migrate notify after each change of the schema (`migrations/notify.sql`). */
 const channel = 'hedgerow_schema';
@@ -8,36 +9,38 @@ const channel = 'hedgerow_schema';
 /** Milliseconds after which a lost connection is tried again. */
 const pause = 1000;
 
+/** Hears of each migration that is applied to a database. */
+export interface SchemaChanges {
+  /** Calls `changed` for what was heard of so far, and from then on: one call at a time, never rejecting. */
+  follow(changed: () => Promise<void>): void;
+  close(): Promise<void>;
+}
+
 /**
- * Calls `changed` each time that a migration was applied to the database of `url`, for development alone: it keeps a
- * connection open. One call at a time; what comes meanwhile is one more call.
+ * Listens to the database of `url`, for development alone: it keeps a connection open. Where that was lost, a change may
+ * have been missed, and counts as heard of.
  *
- * @returns what ends it.
+ * @returns once it listens, or the first try has failed; then it is tried again.
  */
-export function watchSchema(url: string, changed: () => Promise<void>): () => Promise<void> {
+export async function watchSchema(url: string): Promise<SchemaChanges> {
   const ending = new AbortController();
-  let calling: Promise<void> | undefined;
-  let again = false;
-  const call = async () => {
-    do {
-      again = false;
-      await changed();
-    } while (again);
-    calling = undefined;
+  let heard = false;
+  let reading: OneAtATime | undefined;
+  const hear = () => {
+    heard = true;
+    reading?.call();
   };
-  const listen = async () => {
-    const client = new pg.Client(clientOptions(url));
+  const listen = async (listening: () => void) => {
+    const client = new pg.Client({ ...clientOptions(url), connectionTimeoutMillis: 5000 });
     const lost = new Promise<void>((resolve) => {
       client.on('error', () => resolve()).on('end', resolve);
       ending.signal.addEventListener('abort', () => resolve());
     });
-    client.on('notification', () => {
-      again = true;
-      calling ??= call();
-    });
+    client.on('notification', hear);
     try {
       await client.connect();
       await client.query(`listen ${channel}`);
+      listening();
       await lost;
     } catch {
       // It is tried again.
@@ -45,15 +48,25 @@ export function watchSchema(url: string, changed: () => Promise<void>): () => Pr
       await client.end().catch(() => {});
     }
   };
-  const listening = (async () => {
+  const first = Promise.withResolvers<void>();
+  const ended = (async () => {
+    await listen(first.resolve);
+    first.resolve();
     while (!ending.signal.aborted) {
-      await listen();
       await sleep(pause, undefined, { signal: ending.signal, ref: false }).catch(() => {});
+      await listen(hear);
     }
   })();
-  return async () => {
-    ending.abort();
-    await listening;
-    await calling;
+  await first.promise;
+  return {
+    follow: (changed) => {
+      reading = oneAtATime(changed);
+      if (heard) reading.call();
+    },
+    close: async () => {
+      ending.abort();
+      await ended;
+      await reading?.idle();
+    },
   };
 }

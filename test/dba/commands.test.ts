@@ -1,8 +1,5 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { lstat, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cluster, openCluster } from '../../server/database/embedded/cluster.ts';
 import { type Checkout, copyCheckout } from '../support/checkout.ts';
@@ -136,23 +133,17 @@ test("graphile-migrate's own command line works with .gmrc", async () => {
 
 test('watch ends when it is told to, also where its folder is gone', async () => {
   const gone = await copyCheckout();
-  const watching = spawn(process.execPath, ['dba/cli.ts', 'watch'], {
-    cwd: gone.directory,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME },
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  const ended = once(watching, 'exit');
-  for await (const line of createInterface(watching.stdout)) if (line.includes('Finished')) break;
+  const watching = gone.start('dba/cli.ts', ['watch']);
+  await watching.line(/Finished/);
   const postmaster = join(gone.directory, '.data', 'postgres', 'data', 'postmaster.pid');
   const [postgres] = (await readFile(postmaster, 'utf8')).split('\n');
   // Postgres goes on writing to it, and is not asked.
   const away = `${gone.directory}.gone`;
   await rename(gone.directory, away);
   try {
-    watching.kill('SIGTERM');
-    expect(await ended).toEqual([0, null]);
+    expect(await watching.stop()).toBe(0);
   } finally {
-    watching.kill('SIGKILL');
+    await watching.stop('SIGKILL');
     process.kill(Number(postgres), 'SIGQUIT');
     await rm(away, { recursive: true, maxRetries: 10 });
   }

@@ -1,46 +1,28 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import supertest from 'supertest';
 import { type Checkout, copyCheckout } from '../support/checkout.ts';
+import type { Running } from '../support/running.ts';
 
 let checkout: Checkout;
-const stops: (() => Promise<void>)[] = [];
+const running: Running[] = [];
 beforeAll(async () => {
   checkout = await copyCheckout();
 });
 afterAll(async () => {
-  for (const stop of stops) await stop();
+  // The one that was started first started Postgres, too.
+  for (const { stop } of running.reverse()) await stop();
   await checkout.remove();
 });
 
-/** Starts a command of the checkout; `line` waits for one that matches. */
-function start(file: string, ...args: string[]) {
-  const child = spawn(process.execPath, [file, ...args], {
-    cwd: checkout.directory,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const lines: string[] = [];
-  const reader = createInterface(child.stdout).on('line', (text) => lines.push(text));
-  stops.unshift(async () => {
-    if (child.kill('SIGTERM')) await once(child, 'close');
-  });
-  return {
-    async line(pattern: RegExp): Promise<string> {
-      for (;;) {
-        const found = lines.findIndex((text) => pattern.test(text));
-        if (found >= 0) return lines.splice(0, found + 1).at(-1) as string;
-        await once(reader, 'line');
-      }
-    },
-  };
+function start(file: string, args: readonly string[], env?: NodeJS.ProcessEnv): Running {
+  const started = checkout.start(file, args, env);
+  running.push(started);
+  return started;
 }
 
 test('a table that a DBA saves while `db watch` runs is in the API of a server that runs, without a line of TypeScript', async () => {
-  const server = start('server/main.ts');
+  const server = start('server/main.ts', [], { PORT: '0' });
   const listening = JSON.parse(await server.line(/"url":/));
   const post = async (path: string, body: object, token = '') =>
     (await supertest(listening.url).post(path).auth(token, { type: 'bearer' }).send(body)).body;
@@ -51,7 +33,7 @@ test('a table that a DBA saves while `db watch` runs is in the API of a server t
   const graphql = (token: string, query: string) => post('/graphql', { query }, token);
   expect((await graphql(ada, '{ tags { totalCount } }')).errors[0].message).toMatch(/Cannot query field "tags"/);
 
-  start('dba/cli.ts', 'watch');
+  start('dba/cli.ts', ['watch']);
   await server.line(/the schema changed: the API was built anew/);
   const [, sql] = /```sql\n(.*?)```/s.exec(await readFile('docs/dba.md', 'utf8')) as RegExpExecArray;
   await writeFile(join(checkout.directory, 'current.sql'), sql as string);

@@ -3,11 +3,14 @@ import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../../dba/root.ts';
+import { type Running, run } from './running.ts';
 
 /** A copy of the checkout that commands may change, with an embedded Postgres of its own. */
 export interface Checkout {
   readonly directory: string;
   run(file: string, args?: readonly string[], env?: NodeJS.ProcessEnv): Promise<{ code: number; output: string }>;
+  /** As `run`, for what goes on; stop it before the checkout is removed. */
+  start(file: string, args?: readonly string[], env?: NodeJS.ProcessEnv): Running;
   remove(): Promise<void>;
 }
 
@@ -19,18 +22,19 @@ export async function copyCheckout(): Promise<Checkout> {
     await cp(join(root, path), join(directory, path), { recursive: true, verbatimSymlinks: true });
   }
   await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));
+  const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
+  const given = { PATH, HOME, NODE_COMPILE_CACHE };
   return {
     directory,
     run: (file, args = [], env = {}) =>
       new Promise((resolve) => {
-        const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
-        const given = { PATH, HOME, NODE_COMPILE_CACHE };
         const options = { cwd: directory, env: { ...given, ...env } };
         const child = execFile(process.execPath, [file, ...args], options, (_error, stdout, stderr) => {
           resolve({ code: child.exitCode ?? -1, output: stdout + stderr });
         });
         child.stdin?.end();
       }),
+    start: (file, args = [], env = {}) => run([file, ...args], { cwd: directory, env: { ...given, ...env } }),
     remove: () => rm(directory, { recursive: true, force: true }),
   };
 }

@@ -1,8 +1,5 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { lint } from '../../../dba/linter/lint.ts';
 import { type Checkout, copyCheckout } from '../../support/checkout.ts';
@@ -44,31 +41,17 @@ test('findings are told with their place and page, and one can be silenced', asy
 
 test('watch tells at every save, also where only a comment has changed', async () => {
   await write('-- Nothing yet.\n');
-  const watching = spawn(process.execPath, ['dba/cli.ts', 'watch'], {
-    cwd: checkout.directory,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = once(watching, 'exit');
-  const lines = createInterface(watching.stdout)[Symbol.asyncIterator]();
-  const told = async (words: RegExp) => {
-    for (;;) {
-      const { value, done } = await lines.next();
-      if (done) throw new Error(`watch ended without ${words}`);
-      if (words.test(value)) return;
-    }
-  };
+  const watching = checkout.start('dba/cli.ts', ['watch']);
   try {
-    await told(/^✓ 0 errors, 0 warnings, 0 allowed/);
+    await watching.line(/^✓ 0 errors, 0 warnings, 0 allowed/);
     await write(bad);
-    await told(/^error rls-not-enabled app_public\.notes: /);
-    await told(/^✗ 1 errors, 1 warnings, 0 allowed/);
+    await watching.line(/^error rls-not-enabled app_public\.notes: /);
+    await watching.line(/^✗ 1 errors, 1 warnings, 0 allowed/);
     await write(`${bad}-- lint: allow rls-not-enabled on app_public.notes because nobody is granted it\n`);
-    await told(/^✓ 0 errors, 1 warnings, 1 allowed/);
+    await watching.line(/^✓ 0 errors, 1 warnings, 1 allowed/);
   } finally {
-    watching.kill('SIGINT');
+    expect(await watching.stop('SIGINT')).toBe(0);
   }
-  expect(await ended).toEqual([0, null]);
 });
 
 test('what cannot run twice is found, and what cannot run at all is told', async () => {

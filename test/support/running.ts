@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+/** A process that goes on until it is stopped. */
+export interface Running {
+  /** Waits for a line, of either stream, that comes behind those waited for before. @throws with all that was said. */
+  line(pattern: RegExp): Promise<string>;
+  /** Ends it by `signal`; nothing where it has ended. Resolves to its exit code, null where the signal ended it. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+/** Milliseconds after which a line will not come: less than the tests that wait for one are given. */
+const patience = 45_000;
+
+export function run(args: readonly string[], { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv }): Running {
+  const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const said: string[] = [];
+  let next = 0;
+  let ended = false;
+  let wake = () => {};
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface(stream).on('line', (text) => {
+      said.push(text);
+      wake();
+    });
+  }
+  const closed = once(child, 'close').then(([code]) => {
+    ended = true;
+    wake();
+    return code as number | null;
+  });
+  return {
+    async line(pattern) {
+      let late = false;
+      const timer = setTimeout(() => {
+        late = true;
+        wake();
+      }, patience);
+      try {
+        for (;;) {
+          const found = said.findIndex((text, at) => at >= next && pattern.test(text));
+          if (found >= 0) {
+            next = found + 1;
+            return said[found] as string;
+          }
+          if (ended || late) throw new Error([`No ${pattern} from ${args.join(' ')}:`, ...said].join('\n'));
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    stop: (signal = 'SIGTERM') => {
+      child.kill(signal);
+      return closed;
+    },
+  };
+}
