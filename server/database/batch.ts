@@ -4,8 +4,8 @@ import { type Column, columnsOf, type Field, ResultReader } from './result.ts';
 import { type Result, type Statement, sentText } from './statement.ts';
 
 /** What is used of node-postgres' Connection and utils: what pg-cursor uses too, without published types. */
-interface Wire {
-  readonly stream: { write(message: Buffer): void };
+export interface Wire {
+  readonly stream: { write(message: Buffer): void; destroy(): void };
   sendCopyFail(message: string): void;
   on(event: 'readyForQuery' | 'end', listener: () => void): this;
   off(event: 'readyForQuery' | 'end', listener: () => void): this;
@@ -40,6 +40,8 @@ export class Batch {
   readonly done: Promise<Result<unknown>[]>;
   /** Which statement failed, as an index; -1 while none has. */
   failed = -1;
+  /** Called ahead of the answer, once the server has ended the transaction, or with what ended the connection. */
+  ended: (fault?: Error) => void = () => {};
 
   readonly #statements: readonly Statement[];
   readonly #prepare: boolean;
@@ -48,6 +50,9 @@ export class Batch {
   readonly #prepared: (Prepared | undefined)[] = [];
   readonly #settle: { resolve(results: Result<unknown>[]): void; reject(error: Error): void };
   #rowError: Error | undefined;
+  #confirmed = false;
+  /** Of the connection that it was made for. */
+  #wire: Wire | undefined;
   #current: ResultReader | undefined;
 
   /** @param prepare whether named statements are prepared on the connection; off for poolers that do not track them. */
@@ -59,17 +64,33 @@ export class Batch {
     this.#settle = { resolve, reject };
   }
 
+  /** What there is to send, unless it was handed out before. */
   submit(wire: Wire): Error | null {
-    // Values are made ready before the first byte is sent: a value that cannot be sent must not leave half a batch.
-    let values: (Buffer | string | null)[][];
+    if (this.#wire) return null;
+    const messages: Buffer[] = [];
     try {
-      values = this.#statements.map(({ values = [] }) => values.map(utils.prepareValue));
+      this.encode(wire, messages);
     } catch (error) {
       return error as Error;
     }
     // One buffer, one write: a system call costs more than the copy.
-    const messages: Buffer[] = [];
+    wire.stream.write(Buffer.concat(messages));
+    return null;
+  }
+
+  /**
+   * Adds the messages for `wire`, which have to be sent before anything else is.
+   *
+   * @returns whether what the connection keeps prepared stays as it is, whatever becomes of the batch.
+   * @throws where a value cannot be sent; then nothing was added.
+   */
+  encode(wire: Wire, messages: Buffer[]): boolean {
+    // Values are made ready before the first message: a value that cannot be sent must not leave half a batch.
+    const values = this.#statements.map(({ values = [] }) => values.map(utils.prepareValue));
+    this.#wire = wire;
+    const before = messages.length;
     const toParse = this.#prepare ? this.#prepareOnce(wire, messages) : undefined;
+    const keeps = toParse?.size === 0 && messages.length === before;
     const prepared = toParse && preparedOn.get(wire);
     for (const [index, asked] of this.#statements.entries()) {
       const { name = '', discard } = asked;
@@ -83,8 +104,7 @@ export class Batch {
       messages.push(execute);
     }
     messages.push(sync);
-    wire.stream.write(Buffer.concat(messages));
-    return null;
+    return keeps;
   }
 
   /** The names that this connection has yet to prepare. Room is made before all else, where nothing can have failed. */
@@ -121,7 +141,12 @@ export class Batch {
   }
 
   handleDataRow({ fields }: { fields: readonly (string | null)[] }): void {
-    if (this.#rowError || this.#statements[this.#results.length]?.discard) return;
+    if (this.#rowError) return;
+    const { discard, confirms } = this.#statements[this.#results.length] ?? {};
+    if (discard) {
+      if (confirms !== undefined && fields[1] === confirms) this.#confirmed = true;
+      return;
+    }
     try {
       this.#current ??= this.#reader(this.#prepared[this.#results.length]?.columns);
       this.#current.add(fields);
@@ -131,6 +156,7 @@ export class Batch {
   }
 
   handleCommandComplete({ text }: { text: string }): void {
+    if (this.#statements[this.#results.length]?.confirms !== undefined && !this.#confirmed) this.#mistaken();
     this.#results.push((this.#current ?? this.#reader()).complete(text));
     this.#current = undefined;
   }
@@ -147,16 +173,35 @@ export class Batch {
     for (const { name } of this.#statements.slice(this.failed)) {
       if (name && prepared?.has(name)) prepared.set(name, { text: undefined, columns: undefined });
     }
-    const answer = () => {
-      wire.off('readyForQuery', answer);
-      wire.off('end', answer);
+    if (!(error instanceof pg.DatabaseError && error.severity === 'ERROR')) {
+      this.fail(error);
+      return;
+    }
+    const rolledBack = () => {
+      stop();
+      this.ended();
       this.#settle.reject(error);
     };
-    if (!(error instanceof pg.DatabaseError && error.severity === 'ERROR')) answer();
-    else wire.on('readyForQuery', answer).on('end', answer);
+    const gone = () => {
+      stop();
+      this.ended(new Error('Connection terminated'));
+      this.#settle.reject(error);
+    };
+    const stop = () => {
+      wire.off('readyForQuery', rolledBack);
+      wire.off('end', gone);
+    };
+    wire.on('readyForQuery', rolledBack).on('end', gone);
+  }
+
+  /** Ends it with what ended the connection. */
+  fail(fault: Error): void {
+    this.ended(fault);
+    this.#settle.reject(this.#rowError ?? fault);
   }
 
   handleReadyForQuery(): void {
+    this.ended();
     if (this.#rowError) this.#settle.reject(this.#rowError);
     else this.#settle.resolve(this.#results);
   }
@@ -167,6 +212,12 @@ export class Batch {
 
   handleCopyData(): void {}
   handlePortalSuspended(): void {}
+
+  /** Whoever answers, it is not who was asked: nothing that comes on this connection is anybody's. */
+  #mistaken(): void {
+    this.#rowError = new Error('the answer is for somebody else: the connection was closed');
+    this.#wire?.stream.destroy();
+  }
 
   #reader(columns: readonly Column[] = []): ResultReader {
     return new ResultReader(columns, this.#statements[this.#results.length]?.rowMode === 'array');

@@ -1,9 +1,11 @@
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import { Apart } from './apart.ts';
 import { Batch } from './batch.ts';
 import { Cancellation, CancelledError } from './cancellation.ts';
 import { connectionFault } from './connectionErrors.ts';
 import { Identity, identityRefused } from './identity.ts';
+import { Pipelines } from './pipelines.ts';
 import { ConnectionPool, type PoolCounts, type PoolOptions } from './pool.ts';
 import { Replica, type ReplicaCounts } from './replica.ts';
 import { share } from './share.ts';
@@ -89,6 +91,12 @@ const beginSnapshot: Statement = {
 const commit: Statement = { name: 'hedgerow_commit', text: 'commit' };
 const rollback: Statement = { name: 'hedgerow_rollback', text: 'rollback' };
 
+/** Statements of a transaction that others may wait behind, at the most: each has its time. */
+const few = 5;
+
+/** SQLSTATE of a statement that was stopped, by its timeout for example. */
+const queryCanceled = '57014';
+
 /** What lies behind a tenant's transaction and is still of it. */
 const nothing: readonly Statement[] = [];
 
@@ -97,14 +105,14 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
   const pool = new ConnectionPool(url, options, log);
   const transactions: TransactionCounts = { committed: 0, failed: 0, refused: 0, cancelled: 0, lost: 0 };
 
+  // A pooler that does not track statements may not expect a transaction behind another one either.
+  const pipelines = options.preparedStatements ? new Pipelines(pool, options.size) : undefined;
+  const apart = new Apart();
+
   const send = (client: pg.PoolClient, statements: readonly Statement[]) => {
     const batch = new Batch(statements, options.preparedStatements);
     client.query(batch as never);
-    return batch.done.catch((error) => {
-      throw error.code === identityRefused
-        ? new IdentityRefusedError('the session has ended', { cause: error })
-        : error;
-    });
+    return batch.done.catch(refuse);
   };
 
   const replica = options.replicaUrl ? new Replica(options.replicaUrl, pool, send, options, log) : undefined;
@@ -132,11 +140,26 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
       operation === undefined ? statements : statements.map((statement) => ({ ...statement, operation }));
 
     /** All of `statements` in one round trip, or none of them. */
-    const together = (statements: readonly Statement[]) =>
-      pool.use(cancellation, async (client) => {
-        const results = await send(client, [identity.statement, ...statements, ...note]);
-        return results.slice(1, 1 + statements.length);
-      });
+    const together = async (statements: readonly Statement[]) => {
+      const behind = [...statements, ...note];
+      const results =
+        (await inCompany(behind)) ??
+        (await pool.use(cancellation, (client) => send(client, [identity.statement, ...behind])));
+      return results.slice(1, 1 + statements.length);
+    };
+
+    /** Beside other requests' transactions; undefined where they would wait for it too long. Then nothing has happened. */
+    const inCompany = async (statements: readonly Statement[]) => {
+      if (!pipelines || !identity.inCompany || statements.length > few || apart.has(identity)) return undefined;
+      try {
+        return await pipelines.run(cancellation, [identity.inCompany, ...statements]);
+      } catch (error) {
+        if ((error as pg.DatabaseError).code !== queryCanceled) return refuse(error);
+        pool.counts.apart++;
+        apart.add(identity);
+        return undefined;
+      }
+    };
 
     const read = async (statements: readonly Statement[]) => {
       const results = mayReplica && freshness && (await replica?.read(freshness, cancellation, statements));
@@ -200,12 +223,18 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
     as,
     inspect: <Row>(statement: Statement, cancellation = new Cancellation()) =>
       pool.use(cancellation, async (client) => (await send(client, [statement]))[0] as Result<Row>),
-    load: () => pool.load,
+    load: () => ({ ...pool.load, waiting: pool.load.waiting + (pipelines?.waiting ?? 0) }),
     counts: Object.assign(pool.counts, { transactions }, replica && { replica: replica.counts }),
     close: async () => {
       await Promise.all([pool.close(), replica?.close()]);
     },
   };
+}
+
+/** @throws */
+function refuse(error: unknown): never {
+  const refused = (error as pg.DatabaseError).code === identityRefused;
+  throw refused ? new IdentityRefusedError('the session has ended', { cause: error }) : error;
 }
 
 function count(error: unknown, counts: TransactionCounts): void {

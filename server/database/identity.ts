@@ -7,6 +7,9 @@ type Role = 'hedgerow_auth' | 'hedgerow_tenant';
 const establish = (role: Role, user: string) => `select set_config('role', '${role}', true),
   set_config('app.current_user_id', coalesce((${user}), app_private.refuse_identity()), true)`;
 
+// In company, where others wait behind it, a statement has this long; whoever needs more is rolled back, and goes alone.
+const inCompany = (text: string) => `${text}, set_config('statement_timeout', '50', true)`;
+
 const ofSession = `
     select s.user_id::text
     from app_private.sessions s join app_private.credentials c on c.user_id = s.user_id
@@ -22,6 +25,9 @@ const ofIssuer = `
   `;
 const externalTenantText = establish('hedgerow_tenant', ofIssuer);
 const externalAccountText = establish('hedgerow_auth', ofIssuer);
+
+const tenantInCompanyText = inCompany(tenantText);
+const externalTenantInCompanyText = inCompany(externalTenantText);
 
 // A tenant's, and the transaction in which the user last wrote, as far as this server knows.
 const withWritten = (text: string) => `${text},
@@ -56,39 +62,46 @@ export interface Freshness {
  */
 export class Identity {
   readonly statement: Statement;
+  /** Its tenant's statement for a transaction that others wait behind: it has 50 ms, and then SQLSTATE 57014. */
+  readonly inCompany: Statement | undefined;
   readonly #written: Pick<Statement, 'name' | 'text'> | undefined;
 
-  private constructor(statement: Statement, written?: Pick<Statement, 'name' | 'text'>) {
+  private constructor(
+    statement: Statement,
+    tenant?: Record<'inCompany' | 'written', Pick<Statement, 'name' | 'text'>>,
+  ) {
     this.statement = Object.freeze(statement);
-    this.#written = written;
+    this.inCompany = tenant && { ...statement, ...tenant.inCompany };
+    this.#written = tenant?.written;
   }
 
   /** A signed-in user: both ids from a verified access token. Whether the session still lives is asked each time. */
   static tenant(userId: string, sessionId: string): Identity {
-    return new Identity(
-      { name: 'hedgerow_tenant', text: tenantText, values: [userId, sessionId], discard: true },
-      { name: 'hedgerow_written', text: writtenText },
-    );
+    return new Identity(speaksFor(userId, 'hedgerow_tenant', tenantText, [sessionId]), {
+      inCompany: { name: 'hedgerow_tenant_in_company', text: tenantInCompanyText },
+      written: { name: 'hedgerow_written', text: writtenText },
+    });
   }
 
   /** A signed-in user's own account: sign-in's role, and only while the session lives. `current_user_id()` is the user. */
   static account(userId: string, sessionId: string): Identity {
-    return new Identity({ name: 'hedgerow_account', text: accountText, values: [userId, sessionId], discard: true });
+    return new Identity(speaksFor(userId, 'hedgerow_account', accountText, [sessionId]));
   }
 
   /** As `tenant`, with a verified token of a trusted issuer in the session's place. */
   static externalTenant(userId: string, { issuer, subject, issuedAt }: ExternalToken): Identity {
-    const values = [userId, issuer, subject, issuedAt];
-    return new Identity(
-      { name: 'hedgerow_external_tenant', text: externalTenantText, values, discard: true },
-      { name: 'hedgerow_external_written', text: externalWrittenText },
-    );
+    const statement = speaksFor(userId, 'hedgerow_external_tenant', externalTenantText, [issuer, subject, issuedAt]);
+    return new Identity(statement, {
+      inCompany: { name: 'hedgerow_external_tenant_in_company', text: externalTenantInCompanyText },
+      written: { name: 'hedgerow_external_written', text: externalWrittenText },
+    });
   }
 
   /** As `account`, with a verified token of a trusted issuer in the session's place. */
   static externalAccount(userId: string, { issuer, subject, issuedAt }: ExternalToken): Identity {
-    const values = [userId, issuer, subject, issuedAt];
-    return new Identity({ name: 'hedgerow_external_account', text: externalAccountText, values, discard: true });
+    return new Identity(
+      speaksFor(userId, 'hedgerow_external_account', externalAccountText, [issuer, subject, issuedAt]),
+    );
   }
 
   /** Sign-in itself, which reaches accounts and sessions, and no tenant's rows. */
@@ -108,8 +121,12 @@ export class Identity {
   }
 }
 
+function speaksFor(userId: string, name: string, text: string, rest: readonly unknown[]): Statement {
+  return { name, text, values: [userId, ...rest], discard: true, confirms: String(userId).toLowerCase() };
+}
+
 function becoming(role: Role): Statement {
-  return { name: 'hedgerow_role', text: roleText, values: [role], discard: true };
+  return { name: 'hedgerow_role', text: roleText, values: [role], discard: true, confirms: '' };
 }
 
 /** SQLSTATE that refuse_identity() raises. */

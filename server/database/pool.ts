@@ -25,6 +25,8 @@ export interface PoolCounts {
   waits: number;
   waitSeconds: number;
   retries: number;
+  /** Transactions that took too long for those behind them, and were run again on their own. */
+  apart: number;
   readonly destroyed: Record<DestroyReason, number>;
 }
 
@@ -34,7 +36,7 @@ const longestPause = 250;
 /** A pool of connections as the role that `url` names, which never hands on a connection whose state is in doubt. */
 export class ConnectionPool {
   readonly counts: PoolCounts = {
-    ...{ waits: 0, waitSeconds: 0, retries: 0 },
+    ...{ waits: 0, waitSeconds: 0, retries: 0, apart: 0 },
     destroyed: { cancelled: 0, lost: 0, 'in transaction': 0, busy: 0 },
   };
   readonly #pool: pg.Pool;
@@ -89,9 +91,14 @@ export class ConnectionPool {
     return this.#pool.end();
   }
 
+  /** Counts somebody who waited for a connection from `start` until now, in milliseconds of `performance.now()`. */
+  countWait(start: number): void {
+    this.counts.waits++;
+    this.counts.waitSeconds += (performance.now() - start) / 1000;
+  }
+
   async #checkOut(cancellation: Cancellation): Promise<pg.PoolClient> {
     const start = performance.now();
-    this.counts.waits++;
     try {
       for (let pause = 25; ; pause = Math.min(pause * 2, longestPause)) {
         try {
@@ -109,7 +116,7 @@ export class ConnectionPool {
       if (connectionFault(error)) this.#report(error as Error);
       throw error;
     } finally {
-      this.counts.waitSeconds += (performance.now() - start) / 1000;
+      this.countWait(start);
     }
   }
 

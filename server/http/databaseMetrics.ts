@@ -12,6 +12,11 @@ export function registerDatabaseMetrics(registry: Registry, database: Database):
   counter('database_pool_waits_total', 'Times that a connection was asked for', () => counts.waits);
   counter('database_pool_wait_seconds_total', 'Time spent waiting for a connection', () => counts.waitSeconds);
   counter('database_retries_total', 'Attempts to connect or to read that were made again', () => counts.retries);
+  counter(
+    'database_apart_total',
+    'Transactions that took too long beside others, and were run again alone',
+    () => counts.apart,
+  );
   labelled('database_transactions_total', 'Transactions, by how they ended', 'outcome', () => counts.transactions);
   labelled('database_connections_destroyed_total', 'Connections not handed on', 'reason', () => counts.destroyed);
   if (counts.replica) {

@@ -1,0 +1,133 @@
+import type pg from 'pg';
+import { Batch } from './batch.ts';
+import { Cancellation } from './cancellation.ts';
+import { sendTogether } from './pipeline.ts';
+import type { ConnectionPool } from './pool.ts';
+import type { Result, Statement } from './statement.ts';
+
+/** Transactions that one write carries at the most: nobody waits for more than three commits of others. */
+const longest = 4;
+
+/** A transaction that waits for a connection, or is under way. */
+interface Asked {
+  readonly batch: Batch;
+  /** Milliseconds, of the clock that has no date. */
+  readonly since: number;
+  /** Nobody waits for it any more. */
+  leave(): void;
+}
+
+/**
+ * Connections that transactions of different requests share. What has come in while all were busy is written at once to
+ * the next one that is free: each with its own identity, its own Sync and its own answer. A write and a read of a socket
+ * cost a request more time in Node than its own SQL does.
+ *
+ * Whoever waits behind others must not wait for long: what runs here is to have a short statement timeout.
+ */
+export class Pipelines {
+  readonly #pool: ConnectionPool;
+  readonly #connections: number;
+  #waiting: Asked[] = [];
+  /** Connections that were asked for, and those that have come. */
+  #wanted = 0;
+  #used = 0;
+  #due = false;
+
+  constructor(pool: ConnectionPool, connections: number) {
+    this.#pool = pool;
+    this.#connections = connections;
+  }
+
+  /** Transactions that wait, beyond the connections that were asked for. */
+  get waiting(): number {
+    return Math.max(0, this.#waiting.length - this.#wanted);
+  }
+
+  /** Runs `statements` as one transaction. @throws as `ConnectionPool.use`, and what Postgres says of them. */
+  run(cancellation: Cancellation, statements: readonly Statement[]): Promise<Result<unknown>[]> {
+    const asked: Asked = {
+      batch: new Batch(statements, true),
+      since: performance.now(),
+      leave: () => {
+        this.#waiting = this.#waiting.filter((other) => other !== asked);
+      },
+    };
+    return cancellation.race(
+      () => {
+        this.#waiting.push(asked);
+        this.#callSoon();
+        return asked.batch.done;
+      },
+      () => asked.leave(),
+    );
+  }
+
+  /** Behind all requests that can be read by now: they may share a write. */
+  #callSoon(): void {
+    if (this.#due) return;
+    this.#due = true;
+    setImmediate(() => {
+      this.#due = false;
+      this.#call();
+    });
+  }
+
+  #call(): void {
+    while (this.#wanted < this.#waiting.length && this.#wanted + this.#used < this.#connections) void this.#serve();
+  }
+
+  async #serve(): Promise<void> {
+    const before = performance.now();
+    const connection = new Cancellation();
+    let group: readonly Asked[] | undefined;
+    this.#wanted++;
+    try {
+      await this.#pool.use(connection, (client) => {
+        this.#wanted--;
+        this.#used++;
+        group = this.#take(client);
+        return answered(group, connection);
+      });
+    } catch (error) {
+      // Without a connection it failed those who asked before it was asked for; the others have a try of their own.
+      const failed = group ?? this.#waiting.filter(({ since }) => since <= before);
+      this.#waiting = this.#waiting.filter((asked) => !failed.includes(asked));
+      for (const { batch } of failed) batch.fail(error as Error);
+    }
+    if (group) this.#used--;
+    else this.#wanted--;
+    this.#call();
+  }
+
+  /** Sends this connection's share of those who wait. */
+  #take(client: pg.ClientBase): readonly Asked[] {
+    const share = Math.min(longest, Math.ceil(this.#waiting.length / (this.#wanted + 1)));
+    const count = sendTogether(
+      client,
+      this.#waiting.slice(0, share).map(({ batch }) => batch),
+    );
+    const group = this.#waiting.splice(0, count);
+    // The pool has counted one who waited.
+    for (const { since } of group.slice(1)) this.#pool.countWait(since);
+    return group;
+  }
+}
+
+/** Waits until each has its answer. Where nobody waits for those that are left, the connection is given up. */
+async function answered(group: readonly Asked[], connection: Cancellation): Promise<void> {
+  const wanted = new Set(group);
+  let left = group.length;
+  const leave = (asked: Asked) => {
+    wanted.delete(asked);
+    if (wanted.size === 0 && left > 0) connection.cancel('client gone');
+  };
+  const answers = group.map((asked) => {
+    asked.leave = () => leave(asked);
+    const answer = () => {
+      left--;
+      leave(asked);
+    };
+    return asked.batch.done.then(answer, answer);
+  });
+  await Promise.all(answers);
+}

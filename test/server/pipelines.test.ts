@@ -1,0 +1,239 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { withClient } from '../../dba/client.ts';
+import { Batch } from '../../server/database/batch.ts';
+import { Cancellation, CancelledError } from '../../server/database/cancellation.ts';
+import { connectionFault } from '../../server/database/connectionErrors.ts';
+import { Identity } from '../../server/database/identity.ts';
+import { sendTogether } from '../../server/database/pipeline.ts';
+import type { Statement } from '../../server/database/statement.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { openConnections } from '../support/openDatabase.ts';
+import { clean, connectionState, createAccount, insertTodo, todoTitles } from '../support/sql.ts';
+
+let db: TestDatabase;
+const ids: Record<string, string> = {};
+const identities: Record<string, Identity> = {};
+beforeAll(async () => {
+  db = await createTestDatabase();
+  for (const name of ['ada', 'bob', 'carol']) {
+    const { id, sessionId } = await createAccount(db, name);
+    ids[name] = id;
+    identities[name] = Identity.tenant(id, sessionId);
+  }
+});
+afterEach(() => db.asAdmin('delete from app_public.todos'));
+afterAll(() => db.drop());
+
+const as = (name: string) => identities[name] as Identity;
+const who: Statement = { name: 'who', text: `select current_user as role, app_public.current_user_id() as id` };
+const answer = (name: string) => [{ role: 'hedgerow_tenant', id: ids[name] }];
+
+/** What becomes of transactions that are sent to one connection together: rows of the last statement, or an error. */
+async function together(client: pg.Client, ...transactions: readonly (readonly Statement[])[]) {
+  const batches = transactions.map((statements) => new Batch(statements, true));
+  const taken = sendTogether(client, batches);
+  return Promise.all(
+    batches.slice(0, taken).map(({ done }) =>
+      done.then(
+        (results) => results.at(-1)?.rows,
+        (error: unknown) => error,
+      ),
+    ),
+  );
+}
+
+/** On a connection as the server has it, where `who` and the identity were prepared. */
+async function prepared<T>(work: (client: pg.Client, writes: () => number) => Promise<T>): Promise<T> {
+  const client = new pg.Client(db.serverUrl);
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    await together(client, [as('ada').statement, who]);
+    const { stream } = (client as unknown as { connection: { stream: { write(...args: unknown[]): boolean } } })
+      .connection;
+    const write = stream.write.bind(stream);
+    let count = 0;
+    stream.write = (...args) => {
+      count++;
+      return write(...args);
+    };
+    return await work(client, () => count);
+  } finally {
+    await client.end();
+  }
+}
+
+test('transactions in one write have an identity, an end and an answer each', () =>
+  prepared(async (client, writes) => {
+    const failing: Statement = { text: 'select 1 / 0' };
+    const gone = Identity.tenant(ids.bob as string, '00000000-0000-4000-8000-000000000000');
+    const answers = await together(
+      client,
+      [as('ada').statement, who],
+      [as('ada').statement, insertTodo('undone'), failing],
+      [as('bob').statement, who],
+      [gone.statement, who],
+      [as('bob').statement, insertTodo('done')],
+      [as('carol').statement, who],
+    );
+    expect(answers).toMatchObject([
+      answer('ada'),
+      { code: '22012' },
+      answer('bob'),
+      { code: 'HR401' },
+      [],
+      answer('carol'),
+    ]);
+    expect(writes()).toBe(1);
+    expect(await todoTitles(db)).toEqual(['done']);
+  }));
+
+test('what has yet to be prepared is the last of a write, and what cannot be sent is left out', () =>
+  prepared(async (client, writes) => {
+    const circular: Record<string, unknown> = {};
+    circular.circular = circular;
+    const answers = await together(
+      client,
+      [as('ada').statement, { text: 'select $1::json', values: [circular] }],
+      [as('bob').statement, who],
+      [as('bob').statement, { name: 'new', text: 'select 1 / 0' }],
+      [as('carol').statement, who],
+    );
+    expect(answers).toEqual([
+      expect.objectContaining({ message: expect.stringContaining('circular') }),
+      answer('bob'),
+      expect.objectContaining({ code: '22012' }),
+    ]);
+    expect(writes()).toBe(1);
+  }));
+
+test('behind a connection that ends nothing is answered, and behind an open transaction nothing happens', async () => {
+  const lost = (error: unknown) => connectionFault(error)?.cause;
+  await prepared(async (client) => {
+    const killed = await together(
+      client,
+      [as('ada').statement, who],
+      [{ text: 'select pg_terminate_backend(pg_backend_pid())' }],
+      [as('bob').statement, insertTodo('behind')],
+      [as('carol').statement, who],
+    );
+    expect(killed[0]).toEqual(answer('ada'));
+    expect(killed.slice(1).map(lost)).toEqual(['connection lost', 'connection lost', 'connection lost']);
+  });
+  await prepared(async (client) => {
+    const opened = await together(
+      client,
+      [{ text: 'begin' }],
+      [as('bob').statement, insertTodo('behind')],
+      [as('carol').statement, who],
+    );
+    expect(opened.slice(1).map(lost)).toEqual(['connection lost', 'connection lost']);
+    (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  });
+  expect(await todoTitles(db)).toEqual([]);
+});
+
+test('an answer that is another identity’s is nobody’s', async () => {
+  for (const said of [
+    `select 'hedgerow_tenant', '${ids.bob}'`,
+    'select',
+    `select 1, null`,
+    'select 1, 2 where false',
+  ]) {
+    await prepared(async (client) => {
+      const mistaken = { text: said, discard: true, confirms: ids.ada as string };
+      const [first, second] = await together(client, [mistaken, who], [as('bob').statement, who]);
+      expect(first).toEqual(new Error('the answer is for somebody else: the connection was closed'));
+      expect(connectionFault(second)?.cause).toBe('connection lost');
+    });
+  }
+});
+
+test('requests at the same time share a connection, and each is answered its own', async () => {
+  const database = openConnections(db, { preparedStatements: true });
+  const names = Array.from({ length: 60 }, (_, index) => ['ada', 'bob', 'carol'][index % 3] as string);
+  const answers = await Promise.all(names.map((name) => database.as(as(name), { readOnly: true }).query(who)));
+  expect(answers.map(({ rows }) => rows)).toEqual(names.map(answer));
+  expect(database.counts).toMatchObject({ waits: 60, apart: 0, transactions: { committed: 60 } });
+  expect(await connectionState(database)).toEqual(clean);
+  await database.close();
+});
+
+test('who keeps others waiting is stopped, begins again alone, and stays apart for a while', async () => {
+  const database = openConnections(db, { preparedStatements: true });
+  const slow = { text: `insert into app_public.todos (title) select 'slow' from pg_sleep(0.2)` };
+  const [, quick] = await Promise.all([
+    database.as(as('ada')).query(slow),
+    database.as(as('bob')).query(who),
+    database.as(as('carol')).query(insertTodo('quick')),
+  ]);
+  expect(quick.rows).toEqual(answer('bob'));
+  expect(await todoTitles(db)).toEqual(['quick', 'slow']);
+  expect(database.counts.apart).toBe(1);
+  await database.as(as('ada')).query(slow);
+  expect(database.counts.apart).toBe(1);
+  // The time limit was the transaction's own.
+  const { rows } = await database.inspect<{ limit: string }>({
+    text: `select current_setting('statement_timeout') as limit`,
+  });
+  expect(rows).toEqual([{ limit: '8s' }]);
+  await database.close();
+});
+
+test('who is given up while waiting is not begun, and takes nobody along while under way', async () => {
+  const database = openConnections(db, { preparedStatements: true });
+  const [waits, runs] = [new Cancellation(), new Cancellation()];
+  const hold = database.inspect({ text: 'select pg_sleep(0.2)' });
+  const given = expect(database.as(as('ada'), { cancellation: waits }).query(insertTodo('given up'))).rejects.toThrow(
+    CancelledError,
+  );
+  const kept = database.as(as('bob')).query(insertTodo('kept'));
+  await sleep(50);
+  expect(database.load().waiting).toBe(2);
+  waits.cancel('client gone');
+  await Promise.all([given, kept, hold]);
+  expect(await todoTitles(db)).toEqual(['kept']);
+
+  // Locks that are held elsewhere: the first of a write that two share waits.
+  await withClient(db.ownerUrl, async (owner) => {
+    await owner.query('begin; lock table app_public.lists');
+    const stuck = database.as(as('ada'), { cancellation: runs }).query({ text: 'select from app_public.lists' });
+    const behind = database.as(as('bob')).query(who);
+    setTimeout(() => runs.cancel('client gone'), 20);
+    await expect(stuck).rejects.toThrow(CancelledError);
+    expect((await behind).rows).toEqual(answer('bob'));
+    await owner.query('rollback');
+  });
+  await database.close();
+});
+
+test('a connection whose last waiting request was given up is destroyed', async () => {
+  const database = openConnections(db, { preparedStatements: true });
+  await database.as(as('ada')).query(who);
+  const cancellation = new Cancellation();
+  const stuck = ['ada', 'bob'].map((name) =>
+    database.as(as(name), { cancellation }).query({ text: 'select pg_sleep(0.04)' }),
+  );
+  setTimeout(() => cancellation.cancel('deadline'), 10);
+  for (const given of stuck) await expect(given).rejects.toThrow(CancelledError);
+  expect(database.counts.destroyed.cancelled).toBe(1);
+  expect((await database.as(as('carol')).query(who)).rows).toEqual(answer('carol'));
+  await database.close();
+});
+
+test('who cannot have a connection is told, and who asks later has a try of their own', async () => {
+  const database = openConnections(db, { preparedStatements: true, timeout: 1 });
+  const busy = database.inspect({ text: 'select pg_sleep(1.5)' });
+  const exhausted = ['ada', 'bob'].map((name) => database.as(as(name)).query(who));
+  await sleep(700);
+  const later = database.as(as('carol')).query(who);
+  for (const attempt of exhausted) {
+    const error = await attempt.catch((reason: unknown) => reason);
+    expect(connectionFault(error)?.cause).toBe('pool exhausted');
+  }
+  expect((await later).rows).toEqual(answer('carol'));
+  await busy;
+  expect(database.load().waiting).toBe(0);
+  await database.close();
+});
