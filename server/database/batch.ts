@@ -5,8 +5,7 @@ import { type Result, type Statement, sentText } from './statement.ts';
 
 /** What is used of node-postgres' Connection and utils: what pg-cursor uses too, without published types. */
 export interface Wire {
-  readonly stream: { write(message: Buffer): void; destroy(): void };
-  sendCopyFail(message: string): void;
+  readonly stream: { readonly destroyed: boolean; write(message: Buffer): void; destroy(): void };
   on(event: 'readyForQuery' | 'end', listener: () => void): this;
   off(event: 'readyForQuery' | 'end', listener: () => void): this;
 }
@@ -156,7 +155,10 @@ export class Batch {
   }
 
   handleCommandComplete({ text }: { text: string }): void {
-    if (this.#statements[this.#results.length]?.confirms !== undefined && !this.#confirmed) this.#mistaken();
+    const { confirms } = this.#statements[this.#results.length] ?? {};
+    if (confirms !== undefined && !(this.#confirmed && text === 'SELECT 1'))
+      this.#close('the answer is for somebody else');
+    this.#confirmed = false;
     this.#results.push((this.#current ?? this.#reader()).complete(text));
     this.#current = undefined;
   }
@@ -173,7 +175,8 @@ export class Batch {
     for (const { name } of this.#statements.slice(this.failed)) {
       if (name && prepared?.has(name)) prepared.set(name, { text: undefined, columns: undefined });
     }
-    if (!(error instanceof pg.DatabaseError && error.severity === 'ERROR')) {
+    // Not its severity, which is in the server's language: behind what ends the connection, its end comes.
+    if (!(error instanceof pg.DatabaseError)) {
       this.fail(error);
       return;
     }
@@ -206,16 +209,17 @@ export class Batch {
     else this.#settle.resolve(this.#results);
   }
 
-  handleCopyInResponse(wire: Wire): void {
-    wire.sendCopyFail('COPY is not spoken here');
+  /** COPY takes the Sync that was sent behind it for its own: nothing else gets the connection out of it. */
+  handleCopyInResponse(): void {
+    this.#close('COPY is not spoken here');
   }
 
   handleCopyData(): void {}
   handlePortalSuspended(): void {}
 
-  /** Whoever answers, it is not who was asked: nothing that comes on this connection is anybody's. */
-  #mistaken(): void {
-    this.#rowError = new Error('the answer is for somebody else: the connection was closed');
+  /** Nothing that comes on this connection from now on is anybody's. */
+  #close(reason: string): void {
+    this.#rowError = new Error(`${reason}: the connection was closed`);
     this.#wire?.stream.destroy();
   }
 

@@ -27,8 +27,9 @@ export function sendTogether(client: pg.ClientBase, batches: readonly Batch[]): 
     batch.ended = (fault) => {
       if (!next) return;
       if (fault) next.fail(fault);
-      else if (client.getTransactionStatus() !== 'I')
-        next.fail(new Error('Connection terminated: it was in a transaction'));
+      // What was read before it was closed still comes.
+      else if (wire.stream.destroyed || client.getTransactionStatus() !== 'I')
+        next.fail(new Error('Connection terminated: its state was in doubt'));
       // Its messages are under way: now it is the one whose answer comes.
       else client.query(next as never);
     };

@@ -134,20 +134,54 @@ test('behind a connection that ends nothing is answered, and behind an open tran
   expect(await todoTitles(db)).toEqual([]);
 });
 
+test('an error is its own transaction’s alone, in whatever language the server says so', () =>
+  prepared(async (client) => {
+    const { stream } = (client as unknown as { connection: { stream: NodeJS.EventEmitter } }).connection;
+    const emit = stream.emit.bind(stream);
+    const inCzech = (data: Buffer) => Buffer.from(data.toString('latin1').replaceAll('SERROR\0', 'SCHYBA\0'), 'latin1');
+    stream.emit = (event, ...args) => emit(event, ...(event === 'data' ? [inCzech(args[0])] : args));
+    const answers = await together(
+      client,
+      [as('ada').statement, { text: 'select 1 / 0' }],
+      [as('bob').statement, insertTodo('behind')],
+      [as('carol').statement, who],
+    );
+    expect(answers).toMatchObject([{ code: '22012', severity: 'CHYBA' }, [], answer('carol')]);
+    expect(await todoTitles(db)).toEqual(['behind']);
+  }));
+
 test('an answer that is another identity’s is nobody’s', async () => {
   for (const said of [
     `select 'hedgerow_tenant', '${ids.bob}'`,
     'select',
     `select 1, null`,
     'select 1, 2 where false',
+    `select 1, '${ids.ada}' from generate_series(1, 2)`,
   ]) {
     await prepared(async (client) => {
       const mistaken = { text: said, discard: true, confirms: ids.ada as string };
-      const [first, second] = await together(client, [mistaken, who], [as('bob').statement, who]);
+      const answers = together(client, [as('ada').statement, mistaken, who], [as('bob').statement, who]);
+      // So that both are there when the first is read.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+      const [first, second] = await answers;
       expect(first).toEqual(new Error('the answer is for somebody else: the connection was closed'));
       expect(connectionFault(second)?.cause).toBe('connection lost');
     });
   }
+});
+
+test('nobody waits for COPY, nor for what is behind it', async () => {
+  await db.asAdmin('create table app_public.copied (); grant insert on app_public.copied to hedgerow_tenant');
+  await prepared(async (client) => {
+    const copy = { text: 'copy app_public.copied from stdin' };
+    const [alone] = await together(client, [as('ada').statement, copy]);
+    expect(alone).toEqual(new Error('COPY is not spoken here: the connection was closed'));
+  });
+  await prepared(async (client) => {
+    const copy = { text: 'copy app_public.copied from stdin' };
+    const [, behind] = await together(client, [as('ada').statement, copy], [as('bob').statement, who]);
+    expect(connectionFault(behind)?.cause).toBe('connection lost');
+  });
 });
 
 test('requests at the same time share a connection, and each is answered its own', async () => {
