@@ -72,8 +72,14 @@ export class Pipelines {
     });
   }
 
+  /** As many connections as there are, and beyond them one for each group: so that it has its place in the pool's queue. */
   #call(): void {
-    while (this.#wanted < this.#waiting.length && this.#wanted + this.#used < this.#connections) void this.#serve();
+    const waiting = this.#waiting.length;
+    while (
+      this.#wanted * longest < waiting ||
+      (this.#wanted < waiting && this.#wanted + this.#used < this.#connections)
+    )
+      void this.#serve();
   }
 
   async #serve(): Promise<void> {

@@ -271,3 +271,31 @@ test('who cannot have a connection is told, and who asks later has a try of thei
   expect(database.load().waiting).toBe(0);
   await database.close();
 });
+
+test('who waits for a share of a connection has a place among those who want one alone', async () => {
+  const database = openConnections(db, { preparedStatements: true });
+  await database.as(as('ada')).query(who);
+  const order: string[] = [];
+  const hold = database.inspect({ text: 'select pg_sleep(0.2)' });
+  const shared = Array.from({ length: 8 }, async () => {
+    await database.as(as('ada')).query(who);
+    order.push('shared');
+  });
+  await sleep(50);
+  const alone = Array.from({ length: 3 }, async () => {
+    await database.inspect(who);
+    order.push('alone');
+  });
+  await Promise.all([hold, ...shared, ...alone]);
+  expect(order).toEqual([...shared.map(() => 'shared'), ...alone.map(() => 'alone')]);
+  await database.close();
+});
+
+test('who waits behind too many others is told', async () => {
+  const database = openConnections(db, { preparedStatements: true, timeout: 1 });
+  const waiting = Array.from({ length: 200 }, () => database.as(as('ada')).query({ text: 'select pg_sleep(0.02)' }));
+  const answers = await Promise.allSettled(waiting);
+  expect(answers[0]?.status).toBe('fulfilled');
+  expect(connectionFault((answers.at(-1) as PromiseRejectedResult).reason)?.cause).toBe('pool exhausted');
+  await database.close();
+});
