@@ -96,8 +96,7 @@ export class Pipelines {
       });
     } catch (error) {
       // Without a connection it failed those who asked before it was asked for; the others have a try of their own.
-      const failed = group ?? this.#waiting.filter(({ since }) => since <= before);
-      this.#waiting = this.#waiting.filter((asked) => !failed.includes(asked));
+      const failed = group ?? this.#waiting.splice(0, this.#waiting.findLastIndex(({ since }) => since <= before) + 1);
       for (const { batch } of failed) batch.fail(error as Error);
     }
     if (group) this.#used--;
