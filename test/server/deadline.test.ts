@@ -48,8 +48,8 @@ test('so is a mutation in the middle of its transaction, and nothing has happene
 
 test('a request that waits too long for a connection is answered, and leaves the queue', async () => {
   const [first, second] = await Promise.all([
-    ada.graphql('{ dawdle(seconds: 0.4) }'),
-    ada.graphql('{ dawdle(seconds: 0.4) }'),
+    ada.graphql('{ dawdle(seconds: 0.3) }'),
+    ada.graphql('{ dawdle(seconds: 0.3) }'),
   ]);
   const codes = [first, second].flatMap(({ body }) => body.errors?.[0].extensions.code ?? 'none').sort();
   expect(codes).toEqual(['TIMEOUT', 'none']);
