@@ -142,10 +142,8 @@ export class Batch {
   handleDataRow({ fields }: { fields: readonly (string | null)[] }): void {
     if (this.#rowError) return;
     const { discard, confirms } = this.#statements[this.#results.length] ?? {};
-    if (discard) {
-      if (confirms !== undefined && fields[1] === confirms) this.#confirmed = true;
-      return;
-    }
+    if (confirms !== undefined && fields[1] === confirms) this.#confirmed = true;
+    if (discard) return;
     try {
       this.#current ??= this.#reader(this.#prepared[this.#results.length]?.columns);
       this.#current.add(fields);

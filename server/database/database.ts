@@ -97,6 +97,9 @@ const few = 5;
 /** SQLSTATE of a statement that was stopped, by its timeout for example. */
 const queryCanceled = '57014';
 
+/** Where Postgres says that a cached plan must not change its result type: SQLSTATE 0A000 says less. */
+const planRefused = 'RevalidateCachedQuery';
+
 /** What lies behind a tenant's transaction and is still of it. */
 const nothing: readonly Statement[] = [];
 
@@ -142,10 +145,18 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
     /** All of `statements` in one round trip, or none of them. */
     const together = async (statements: readonly Statement[]) => {
       const behind = [...statements, ...note];
-      const results =
-        (await inCompany(behind)) ??
-        (await pool.use(cancellation, (client) => send(client, [identity.statement, ...behind])));
-      return results.slice(1, 1 + statements.length);
+      for (let stale = 0; ; stale++) {
+        try {
+          const results =
+            (await inCompany(behind)) ??
+            (await pool.use(cancellation, (client) => send(client, [identity.statement, ...behind])));
+          return results.slice(1, 1 + statements.length);
+        } catch (error) {
+          // A migration has changed what its rows are like: nothing has happened, and the connection prepares it anew.
+          if ((error as pg.DatabaseError).routine !== planRefused || stale === options.size) throw error;
+          pool.counts.retries++;
+        }
+      }
     };
 
     /** Beside other requests' transactions; undefined where they would wait for it too long. Then nothing has happened. */

@@ -113,9 +113,9 @@ export class Identity {
   /** Undefined for identities that are no tenant's. */
   get freshness(): Freshness | undefined {
     if (!this.#written) return undefined;
-    const { values = [] } = this.statement;
+    const { values = [], confirms } = this.statement;
     return {
-      check: { ...this.#written, values },
+      check: { ...this.#written, values, ...(confirms !== undefined && { confirms }) },
       note: [becoming('hedgerow_auth'), { name: 'hedgerow_write', text: writeText, values: [values[0]] }],
     };
   }

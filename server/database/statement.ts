@@ -7,7 +7,7 @@ export interface Statement {
   readonly rowMode?: 'array' | undefined;
   /** Its rows are of no interest. */
   readonly discard?: boolean;
-  /** With `discard`: what its only row has in the second column. Where it has not, nothing behind it is believed. */
+  /** What its only row has in the second column. Where it has not, nothing from there on is believed. */
   readonly confirms?: string;
   /** The GraphQL operation that asks for it, for whoever looks at what Postgres runs. */
   readonly operation?: string;

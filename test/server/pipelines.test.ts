@@ -158,15 +158,17 @@ test('an answer that is another identity’s is nobody’s', async () => {
     'select 1, 2 where false',
     `select 1, '${ids.ada}' from generate_series(1, 2)`,
   ]) {
-    await prepared(async (client) => {
-      const mistaken = { text: said, discard: true, confirms: ids.ada as string };
-      const answers = together(client, [as('ada').statement, mistaken, who], [as('bob').statement, who]);
-      // So that both are there when the first is read.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
-      const [first, second] = await answers;
-      expect(first).toEqual(new Error('the answer is for somebody else: the connection was closed'));
-      expect(connectionFault(second)?.cause).toBe('connection lost');
-    });
+    for (const discard of [true, false]) {
+      await prepared(async (client) => {
+        const mistaken = { text: said, discard, confirms: ids.ada as string };
+        const answers = together(client, [as('ada').statement, mistaken, who], [as('bob').statement, who]);
+        // So that both are there when the first is read.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+        const [first, second] = await answers;
+        expect(first).toEqual(new Error('the answer is for somebody else: the connection was closed'));
+        expect(connectionFault(second)?.cause).toBe('connection lost');
+      });
+    }
   }
 });
 
