@@ -5,7 +5,7 @@ import { type Result, type Statement, sentText } from './statement.ts';
 
 /** What is used of node-postgres' Connection and utils: what pg-cursor uses too, without published types. */
 export interface Wire {
-  readonly stream: { write(message: Buffer): void; destroy(): void };
+  readonly stream: { readonly writable: boolean; write(message: Buffer): void; destroy(): void };
   sendCopyFail(message: string): void;
   on(event: 'readyForQuery' | 'end', listener: () => void): this;
   off(event: 'readyForQuery' | 'end', listener: () => void): this;

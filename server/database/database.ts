@@ -65,6 +65,8 @@ export interface DatabaseOptions extends PoolOptions {
   readonly preparedStatements: boolean;
   /** Connection string of a streaming replica that reads may go to. */
   readonly replicaUrl?: string | undefined;
+  /** Seconds for which a user stays apart whose transaction has kept others waiting; 10 by default. */
+  readonly apartFor?: number;
 }
 
 export interface Database {
@@ -107,7 +109,7 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
 
   // A pooler that does not track statements may not expect a transaction behind another one either.
   const pipelines = options.preparedStatements ? new Pipelines(pool, options.size) : undefined;
-  const apart = new Apart();
+  const apart = new Apart((options.apartFor ?? 10) * 1000);
 
   const send = (client: pg.PoolClient, statements: readonly Statement[]) => {
     const batch = new Batch(statements, options.preparedStatements);

@@ -27,6 +27,8 @@ export function sendTogether(client: pg.ClientBase, batches: readonly Batch[]): 
     batch.ended = (fault) => {
       if (!next) return;
       if (fault) next.fail(fault);
+      // Closed for a wrong answer: what else was read with that is nobody's either.
+      else if (!wire.stream.writable) next.fail(new Error('Connection terminated: a wrong answer came on it'));
       else if (client.getTransactionStatus() !== 'I')
         next.fail(new Error('Connection terminated: it was in a transaction'));
       // Its messages are under way: now it is the one whose answer comes.

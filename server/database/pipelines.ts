@@ -107,6 +107,7 @@ export class Pipelines {
       this.#waiting.slice(0, share).map(({ batch }) => batch),
     );
     const group = this.#waiting.splice(0, count);
+    if (group.length > 1) this.#pool.counts.shared += group.length;
     // The pool has counted one who waited.
     for (const { since } of group.slice(1)) this.#pool.countWait(since);
     return group;
