@@ -1,7 +1,6 @@
 import type { Identity } from './identity.ts';
 
-/** Milliseconds for which a user goes alone, and how many users at the most. */
-const time = 10_000;
+/** How many users go alone at the most. */
 const most = 1000;
 
 /**
@@ -11,11 +10,17 @@ const most = 1000;
 export class Apart {
   /** Until when, by user, the oldest first. */
   readonly #until = new Map<unknown, number>();
+  readonly #time: number;
+
+  /** @param time milliseconds for which a user goes alone. */
+  constructor(time: number) {
+    this.#time = time;
+  }
 
   add({ statement }: Identity): void {
     const user = statement.confirms;
     this.#until.delete(user);
-    this.#until.set(user, performance.now() + time);
+    this.#until.set(user, performance.now() + this.#time);
     if (this.#until.size > most) this.#until.delete(this.#until.keys().next().value);
   }
 

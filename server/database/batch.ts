@@ -25,6 +25,15 @@ interface Prepared {
   columns: readonly Column[] | undefined;
 }
 
+/**
+ * Whether what a connection keeps prepared is not what it was: a migration has changed what its rows are like, which is
+ * told by where in Postgres the error is, because its SQLSTATE says less; or somebody has deallocated it.
+ */
+export function isStale(error: unknown): boolean {
+  const { routine, code } = error as pg.DatabaseError;
+  return routine === 'RevalidateCachedQuery' || code === '26000';
+}
+
 /** What is prepared, per connection, by name. */
 const preparedOn = new WeakMap<Wire, Map<string, Prepared>>();
 
@@ -48,6 +57,8 @@ export class Batch {
   /** What the connection keeps of each statement; undefined where it is not kept. */
   readonly #prepared: (Prepared | undefined)[] = [];
   readonly #settle: { resolve(results: Result<unknown>[]): void; reject(error: Error): void };
+  /** Names that it prepares. */
+  #parsed: readonly string[] = [];
   #rowError: Error | undefined;
   #confirmed = false;
   /** Of the connection that it was made for. */
@@ -89,6 +100,7 @@ export class Batch {
     this.#wire = wire;
     const before = messages.length;
     const toParse = this.#prepare ? this.#prepareOnce(wire, messages) : undefined;
+    this.#parsed = [...(toParse ?? [])];
     const keeps = toParse?.size === 0 && messages.length === before;
     const prepared = toParse && preparedOn.get(wire);
     for (const [index, asked] of this.#statements.entries()) {
@@ -171,7 +183,8 @@ export class Batch {
     // From the failed statement on, the server may or may not have got to preparing.
     const prepared = preparedOn.get(wire);
     for (const { name } of this.#statements.slice(this.failed)) {
-      if (name && prepared?.has(name)) prepared.set(name, { text: undefined, columns: undefined });
+      if (name && prepared?.has(name) && (this.#parsed.includes(name) || isStale(error)))
+        prepared.set(name, { text: undefined, columns: undefined });
     }
     // Not its severity, which is in the server's language: behind what ends the connection, its end comes.
     if (!(error instanceof pg.DatabaseError)) {

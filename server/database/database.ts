@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { Apart } from './apart.ts';
-import { Batch } from './batch.ts';
+import { Batch, isStale } from './batch.ts';
 import { Cancellation, CancelledError } from './cancellation.ts';
 import { connectionFault } from './connectionErrors.ts';
 import { Identity, identityRefused } from './identity.ts';
@@ -65,6 +65,8 @@ export interface DatabaseOptions extends PoolOptions {
   readonly preparedStatements: boolean;
   /** Connection string of a streaming replica that reads may go to. */
   readonly replicaUrl?: string | undefined;
+  /** Seconds for which a user stays apart whose transaction has kept others waiting; 10 by default. */
+  readonly apartFor?: number;
 }
 
 export interface Database {
@@ -97,9 +99,6 @@ const few = 5;
 /** SQLSTATE of a statement that was stopped, by its timeout for example. */
 const queryCanceled = '57014';
 
-/** Where Postgres says that a cached plan must not change its result type: SQLSTATE 0A000 says less. */
-const planRefused = 'RevalidateCachedQuery';
-
 /** What lies behind a tenant's transaction and is still of it. */
 const nothing: readonly Statement[] = [];
 
@@ -110,7 +109,7 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
 
   // A pooler that does not track statements may not expect a transaction behind another one either.
   const pipelines = options.preparedStatements ? new Pipelines(pool, options.size) : undefined;
-  const apart = new Apart();
+  const apart = new Apart((options.apartFor ?? 10) * 1000);
 
   const send = (client: pg.PoolClient, statements: readonly Statement[]) => {
     const batch = new Batch(statements, options.preparedStatements);
@@ -152,8 +151,8 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
             (await pool.use(cancellation, (client) => send(client, [identity.statement, ...behind])));
           return results.slice(1, 1 + statements.length);
         } catch (error) {
-          // A migration has changed what its rows are like: nothing has happened, and the connection prepares it anew.
-          if ((error as pg.DatabaseError).routine !== planRefused || stale === options.size) throw error;
+          // Nothing has happened, and the connection prepares it anew.
+          if (!isStale(error) || stale === options.size) throw error;
           pool.counts.retries++;
         }
       }

@@ -86,9 +86,11 @@ export class Pipelines {
     const before = performance.now();
     const connection = new Cancellation();
     let group: readonly Asked[] | undefined;
+    let came = false;
     this.#wanted++;
     try {
       await this.#pool.use(connection, (client) => {
+        came = true;
         this.#wanted--;
         this.#used++;
         group = this.#take(client);
@@ -99,7 +101,7 @@ export class Pipelines {
       const failed = group ?? this.#waiting.splice(0, this.#waiting.findLastIndex(({ since }) => since <= before) + 1);
       for (const { batch } of failed) batch.fail(error as Error);
     }
-    if (group) this.#used--;
+    if (came) this.#used--;
     else this.#wanted--;
     this.#call();
   }
@@ -112,6 +114,7 @@ export class Pipelines {
       this.#waiting.slice(0, share).map(({ batch }) => batch),
     );
     const group = this.#waiting.splice(0, count);
+    if (group.length > 1) this.#pool.counts.shared += group.length;
     // The pool has counted one who waited.
     for (const { since } of group.slice(1)) this.#pool.countWait(since);
     return group;

@@ -25,6 +25,8 @@ export interface PoolCounts {
   waits: number;
   waitSeconds: number;
   retries: number;
+  /** Transactions that went to Postgres in one write with others. */
+  shared: number;
   /** Transactions that took too long for those behind them, and were run again on their own. */
   apart: number;
   readonly destroyed: Record<DestroyReason, number>;
@@ -36,7 +38,7 @@ const longestPause = 250;
 /** A pool of connections as the role that `url` names, which never hands on a connection whose state is in doubt. */
 export class ConnectionPool {
   readonly counts: PoolCounts = {
-    ...{ waits: 0, waitSeconds: 0, retries: 0, apart: 0 },
+    ...{ waits: 0, waitSeconds: 0, retries: 0, shared: 0, apart: 0 },
     destroyed: { cancelled: 0, lost: 0, 'in transaction': 0, busy: 0 },
   };
   readonly #pool: pg.Pool;

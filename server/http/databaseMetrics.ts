@@ -12,6 +12,7 @@ export function registerDatabaseMetrics(registry: Registry, database: Database):
   counter('database_pool_waits_total', 'Times that a connection was asked for', () => counts.waits);
   counter('database_pool_wait_seconds_total', 'Time spent waiting for a connection', () => counts.waitSeconds);
   counter('database_retries_total', 'Attempts to connect or to read that were made again', () => counts.retries);
+  counter('database_shared_total', 'Transactions that went to Postgres in one write with others', () => counts.shared);
   counter(
     'database_apart_total',
     'Transactions that took too long beside others, and were run again alone',

@@ -38,6 +38,9 @@ export class Report {
   /** What subscribers were sent. */
   events = 0;
   rounds = 0;
+  /** Transactions that shared a write, and those that were run again on their own. */
+  shared = 0;
+  apart = 0;
   foreignRows = 0;
   hung = 0;
   unhandled = 0;
@@ -58,6 +61,7 @@ export class Report {
   toString(): string {
     return [
       `seed ${this.seed}: ${this.requests} requests in ${this.rounds} rounds, ${this.probes} probes of connections, ${this.events} events`,
+      `${this.shared} transactions shared a write with others, ${this.apart} were run again on their own`,
       `requests by kind:\n${this.kinds}`,
       `requests by outcome:\n${this.outcomes}`,
       `faults by kind:\n${this.faults}`,

@@ -47,6 +47,7 @@ export async function runLeakTest(target: Target, options: RunOptions): Promise<
       left--;
       if (!goOn || context.halted || (report.requests >= enough && left <= 0)) break;
     }
+    countShared(context);
   } finally {
     process.off('unhandledRejection', unexpected).off('uncaughtException', unexpected);
     stalls.stop();
@@ -66,6 +67,17 @@ async function prepare(target: Target, report: Report, stalls: Stalls): Promise<
     ...{ target, owners, tenants, strangers, report, stalls, faults: drawing(randomFrom(report.seed), faults) },
     ...{ weather: warmingUp, timeouts: 0, halted: false },
   };
+}
+
+/** Where nothing is shared, nothing was found out about sharing. */
+function countShared(context: Context): void {
+  const { report, target } = context;
+  const { shared, apart } = target.counts;
+  report.shared += shared;
+  report.apart += apart;
+  if (shared > 0 || !target.direct || context.halted) return;
+  const what = 'no transaction shared a write with another';
+  fail(context, { leak: false, what, request: report.requests, who: 'the run', sent: '', received: '' });
 }
 
 /** Every weather comes once before any comes again. */

@@ -59,6 +59,7 @@ export async function startStockTarget(db: TestDatabase, poolSize: number): Prom
   const { url, close } = await listen(app);
   return {
     ...{ url, poolSize, db, strict: false, direct: true },
+    counts: unused.counts,
     connectionState: async () => {
       const { text, values } = stateStatement;
       return (await pool.query<ConnectionState>(text, values)).rows[0] as ConnectionState;

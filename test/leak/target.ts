@@ -5,7 +5,7 @@ import pino from 'pino';
 import { createApp } from '../../server/app.ts';
 import { createAuth } from '../../server/auth/auth.ts';
 import { authenticator } from '../../server/auth/authenticate.ts';
-import { openDatabase } from '../../server/database/database.ts';
+import { type Database, openDatabase } from '../../server/database/database.ts';
 import { createReadiness } from '../../server/database/readiness.ts';
 import { createGraphQL } from '../../server/graphql/api.ts';
 import type { TestDatabase } from '../support/database.ts';
@@ -30,6 +30,8 @@ export interface Target {
   /** Each of the pool's connections is a backend of its own, which it is not behind a pooler. */
   readonly direct: boolean;
   readonly db: TestDatabase;
+  /** What the server counts by itself. */
+  readonly counts: Database['counts'];
   /** Looks at a connection of the server's own pool, as its next request would get it. */
   connectionState(): Promise<ConnectionState>;
   close(): Promise<void>;
@@ -48,8 +50,10 @@ export const stateStatement = {
 export async function startTarget(db: TestDatabase, poolSize: number): Promise<Target> {
   const log = pino({ level: 'silent' });
   const { serverUrl, preparedStatements } = db;
-  // Waiting for a connection ends before the deadline, so that both are seen.
-  const database = openDatabase(serverUrl, { size: poolSize, timeout: 0.8, recycle: 5, preparedStatements }, log);
+  // Waiting for a connection ends before the deadline, so that both are seen. Each tenant is soon too slow for the others,
+  // and shall have faults beside them, too.
+  const options = { size: poolSize, timeout: 0.8, recycle: 5, apartFor: 0.1, preparedStatements };
+  const database = openDatabase(serverUrl, options, log);
   const graphql = await createGraphQL({ database, listenUrl: db.listenUrl, log, production: true });
   // Its tenants all sign up from one address.
   const auth = createAuth(database, { jwtSecret, limitFactor: 1000, mail: { from: sender } }, log);
@@ -61,6 +65,7 @@ export async function startTarget(db: TestDatabase, poolSize: number): Promise<T
   const sockets = graphql.openSockets(server, { authenticate: authenticator(auth.signedIn), allowedOrigins: [] });
   return {
     ...{ url, poolSize, db, strict: true, direct: preparedStatements },
+    counts: database.counts,
     connectionState: async () => (await database.inspect<ConnectionState>(stateStatement)).rows[0] as ConnectionState,
     close: async () => {
       await sockets.close();

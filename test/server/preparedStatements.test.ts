@@ -76,6 +76,19 @@ test('rows are read as what they are, again and again, and after their type has 
   await db.asAdmin('drop table app_public.typed');
 });
 
+test('an error takes nothing from what is prepared, and what somebody has deallocated is prepared again', async () => {
+  const divide = (by: number) => ({ name: 'divided', text: 'select 6 / $1::int as result', values: [by] });
+  const preparedAt = async () =>
+    (await database.inspect({ text: `select prepare_time from pg_prepared_statements where name = 'divided'` })).rows;
+  await database.as(ada).query(divide(1));
+  const before = await preparedAt();
+  expect(await sqlState(database.as(ada).query(divide(0)))).toBe('22012');
+  expect((await database.as(ada).query(divide(2))).rows).toEqual([{ result: 3 }]);
+  expect(await preparedAt()).toEqual(before);
+  await database.inspect({ text: 'deallocate all' });
+  expect((await database.as(ada).query(divide(3))).rows).toEqual([{ result: 2 }]);
+});
+
 test('a plan that was made for one tenant shows another only their own rows', async () => {
   const statement = { name: 'mine', text: 'select title from app_public.todos' };
   await database.as(ada).query(insertTodo("ada's"));
