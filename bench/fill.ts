@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { idOf, listsPerTenant, todosPerTenant } from './ids.ts';
+import { filledUntil, idOf, listsPerTenant, todosPerTenant } from './ids.ts';
 import type { Report } from './progress.ts';
 
 const chunk = 500_000;
@@ -44,6 +44,6 @@ export async function fill(admin: pg.Client, rows: number, report: Report): Prom
 
 /** Takes back what the workloads have written: todos of the given tenants that are newer than the fill's. */
 export async function tidy(admin: pg.Client, userIds: readonly string[]): Promise<void> {
-  await admin.query("delete from app_public.todos where user_id = any($1) and created_at > '2025-12-31'", [userIds]);
+  await admin.query('delete from app_public.todos where user_id = any($1) and created_at > $2', [userIds, filledUntil]);
   await admin.query('vacuum (analyze, index_cleanup on) app_public.todos');
 }

@@ -2,6 +2,9 @@
 export const todosPerTenant = 1000;
 export const listsPerTenant = 10;
 
+/** All that the fill makes is older: what the workloads add is not, nor what a run leaves that was interrupted. */
+export const filledUntil = '2025-12-31';
+
 /** SQL for a UUID of version 4 that is made from a text, so that every run has the same ones. */
 const uuid = (text: string) => `overlay(overlay(md5(${text}) placing '4' from 13) placing '8' from 17)::uuid`;
 

@@ -1,7 +1,7 @@
 import { signAccessToken } from '../server/auth/tokens/accessToken.ts';
 import type { Keys } from '../server/auth/tokens/keys.ts';
 import type { BenchDatabase } from './database.ts';
-import { idOf, measured } from './ids.ts';
+import { filledUntil, idOf, measured } from './ids.ts';
 
 /** A tenant in whose name requests are made, with a hundred of their todos to ask for. */
 export interface Tenant {
@@ -18,7 +18,7 @@ export async function measuredTenants({ admin, rows }: BenchDatabase): Promise<T
   const found = await admin.query<Tenant>(
     `select t.user_id as "userId", t.session_id as "sessionId",
        array(select id::text from app_public.lists where user_id = t.user_id order by id) as "listIds",
-       array(select id::text from app_public.todos where user_id = t.user_id order by id limit 100) as "todoIds"
+       array(select id::text from app_public.todos where user_id = t.user_id and created_at < '${filledUntil}' order by id limit 100) as "todoIds"
      from (select ${idOf.user('n')} as user_id, ${idOf.session('n')} as session_id from unnest($1::int[]) n) t`,
     [numbers],
   );
