@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { serialize } from 'pg-protocol';
+import { isStale, type Prepared, PreparedStatements } from './prepared.ts';
 import { type Column, columnsOf, type Field, ResultReader } from './result.ts';
 import { type Result, type Statement, sentText } from './statement.ts';
 
@@ -14,28 +15,6 @@ const { utils } = pg as unknown as { utils: { prepareValue(value: unknown): Buff
 const describePortal = serialize.describe({ type: 'P' });
 const execute = serialize.execute();
 const sync = serialize.sync();
-
-/** Statements that each connection keeps prepared. Beyond it the one that was not used for longest is closed. */
-const preparedLimit = 100;
-
-interface Prepared {
-  /** Undefined where an error left open whether it was prepared. */
-  text: string | undefined;
-  /** What its rows are like: Postgres never changes that for as long as the statement stays prepared. */
-  columns: readonly Column[] | undefined;
-}
-
-/**
- * Whether what a connection keeps prepared is not what it was: a migration has changed what its rows are like, which is
- * told by where in Postgres the error is, because its SQLSTATE says less; or somebody has deallocated it.
- */
-export function isStale(error: unknown): boolean {
-  const { routine, code } = error as pg.DatabaseError;
-  return routine === 'RevalidateCachedQuery' || code === '26000';
-}
-
-/** What is prepared, per connection, by name. */
-const preparedOn = new WeakMap<Wire, Map<string, Prepared>>();
 
 /**
  * Several statements between two Syncs of the extended protocol: one implicit transaction, one write, one read. They
@@ -99,10 +78,10 @@ export class Batch {
     const values = this.#statements.map(({ values = [] }) => values.map(utils.prepareValue));
     this.#wire = wire;
     const before = messages.length;
-    const toParse = this.#prepare ? this.#prepareOnce(wire, messages) : undefined;
+    const prepared = this.#prepare ? PreparedStatements.of(wire) : undefined;
+    const toParse = prepared?.keep(this.#statements, messages);
     this.#parsed = [...(toParse ?? [])];
     const keeps = toParse?.size === 0 && messages.length === before;
-    const prepared = toParse && preparedOn.get(wire);
     for (const [index, asked] of this.#statements.entries()) {
       const { name = '', discard } = asked;
       const statement = prepared ? name : '';
@@ -116,32 +95,6 @@ export class Batch {
     }
     messages.push(sync);
     return keeps;
-  }
-
-  /** The names that this connection has yet to prepare. Room is made before all else, where nothing can have failed. */
-  #prepareOnce(wire: Wire, messages: Buffer[]): Set<string> {
-    let prepared = preparedOn.get(wire);
-    if (!prepared) {
-      prepared = new Map();
-      preparedOn.set(wire, prepared);
-    }
-    const toParse = new Set<string>();
-    const toClose = new Set<string>();
-    for (const { name, text } of this.#statements) {
-      if (!name) continue;
-      const known = prepared.get(name);
-      // Closing what does not exist is no error; preparing what exists is one.
-      if (prepared.delete(name) && known?.text !== text) toClose.add(name);
-      if (known?.text !== text) toParse.add(name);
-      prepared.set(name, known?.text === text ? known : { text, columns: undefined });
-    }
-    for (const oldest of prepared.keys()) {
-      if (prepared.size <= preparedLimit) break;
-      prepared.delete(oldest);
-      toClose.add(oldest);
-    }
-    for (const name of toClose) messages.push(serialize.close({ type: 'S', name }));
-    return toParse;
   }
 
   handleRowDescription({ fields }: { fields: readonly Field[] }): void {
@@ -181,10 +134,9 @@ export class Batch {
   handleError(error: Error, wire: Wire): void {
     this.failed = this.#results.length;
     // From the failed statement on, the server may or may not have got to preparing.
-    const prepared = preparedOn.get(wire);
+    const stale = isStale(error);
     for (const { name } of this.#statements.slice(this.failed)) {
-      if (name && prepared?.has(name) && (this.#parsed.includes(name) || isStale(error)))
-        prepared.set(name, { text: undefined, columns: undefined });
+      if (name && (stale || this.#parsed.includes(name))) PreparedStatements.of(wire).doubt(name);
     }
     // Not its severity, which is in the server's language: behind what ends the connection, its end comes.
     if (!(error instanceof pg.DatabaseError)) {

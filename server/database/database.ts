@@ -1,12 +1,13 @@
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { Apart } from './apart.ts';
-import { Batch, isStale } from './batch.ts';
+import { Batch } from './batch.ts';
 import { Cancellation, CancelledError } from './cancellation.ts';
 import { connectionFault } from './connectionErrors.ts';
 import { Identity, identityRefused } from './identity.ts';
 import { Pipelines } from './pipelines.ts';
 import { ConnectionPool, type PoolCounts, type PoolOptions } from './pool.ts';
+import { isStale } from './prepared.ts';
 import { Replica, type ReplicaCounts } from './replica.ts';
 import { share } from './share.ts';
 import type { Result, Statement } from './statement.ts';

@@ -1,0 +1,75 @@
+import type pg from 'pg';
+import { serialize } from 'pg-protocol';
+import type { Column } from './result.ts';
+import type { Statement } from './statement.ts';
+
+/** Statements that each connection keeps prepared. Beyond it the one that was not used for longest is closed. */
+const limit = 100;
+
+/** A statement that a connection keeps. */
+export interface Prepared {
+  /** Undefined where an error left open whether it was prepared. */
+  text: string | undefined;
+  /** What its rows are like: Postgres never changes that for as long as the statement stays prepared. */
+  columns: readonly Column[] | undefined;
+}
+
+const keptBy = new WeakMap<object, PreparedStatements>();
+
+/** What a connection keeps prepared. */
+export class PreparedStatements {
+  /** By name, the one that was not used for longest first. */
+  readonly #kept = new Map<string, Prepared>();
+
+  /** Those of one connection. */
+  static of(connection: object): PreparedStatements {
+    const kept = keptBy.get(connection) ?? new PreparedStatements();
+    keptBy.set(connection, kept);
+    return kept;
+  }
+
+  get(name: string): Prepared | undefined {
+    return this.#kept.get(name);
+  }
+
+  /**
+   * Keeps `statements`, as far as they have names.
+   *
+   * @param messages receives what closes others: ahead of all else, where nothing can have failed.
+   * @returns the names that have yet to be prepared.
+   */
+  keep(statements: readonly Statement[], messages: Buffer[]): Set<string> {
+    const kept = this.#kept;
+    const toParse = new Set<string>();
+    const toClose = new Set<string>();
+    for (const { name, text } of statements) {
+      if (!name) continue;
+      const known = kept.get(name);
+      // Closing what does not exist is no error; preparing what exists is one.
+      if (kept.delete(name) && known?.text !== text) toClose.add(name);
+      if (known?.text !== text) toParse.add(name);
+      kept.set(name, known?.text === text ? known : { text, columns: undefined });
+    }
+    for (const oldest of kept.keys()) {
+      if (kept.size <= limit) break;
+      kept.delete(oldest);
+      toClose.add(oldest);
+    }
+    for (const name of toClose) messages.push(serialize.close({ type: 'S', name }));
+    return toParse;
+  }
+
+  /** Whether this one is prepared is not known any more: it will be closed and prepared again. */
+  doubt(name: string): void {
+    if (this.#kept.has(name)) this.#kept.set(name, { text: undefined, columns: undefined });
+  }
+}
+
+/**
+ * Whether what a connection keeps prepared is not what it was: a migration has changed what its rows are like, which is
+ * told by where in Postgres the error is, because its SQLSTATE says less; or somebody has deallocated it.
+ */
+export function isStale(error: unknown): boolean {
+  const { routine, code } = error as pg.DatabaseError;
+  return routine === 'RevalidateCachedQuery' || code === '26000';
+}
