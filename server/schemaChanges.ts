@@ -31,30 +31,29 @@ export async function watchSchema(url: string): Promise<SchemaChanges> {
     reading?.call();
   };
   const listen = async (listening: () => void) => {
-    const client = new pg.Client({ ...clientOptions(url), connectionTimeoutMillis: 5000 });
-    const lost = new Promise<void>((resolve) => {
-      client.on('error', () => resolve()).on('end', resolve);
-      ending.signal.addEventListener('abort', () => resolve());
-    });
-    client.on('notification', hear);
+    let client: pg.Client | undefined;
     try {
+      client = new pg.Client({ ...clientOptions(url), connectionTimeoutMillis: 5000 });
+      const lost = Promise.withResolvers<void>();
+      client.on('error', () => lost.resolve()).on('end', lost.resolve);
+      ending.signal.addEventListener('abort', () => lost.resolve());
+      client.on('notification', hear);
       await client.connect();
       await client.query(`listen ${channel}`);
       listening();
-      await lost;
+      await lost.promise;
     } catch {
       // It is tried again.
     } finally {
-      await client.end().catch(() => {});
+      await client?.end().catch(() => {});
     }
   };
   const first = Promise.withResolvers<void>();
   const ended = (async () => {
-    await listen(first.resolve);
-    first.resolve();
-    while (!ending.signal.aborted) {
+    for (let listening: () => void = first.resolve; !ending.signal.aborted; listening = hear) {
+      await listen(listening);
+      first.resolve();
       await sleep(pause, undefined, { signal: ending.signal, ref: false }).catch(() => {});
-      await listen(hear);
     }
   })();
   await first.promise;
