@@ -25,8 +25,6 @@ const sync = serialize.sync();
 export class Batch {
   /** Answers once the server has finished and the connection's state is known; rejects with what went wrong first. */
   readonly done: Promise<Result<unknown>[]>;
-  /** Which statement failed, as an index; -1 while none has. */
-  failed = -1;
   /** Called ahead of the answer, once the server has ended the transaction, or with what ended the connection. */
   ended: (fault?: Error) => void = () => {};
 
@@ -132,10 +130,9 @@ export class Batch {
 
   /** Answers a failed statement only once the server has rolled back, so that the connection's state is known. */
   handleError(error: Error, wire: Wire): void {
-    this.failed = this.#results.length;
     // From the failed statement on, the server may or may not have got to preparing.
     const stale = isStale(error);
-    for (const { name } of this.#statements.slice(this.failed)) {
+    for (const { name } of this.#statements.slice(this.#results.length)) {
       if (name && (stale || this.#parsed.includes(name))) PreparedStatements.of(wire).doubt(name);
     }
     // Not its severity, which is in the server's language: behind what ends the connection, its end comes.
