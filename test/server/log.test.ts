@@ -153,7 +153,7 @@ test('the process writes nothing beside its log that tells more', async () => {
   const server = spawnServer({ ...productionEnv(db), LOG_LEVEL: 'trace' });
   const tokens = await sendCanaries(await server.url);
   const secrets = await secretsIn({ db });
-  server.kill('SIGTERM');
+  server.stop('SIGTERM');
   expect(await server.exitCode).toBe(0);
   for (const line of server.output().trim().split('\n')) expect(() => JSON.parse(line)).not.toThrow();
   for (const secret of [canary, ...tokens, ...secrets]) expect(server.output()).not.toContain(secret);

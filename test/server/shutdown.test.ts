@@ -33,7 +33,7 @@ test('a good database is served, without GraphiQL and without introspection', as
   const { body } = await graphql(url, token, '{ __schema { types { name } } __type(name: "Todo") { name } }');
   expect(body.data).toBeUndefined();
   expect((await graphql(url, token, '{ currentUser { username } }')).body.data.currentUser.username).toBe('ada');
-  server.kill('SIGTERM');
+  server.stop('SIGTERM');
   expect(await server.exitCode).toBe(0);
 });
 
@@ -53,7 +53,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
       'mutation { createTodo(input: {todo: {title: "late"}}) { todo { title } } }',
     ).then();
     await waitFor(`select from pg_locks where not granted and relation = 'app_public.todos'::regclass`);
-    server.kill(signal);
+    server.stop(signal);
     await expect(untilItFails(`${url}/health/db`)).resolves.toMatch(/503|ECONNREFUSED|ECONNRESET/);
     await blocker.query('commit');
     await blocker.end();
@@ -70,7 +70,7 @@ test('on SIGTERM sockets are told that the server goes away, and it ends', async
   const socket = await subscribed(url, await signUp(url, 'socket'), todoChanged);
   const silent = new Socket(url);
   await once(silent.raw, 'open');
-  server.kill('SIGTERM');
+  server.stop('SIGTERM');
   expect(await socket.closed).toEqual({ code: 1001, reason: 'The server is stopping' });
   expect((await silent.closed).code).toBe(1001);
   expect(await server.exitCode).toBe(0);
@@ -81,7 +81,7 @@ test('on SIGTERM a socket whose client does not answer is cut off', async () => 
   const url = await server.url;
   const socket = await subscribed(url, await signUp(url, 'frozen'), todoChanged);
   socket.raw.pause();
-  server.kill('SIGTERM');
+  server.stop('SIGTERM');
   expect(await server.exitCode).toBe(0);
   socket.raw.terminate();
 });

@@ -1,20 +1,14 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { root } from '../../dba/root.ts';
 import type { TestDatabase } from './database.ts';
+import { type Running, run } from './running.ts';
 import { jwtSecret } from './server.ts';
 
 /** The server as a process of its own, with no environment but the one given. */
-export interface ServerProcess {
+export interface ServerProcess extends Running {
   /** Where it listens; rejects when it ends before it does. */
   readonly url: Promise<string>;
-  readonly exitCode: Promise<number | null>;
-  /** All that it has written so far to stdout and stderr. */
-  output(): string;
-  kill(signal: NodeJS.Signals): void;
 }
 
 /** What a server in production needs for `db`; `url` where it is not to be the server's own. */
@@ -36,36 +30,16 @@ function inherited(): Record<string, string> {
 const running = new Set<ServerProcess>();
 
 export function spawnServer(env: Record<string, string>): ServerProcess {
-  const child = spawn(process.execPath, [join(root, 'server', 'main.ts')], {
-    cwd: tmpdir(),
-    env: { ...inherited(), PORT: '0', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  const exitCode = once(child, 'close').then(([code]) => code as number | null);
-  const url = new Promise<string>((resolve, reject) => {
-    for (const stream of [child.stdout, child.stderr]) {
-      createInterface(stream).on('line', (line) => {
-        output += `${line}\n`;
-        const listening = /"url":"([^"]+)"/.exec(line)?.[1];
-        if (listening) resolve(listening);
-      });
-    }
-    exitCode.then((code) => reject(new Error(`ended with ${code}:\n${output}`)));
-  });
+  const child = run([join(root, 'server', 'main.ts')], { cwd: tmpdir(), env: { ...inherited(), PORT: '0', ...env } });
+  const url = child.line(/"url":"/).then((line) => JSON.parse(line).url as string);
   url.catch(() => {});
-  const server = { url, exitCode, output: () => output, kill: (signal: NodeJS.Signals) => void child.kill(signal) };
+  const server = { ...child, url };
   running.add(server);
-  exitCode.then(() => running.delete(server));
+  server.exitCode.then(() => running.delete(server));
   return server;
 }
 
 /** For afterEach: nothing that a failed test started stays behind. */
 export async function killServers(): Promise<void> {
-  await Promise.all(
-    [...running].map((server) => {
-      server.kill('SIGKILL');
-      return server.exitCode;
-    }),
-  );
+  await Promise.all([...running].map(({ stop }) => stop('SIGKILL')));
 }

@@ -4,9 +4,13 @@ import { createInterface } from 'node:readline';
 
 /** A process that goes on until it is stopped. */
 export interface Running {
+  /** Null where a signal ended it. */
+  readonly exitCode: Promise<number | null>;
+  /** All that it has written so far, to stdout and stderr. */
+  output(): string;
   /** Waits for a line, of either stream, that comes behind those waited for before. @throws with all that was said. */
   line(pattern: RegExp): Promise<string>;
-  /** Ends it by `signal`; nothing where it has ended. Resolves to its exit code, null where the signal ended it. */
+  /** Ends it by `signal`; nothing where it has ended. Resolves once it has. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
@@ -25,12 +29,14 @@ export function run(args: readonly string[], { cwd, env }: { cwd: string; env: N
       wake();
     });
   }
-  const closed = once(child, 'close').then(([code]) => {
+  const exitCode = once(child, 'close').then(([code]) => {
     ended = true;
     wake();
     return code as number | null;
   });
   return {
+    exitCode,
+    output: () => said.map((text) => `${text}\n`).join(''),
     async line(pattern) {
       let late = false;
       const timer = setTimeout(() => {
@@ -55,7 +61,7 @@ export function run(args: readonly string[], { cwd, env }: { cwd: string; env: N
     },
     stop: (signal = 'SIGTERM') => {
       child.kill(signal);
-      return closed;
+      return exitCode;
     },
   };
 }
