@@ -1,5 +1,5 @@
 import { RateLimiterPostgres } from 'rate-limiter-flexible';
-import type { IdentifiedClient } from '../../database/database.ts';
+import type { Counters } from './inKeyOrder.ts';
 import type { Rule } from './rules.ts';
 
 /** Counts by key in `app_private.rate_limits`, which all instances share. */
@@ -8,7 +8,7 @@ export class Limiter extends RateLimiterPostgres {
    * @param client as sign-in.
    * @param keyPrefix tells its keys from those of other limiters.
    */
-  constructor(client: IdentifiedClient, keyPrefix: string, { points, seconds }: Rule) {
+  constructor(client: Counters, keyPrefix: string, { points, seconds }: Rule) {
     super({
       ...{ storeClient: client, storeType: 'client' },
       ...{ schemaName: 'app_private', tableName: 'rate_limits', tableCreated: true },

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { RateLimiterRes } from 'rate-limiter-flexible';
-import type { IdentifiedClient } from '../../database/database.ts';
 import type { Origin } from '../origin.ts';
 import { Problem } from '../problem.ts';
+import { type Counters, inKeyOrder } from './inKeyOrder.ts';
 import { Limiter } from './limiter.ts';
 import type { LimitedAction, Limits } from './limits.ts';
 import { networkOf } from './network.ts';
@@ -20,12 +20,13 @@ interface Counter {
  * @param client as sign-in.
  * @param factor how much more often than `rules` says.
  */
-export function createLimits(client: IdentifiedClient, factor: number): Limits {
+export function createLimits(client: Counters, factor: number): Limits {
+  const counters = inKeyOrder(client);
   const limiters = new Map<string, Limiter>();
   for (const [action, ofAction] of Object.entries(rules)) {
     for (const [what, { points, seconds }] of Object.entries(ofAction)) {
       const prefix = `${action}:${what}`;
-      limiters.set(prefix, new Limiter(client, prefix, { points: points * factor, seconds }));
+      limiters.set(prefix, new Limiter(counters, prefix, { points: points * factor, seconds }));
     }
   }
 
@@ -36,7 +37,6 @@ export function createLimits(client: IdentifiedClient, factor: number): Limits {
       key,
     });
     const network = networkOf(address);
-    // The address comes first everywhere: rows that are locked in one order make no deadlock.
     const atAddress = [counter('address', network)];
     if (account === undefined) return [atAddress];
     const hash = createHash('sha256').update(account).digest('base64url');

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import jwt from 'jsonwebtoken';
 import pg from 'pg';
 import { hashPassword } from '../../../server/auth/passwords/passwords.ts';
 import { makeRows } from '../../support/rows.ts';
 import { jwtSecret, serve, signUp, startTestServer, type Tenant, type TestServer } from '../../support/server.ts';
 import { alive, ended, type Session, send, signInAgain, statuses } from '../../support/signIn.ts';
+import { whileHeld } from '../../support/whileHeld.ts';
 
 let server: TestServer;
 let other: Omit<TestServer, 'db'>;
@@ -49,27 +49,8 @@ const wrong = (path: string, message = `${path} is wrong`) => ({
 });
 
 /** Runs `statement` of another transaction that stays open until `work` waits for it, does `last` and commits it then. */
-async function meanwhile<T>(
-  statement: string,
-  values: unknown[],
-  work: () => PromiseLike<T>,
-  last?: string,
-): Promise<T> {
-  const client = new pg.Client({ connectionString: server.db.adminUrl });
-  await client.connect();
-  await client.query('begin');
-  await client.query(statement, values);
-  let settled = false;
-  const done = Promise.resolve(work()).finally(() => {
-    settled = true;
-  });
-  const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-  while (!settled && (await server.db.asAdmin(waiting)).length === 0) await sleep(10);
-  if (last) await client.query(last, values);
-  await client.query('commit');
-  await client.end();
-  return done;
-}
+const meanwhile = <T>(statement: string, values: unknown[], work: () => PromiseLike<T>, last?: string) =>
+  whileHeld(server.db, { statement, values, ...(last && { last }) }, 1, work);
 
 const setPassword = 'update app_private.credentials set password_hash = $2 where user_id = $1';
 const sessionIds = async ({ id }: Tenant) =>

@@ -1,13 +1,12 @@
 import { createHmac, createPublicKey, generateKeyPairSync, type JsonWebKey, randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { setImmediate } from 'node:timers/promises';
 import { exportJWK, generateKeyPair, type JWTPayload } from 'jose';
 import jwt from 'jsonwebtoken';
-import pg from 'pg';
 import supertest from 'supertest';
 import { createLog } from '../../../server/http/log.ts';
 import { startIssuer, type TestIssuer } from '../../support/issuer.ts';
 import { graphql, jwtSecret, serve, signUp, startTestServer, type TestServer } from '../../support/server.ts';
+import { whileHeld } from '../../support/whileHeld.ts';
 
 type Instance = Omit<TestServer, 'db'>;
 
@@ -62,21 +61,10 @@ async function account(subject: string) {
 }
 
 /** What the tokens get at /auth/me when all of them have come to wait for what somebody else's `statement` holds. */
-async function whileBlocked(statement: string, values: unknown[], tokens: string[]): Promise<supertest.Response[]> {
-  const blocker = new pg.Client({ connectionString: server.db.adminUrl });
-  await blocker.connect();
-  try {
-    await blocker.query('begin');
-    await blocker.query(statement, values);
-    const answers = Promise.all(tokens.map((token) => me(server, token)));
-    const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-    while ((await server.db.asAdmin(waiting)).length < tokens.length) await setImmediate();
-    await blocker.query('commit');
-    return await answers;
-  } finally {
-    await blocker.end();
-  }
-}
+const whileBlocked = (statement: string, values: unknown[], tokens: string[]): Promise<supertest.Response[]> =>
+  whileHeld(server.db, { statement, values }, tokens.length, () =>
+    Promise.all(tokens.map((token) => me(server, token))),
+  );
 
 describe('a user of the issuer', () => {
   test('has an account from the first request on, and rows of their own', async () => {

@@ -14,6 +14,7 @@ import type { Database } from '../../../server/database/database.ts';
 import { Identity } from '../../../server/database/identity.ts';
 import { openConnections } from '../../support/openDatabase.ts';
 import { serve, signUp, startTestServer, type TestServer } from '../../support/server.ts';
+import { whileHeld } from '../../support/whileHeld.ts';
 
 let server: TestServer;
 let mailbox: string;
@@ -154,6 +155,25 @@ test('what is counted at once by two instances is counted once each, and nothing
   ]);
   expect(row).toEqual({ points: 80 });
   expect([database, other].map(({ counts }) => counts.transactions.failed)).toEqual([0, 0]);
+  await other.close();
+});
+
+test('what is tried in one tick is locked in one order, whatever the order in which it is tried', async () => {
+  const other = openConnections(server.db, { size: 3 });
+  const addresses = [newAddress(), newAddress(), newAddress()] as const;
+  for (const address of addresses) await refusal('mail', address);
+  const tryAll = (by: Limits, ...among: string[]) => among.map((address) => refusal('mail', address, undefined, by));
+  const failures = () => [database, other].map(({ counts }) => counts.transactions.failed);
+  const before = failures();
+  const [first, middle, last] = addresses;
+  const hold = `select from app_private.rate_limits where key = 'mail:address:${middle}' for update`;
+  await whileHeld(server.db, { statement: hold }, 2, () =>
+    Promise.all([
+      ...tryAll(limits, first, middle, last),
+      ...tryAll(createLimits(other.as(Identity.signIn), 1), last, middle, first),
+    ]),
+  );
+  expect(failures()).toEqual(before);
   await other.close();
 });
 
