@@ -6,13 +6,13 @@ import { makeSchema, postgraphile } from 'postgraphile';
 import { ExpressGrafserv } from 'postgraphile/grafserv/express/v4';
 import type { GraphQLSchema } from 'postgraphile/graphql';
 import type { Database } from '../database/database.ts';
+import { textOf } from './answers/plugin.ts';
 import { aboutDocument } from './errors.ts';
 import { keyReused } from './idempotency.ts';
 import { type LiveCounts, LiveHub } from './live/hub.ts';
 import { type Authenticate, liveProtocol } from './live/protocol.ts';
 import { openSockets, type Sockets } from './live/sockets.ts';
 import { preset } from './preset.ts';
-import { textOf } from './textAnswers.ts';
 import { readDocuments } from './trustedDocuments.ts';
 
 type Digest = ReturnType<ExpressGrafserv['getDigest']>;

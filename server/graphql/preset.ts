@@ -5,6 +5,7 @@ import { type DocumentNode, getOperationAST, NoSchemaIntrospectionCustomRule } f
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
 import type { Database } from '../database/database.ts';
+import { textAnswersPlugin } from './answers/plugin.ts';
 import { atomicMutationPlugin } from './atomicMutation.ts';
 import { batchesPlugin } from './batches/plugin.ts';
 import { readConstraints } from './constraints.ts';
@@ -17,7 +18,6 @@ import { liveContext } from './live/protocol.ts';
 import { pagesPlugin } from './pages.ts';
 import { asPgSettings, pgService } from './pgService.ts';
 import { selectsPlugin } from './selects/plugin.ts';
-import { textAnswersPlugin } from './textAnswers.ts';
 import { trustedDocumentsPlugin } from './trustedDocuments.ts';
 
 interface Operation {

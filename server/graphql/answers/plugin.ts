@@ -1,4 +1,6 @@
 import { getOperationAST } from 'postgraphile/graphql';
+import { writeLists } from './lists.ts';
+import type { OperationPlan } from './plan.ts';
 
 /**
  * Has Grafast write the data of queries that come over HTTP as JSON at once, instead of as objects that are made into
@@ -14,6 +16,11 @@ export const textAnswersPlugin: GraphileConfig.Plugin = {
         const isQuery = getOperationAST(document, operationName)?.operation === 'query';
         if (isQuery && requestContext?.expressv4) args.outputDataAsString = true;
         return next();
+      },
+      establishOperationPlan(next, { args }) {
+        const plan = next();
+        if (args.outputDataAsString) writeLists(plan as object as OperationPlan);
+        return plan;
       },
     },
   },
