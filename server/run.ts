@@ -10,7 +10,7 @@ import { isUnavailable } from './database/connectionErrors.ts';
 import { openDatabase } from './database/database.ts';
 import { createReadiness, type Readiness } from './database/readiness.ts';
 import type { Step } from './development.ts';
-import { createGraphQL } from './graphql/api.ts';
+import { askAhead } from './graphql/introspection.ts';
 import type { Sockets } from './graphql/live/sockets.ts';
 import { DocumentsError } from './graphql/trustedDocuments.ts';
 import { createLog } from './http/log.ts';
@@ -50,9 +50,12 @@ async function main(): Promise<void> {
     const mail = { ...config.mail, directory: development?.mailDirectory };
     const auth = createAuth(database, { jwtSecret, privateKeys, externalIssuer, limitFactor, mail }, log);
     const listenUrl = config.listenUrl ?? databaseUrl;
-    const graphql = await step('built the API', () =>
-      createGraphQL({ database, listenUrl, log, production, documentsFolder: persistedDocuments }),
-    );
+    const graphql = await step('built the API', async () => {
+      const catalog = askAhead(database);
+      // Loaded only now: this takes longer than Postgres needs to answer.
+      const { createGraphQL } = await import('./graphql/api.ts');
+      return createGraphQL({ database, catalog, listenUrl, log, production, documentsFolder: persistedDocuments });
+    });
     const app = await createApp({ config, log, database, readiness, auth, graphql });
     // Node looks every 30 s by itself, and would let the slowest be slow for four times as long as they may.
     const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1000 };

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { makeSchema, postgraphile } from 'postgraphile';
 import { ExpressGrafserv } from 'postgraphile/grafserv/express/v4';
 import type { GraphQLSchema } from 'postgraphile/graphql';
-import type { Database } from '../database/database.ts';
+import type { Database, IdentifiedClient } from '../database/database.ts';
 import { textOf } from './answers/plugin.ts';
 import { aboutDocument } from './errors.ts';
 import { keyReused } from './idempotency.ts';
@@ -88,6 +88,8 @@ export interface GraphQLApi {
 
 export interface GraphQLParts {
   readonly database: Database;
+  /** Who reads the catalog, if somebody has begun to. */
+  readonly catalog?: IdentifiedClient;
   /** Where notifications are listened for: straight to the primary. */
   readonly listenUrl: string;
   readonly log: Logger;

@@ -6,8 +6,7 @@ import type {
   PgClientResult,
   WithPgClient,
 } from 'postgraphile/@dataplan/pg';
-import type { Database, Transaction } from '../database/database.ts';
-import { Identity } from '../database/identity.ts';
+import type { IdentifiedClient, Transaction } from '../database/database.ts';
 import type { Result, Statement } from '../database/statement.ts';
 import { RowNotFoundError } from './errors.ts';
 import type { TenantClient } from './mutationClient.ts';
@@ -29,13 +28,13 @@ export function asPgSettings(client: TenantClient): Record<string, string | unde
  * PostGraphile's way to our database, in place of its own adaptor for `pg`: that one takes missing settings for no
  * settings, sets parameters for the session, and gives back connections in any state.
  */
-export function pgService(database: Database): GraphileConfig.PgServiceConfiguration<'hedgerow'> {
+export function pgService(catalogReader: IdentifiedClient): GraphileConfig.PgServiceConfiguration<'hedgerow'> {
   const service: GraphileConfig.PgServiceConfiguration<'hedgerow'> = {
     name: 'main',
     schemas: ['app_public'],
     withPgClientKey: 'withPgClient' as never,
     pgSettingsKey: 'pgSettings' as never,
-    pgSettingsForIntrospection: asPgSettings(database.as(Identity.nobody)),
+    pgSettingsForIntrospection: asPgSettings(catalogReader),
     adaptor: { createWithPgClient: () => withPgClient, makePgService: () => service },
     adaptorSettings: undefined,
   };

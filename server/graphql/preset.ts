@@ -4,13 +4,14 @@ import type { Logger } from 'pino';
 import { type DocumentNode, getOperationAST, NoSchemaIntrospectionCustomRule } from 'postgraphile/graphql';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
-import type { Database } from '../database/database.ts';
+import type { Database, IdentifiedClient } from '../database/database.ts';
 import { textAnswersPlugin } from './answers/plugin.ts';
 import { atomicMutationPlugin } from './atomicMutation.ts';
 import { batchesPlugin } from './batches/plugin.ts';
 import { readConstraints } from './constraints.ts';
 import { maskError } from './errors.ts';
 import { impliedTenantPlugin } from './impliedTenant.ts';
+import { catalogReader } from './introspection.ts';
 import { limitsPlugin } from './limits/plugin.ts';
 import type { LiveHub } from './live/hub.ts';
 import { livePlugins } from './live/plugin.ts';
@@ -40,6 +41,8 @@ const hideSchemaPlugin: GraphileConfig.Plugin = {
 
 interface PresetParts {
   readonly database: Database;
+  /** Who reads the catalog, if somebody has begun to. */
+  readonly catalog?: IdentifiedClient | undefined;
   readonly log: Logger;
   readonly production: boolean;
   /** The trusted documents, by id. */
@@ -48,7 +51,7 @@ interface PresetParts {
 }
 
 /** The whole configuration of the API. In production it tells nobody its schema, and has no GraphiQL. */
-export function preset({ database, log, production, documents, live }: PresetParts): GraphileConfig.Preset {
+export function preset({ database, catalog, log, production, documents, live }: PresetParts): GraphileConfig.Preset {
   const constraints = readConstraints();
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
@@ -67,7 +70,7 @@ export function preset({ database, log, production, documents, live }: PresetPar
     ],
     // What a client builds up by conditions is empty where none applies.
     schema: { connectionFilterAllowEmptyObjectInput: true },
-    pgServices: [pgService(database)],
+    pgServices: [pgService(catalog ?? catalogReader(database))],
     grafast: {
       context: ({ expressv4, ws }, args) => {
         const connection = ws?.request && live?.connectionOf(ws.request);
