@@ -1,3 +1,4 @@
+import './heap.ts';
 import './compileCache.ts';
 
 // Only what is imported from here on is kept by that cache.
