@@ -89,11 +89,11 @@ test('whatever is asked: what is written is what Grafast would write, to the let
       const { data } = await written.ask(document, true);
       expect(plainly(data ?? null)).toEqual(expected.data === undefined ? null : JSON.parse(expected.data));
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
-  expect(some).toBeGreaterThan(150);
+  expect(some).toBeGreaterThan(50);
   expect(failed).toBeGreaterThan(0);
-});
+}, 120_000);
 
 test.each([
   ['{ todos(first: 5, orderBy: CREATED_AT_DESC) { nodes { rowId title completed priority createdAt } } }', 1],
