@@ -43,14 +43,13 @@ export async function startApis(): Promise<Apis> {
 }
 
 async function startApi(database: Database, ada: Identity, write: (plan: OperationPlan) => void): Promise<Api> {
-  let asString = true;
   const plugin: GraphileConfig.Plugin = {
     name: 'TestPlugin',
     version: '1.0.0',
     grafast: {
       middleware: {
         execute(next, { args }) {
-          args.outputDataAsString = asString;
+          args.outputDataAsString = (args.requestContext as { asString: boolean }).asString;
           return next();
         },
         establishOperationPlan(next) {
@@ -67,8 +66,8 @@ async function startApi(database: Database, ada: Identity, write: (plan: Operati
   return {
     schema,
     ask: (source, asObjects = false, identity = ada) => {
-      asString = !asObjects;
-      const requestContext = { expressv4: { req: { user: { identity }, get: () => undefined } } } as never;
+      const req = { user: { identity }, get: () => undefined };
+      const requestContext = { expressv4: { req }, asString: !asObjects } as never;
       return grafast({ schema, source, resolvedPreset, requestContext }) as Promise<ExecutionResult<unknown>>;
     },
   };
