@@ -13,26 +13,31 @@ import { createMetrics } from './http/metrics.ts';
 import { notFound, problem } from './http/problem.ts';
 import { requestLog } from './http/requestLog.ts';
 import { secureHeaders } from './http/secureHeaders.ts';
+import type { Admission } from './tenancy/admission.ts';
+import { admit } from './tenancy/admit.ts';
 
 export interface AppParts {
   readonly config: Pick<Config, 'allowedOrigins' | 'production' | 'requestTimeout' | 'trustProxy'>;
   readonly log: Logger;
   readonly database: Database;
   readonly readiness: Readiness;
+  readonly admission: Admission;
   readonly auth: Auth;
   readonly graphql: GraphQLApi;
 }
 
 /** The whole path of a request. */
-export async function createApp({ config, log, database, readiness, auth, graphql }: AppParts): Promise<Express> {
+export async function createApp(parts: AppParts): Promise<Express> {
+  const { config, log, database, readiness, admission, auth, graphql } = parts;
   const app = express();
-  const metrics = createMetrics(database, graphql.live);
+  const metrics = createMetrics({ database, admission, live: graphql.live });
 
   app.set('trust proxy', config.trustProxy).disable('x-powered-by');
   // GraphiQL runs inline scripts; it is not there in production.
   app.use(secureHeaders(config.production ? {} : { contentSecurityPolicy: false }));
   app.use(requestLog(log), metrics.middleware, deadline(config.requestTimeout), crossOrigin(config.allowedOrigins));
-  app.post('/graphql', auth.signedIn, graphql.answer); // the token's identity → tenant transaction → policies
+  // The token's identity → the tenant's turn → tenant transaction → policies.
+  app.post('/graphql', auth.signedIn, admit(admission, log), graphql.answer);
   app.use(health(readiness, log), metrics.routes);
   app.get('/.well-known/jwks.json', auth.wellKnown);
   app.use('/auth', jsonBody, auth.routes);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { appUrl, type MailSettings, mailFrom, smtpUrl } from './auth/mail/settings.ts';
 import type { ExternalIssuer } from './auth/tokens/externalIssuer.ts';
 import { type PrivateJwk, privateKeys } from './auth/tokens/privateKeys.ts';
+import { type AdmissionLimits, admissionLimits } from './tenancy/admission.ts';
 
 const production = 'needed in production';
 
@@ -46,6 +47,8 @@ const environment = z.object({
   DB_POOL_TIMEOUT: whole('seconds', 1, 60).default(5),
   DB_POOL_RECYCLE: whole('seconds', 1, 86_400).default(1800),
   DB_PREPARED_STATEMENTS: z.enum(['on', 'off'], 'is not on or off').default('on'),
+  TENANT_CONCURRENCY: whole('requests', 1, 1000).default(10),
+  TENANT_QUEUE: whole('requests', 0, 10_000).default(50),
   REQUEST_TIMEOUT: whole('seconds', 1, 300).default(10),
   JWT_SECRET: z.string().min(32, 'is shorter than 32 characters').optional(),
   JWT_PRIVATE_KEYS: privateKeys.optional(),
@@ -85,6 +88,8 @@ export interface Config {
     /** A streaming replica that reads may go to. */
     readonly replicaUrl: string | undefined;
   };
+  /** How many requests run at a time, in all and of one tenant, and how many of one tenant wait. */
+  readonly admission: AdmissionLimits;
   /** How long a request may take before its work is given up. */
   readonly requestTimeout: number;
   /** Keys for access tokens. Both are absent only outside production: a secret kept in `.data/` stands in. */
@@ -150,6 +155,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       preparedStatements: data.DB_PREPARED_STATEMENTS === 'on',
       replicaUrl: data.DATABASE_URL_RO,
     }),
+    admission: Object.freeze(
+      admissionLimits(data.DB_POOL_SIZE, { perTenant: data.TENANT_CONCURRENCY, queue: data.TENANT_QUEUE }),
+    ),
     requestTimeout: data.REQUEST_TIMEOUT,
     jwtSecret: data.JWT_SECRET,
     privateKeys: data.JWT_PRIVATE_KEYS && Object.freeze(data.JWT_PRIVATE_KEYS),

@@ -14,6 +14,7 @@ import { askAhead } from './graphql/introspection.ts';
 import type { Sockets } from './graphql/live/sockets.ts';
 import { DocumentsError } from './graphql/trustedDocuments.ts';
 import { createLog } from './http/log.ts';
+import { Admission } from './tenancy/admission.ts';
 
 /** Seconds that requests in flight get to finish once the process was told to stop. */
 const drainTime = 8;
@@ -48,7 +49,8 @@ async function main(): Promise<void> {
     const { allowedOrigins, externalIssuer, limitFactor, persistedDocuments, privateKeys, production } = config;
     const jwtSecret = config.jwtSecret ?? (privateKeys ? undefined : development?.jwtSecret);
     const mail = { ...config.mail, directory: development?.mailDirectory };
-    const auth = createAuth(database, { jwtSecret, privateKeys, externalIssuer, limitFactor, mail }, log);
+    const admission = new Admission(config.admission);
+    const auth = createAuth(database, { jwtSecret, privateKeys, externalIssuer, limitFactor, mail }, admission, log);
     const listenUrl = config.listenUrl ?? databaseUrl;
     const graphql = await step('built the API', async () => {
       const catalog = askAhead(database);
@@ -56,11 +58,12 @@ async function main(): Promise<void> {
       const { createGraphQL } = await import('./graphql/api.ts');
       return createGraphQL({ database, catalog, listenUrl, log, production, documentsFolder: persistedDocuments });
     });
-    const app = await createApp({ config, log, database, readiness, auth, graphql });
+    const app = await createApp({ config, log, database, readiness, admission, auth, graphql });
     // Node looks every 30 s by itself, and would let the slowest be slow for four times as long as they may.
     const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1000 };
     const server = createServer(timeouts, app);
-    const sockets = graphql.openSockets(server, { authenticate: authenticator(auth.signedIn), allowedOrigins });
+    const authenticate = authenticator(auth.signedIn);
+    const sockets = graphql.openSockets(server, { admission, authenticate, allowedOrigins });
     await listen(server, config);
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`;
     log.info({ url }, 'listening');

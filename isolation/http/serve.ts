@@ -8,6 +8,7 @@ import { authenticator } from '../../server/auth/authenticate.ts';
 import { openDatabase } from '../../server/database/database.ts';
 import { createReadiness } from '../../server/database/readiness.ts';
 import { createGraphQL } from '../../server/graphql/api.ts';
+import { Admission, admissionLimits } from '../../server/tenancy/admission.ts';
 
 export interface ServeOptions {
   /** As hedgerow_authenticator. */
@@ -45,12 +46,15 @@ export async function serve({
   const graphql = await createGraphQL({ database, listenUrl: serverUrl, log, production: false });
   // Everybody signs up from one address.
   const mail = { from: { name: 'Hedgerow', address: 'no-reply@localhost' } };
-  const auth = createAuth(database, { jwtSecret, limitFactor: 1000, mail }, log);
+  const admission = new Admission(admissionLimits(poolSize));
+  const auth = createAuth(database, { jwtSecret, limitFactor: 1000, mail }, admission, log);
   const config = { allowedOrigins: [], production: false, trustProxy: 0, requestTimeout };
-  const app = await createApp({ config, log, database, readiness: createReadiness(database), auth, graphql });
+  const readiness = createReadiness(database);
+  const app = await createApp({ config, log, database, readiness, admission, auth, graphql });
   const server = createServer({ keepAliveTimeout: 120_000 }, app).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const sockets = graphql.openSockets(server, { authenticate: authenticator(auth.signedIn), allowedOrigins: [] });
+  const authenticate = authenticator(auth.signedIn);
+  const sockets = graphql.openSockets(server, { admission, authenticate, allowedOrigins: [] });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: async () => {

@@ -1,7 +1,9 @@
-import type { RequestHandler } from 'express';
+import { type RequestHandler, Router } from 'express';
 import type { Logger } from 'pino';
 import type { Database } from '../database/database.ts';
 import { Identity } from '../database/identity.ts';
+import type { Admission } from '../tenancy/admission.ts';
+import { admit } from '../tenancy/admit.ts';
 import type { AuthContext } from './context.ts';
 import { clearRegularly } from './limits/expiry.ts';
 import { createLimits } from './limits/postgresLimits.ts';
@@ -39,7 +41,7 @@ export interface Auth {
   close(): Promise<void>;
 }
 
-export function createAuth(database: Database, settings: AuthSettings, log: Logger): Auth {
+export function createAuth(database: Database, settings: AuthSettings, admission: Admission, log: Logger): Auth {
   const keys = keysOf(settings);
   const limits = createLimits(database.as(Identity.signIn), settings.limitFactor);
   const stopClearing = clearRegularly(database.as(Identity.signIn), log);
@@ -51,5 +53,6 @@ export function createAuth(database: Database, settings: AuthSettings, log: Logg
   const close = async () => {
     await Promise.all([stopClearing(), outbox.close()]);
   };
-  return { routes: authRoutes(context, signedIn), wellKnown: wellKnown(keys), signedIn, close };
+  const admitted = Router().use(signedIn, admit(admission, log));
+  return { routes: authRoutes(context, admitted), wellKnown: wellKnown(keys), signedIn, close };
 }

@@ -6,6 +6,7 @@ import { makeSchema, postgraphile } from 'postgraphile';
 import { ExpressGrafserv } from 'postgraphile/grafserv/express/v4';
 import type { GraphQLSchema } from 'postgraphile/graphql';
 import type { Database, IdentifiedClient } from '../database/database.ts';
+import type { Admission } from '../tenancy/admission.ts';
 import { textOf } from './answers/plugin.ts';
 import { aboutDocument } from './errors.ts';
 import { keyReused } from './idempotency.ts';
@@ -67,6 +68,8 @@ function asInputError(error: NonNullable<Body['errors']>[number]) {
 }
 
 interface SocketOptions {
+  /** Lets subscriptions and the rows of their events take turns with the tenant's requests. */
+  readonly admission: Admission;
   readonly authenticate: Authenticate;
   readonly allowedOrigins: readonly string[];
 }
@@ -114,8 +117,8 @@ export async function createGraphQL({ documentsFolder, listenUrl, ...parts }: Gr
   return {
     ...{ schema, live, answer: server.answer },
     addTo: (app) => server.addTo(app, null, false),
-    openSockets: (httpServer, { authenticate, allowedOrigins }) => {
-      const protocol = liveProtocol({ server, hub: live, database, authenticate });
+    openSockets: (httpServer, { admission, authenticate, allowedOrigins }) => {
+      const protocol = liveProtocol({ server, hub: live, database, admission, authenticate });
       return openSockets(httpServer, { path: '/graphql', allowedOrigins, protocol, log });
     },
     reload: async () => server.setSchema((await makeSchema(settings)).schema),

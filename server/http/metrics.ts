@@ -2,12 +2,21 @@ import { type RequestHandler, Router } from 'express';
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { passwordHashesWaiting } from '../auth/passwords/queue.ts';
 import type { Database } from '../database/database.ts';
+import type { Admission } from '../tenancy/admission.ts';
+import { registerAdmissionMetrics } from './admissionMetrics.ts';
 import { registerDatabaseMetrics } from './databaseMetrics.ts';
 import { type Live, registerLiveMetrics } from './liveMetrics.ts';
 import { readMetrics } from './readMetrics.ts';
 
-/** What Prometheus reads at `/metrics`: the process, requests, passwords that wait, the pool of `database`, subscriptions. */
-export function createMetrics(database: Database, live: Live): { middleware: RequestHandler; routes: Router } {
+/** Parts of the server that count for themselves. */
+interface Counted {
+  readonly database: Database;
+  readonly admission: Admission;
+  readonly live: Live;
+}
+
+/** The metrics that Prometheus reads at `/metrics`. */
+export function createMetrics({ database, admission, live }: Counted): { middleware: RequestHandler; routes: Router } {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const duration = new Histogram({
@@ -20,6 +29,7 @@ export function createMetrics(database: Database, live: Live): { middleware: Req
   const { gauge } = readMetrics(registry);
   gauge('hedgerow_password_hashes_waiting', 'Passwords that wait to be hashed or checked', passwordHashesWaiting);
   registerDatabaseMetrics(registry, database);
+  registerAdmissionMetrics(registry, admission);
   registerLiveMetrics(registry, live);
   return {
     middleware: (request, response, next) => {

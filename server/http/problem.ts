@@ -50,7 +50,13 @@ function toProblem(error: unknown): Problem {
 /** To a GraphQL client the same answer also speaks GraphQL: `errors` with a message and a code each. */
 function sendProblem(response: Response, { status, message, errors, headers }: Problem, graphql: boolean): void {
   const code =
-    status === 401 ? 'UNAUTHENTICATED' : status === 503 ? 'UNAVAILABLE' : status < 500 ? 'BAD_USER_INPUT' : 'INTERNAL';
+    status === 401
+      ? 'UNAUTHENTICATED'
+      : status === 503 || status === 429
+        ? 'UNAVAILABLE'
+        : status < 500
+          ? 'BAD_USER_INPUT'
+          : 'INTERNAL';
   response
     .status(status)
     .set(headers)

@@ -8,6 +8,7 @@ import { authenticator } from '../../server/auth/authenticate.ts';
 import { type Database, openDatabase } from '../../server/database/database.ts';
 import { createReadiness } from '../../server/database/readiness.ts';
 import { createGraphQL } from '../../server/graphql/api.ts';
+import { Admission, admissionLimits } from '../../server/tenancy/admission.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { jwtSecret, sender } from '../support/server.ts';
 import { requestTimeout } from './troubles.ts';
@@ -56,13 +57,15 @@ export async function startTarget(db: TestDatabase, poolSize: number): Promise<T
   const database = openDatabase(serverUrl, options, log);
   const graphql = await createGraphQL({ database, listenUrl: db.listenUrl, log, production: true });
   // Its tenants all sign up from one address.
-  const auth = createAuth(database, { jwtSecret, limitFactor: 1000, mail: { from: sender } }, log);
+  const admission = new Admission(admissionLimits(poolSize));
+  const auth = createAuth(database, { jwtSecret, limitFactor: 1000, mail: { from: sender } }, admission, log);
   const app = await createApp({
     config: { allowedOrigins: [], production: true, trustProxy: 0, requestTimeout },
-    ...{ log, database, graphql, readiness: createReadiness(database), auth },
+    ...{ log, database, graphql, readiness: createReadiness(database), admission, auth },
   });
   const { url, server, close } = await listen(app);
-  const sockets = graphql.openSockets(server, { authenticate: authenticator(auth.signedIn), allowedOrigins: [] });
+  const authenticate = authenticator(auth.signedIn);
+  const sockets = graphql.openSockets(server, { admission, authenticate, allowedOrigins: [] });
   return {
     ...{ url, poolSize, db, strict: true, direct: preparedStatements },
     counts: database.counts,

@@ -13,6 +13,7 @@ import type { ExternalIssuer } from '../../server/auth/tokens/externalIssuer.ts'
 import { type Database, openDatabase } from '../../server/database/database.ts';
 import { createReadiness, type Readiness } from '../../server/database/readiness.ts';
 import { createGraphQL } from '../../server/graphql/api.ts';
+import { Admission, type AdmissionLimits, admissionLimits } from '../../server/tenancy/admission.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
 export const jwtSecret = 'a secret of the tests, long enough to sign with';
@@ -36,6 +37,7 @@ export interface TestServerOptions {
   readonly allowedOrigins?: string[];
   readonly production?: boolean;
   readonly poolSize?: number;
+  readonly admission?: Partial<AdmissionLimits>;
   /** Seconds. */
   readonly requestTimeout?: number;
   /** How many proxies may name the client's address. */
@@ -82,14 +84,21 @@ export async function serve(
   const pool = { size: poolSize, timeout: 5, recycle: 1800, preparedStatements, replicaUrl };
   const database = openDatabase(serverUrl, pool, log);
   const readiness = createReadiness(database);
+  const admission = new Admission({ ...admissionLimits(poolSize), ...options.admission });
   const { persistedDocuments: documentsFolder } = options;
   const graphql = await createGraphQL({ database, listenUrl, log, production, documentsFolder });
   const config = { allowedOrigins, production, trustProxy, requestTimeout };
   const { keys = { jwtSecret }, externalIssuer } = options;
-  const auth = createAuth(database, { ...keys, externalIssuer, limitFactor, mail: { from: sender, ...mail } }, log);
-  const app = await createApp({ config, log, database, readiness, auth, graphql });
+  const auth = createAuth(
+    database,
+    { ...keys, externalIssuer, limitFactor, mail: { from: sender, ...mail } },
+    admission,
+    log,
+  );
+  const app = await createApp({ config, log, database, readiness, admission, auth, graphql });
   const server = createServer(app);
-  const sockets = graphql.openSockets(server, { authenticate: authenticator(auth.signedIn), allowedOrigins });
+  const authenticate = authenticator(auth.signedIn);
+  const sockets = graphql.openSockets(server, { admission, authenticate, allowedOrigins });
   return {
     ...{ app, database, readiness, graphqlSchema: graphql.schema },
     listen: async () => {

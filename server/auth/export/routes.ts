@@ -6,7 +6,7 @@ import { Problem } from '../problem.ts';
 import { readableTables } from './tables.ts';
 import { writeTables } from './writeTables.ts';
 
-/** Exports that run at once: each holds a connection of the pool. */
+/** Exports that run at once, of different tenants: each holds a connection of the pool. */
 const most = 2;
 
 /** Seconds that one may take. */
@@ -14,16 +14,23 @@ const longest = 300;
 
 /** Everything that a tenant owns, as a file. */
 export function exportRoutes(context: AuthContext, signedIn: RequestHandler): Router {
-  let running = 0;
+  const running = new Set<string>();
   return Router().get('/export', signedIn, async (request, response) => {
-    if (running >= most) {
+    const { identity, userId, sessionId } = signedInUser(request);
+    if (running.has(userId)) {
+      throw new Problem(429, 'Another export of this account is running. Wait for it to end.', {
+        headers: { 'Retry-After': '10' },
+      });
+    }
+    if (running.size >= most) {
       throw new Problem(503, 'Too many exports are running right now. Try again shortly.', {
         headers: { 'Retry-After': '10' },
       });
     }
-    running++;
+    running.add(userId);
     try {
-      const { identity, userId, sessionId } = signedInUser(request);
+      // It takes long, and holds none of the places that short requests take turns in.
+      request.turn?.sending();
       const { cancellation } = request;
       const origin = originOf(request);
       await context.limits.count('export', origin, userId);
@@ -39,7 +46,7 @@ export function exportRoutes(context: AuthContext, signedIn: RequestHandler): Ro
       );
       response.end();
     } finally {
-      running--;
+      running.delete(userId);
     }
   });
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Cancellation } from '../../database/cancellation.ts';
 import { isUnavailable } from '../../database/connectionErrors.ts';
 import { type Database, type IdentifiedClient, IdentityRefusedError } from '../../database/database.ts';
+import type { Admission } from '../../tenancy/admission.ts';
 import { Feed } from './feed.ts';
 
 /** Whom a socket speaks for, from its verified token. */
@@ -12,10 +13,16 @@ export const closing = {
   expired: [4403, 'The token has expired'],
   ended: [4401, 'The session has ended'],
   tooMany: [4429, 'Too many sockets'],
+  tooManyMessages: [4429, 'Too many messages'],
   unavailable: [1013, 'Try again shortly'],
   stopping: [1001, 'The server is stopping'],
   failed: [4500, 'Something went wrong on our side'],
 } as const;
+
+interface Parts {
+  readonly database: Database;
+  readonly admission: Admission;
+}
 
 /** Longest time of setTimeout, in milliseconds. */
 const longestTimer = 2 ** 31 - 1;
@@ -25,22 +32,32 @@ export class LiveConnection {
   readonly user: LiveUser;
   readonly feeds = new Set<Feed>();
   readonly #database: Database;
+  readonly #admission: Admission;
   readonly #end: (code: number, reason: string) => void;
   readonly #cancellation = new Cancellation();
   #expiry: NodeJS.Timeout | undefined;
 
-  constructor(user: LiveUser, database: Database, end: (code: number, reason: string) => void) {
+  constructor(user: LiveUser, { database, admission }: Parts, end: (code: number, reason: string) => void) {
     this.user = user;
     this.#database = database;
+    this.#admission = admission;
     this.#end = end;
     this.#endAtExpiry();
   }
 
-  /** SQL as the socket's user: reads, from the primary, which has what was just notified. */
+  /** SQL as the socket's user, in the user's turn: reads from the primary, which has the rows that events tell of. */
   client(): IdentifiedClient {
-    return this.#database.as(this.user.identity, {
-      ...{ cancellation: this.#cancellation, readOnly: true, replica: false },
+    const client = this.#database.as(this.user.identity, {
+      cancellation: this.#cancellation,
+      readOnly: true,
+      replica: false,
     });
+    return { ...client, query: (statement) => this.inTurn(() => client.query(statement)) };
+  }
+
+  /** Runs `work` when it is the user's turn. Subscriptions are bounded in number, so none is refused. */
+  inTurn<T>(work: () => Promise<T> | T): Promise<T> {
+    return this.#admission.run(this.user.userId, { cancellation: this.#cancellation, always: true }, work);
   }
 
   /** The changes of `table` that this connection shall be told from now on. */

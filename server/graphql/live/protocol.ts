@@ -5,6 +5,7 @@ import { type ExecutionResult, GraphQLError, getOperationAST } from 'postgraphil
 import { CancelledError } from '../../database/cancellation.ts';
 import { isUnavailable } from '../../database/connectionErrors.ts';
 import { type Database, IdentityRefusedError } from '../../database/database.ts';
+import type { Admission } from '../../tenancy/admission.ts';
 import { closing, LiveConnection, type LiveUser } from './connection.ts';
 import type { Feed } from './feed.ts';
 import type { LiveHub } from './hub.ts';
@@ -23,6 +24,7 @@ interface Parts {
   readonly server: GrafservBase;
   readonly hub: LiveHub;
   readonly database: Database;
+  readonly admission: Admission;
   readonly authenticate: Authenticate;
 }
 
@@ -30,7 +32,7 @@ type Protocol = ServerOptions<Record<string, unknown>, Extra>;
 type Results = AsyncGenerator<ExecutionResult, void, void>;
 
 /** What a socket may do: sign in with its first message, and subscribe. Everything else has HTTP. */
-export function liveProtocol({ server, hub, database, authenticate }: Parts): Protocol {
+export function liveProtocol({ server, hub, database, admission, authenticate }: Parts): Protocol {
   const grafserv = makeGraphQLWSConfig(server) as unknown as Protocol;
   return {
     ...grafserv,
@@ -39,7 +41,9 @@ export function liveProtocol({ server, hub, database, authenticate }: Parts): Pr
       const user = await authenticate(authorizationIn(connectionParams));
       // False is the protocol's 4403, Forbidden.
       if (!user || socket.readyState !== socket.OPEN) return false;
-      const connection = new LiveConnection(user, database, (code, reason) => socket.close(code, reason));
+      const connection = new LiveConnection(user, { database, admission }, (code, reason) =>
+        socket.close(code, reason),
+      );
       const listening = hub.admit(request, connection);
       if (!listening) {
         connection.dispose();
@@ -70,7 +74,8 @@ export function liveProtocol({ server, hub, database, authenticate }: Parts): Pr
         const message = `A socket may have ${subscriptionsPerSocket} subscriptions at a time.`;
         return [new GraphQLError(message, { extensions: { code: 'TOO_COMPLEX' } })];
       }
-      const subscription = await grafserv.onSubscribe?.(context, id, payload);
+      const connection = hub.connectionOf(context.extra.request);
+      const subscription = await connection?.inTurn(() => grafserv.onSubscribe?.(context, id, payload));
       if (!subscription || Array.isArray(subscription)) return subscription;
       const { document, operationName } = subscription as Exclude<typeof subscription, readonly GraphQLError[]>;
       if (getOperationAST(document, operationName)?.operation === 'subscription') return subscription;
@@ -78,7 +83,7 @@ export function liveProtocol({ server, hub, database, authenticate }: Parts): Pr
     },
     async subscribe(args) {
       const { connection, feed } = (args.contextValue as LiveContext).live;
-      const results = await grafserv.subscribe?.(args);
+      const results = await connection.inTurn(() => grafserv.subscribe?.(args));
       const isStream = results && Symbol.asyncIterator in results;
       return (isStream ? paced(results as Results, feed, connection) : results) as never;
     },

@@ -11,6 +11,9 @@ const times = { init: 5000, ping: 30_000, goodbye: 2000 };
 /** Largest message that is read, in bytes: that of an HTTP body. */
 const maxPayload = 100_000;
 
+/** Messages that a client may send at once, and in a second from then on. Subscriptions need few. */
+const messages = { burst: 200, perSecond: 20 };
+
 export interface Extra {
   readonly socket: WebSocket;
   readonly request: IncomingMessage;
@@ -64,7 +67,11 @@ export function openSockets(server: HttpServer, { path, allowedOrigins, protocol
           }),
         close: (code, reason) => socket.close(code, reason),
         onMessage: (read) => {
-          socket.on('message', (data) => void read(String(data)).catch(failed));
+          const tooMany = messageLimit();
+          socket.on('message', (data) => {
+            if (tooMany()) socket.close(...closing.tooManyMessages);
+            else void read(String(data)).catch(failed);
+          });
         },
       },
       extra,
@@ -99,6 +106,18 @@ export function openSockets(server: HttpServer, { path, allowedOrigins, protocol
       for (const socket of sockets.clients) socket.close(...closing.stopping);
       await closed;
     },
+  };
+}
+
+/** Counts a socket's messages. The function says of each whether it is beyond the limit. */
+function messageLimit(): () => boolean {
+  let left = messages.burst;
+  let at = performance.now();
+  return () => {
+    const now = performance.now();
+    left = Math.min(messages.burst, left + ((now - at) / 1000) * messages.perSecond) - 1;
+    at = now;
+    return left < 0;
   };
 }
 

@@ -255,12 +255,14 @@ test('it may take longer than other requests', async () => {
   await impatient.close();
 });
 
-test('two at a time run in one instance; the next may come again', async () => {
-  const iris = await signUp(server.app, 'iris');
-  await manyTodos(iris, 8000);
-  const running = await Promise.all([begin(iris), begin(iris)]);
+test('an instance runs one export of a tenant and two in all, and says when to come again', async () => {
+  const [iris, otto, paul] = await Promise.all(['iris', 'otto', 'paul'].map((name) => signUp(server.app, name)));
+  if (!iris || !otto || !paul) throw new Error('a tenant is missing');
+  for (const tenant of [iris, otto]) await manyTodos(tenant, 8000);
+  const running = await Promise.all([begin(iris), begin(otto)]);
   await waitsForReader();
-  const { headers, body } = await exportOf(iris).expect(503);
+  expect((await exportOf(iris).expect(429)).headers['retry-after']).toBe('10');
+  const { headers, body } = await exportOf(paul).expect(503);
   expect(headers['retry-after']).toMatch(/^\d+$/);
   expect(body).toMatchObject({ status: 503 });
   for (const response of running) {

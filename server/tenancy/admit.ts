@@ -1,0 +1,85 @@
+import type { Request, RequestHandler, Response } from 'express';
+import type { Logger } from 'pino';
+import { Problem } from '../auth/problem.ts';
+import { type Admission, RefusedError, type Turn } from './admission.ts';
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** Set once the request was admitted. */
+      turn?: Turn;
+    }
+  }
+}
+
+/** Milliseconds after which a refusal is sent: a client that tries again at once must not cost more than one that waits. */
+const refusalDelay = 1000;
+
+/** Refusals that wait at the most. Further ones are sent at once, and their connections closed. */
+const mostRefusals = 1000;
+
+/** Milliseconds between two lines of the log about the same tenant. */
+const reportInterval = 60_000;
+
+/**
+ * Lets a signed-in user's request pass when it is its turn, and ends the turn with the answer. It stands behind the
+ * middleware that sets `request.user`.
+ *
+ * Answers 429 with `Retry-After` where the tenant has too many requests waiting.
+ */
+export function admit(admission: Admission, log: Logger): RequestHandler {
+  const report = reporter(log);
+  let refusals = 0;
+
+  const refuse = (error: RefusedError, request: Request, response: Response, next: (error: unknown) => void) => {
+    report(request, error);
+    const problem = new Problem(429, 'Too many requests of this account are waiting. Send fewer at a time.', {
+      headers: { 'Retry-After': '1' },
+    });
+    if (error.reason === 'deadline') return next(problem);
+    if (refusals >= mostRefusals) {
+      response.setHeader('Connection', 'close');
+      return next(problem);
+    }
+    refusals++;
+    const timer = setTimeout(next, refusalDelay, problem);
+    response.once('close', () => {
+      clearTimeout(timer);
+      refusals--;
+    });
+  };
+
+  return (request, response, next) => {
+    const { userId } = request.user as Express.User;
+    const proceed = (turn: Turn) => {
+      if (response.closed) return turn.end();
+      request.turn = turn;
+      response.once('prefinish', () => turn.sending()).once('close', () => turn.end());
+      next();
+    };
+    const turn = admission.tryEnter(userId);
+    if (turn) return proceed(turn);
+    admission.enter(userId, { cancellation: request.cancellation }).then(proceed, (error) => {
+      if (error instanceof RefusedError) refuse(error, request, response, next);
+      else next(error);
+    });
+  };
+}
+
+/** Logs once a minute for each tenant that its requests are refused. */
+function reporter(log: Logger): (request: Request, error: RefusedError) => void {
+  const reported = new Map<string, number>();
+  return ({ user, ip }, { reason }) => {
+    const { userId } = user as Express.User;
+    const now = performance.now();
+    for (const [id, at] of reported) {
+      if (now - at < reportInterval) break;
+      reported.delete(id);
+    }
+    if (reported.has(userId)) return;
+    reported.set(userId, now);
+    const advice =
+      'The tenant sends more requests than it may have under way: see "Limits of a tenant" in docs/operator.md.';
+    log.warn({ userId, ip, reason, advice }, 'requests of a tenant are refused');
+  };
+}
