@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { serialize } from 'pg-protocol';
+import { isUnreplicated } from './commitWait.ts';
 import { isStale, type Prepared, PreparedStatements } from './prepared.ts';
 import { type Column, columnsOf, type Field, ResultReader } from './result.ts';
 import { type Result, type Statement, sentText } from './statement.ts';
@@ -29,7 +30,7 @@ export class Batch {
   ended: (fault?: Error) => void = () => {};
 
   readonly #statements: readonly Statement[];
-  readonly #prepare: boolean;
+  #prepare: boolean;
   readonly #results: Result<unknown>[] = [];
   /** What the connection keeps of each statement; undefined where it is not kept. */
   readonly #prepared: (Prepared | undefined)[] = [];
@@ -49,6 +50,11 @@ export class Batch {
     const { promise, resolve, reject } = Promise.withResolvers<Result<unknown>[]>();
     this.done = promise;
     this.#settle = { resolve, reject };
+  }
+
+  /** Sends named statements without preparing them. */
+  doNotPrepare(): void {
+    this.#prepare = false;
   }
 
   /** What there is to send, unless it was handed out before. */
@@ -132,6 +138,7 @@ export class Batch {
   handleError(error: Error, wire: Wire): void {
     // From the failed statement on, the server may or may not have got to preparing.
     const stale = isStale(error);
+    if (stale) PreparedStatements.of(wire).becameStale();
     for (const { name } of this.#statements.slice(this.#results.length)) {
       if (name && (stale || this.#parsed.includes(name))) PreparedStatements.of(wire).doubt(name);
     }
@@ -163,7 +170,9 @@ export class Batch {
     this.#settle.reject(this.#rowError ?? fault);
   }
 
-  handleReadyForQuery(): void {
+  handleReadyForQuery(wire: Wire): void {
+    if (isUnreplicated(wire))
+      this.#rowError ??= new Error('Connection terminated: the standby may not have the commit');
     this.ended();
     if (this.#rowError) this.#settle.reject(this.#rowError);
     else this.#settle.resolve(this.#results);

@@ -5,10 +5,14 @@ interface CancelWire {
   requestSsl(): void;
   cancel(processId: number, secretKey: number): void;
   end(): void;
-  once(event: 'connect' | 'sslconnect' | 'error' | 'end', listener: () => void): void;
-  readonly stream: { unref?(): void };
+  on(event: 'error', listener: () => void): void;
+  once(event: 'connect' | 'sslconnect' | 'end', listener: () => void): void;
+  readonly stream: { destroy(): void };
 }
 const Wire = pg.Connection as unknown as new (config: { ssl: unknown }) => CancelWire;
+
+/** Milliseconds for a cancel request: a server that is frozen must not collect them. */
+const patience = 5000;
 
 interface Running {
   readonly host: string;
@@ -30,7 +34,9 @@ export function requestCancel(client: pg.ClientBase): void {
     wire.cancel(processID, secretKey);
     wire.end();
   };
-  wire.once('error', () => wire.end());
+  const timer = setTimeout(() => wire.stream.destroy(), patience).unref();
+  wire.once('end', () => clearTimeout(timer));
+  wire.on('error', () => wire.stream.destroy());
   wire.once('connect', () => (ssl ? wire.requestSsl() : send()));
   wire.once('sslconnect', send);
   if (host.startsWith('/')) wire.connect(`${host}/.s.PGSQL.${port}` as never, undefined as never);

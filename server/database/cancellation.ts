@@ -1,6 +1,6 @@
 /** Why a request's work was given up before it had an answer. */
 export class CancelledError extends Error {
-  readonly reason: 'deadline' | 'client gone' | 'stopping';
+  readonly reason: 'deadline' | 'client gone' | 'stopping' | 'no answer';
   constructor(reason: CancelledError['reason']) {
     super(`cancelled: ${reason}`);
     this.reason = reason;

@@ -14,6 +14,8 @@ export function clientOptions(url: string): pg.ClientConfig & { readonly connect
     connectionString: parsed.href,
     application_name: 'hedgerow',
     keepAlive: true,
+    // Node's default leaves it to the system, which waits for two hours.
+    keepAliveInitialDelayMillis: 30_000,
     enableChannelBinding: searchParams.get('channel_binding') === 'require',
   };
 }

@@ -1,27 +1,20 @@
-import type pg from 'pg';
 import type { Logger } from 'pino';
 import { Apart } from './apart.ts';
-import { Batch } from './batch.ts';
 import { Cancellation, CancelledError } from './cancellation.ts';
 import { connectionFault } from './connectionErrors.ts';
-import { Identity, identityRefused } from './identity.ts';
-import { Pipelines } from './pipelines.ts';
+import { ExplicitTransaction, type Transaction } from './explicitTransaction.ts';
+import { Identity, IdentityRefusedError } from './identity.ts';
+import { ImplicitTransactions } from './implicitTransactions.ts';
+import type { Lane } from './lanes.ts';
 import { ConnectionPool, type PoolCounts, type PoolOptions } from './pool.ts';
-import { isStale } from './prepared.ts';
 import { Replica, type ReplicaCounts } from './replica.ts';
 import { share } from './share.ts';
 import type { Result, Statement } from './statement.ts';
 
-/** A transaction that an identity has been established in. */
-export interface Transaction {
-  query<Row>(statement: Statement): Promise<Result<Row>>;
-}
-
-/** The token's session has ended, or its user is gone or inactive. */
-export class IdentityRefusedError extends Error {}
+export { IdentityRefusedError, type Transaction };
 
 interface TransactionOptions {
-  /** It only reads, and all of it sees what was there at its first statement. */
+  /** It only reads, and all of it sees what was there at its first statement. It takes a connection for exports. */
   readonly snapshot?: boolean;
 }
 
@@ -62,8 +55,6 @@ interface TransactionCounts {
 }
 
 export interface DatabaseOptions extends PoolOptions {
-  /** Off for poolers that do not track prepared statements. */
-  readonly preparedStatements: boolean;
   /** Connection string of a streaming replica that reads may go to. */
   readonly replicaUrl?: string | undefined;
   /** Seconds for which a user stays apart whose transaction has kept others waiting; 10 by default. */
@@ -75,8 +66,11 @@ export interface Database {
   as(identity: Identity, options?: ClientOptions): IdentifiedClient;
   /** Runs a statement as the bare authenticator, which may read catalogs and what readiness needs, and no rows. */
   inspect<Row>(statement: Statement, cancellation?: Cancellation): Promise<Result<Row>>;
-  /** Connections: open, idle, and requests that wait for one. */
-  load(): { open: number; idle: number; waiting: number };
+  /**
+   * Connections: open, idle, kept for a commit whose request was given up, and those that each lane has in use; and requests
+   * that wait for one.
+   */
+  load(): { open: number; idle: number; waiting: number; draining: number; lanes: Record<Lane, number> };
   readonly counts: PoolCounts & {
     readonly transactions: TransactionCounts;
     /** Absent where there is no replica. */
@@ -91,14 +85,8 @@ const beginSnapshot: Statement = {
   text: 'begin isolation level repeatable read, read only',
   discard: true,
 };
-const commit: Statement = { name: 'hedgerow_commit', text: 'commit' };
-const rollback: Statement = { name: 'hedgerow_rollback', text: 'rollback' };
-
-/** Statements of a transaction that others may wait behind, at the most: each has its time. */
-const few = 5;
-
-/** SQLSTATE of a statement that was stopped, by its timeout for example. */
-const queryCanceled = '57014';
+/** Milliseconds: the user of a transaction whose statements took longer bypasses the pipelines for a while. */
+const longTransaction = 250;
 
 /** What lies behind a tenant's transaction and is still of it. */
 const nothing: readonly Statement[] = [];
@@ -107,18 +95,9 @@ const nothing: readonly Statement[] = [];
 export function openDatabase(url: string, options: DatabaseOptions, log: Logger): Database {
   const pool = new ConnectionPool(url, options, log);
   const transactions: TransactionCounts = { committed: 0, failed: 0, refused: 0, cancelled: 0, lost: 0 };
-
-  // A pooler that does not track statements may not expect a transaction behind another one either.
-  const pipelines = options.preparedStatements ? new Pipelines(pool, options.size) : undefined;
   const apart = new Apart((options.apartFor ?? 10) * 1000);
-
-  const send = (client: pg.PoolClient, statements: readonly Statement[]) => {
-    const batch = new Batch(statements, options.preparedStatements);
-    client.query(batch as never);
-    return batch.done.catch(refuse);
-  };
-
-  const replica = options.replicaUrl ? new Replica(options.replicaUrl, pool, send, options, log) : undefined;
+  const replica = options.replicaUrl ? new Replica(options.replicaUrl, pool, options, log) : undefined;
+  const implicit = new ImplicitTransactions(pool, options.size, replica, apart);
 
   async function counted<T>(work: () => Promise<T>): Promise<T> {
     try {
@@ -127,125 +106,70 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
       return result;
     } catch (error) {
       count(error, transactions);
+      // A full disk, for example, is told by the statement and not by the connection.
+      if (connectionFault(error) && !pool.neverConnected(error)) pool.faults.report(error);
       throw error;
     }
   }
+
+  /** Shares of the connections that an explicit transaction of `identity` counts in. */
+  const lanesOf = (identity: Identity, snapshot: boolean): Lane[] => {
+    if (snapshot) return ['export'];
+    return identity.inCompany && apart.has(identity) ? ['write', 'bypass'] : ['write'];
+  };
 
   function as(
     identity: Identity,
     { cancellation = new Cancellation(), readOnly = false, replica: mayReplica = true, operation }: ClientOptions = {},
   ): IdentifiedClient {
-    if (!(identity instanceof Identity)) throw new TypeError('SQL was refused that speaks for nobody');
+    if (!(identity instanceof Identity)) throw new TypeError('An Identity is required to run SQL');
     const freshness = replica && identity.freshness;
     const note = (!readOnly && freshness?.note) || nothing;
+    const caller = { identity, cancellation, readOnly, freshness: mayReplica ? freshness : undefined };
 
-    const named = (statements: readonly Statement[]) =>
-      operation === undefined ? statements : statements.map((statement) => ({ ...statement, operation }));
+    const named = (statement: Statement) => (operation === undefined ? statement : { ...statement, operation });
 
-    /** All of `statements` in one round trip, or none of them. */
-    const together = async (statements: readonly Statement[]) => {
-      const behind = [...statements, ...note];
-      for (let stale = 0; ; stale++) {
+    const transaction = async <T>(work: (transaction: Transaction) => Promise<T>, snapshot: boolean): Promise<T> => {
+      const lanes = lanesOf(identity, snapshot);
+      return pool.use({ cancellation, lanes, tenant: identity.user }, async (lease) => {
+        const opening = [snapshot ? beginSnapshot : begin, identity.statement];
+        const under = new ExplicitTransaction(lease, cancellation, opening, (error) => pool.isStale(error));
         try {
-          const results =
-            (await inCompany(behind)) ??
-            (await pool.use(cancellation, (client) => send(client, [identity.statement, ...behind])));
-          return results.slice(1, 1 + statements.length);
+          const result = await work({ query: (statement) => under.query(named(statement)) });
+          await under.commit(snapshot ? nothing : note);
+          return result;
         } catch (error) {
-          // Nothing has happened, and the connection prepares it anew.
-          if (!isStale(error) || stale === options.size) throw error;
-          pool.counts.retries++;
-        }
-      }
-    };
-
-    /** Beside other requests' transactions; undefined where they would wait for it too long. Then nothing has happened. */
-    const inCompany = async (statements: readonly Statement[]) => {
-      if (!pipelines || !identity.inCompany || statements.length > few || apart.has(identity)) return undefined;
-      try {
-        return await pipelines.run(cancellation, [identity.inCompany, ...statements]);
-      } catch (error) {
-        if ((error as pg.DatabaseError).code !== queryCanceled) return refuse(error);
-        pool.counts.apart++;
-        apart.add(identity);
-        return undefined;
-      }
-    };
-
-    const read = async (statements: readonly Statement[]) => {
-      const results = mayReplica && freshness && (await replica?.read(freshness, cancellation, statements));
-      if (results) return results;
-      try {
-        return await together(statements);
-      } catch (error) {
-        // A read may be sent twice. A write may not: the connection can be lost after the commit.
-        if (connectionFault(error)?.cause !== 'connection lost') throw error;
-        pool.counts.retries++;
-        return together(statements);
-      }
-    };
-
-    const transaction = async <T>(
-      client: pg.PoolClient,
-      first: Statement,
-      last: readonly Statement[],
-      work: (transaction: Transaction) => Promise<T>,
-    ) => {
-      // Beginning it costs no round trip of its own: that goes ahead of the first statement, in the same flush.
-      let opening = [first, identity.statement];
-      const query = async (...statements: readonly Statement[]) => {
-        cancellation.check();
-        const all = [...opening, ...statements];
-        opening = [];
-        try {
-          return (await send(client, all)).at(-1);
-        } catch (error) {
-          // The connection of what was given up is destroyed: that is not why it failed.
-          cancellation.check();
+          await under.rollback();
           throw error;
+        } finally {
+          if (!snapshot && identity.inCompany && under.busy > longTransaction) apart.add(identity);
         }
-      };
-      try {
-        const result = await work({
-          query: async <Row>(statement: Statement) => (await query(...named([statement]))) as Result<Row>,
-        });
-        const ended = (await query(...last, commit)) as Result<never> & { command: string };
-        // A transaction that failed inside answers COMMIT with ROLLBACK and no error.
-        if (ended.command !== 'COMMIT') throw new Error('the transaction was rolled back');
-        return result;
-      } catch (error) {
-        // Where this fails too, the connection is not idle and will not be used again.
-        if (opening.length === 0) await send(client, [rollback]).catch(() => {});
-        throw error;
-      }
+      });
     };
 
-    const run = readOnly ? read : together;
     return {
-      query: share((statements) => counted(() => run(named(statements)))) as IdentifiedClient['query'],
-      transaction: (work, { snapshot = false } = {}) => {
-        const [first, last] = snapshot ? [beginSnapshot, nothing] : [begin, note];
-        return counted(() => pool.use(cancellation, (client) => transaction(client, first, last, work)));
-      },
+      query: share((statements) =>
+        counted(() => implicit.run(caller, statements.map(named), note)),
+      ) as IdentifiedClient['query'],
+      transaction: (work, { snapshot = false } = {}) => counted(() => transaction(work, snapshot)),
     };
   }
 
   return {
     as,
     inspect: <Row>(statement: Statement, cancellation = new Cancellation()) =>
-      pool.use(cancellation, async (client) => (await send(client, [statement]))[0] as Result<Row>),
-    load: () => ({ ...pool.load, waiting: pool.load.waiting + (pipelines?.waiting ?? 0) }),
+      pool.use({ cancellation }, async (lease) => (await lease.send([statement]))[0] as Result<Row>),
+    load: () => {
+      const { open, idle, waiting, draining } = pool.load;
+      const inUse = (lane: Lane) => pool.lanes.inUse(lane);
+      const lanes = { write: inUse('write'), bypass: inUse('bypass'), export: inUse('export') };
+      return { open, idle, waiting: waiting + implicit.waiting, draining, lanes };
+    },
     counts: Object.assign(pool.counts, { transactions }, replica && { replica: replica.counts }),
     close: async () => {
       await Promise.all([pool.close(), replica?.close()]);
     },
   };
-}
-
-/** @throws */
-function refuse(error: unknown): never {
-  const refused = (error as pg.DatabaseError).code === identityRefused;
-  throw refused ? new IdentityRefusedError('the session has ended', { cause: error }) : error;
 }
 
 function count(error: unknown, counts: TransactionCounts): void {

@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import type { Statement } from './statement.ts';
 
 type Role = 'hedgerow_auth' | 'hedgerow_tenant';
@@ -26,8 +27,13 @@ const ofIssuer = `
 const externalTenantText = establish('hedgerow_tenant', ofIssuer);
 const externalAccountText = establish('hedgerow_auth', ofIssuer);
 
+// Reads that bypass the pipelines have less time than the role's statement_timeout gives: their share of connections is small.
+const bypassing = (text: string) => `${text}, set_config('statement_timeout', '4000', true)`;
+
 const tenantInCompanyText = inCompany(tenantText);
 const externalTenantInCompanyText = inCompany(externalTenantText);
+const tenantBypassingText = bypassing(tenantText);
+const externalTenantBypassingText = bypassing(externalTenantText);
 
 // A tenant's, and the transaction in which the user last wrote, as far as this server knows.
 const withWritten = (text: string) => `${text},
@@ -52,9 +58,14 @@ export interface ExternalToken {
 export interface Freshness {
   /** Establishes the identity, and answers with `written`: the user's last write that this server has. */
   readonly check: Statement;
+  /** As `check`, with the time that a pipelined statement has, and that a read has which bypasses pipelines. */
+  readonly pipelined: Statement;
+  readonly bypassing: Statement;
   /** Go behind a tenant's write, in its transaction, and note it. */
   readonly note: readonly Statement[];
 }
+
+type Named = { readonly name: string; readonly text: string };
 
 /**
  * Who a transaction speaks for. SQL runs only with one of these, and this is the only place that makes them: what it
@@ -64,14 +75,14 @@ export class Identity {
   readonly statement: Statement;
   /** Its tenant's statement for a transaction that others wait behind: it has 50 ms, and then SQLSTATE 57014. */
   readonly inCompany: Statement | undefined;
-  readonly #written: Pick<Statement, 'name' | 'text'> | undefined;
+  /** Its tenant's statement for a read that bypasses the pipelines: it has 4 s, and then SQLSTATE 57014. */
+  readonly bypassing: Statement | undefined;
+  readonly #written: Named | undefined;
 
-  private constructor(
-    statement: Statement,
-    tenant?: Record<'inCompany' | 'written', Pick<Statement, 'name' | 'text'>>,
-  ) {
+  private constructor(statement: Statement, tenant?: Record<'inCompany' | 'bypassing' | 'written', Named>) {
     this.statement = Object.freeze(statement);
     this.inCompany = tenant && { ...statement, ...tenant.inCompany };
+    this.bypassing = tenant && { ...statement, ...tenant.bypassing };
     this.#written = tenant?.written;
   }
 
@@ -79,6 +90,7 @@ export class Identity {
   static tenant(userId: string, sessionId: string): Identity {
     return new Identity(speaksFor(userId, 'hedgerow_tenant', tenantText, [sessionId]), {
       inCompany: { name: 'hedgerow_tenant_in_company', text: tenantInCompanyText },
+      bypassing: { name: 'hedgerow_tenant_bypassing', text: tenantBypassingText },
       written: { name: 'hedgerow_written', text: writtenText },
     });
   }
@@ -93,6 +105,7 @@ export class Identity {
     const statement = speaksFor(userId, 'hedgerow_external_tenant', externalTenantText, [issuer, subject, issuedAt]);
     return new Identity(statement, {
       inCompany: { name: 'hedgerow_external_tenant_in_company', text: externalTenantInCompanyText },
+      bypassing: { name: 'hedgerow_external_tenant_bypassing', text: externalTenantBypassingText },
       written: { name: 'hedgerow_external_written', text: externalWrittenText },
     });
   }
@@ -110,12 +123,21 @@ export class Identity {
   /** What the API's schema is read as: a tenant's grants without a tenant, so not one row. */
   static readonly nobody = new Identity(becoming('hedgerow_tenant'));
 
+  /** The user that its tenant or account is; undefined for identities that are nobody's. */
+  get user(): string | undefined {
+    return this.statement.confirms || undefined;
+  }
+
   /** Undefined for identities that are no tenant's. */
   get freshness(): Freshness | undefined {
     if (!this.#written) return undefined;
+    const { name, text } = this.#written;
     const { values = [], confirms } = this.statement;
+    const check: Statement = { name, text, values, ...(confirms !== undefined && { confirms }) };
     return {
-      check: { ...this.#written, values, ...(confirms !== undefined && { confirms }) },
+      check,
+      pipelined: { ...check, name: `${name}_pipelined`, text: inCompany(text) },
+      bypassing: { ...check, name: `${name}_bypassing`, text: bypassing(text) },
       note: [becoming('hedgerow_auth'), { name: 'hedgerow_write', text: writeText, values: [values[0]] }],
     };
   }
@@ -129,5 +151,14 @@ function becoming(role: Role): Statement {
   return { name: 'hedgerow_role', text: roleText, values: [role], discard: true, confirms: '' };
 }
 
+/** The token's session has ended, or its user is gone or inactive. */
+export class IdentityRefusedError extends Error {}
+
 /** SQLSTATE that refuse_identity() raises. */
-export const identityRefused = 'HR401';
+const identityRefused = 'HR401';
+
+/** `error`, as IdentityRefusedError where it says that the identity does not hold. */
+export function refusal(error: unknown): unknown {
+  const refused = (error as pg.DatabaseError).code === identityRefused;
+  return refused ? new IdentityRefusedError('the session has ended', { cause: error }) : error;
+}

@@ -1,6 +1,6 @@
-import type pg from 'pg';
 import { Batch } from './batch.ts';
-import { Cancellation } from './cancellation.ts';
+import { Cancellation, CancelledError } from './cancellation.ts';
+import type { Lease } from './lease.ts';
 import { sendTogether } from './pipeline.ts';
 import type { ConnectionPool } from './pool.ts';
 import type { Result, Statement } from './statement.ts';
@@ -22,20 +22,24 @@ interface Asked {
  * the next one that is free: each with its own identity, its own Sync and its own answer. A write and a read of a socket
  * cost a request more time in Node than its own SQL does.
  *
- * Whoever waits behind others must not wait for long: what runs here is to have a short statement timeout.
+ * Whoever waits behind others must not wait for long: what runs here is to have a short statement timeout. Reads and writes
+ * have pipelines of their own, so that no read waits behind a commit. A connection that carries writes is never canceled.
  */
 export class Pipelines {
   readonly #pool: ConnectionPool;
   readonly #connections: number;
+  readonly #writes: boolean;
   #waiting: Asked[] = [];
   /** Connections that were asked for, and those that have come. */
   #wanted = 0;
   #used = 0;
   #due = false;
 
-  constructor(pool: ConnectionPool, connections: number) {
+  /** @param connections how many it may use at a time. @param writes whether its transactions may commit a write. */
+  constructor(pool: ConnectionPool, connections: number, writes: boolean) {
     this.#pool = pool;
     this.#connections = connections;
+    this.#writes = writes;
   }
 
   /** Transactions that wait, beyond the connections that were asked for. */
@@ -89,17 +93,19 @@ export class Pipelines {
     let came = false;
     this.#wanted++;
     try {
-      await this.#pool.use(connection, (client) => {
+      await this.#pool.use({ cancellation: connection, lanes: this.#writes ? ['write'] : [] }, (lease) => {
         came = true;
         this.#wanted--;
         this.#used++;
-        group = this.#take(client);
+        if (this.#writes) lease.commits();
+        group = this.#take(lease);
         return answered(group, connection);
       });
     } catch (error) {
       // Without a connection it failed those who asked before it was asked for; the others have a try of their own.
       const failed = group ?? this.#waiting.splice(0, this.#waiting.findLastIndex(({ since }) => since <= before) + 1);
-      for (const { batch } of failed) batch.fail(error as Error);
+      // Nobody waits for those that were given up, and Postgres may still answer them.
+      if (!(error instanceof CancelledError)) for (const { batch } of failed) batch.fail(error as Error);
     }
     if (came) this.#used--;
     else this.#wanted--;
@@ -107,12 +113,13 @@ export class Pipelines {
   }
 
   /** Sends this connection's share of those who wait. */
-  #take(client: pg.ClientBase): readonly Asked[] {
-    const share = Math.min(longest, Math.ceil(this.#waiting.length / (this.#wanted + 1)));
-    const count = sendTogether(
-      client,
-      this.#waiting.slice(0, share).map(({ batch }) => batch),
-    );
+  #take({ client }: Lease): readonly Asked[] {
+    const { prepares } = this.#pool;
+    // A pooler that does not keep statements may not expect a transaction behind another one either.
+    const share = prepares ? Math.min(longest, Math.ceil(this.#waiting.length / (this.#wanted + 1))) : 1;
+    const batches = this.#waiting.slice(0, share).map(({ batch }) => batch);
+    if (!prepares) for (const batch of batches) batch.doNotPrepare();
+    const count = sendTogether(client, batches);
     const group = this.#waiting.splice(0, count);
     if (group.length > 1) this.#pool.counts.shared += group.length;
     // The pool has counted one who waited.

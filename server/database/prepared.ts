@@ -16,10 +16,14 @@ export interface Prepared {
 
 const keptBy = new WeakMap<object, PreparedStatements>();
 
+/** Counts the times that statements became stale: a migration makes them stale on every connection of the process. */
+let generation = 0;
+
 /** What a connection keeps prepared. */
 export class PreparedStatements {
   /** By name, the one that was not used for longest first. */
   readonly #kept = new Map<string, Prepared>();
+  #generation = generation;
 
   /** Those of one connection. */
   static of(connection: object): PreparedStatements {
@@ -40,6 +44,10 @@ export class PreparedStatements {
    */
   keep(statements: readonly Statement[], messages: Buffer[]): Set<string> {
     const kept = this.#kept;
+    if (this.#generation !== generation) {
+      this.#generation = generation;
+      for (const name of kept.keys()) this.doubt(name);
+    }
     const toParse = new Set<string>();
     const toClose = new Set<string>();
     for (const { name, text } of statements) {
@@ -59,6 +67,15 @@ export class PreparedStatements {
     return toParse;
   }
 
+  /**
+   * A statement was stale: every connection prepares its statements again when they are next used. So a migration fails one
+   * statement, and not each statement once on each connection.
+   */
+  becameStale(): void {
+    // A batch that was sent before the others knew is no news.
+    if (this.#generation === generation) generation++;
+  }
+
   /** Whether this one is prepared is not known any more: it will be closed and prepared again. */
   doubt(name: string): void {
     if (this.#kept.has(name)) this.#kept.set(name, { text: undefined, columns: undefined });
@@ -66,10 +83,16 @@ export class PreparedStatements {
 }
 
 /**
- * Whether what a connection keeps prepared is not what it was: a migration has changed what its rows are like, which is
- * told by where in Postgres the error is, because its SQLSTATE says less; or somebody has deallocated it.
+ * Whether a statement failed, before it did anything, because what the connection keeps prepared is not what was assumed. A
+ * migration has changed the columns of its rows, which is told by where in Postgres the error is, because its SQLSTATE says
+ * less. Or it does not exist, or exists already, because somebody has deallocated it or a pooler has changed the session.
  */
 export function isStale(error: unknown): boolean {
   const { routine, code } = error as pg.DatabaseError;
-  return routine === 'RevalidateCachedQuery' || code === '26000';
+  return routine === 'RevalidateCachedQuery' || code === '26000' || isForeignSession(error);
+}
+
+/** SQLSTATE of a name that is prepared already: connections count their names, so another client has prepared it. */
+export function isForeignSession(error: unknown): boolean {
+  return (error as pg.DatabaseError).code === '42P05';
 }

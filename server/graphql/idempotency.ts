@@ -49,9 +49,11 @@ export async function claim(
     values: [key, hash],
   });
   if (rowCount === 1) return undefined;
+  // The row lock makes this transaction write: so its commit waits for a synchronous standby, and with it for the commit that
+  // made the row. A transaction that only reads would repeat an answer that a failover can still lose.
   const { rows } = await client.query<{ same: boolean; answer: string }>({
     name: 'idempotency_answer',
-    text: 'select request_hash = $2 as same, answer from app_public.idempotency_keys where key = $1',
+    text: 'select request_hash = $2 as same, answer from app_public.idempotency_keys where key = $1 for update',
     values: [key, hash],
   });
   const [done] = rows;

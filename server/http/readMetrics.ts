@@ -19,6 +19,14 @@ export function readMetrics(registry: Registry) {
           this.inc(read());
         },
       }),
+    /** A gauge for each value of `label`. */
+    labelledGauge: (name: string, help: string, label: string, read: () => object) =>
+      new Gauge({
+        ...{ name, help, registers, labelNames: [label] },
+        collect() {
+          for (const [value, count] of Object.entries(read())) this.set({ [label]: value }, count);
+        },
+      }),
     /** A counter for each value of `label`. */
     labelled: (name: string, help: string, label: string, read: () => object) =>
       new Counter({

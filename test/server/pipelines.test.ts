@@ -245,17 +245,33 @@ test('who is given up while waiting is not begun, and takes nobody along while u
   await database.close();
 });
 
-test('a connection whose last waiting request was given up is destroyed', async () => {
+test('a connection whose last waiting read was given up is destroyed', async () => {
   const database = openConnections(db, { preparedStatements: true });
   await database.as(as('ada')).query(who);
   const cancellation = new Cancellation();
   const stuck = ['ada', 'bob'].map((name) =>
-    database.as(as(name), { cancellation }).query({ text: 'select pg_sleep(0.04)' }),
+    database.as(as(name), { cancellation, readOnly: true }).query({ text: 'select pg_sleep(0.04)' }),
   );
   setTimeout(() => cancellation.cancel('deadline'), 10);
   for (const given of stuck) await expect(given).rejects.toThrow(CancelledError);
   expect(database.counts.destroyed.cancelled).toBe(1);
   expect((await database.as(as('carol')).query(who)).rows).toEqual(answer('carol'));
+  await database.close();
+});
+
+test('a connection whose last waiting write was given up is kept until Postgres has answered', async () => {
+  const database = openConnections(db, { preparedStatements: true });
+  await database.as(as('ada')).query(who);
+  const { pid } = await connectionState(database);
+  const cancellation = new Cancellation();
+  const slow = { text: `insert into app_public.todos (title) select 'kept' from pg_sleep(0.03)` };
+  const stuck = ['ada', 'bob'].map((name) => database.as(as(name), { cancellation }).query(slow));
+  setTimeout(() => cancellation.cancel('deadline'), 10);
+  for (const given of stuck) await expect(given).rejects.toThrow(CancelledError);
+  expect(database.load().draining).toBeLessThanOrEqual(1);
+  expect((await connectionState(database)).pid).toBe(pid);
+  expect(database.load()).toMatchObject({ draining: 0, lanes: { write: 0 } });
+  expect(database.counts.destroyed).toMatchObject({ cancelled: 0, busy: 0, unanswered: 0 });
   await database.close();
 });
 

@@ -16,6 +16,17 @@ export interface Replication {
   readonly primaryUrl: string;
   readonly replicaUrl: string;
   onPrimary(text: string, values?: unknown[]): Promise<pg.QueryResult>;
+  onReplica(text: string, values?: unknown[]): Promise<pg.QueryResult>;
+  /** From now on commits wait for the standby. */
+  synchronous(): Promise<void>;
+  /** Stops the process that receives WAL, so that a synchronous commit waits, and lets it go on. */
+  stopReceiving(): Promise<void>;
+  goOnReceiving(): void;
+  /** Stops all of the standby's processes, so that connections are accepted and nothing is answered, and lets them go on. */
+  freezeReplica(): Promise<void>;
+  thawReplica(): void;
+  /** Ends the primary without a chance to send what it has, and makes the standby the primary. */
+  failOver(): Promise<void>;
   /** Stops replaying; what the standby receives stays invisible until it resumes. */
   pause(): Promise<void>;
   resume(): Promise<void>;
@@ -90,11 +101,44 @@ export async function startReplication(bin?: string): Promise<Replication> {
       await sleep(20);
     }
   };
+  const stopped: number[] = [];
+  const stop = (pids: readonly number[]) => {
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    stopped.push(...pids);
+  };
+  const goOn = () => {
+    for (const pid of stopped.splice(0)) process.kill(pid, 'SIGCONT');
+  };
+  const postmaster = `split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int`;
   const serverUrl = (port: number) => `postgres://hedgerow_authenticator:authenticator@127.0.0.1:${port}/hedgerow`;
   return {
     primaryUrl: serverUrl(primary.port),
     replicaUrl: serverUrl(replica.port),
     onPrimary: (text, values) => ask(primary.adminUrl('hedgerow'), text, values),
+    onReplica,
+    synchronous: async () => {
+      await ask(primary.adminUrl(), `alter system set synchronous_standby_names = '*'`);
+      await ask(primary.adminUrl(), 'select pg_reload_conf()');
+      const text = `select from pg_stat_replication where sync_state = 'sync'`;
+      while ((await ask(primary.adminUrl(), text)).rowCount === 0) await sleep(20);
+    },
+    stopReceiving: async () => {
+      const { rows } = await onReplica('select pid from pg_stat_wal_receiver');
+      stop(rows.map(({ pid }) => pid));
+    },
+    goOnReceiving: goOn,
+    freezeReplica: async () => {
+      const { rows } = await onReplica(
+        `select pid from pg_stat_activity where pid <> pg_backend_pid() union select ${postmaster}`,
+      );
+      stop(rows.map(({ pid }) => pid));
+    },
+    thawReplica: goOn,
+    failOver: async () => {
+      const { rows } = await ask(primary.adminUrl(), `select ${postmaster} as pid`);
+      process.kill(rows[0].pid, 'SIGKILL');
+      await onReplica('select pg_promote()');
+    },
     pause: async () => {
       await onReplica('select pg_wal_replay_pause()');
       await until("select pg_get_wal_replay_pause_state() = 'paused' as done");
@@ -111,6 +155,7 @@ export async function startReplication(bin?: string): Promise<Replication> {
       replica = await openReplica(primary);
     },
     remove: async () => {
+      goOn();
       await replica.close();
       await primary.close();
       await rm(directory, { recursive: true, force: true });

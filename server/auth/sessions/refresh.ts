@@ -17,8 +17,14 @@ interface Family extends User {
 }
 
 /**
+ * Seconds for which the previous token gets the same successor again. Several times a request's deadline (10 s): a client
+ * whose answer was lost notices that only at the deadline, and its retry must still be accepted.
+ */
+const toleratedFor = 60;
+
+/**
  * Goes on with the session that `token` belongs to. The newest token of a family is replaced. The one before it gets the
- * same successor again for 10 seconds. Any other was stolen, or the newest was: the session ends.
+ * same successor again for `toleratedFor` seconds. Any other was stolen, or the newest was: the session ends.
  *
  * @param client as sign-in.
  * @throws Problem 401, the same whatever is wrong with the token.
@@ -51,14 +57,14 @@ async function lockFamily(transaction: Transaction, { family, secret }: RefreshT
     text: `select u.id, u.email, u.username, s.id as session_id,
         s.revoked_at is null and s.expires_at > now() and c.is_active as lives,
         s.refresh_token_hash = $2 as is_newest,
-        coalesce(s.previous_token_hash = $2 and s.rotated_at > now() - interval '10 seconds', false) as is_tolerated,
+        coalesce(s.previous_token_hash = $2 and s.rotated_at > now() - make_interval(secs => $3), false) as is_tolerated,
         s.sealed_successor
       from app_private.sessions s
       join app_private.credentials c on c.user_id = s.user_id
       join app_public.users u on u.id = s.user_id
       where s.family_hash = $1
       for update of s`,
-    values: [hashOf(family), hashOf(secret)],
+    values: [hashOf(family), hashOf(secret), toleratedFor],
   });
   return rows[0];
 }

@@ -1,0 +1,185 @@
+import type { Cancellation } from './cancellation.ts';
+
+/**
+ * Kinds of work that may hold only a share of the connections. `write`: everything that can commit. `bypass`: transactions
+ * of users whose statements take too long for a pipeline. `export`: one tenant's data as a file, which takes minutes.
+ */
+export type Lane = 'write' | 'bypass' | 'export';
+
+/** Connections of a lane that may be in use: by all tenants together, and by one of them. */
+interface Share {
+  readonly total: number;
+  readonly tenant: number;
+}
+
+interface Waiter {
+  readonly lanes: readonly Lane[];
+  readonly tenant: string | undefined;
+  admit(): void;
+}
+
+export interface LaneCounts {
+  /** Requests that had to wait for the lane, and for how long altogether. */
+  waits: number;
+  waitSeconds: number;
+}
+
+/** No connection of the lane became free in time. */
+export class LaneTimeoutError extends Error {
+  readonly lane: Lane;
+  constructor(lane: Lane) {
+    super(`timeout exceeded when waiting for a connection of the ${lane} lane`);
+    this.lane = lane;
+  }
+}
+
+/** The shares of a pool of `size` connections. With one connection nothing can be kept back for reads. */
+export function sharesOf(size: number): Readonly<Record<Lane, Share>> {
+  const write = size === 1 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(size * 0.6));
+  const bypass = Math.max(1, Math.floor(size / 4));
+  return {
+    write: { total: write, tenant: Math.ceil(write / 2) },
+    bypass: { total: bypass, tenant: bypass < 8 ? 1 : 2 },
+    export: { total: Math.max(1, Math.floor(size / 8)), tenant: 1 },
+  };
+}
+
+/**
+ * Admits requests to their share of a pool's connections, ahead of the pool's own queue. Reads need no lane.
+ *
+ * A request is _waiting_ until each of its lanes has room, for its tenant too; then it is _admitted_ and counts in each of
+ * them; it _leaves_ once its connection is free again, which for a commit that nobody waits for any more is later than the
+ * answer. Requests of one tenant wait in the order in which they came, and tenants take turns.
+ */
+export class Lanes {
+  readonly counts: Readonly<Record<Lane, LaneCounts>> = {
+    write: { waits: 0, waitSeconds: 0 },
+    bypass: { waits: 0, waitSeconds: 0 },
+    export: { waits: 0, waitSeconds: 0 },
+  };
+  readonly #shares: Readonly<Record<Lane, Share>>;
+  readonly #inUse: Record<Lane, number> = { write: 0, bypass: 0, export: 0 };
+  /** Connections in use by lane and tenant, where there are any. */
+  readonly #ofTenant = new Map<string, number>();
+  /** Waiting requests by lanes and tenant; the tenant whose turn is next comes first. */
+  readonly #queues = new Map<string, Waiter[]>();
+  #unnamed = 0;
+
+  constructor(size: number) {
+    this.#shares = sharesOf(size);
+  }
+
+  get waiting(): number {
+    let sum = 0;
+    for (const queue of this.#queues.values()) sum += queue.length;
+    return sum;
+  }
+
+  /** Connections of `lane` in use. */
+  inUse(lane: Lane): number {
+    return this.#inUse[lane];
+  }
+
+  /**
+   * Waits for room in all of `lanes` at once.
+   *
+   * @param tenant whose share of the lanes counts; undefined for work that is nobody's or several tenants'.
+   * @param timeout milliseconds.
+   * @returns what to call once the connection is free again.
+   * @throws LaneTimeoutError; CancelledError.
+   */
+  async enter(
+    lanes: readonly Lane[],
+    tenant: string | undefined,
+    cancellation: Cancellation,
+    timeout: number,
+  ): Promise<() => void> {
+    const asked = { lanes, tenant };
+    // Each request that could be admitted was, so that nobody who waits is overtaken.
+    if (!this.#hasRoom(asked)) await this.#wait(asked, cancellation, timeout);
+    else this.#count(asked, 1);
+    let left = false;
+    return () => {
+      if (left) return;
+      left = true;
+      this.#count(asked, -1);
+      this.#admitWaiting();
+    };
+  }
+
+  #hasRoom({ lanes, tenant }: Pick<Waiter, 'lanes' | 'tenant'>): boolean {
+    return lanes.every((lane) => {
+      const share = this.#shares[lane];
+      const own = tenant === undefined ? 0 : (this.#ofTenant.get(`${lane} ${tenant}`) ?? 0);
+      return this.#inUse[lane] < share.total && own < share.tenant;
+    });
+  }
+
+  #count({ lanes, tenant }: Pick<Waiter, 'lanes' | 'tenant'>, change: 1 | -1): void {
+    for (const lane of lanes) {
+      this.#inUse[lane] += change;
+      if (tenant === undefined) continue;
+      const key = `${lane} ${tenant}`;
+      const own = (this.#ofTenant.get(key) ?? 0) + change;
+      if (own > 0) this.#ofTenant.set(key, own);
+      else this.#ofTenant.delete(key);
+    }
+  }
+
+  async #wait(asked: Pick<Waiter, 'lanes' | 'tenant'>, cancellation: Cancellation, timeout: number): Promise<void> {
+    const start = performance.now();
+    const key = `${asked.lanes.join('+')} ${asked.tenant ?? `#${this.#unnamed++}`}`;
+    const room = Promise.withResolvers<void>();
+    let admitted = false;
+    const waiter: Waiter = {
+      ...asked,
+      admit: () => {
+        admitted = true;
+        room.resolve();
+      },
+    };
+    const leave = () => {
+      const rest = this.#queues.get(key)?.filter((other) => other !== waiter) ?? [];
+      if (rest.length > 0) this.#queues.set(key, rest);
+      else this.#queues.delete(key);
+    };
+    const full = asked.lanes.find((lane) => !this.#hasRoom({ ...asked, lanes: [lane] })) as Lane;
+    const timer = setTimeout(() => {
+      leave();
+      room.reject(new LaneTimeoutError(full));
+    }, timeout);
+    try {
+      await cancellation.race(
+        () => {
+          this.#queues.set(key, [...(this.#queues.get(key) ?? []), waiter]);
+          return room.promise;
+        },
+        () => {
+          leave();
+          // It was admitted and given up in the same tick: nobody will use its place.
+          if (!admitted) return;
+          this.#count(asked, -1);
+          this.#admitWaiting();
+        },
+      );
+    } finally {
+      clearTimeout(timer);
+      for (const lane of asked.lanes) {
+        this.counts[lane].waits++;
+        this.counts[lane].waitSeconds += (performance.now() - start) / 1000;
+      }
+    }
+  }
+
+  /** Admits everybody who has room, one of each tenant in turn. */
+  #admitWaiting(): void {
+    // A tenant that has been admitted goes to the end of the map, where this loop meets it again.
+    for (const [key, [next, ...rest]] of this.#queues) {
+      if (!next || !this.#hasRoom(next)) continue;
+      this.#queues.delete(key);
+      if (rest.length > 0) this.#queues.set(key, rest);
+      this.#count(next, 1);
+      next.admit();
+    }
+  }
+}
