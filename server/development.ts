@@ -18,6 +18,8 @@ export type Step = <T>(done: string, work: () => Promise<T>) => Promise<T>;
 /** What stands in, outside production, for what the environment does not give. */
 export interface Development {
   readonly databaseUrl: string;
+  /** Whether that is the embedded Postgres, and not one that its user operates. */
+  readonly embedded: boolean;
   readonly jwtSecret: string;
   /** Where mail is written to while there is no server for it. */
   readonly mailDirectory: string;
@@ -33,6 +35,7 @@ export async function prepare(config: Config, step: Step): Promise<Development> 
   const changes = await watchSchema(config.listenUrl ?? databaseUrl);
   return {
     databaseUrl,
+    embedded: embedded !== undefined,
     jwtSecret: await keptSecret(),
     mailDirectory: join(root, '.data', 'mail'),
     async ready({ database, graphql, log, url }) {

@@ -8,11 +8,12 @@ import { authenticator } from './auth/authenticate.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { isUnavailable } from './database/connectionErrors.ts';
 import { openDatabase } from './database/database.ts';
+import { postgresAdvice } from './database/patchLevel.ts';
 import { createReadiness, type Readiness } from './database/readiness.ts';
 import type { Step } from './development.ts';
+import { DocumentsError } from './graphql/documentId.ts';
 import { askAhead } from './graphql/introspection.ts';
 import type { Sockets } from './graphql/live/sockets.ts';
-import { DocumentsError } from './graphql/trustedDocuments.ts';
 import { createLog } from './http/log.ts';
 import { Admission } from './tenancy/admission.ts';
 
@@ -41,10 +42,12 @@ async function main(): Promise<void> {
   };
   try {
     await step('checked the database', async () => {
-      const reasons = await readiness.reasonsNotToServe();
+      const { reasons, advice } = await readiness.report();
       if (reasons.length > 0 && config.production)
         throw new StartError(`This database is not safe to serve from:\n${list(reasons)}`);
-      for (const sentence of [...reasons, ...(await readiness.advice())]) log.warn(sentence);
+      // The embedded Postgres comes with the packages: its user cannot update it.
+      const patches = development?.embedded ? [] : await postgresAdvice(database);
+      for (const sentence of [...reasons, ...advice, ...patches]) log.warn(sentence);
     });
     const { allowedOrigins, externalIssuer, limitFactor, persistedDocuments, privateKeys, production } = config;
     const jwtSecret = config.jwtSecret ?? (privateKeys ? undefined : development?.jwtSecret);

@@ -16,6 +16,7 @@ import { externalTokens } from './tokens/externalTokens.ts';
 import { keysOf } from './tokens/keys.ts';
 import { ownTokens } from './tokens/ownTokens.ts';
 import type { PrivateJwk } from './tokens/privateKeys.ts';
+import { RefusalLog } from './tokens/refusals.ts';
 import { wellKnown } from './tokens/wellKnown.ts';
 
 /** What sign-in takes from the configuration. */
@@ -48,8 +49,9 @@ export function createAuth(database: Database, settings: AuthSettings, admission
   const outbox = createOutbox(settings.mail, log);
   const context: AuthContext = { database, keys, limits, outbox };
   const { externalIssuer } = settings;
-  const external = externalIssuer && externalTokens(context, externalIssuer, log);
-  const signedIn = bearer(ownTokens(keys), external);
+  const refusals = new RefusalLog(log);
+  const external = externalIssuer && externalTokens(context, externalIssuer, log, refusals);
+  const signedIn = bearer(ownTokens(keys, refusals), external);
   const close = async () => {
     await Promise.all([stopClearing(), outbox.close()]);
   };

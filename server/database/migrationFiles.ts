@@ -21,10 +21,21 @@ export async function migrationFiles(): Promise<Migration[]> {
   );
 }
 
+/** The number of a migration. graphile-migrate records a file without its message: 000001-todos.sql as 000001.sql. */
+const number = ({ filename }: Migration) => Number.parseInt(filename, 10);
+
+/**
+ * The applied migrations that are newer than every file: a later version of the server brought them. None if there are
+ * no files, because then nothing tells newer from older.
+ */
+export function newerMigrations(files: readonly Migration[], applied: readonly Migration[]): Migration[] {
+  if (files.length === 0) return [];
+  const newest = Math.max(...files.map(number));
+  return applied.filter((migration) => number(migration) > newest);
+}
+
 /** How a database's applied migrations differ from the files, a sentence each; empty when they match. */
 export function compareMigrations(files: readonly Migration[], applied: readonly Migration[]): string[] {
-  // graphile-migrate records a file without its message: 000001-todos.sql as 000001.sql.
-  const number = ({ filename }: Migration) => Number.parseInt(filename, 10);
   const inDatabase = new Map(applied.map((migration) => [number(migration), migration.hash]));
   const inFiles = new Set(files.map(number));
   return [

@@ -1,3 +1,5 @@
+import type { Database } from './database.ts';
+
 /** The first minor version of each major one in which `insert … on conflict do update … where` tells nothing of rows that policies hide. */
 const mended: Readonly<Record<number, number>> = { 15: 20, 16: 16, 17: 12, 18: 7 };
 
@@ -12,4 +14,12 @@ export function patchAdvice(version: number): string | undefined {
   if (needed === undefined ? major > 15 : minor >= needed) return undefined;
   const to = needed === undefined ? 'a newer Postgres' : `Postgres ${major}.${needed}`;
   return `Postgres ${major}.${minor} lets a wrong guess about a hidden row be told from a right one: update to ${to}`;
+}
+
+/** What to do about the Postgres of `database`, a sentence each. For one that the operator can update. */
+export async function postgresAdvice(database: Database): Promise<string[]> {
+  const { rows } = await database.inspect<{ version: number }>({
+    text: "select current_setting('server_version_num')::int as version",
+  });
+  return rows.flatMap(({ version }) => patchAdvice(version) ?? []);
 }

@@ -1,14 +1,21 @@
 import type { Cancellation } from './cancellation.ts';
 import type { Database } from './database.ts';
-import { compareMigrations, type Migration, migrationFiles } from './migrationFiles.ts';
-import { patchAdvice } from './patchLevel.ts';
+import { compareMigrations, type Migration, migrationFiles, newerMigrations } from './migrationFiles.ts';
+
+/** What speaks against serving from a database, a sentence each. */
+export interface ReadinessReport {
+  /** Reasons not to serve. Empty: this server may serve. */
+  readonly reasons: readonly string[];
+  /** What an operator should know, and is no reason not to serve. */
+  readonly advice: readonly string[];
+}
 
 /** Whether this server may serve from this database. */
 export interface Readiness {
-  /** Why not, a sentence each. Empty: it may. @throws what the connection reports when the database is away. */
-  reasonsNotToServe(cancellation?: Cancellation): Promise<string[]>;
-  /** What should be better, a sentence each, and is no reason not to serve. */
-  advice(): Promise<string[]>;
+  /** @throws what the connection reports when the database is away. */
+  report(cancellation?: Cancellation): Promise<ReadinessReport>;
+  /** The reasons of `report`. */
+  reasonsNotToServe(cancellation?: Cancellation): Promise<readonly string[]>;
   /** From here on the answer is that the server is stopping. */
   stopping(): void;
 }
@@ -18,18 +25,16 @@ type Ask = <Row>(text: string) => Promise<Row[]>;
 /** Checks who we are connected as, that row-level security is on, and that migrations match the files. */
 export function createReadiness(database: Database): Readiness {
   let stopping = false;
+  const report = async (cancellation?: Cancellation): Promise<ReadinessReport> => {
+    if (stopping) return { reasons: ['the server is stopping'], advice: [] };
+    const ask: Ask = async <Row>(text: string) => (await database.inspect<Row>({ text }, cancellation)).rows;
+    const role = await wrongRole(ask);
+    const schema = await schemaReport(ask);
+    return { reasons: [...role, ...schema.reasons], advice: schema.advice };
+  };
   return {
-    async reasonsNotToServe(cancellation) {
-      if (stopping) return ['the server is stopping'];
-      const ask: Ask = async <Row>(text: string) => (await database.inspect<Row>({ text }, cancellation)).rows;
-      return [...(await wrongRole(ask)), ...(await wrongSchema(ask))];
-    },
-    async advice() {
-      const { rows } = await database.inspect<{ version: number }>({
-        text: "select current_setting('server_version_num')::int as version",
-      });
-      return rows.flatMap(({ version }) => patchAdvice(version) ?? []);
-    },
+    report,
+    reasonsNotToServe: async (cancellation) => (await report(cancellation)).reasons,
     stopping() {
       stopping = true;
     },
@@ -68,7 +73,7 @@ async function wrongRole(ask: Ask): Promise<string[]> {
   ].filter((reason) => reason !== false);
 }
 
-async function wrongSchema(ask: Ask): Promise<string[]> {
+async function schemaReport(ask: Ask): Promise<ReadinessReport> {
   const [found] = await ask<{ unprotected: string[] | null; tables: number; migrated: boolean }>(`
       select
         array_agg(c.oid::regclass::text order by 1) filter (where not (c.relrowsecurity and c.relforcerowsecurity)) as unprotected,
@@ -81,10 +86,20 @@ async function wrongSchema(ask: Ask): Promise<string[]> {
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where n.nspname = 'app_public' and c.relkind in ('r', 'p')`);
   if (!found?.migrated || found.tables === 0)
-    return ['the database has not been migrated: run `npm run db -- migrate`'];
+    return { reasons: ['the database has not been migrated: run `npm run db -- migrate`'], advice: [] };
   const applied = await ask<Migration>('select filename, hash from graphile_migrate.migrations');
-  return [
-    ...(found.unprotected ?? []).map((table) => `${table} has row-level security not enabled, or not forced`),
-    ...compareMigrations(await migrationFiles(), applied),
-  ];
+  const files = await migrationFiles();
+  // While servers are replaced, the old ones go on serving from the schema of the new ones.
+  const newer = newerMigrations(files, applied);
+  const known = applied.filter((migration) => !newer.includes(migration));
+  const unprotected = found.unprotected ?? [];
+  return {
+    reasons: [
+      ...unprotected.map((table) => `${table} has row-level security not enabled, or not forced`),
+      ...compareMigrations(files, known),
+    ],
+    advice: newer.map(
+      ({ filename }) => `migration ${filename} is newer than this server: deploy the version that brought it`,
+    ),
+  };
 }

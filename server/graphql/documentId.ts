@@ -4,3 +4,6 @@ import { createHash } from 'node:crypto';
 export function documentId(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
+
+/** The folder of trusted documents cannot be used. Here, so that the start can name it without loading GraphQL. */
+export class DocumentsError extends Error {}

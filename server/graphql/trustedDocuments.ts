@@ -1,10 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SafeError } from 'postgraphile/grafast';
-import { documentId } from './documentId.ts';
-
-/** The folder of trusted documents cannot be used. */
-export class DocumentsError extends Error {}
+import { DocumentsError, documentId } from './documentId.ts';
 
 /**
  * Reads the `<id>.graphql` files of a folder, once: requests only look up what was read, and never a file.

@@ -16,10 +16,11 @@ export const notFound: RequestHandler = (request, _response, next) => {
 export function problem(log: Logger): ErrorRequestHandler {
   return (error, request, response, _next) => {
     const known = toProblem(error);
-    // A problem was raised on purpose; its request's own line says enough.
-    if (known.status >= 500 && !(error instanceof Problem)) log.error({ err: error, id: request.id }, 'request failed');
+    // The request's own line in the log says enough about a problem raised on purpose, and about a client that left.
+    const expected = error instanceof Problem || (error instanceof CancelledError && error.reason === 'client gone');
+    if (known.status >= 500 && !expected) log.error({ err: error, id: request.id }, 'request failed');
     // What was begun cannot be taken back: a connection that breaks tells that it is not whole.
-    if (response.headersSent) response.destroy();
+    if (response.headersSent) response.destroy(error);
     else sendProblem(response, known, request.originalUrl.split('?', 1)[0] === '/graphql');
   };
 }

@@ -1,9 +1,14 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import pino from 'pino';
 import supertest from 'supertest';
 import { createReadiness } from '../../server/database/readiness.ts';
+import { deadline } from '../../server/http/deadline.ts';
 import { health } from '../../server/http/health.ts';
+import { problem } from '../../server/http/problem.ts';
+import { requestLog } from '../../server/http/requestLog.ts';
 import { openConnections } from '../support/openDatabase.ts';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';
 
@@ -20,7 +25,7 @@ const get = (path: string) => supertest(server.app).get(path);
 
 test('a healthy server says so', async () => {
   expect((await get('/health').expect(200)).body).toEqual({ status: 'ok' });
-  expect((await get('/health/db').expect(200)).body).toEqual({ status: 'ok', reasons: [] });
+  expect((await get('/health/db').expect(200)).body).toEqual({ status: 'ok', reasons: [], advice: [] });
 });
 
 test('a missing migration is told, and is not the process', async () => {
@@ -34,6 +39,7 @@ test('a missing migration is told, and is not the process', async () => {
   expect(body).toEqual({
     status: 'unavailable',
     reasons: [expect.stringMatching(`^migration ${newest?.filename.slice(0, 6)}\\S* has not been applied$`)],
+    advice: [],
   });
   await get('/health').expect(200);
   await db.asAdmin('insert into graphile_migrate.migrations table public.kept on conflict do nothing');
@@ -62,7 +68,7 @@ test('a database that shuts its door is a 503 for everybody until it opens again
     ada.graphql('{ currentUser { email } }'),
     supertest(app).post('/auth/login').send({ email: ada.email, password: ada.password }),
   ]);
-  expect(readiness.body).toEqual({ status: 'unavailable', reasons: ['the database does not answer'] });
+  expect(readiness.body).toEqual({ status: 'unavailable', reasons: ['the database does not answer'], advice: [] });
   expect(api.body.errors).toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }]);
   expect([readiness, api, login].map(({ status }) => status)).toEqual([503, 503, 503]);
   for (const { headers } of [api, login]) expect(headers['retry-after']).toMatch(/^\d+$/);
@@ -80,7 +86,7 @@ test('a database behind a closed port does not answer', async () => {
   const { text } = await supertest(express().use(health(createReadiness(database), silent)))
     .get('/health/db')
     .expect(503);
-  expect(JSON.parse(text)).toEqual({ status: 'unavailable', reasons: ['the database does not answer'] });
+  expect(JSON.parse(text)).toEqual({ status: 'unavailable', reasons: ['the database does not answer'], advice: [] });
   await database.close();
 });
 
@@ -122,3 +128,91 @@ test('metrics do not grow with paths that nobody serves', async () => {
   for (let n = 1; n <= 10; n++) await visit(n);
   expect(await series()).toBe(before);
 });
+
+/** A log that keeps its lines. */
+function keepingLog() {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({}, { write: (line: string) => lines.push(JSON.parse(line)) });
+  return { log, lines };
+}
+
+test('probes log the cause when the database stops answering and when it answers again, and nothing in between', async () => {
+  const { log, lines } = keepingLog();
+  const away = openConnections({
+    serverUrl: 'postgres://hedgerow_authenticator:secret-word@127.0.0.1:1/hedgerow',
+    preparedStatements: true,
+  });
+  const [good, bad] = [createReadiness(server.database), createReadiness(away)];
+  let current = good;
+  const readiness = { ...good, report: (...args: Parameters<typeof good.report>) => current.report(...args) };
+  const app = express().use(requestLog(log), health(readiness, log));
+  const probe = (path = '/health/db') => supertest(app).get(path);
+  try {
+    for (const path of ['/health', '/health/db', '/health/db?verbose']) await probe(path).expect(200);
+    expect(lines).toEqual([]);
+    current = bad;
+    await probe().expect(503);
+    await probe().expect(503);
+    current = good;
+    await probe().expect(200);
+    await probe().expect(200);
+  } finally {
+    await away.close();
+  }
+  expect(lines).toMatchObject([
+    {
+      level: 40,
+      msg: 'not ready to serve',
+      reasons: ['the database did not answer: refused'],
+      cause: 'refused',
+      advice: expect.stringContaining('start Postgres'),
+    },
+    { level: 30, msg: 'ready to serve again' },
+  ]);
+  expect(JSON.stringify(lines)).not.toContain('secret-word');
+});
+
+test('a client that leaves early is logged as an aborted request, and not as an error', async () => {
+  const { log, lines } = keepingLog();
+  const arrived = Promise.withResolvers<void>();
+  const app = express().use(requestLog(log), deadline(30));
+  app.get('/slow', ({ cancellation }, _response, next) => {
+    arrived.resolve();
+    cancellation
+      .race(
+        () => new Promise(() => {}),
+        () => {},
+      )
+      .catch(next);
+  });
+  app.get('/broken', (_request, response) => {
+    response.write('half an answer');
+    throw new Error('the other half is missing');
+  });
+  app.use(problem(log));
+  const listening = app.listen(0, '127.0.0.1');
+  await once(listening, 'listening');
+  const url = `http://127.0.0.1:${(listening.address() as AddressInfo).port}`;
+  const leaving = new AbortController();
+  const left = fetch(`${url}/slow`, { signal: leaving.signal }).catch(() => 'left');
+  await arrived.promise;
+  leaving.abort();
+  await left;
+  const logged = (count: number) => until(() => lines.length >= count);
+  await logged(1);
+  await fetch(`${url}/broken`)
+    .then((response) => response.text())
+    .catch(() => 'broken off');
+  await logged(3);
+  listening.close();
+  listening.closeAllConnections();
+  expect(lines).toMatchObject([
+    { level: 30, msg: 'request aborted by the client', path: '/slow', status: 499, aborted: true },
+    { level: 50, msg: 'request failed' },
+    { level: 50, msg: 'request', path: '/broken', answered: false },
+  ]);
+});
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await sleep(10);
+}

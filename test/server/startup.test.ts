@@ -96,11 +96,11 @@ const wrongSchemas: [string, string, string, RegExp][] = [
     /migration \d{6}\S* was edited after it was applied/,
   ],
   [
-    'a migration that the server does not know',
+    'an applied migration older than the newest file, without a file of its own',
     `insert into graphile_migrate.migrations (hash, previous_hash, filename)
-      select 'sha1:later', hash, '999999.sql' from graphile_migrate.migrations order by filename desc limit 1`,
-    "delete from graphile_migrate.migrations where hash = 'sha1:later'",
-    /migration 999999\.sql was applied, but its file is missing/,
+      select 'sha1:earlier', hash, '000000.sql' from graphile_migrate.migrations order by filename desc limit 1`,
+    "delete from graphile_migrate.migrations where hash = 'sha1:earlier'",
+    /migration 000000\.sql was applied, but its file is missing/,
   ],
 ];
 

@@ -6,17 +6,29 @@ import { originOf } from '../origin.ts';
 import type { TrustedIssuer } from './bearer.ts';
 import { type ExternalClaims, type ExternalIssuer, issuedBy, verifyExternal } from './externalIssuer.ts';
 import { issuerKeys } from './issuerKeys.ts';
+import { type RefusalLog, TokenRefusedError } from './refusals.ts';
 
 /** Accepts tokens of another issuer. Whose they are is asked of the database, once for each token that is remembered. */
-export function externalTokens(context: AuthContext, issuer: ExternalIssuer, log: Logger): TrustedIssuer {
+export function externalTokens(
+  context: AuthContext,
+  issuer: ExternalIssuer,
+  log: Logger,
+  refusals: RefusalLog,
+): TrustedIssuer {
   const keys = issuerKeys(issuer.jwksUrl, log);
   return {
     issued: (token) => issuedBy(issuer, token),
     async authenticate(request, _response, token) {
-      const claims = await verifyExternal(issuer, keys, token);
-      if (!claims) return undefined;
-      const userId = await externalUser(asSignIn(context, request), claims, originOf(request));
-      return userId === undefined ? undefined : signedIn(userId, claims);
+      try {
+        const claims = await verifyExternal(issuer, keys, token);
+        const userId = await externalUser(asSignIn(context, request), claims, originOf(request));
+        if (userId === undefined) throw new TokenRefusedError('revoked');
+        return signedIn(userId, claims);
+      } catch (error) {
+        if (!(error instanceof TokenRefusedError)) throw error;
+        refusals.note('external', error);
+        return undefined;
+      }
     },
   };
 }

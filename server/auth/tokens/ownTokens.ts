@@ -1,10 +1,12 @@
 import type { Request, Response } from 'express';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
+import jwt from 'jsonwebtoken';
 import passport from 'passport';
 import { ExtractJwt, Strategy } from 'passport-jwt';
 import { z } from 'zod';
 import { Identity } from '../../database/identity.ts';
 import { type Keys, leeway } from './keys.ts';
+import { type RefusalLog, TokenRefusedError } from './refusals.ts';
 
 // All that our own header ever has: nothing in it may name a key but by its id.
 const header = z.strictObject({
@@ -14,12 +16,15 @@ const header = z.strictObject({
 });
 
 /** Verifies our own access tokens. No database: whether the session lives is asked when it is used. */
-export function ownTokens(keys: Keys): (request: Request, response: Response) => Promise<Express.User | undefined> {
+export function ownTokens(
+  keys: Keys,
+  refusals: RefusalLog,
+): (request: Request, response: Response) => Promise<Express.User | undefined> {
   const { issuer, audience } = keys;
   // Text, as we write it: jsonwebtoken by itself also takes lists of audiences.
   const claims = z.object({
     ...{ sub: z.uuid(), sid: z.uuid(), aud: z.literal(audience) },
-    ...{ exp: z.number(), iat: z.number().refine((iat) => iat <= Date.now() / 1000 + leeway) },
+    ...{ exp: z.number(), iat: z.number() },
   });
   const authenticator = new passport.Passport();
   authenticator.use(
@@ -31,23 +36,40 @@ export function ownTokens(keys: Keys): (request: Request, response: Response) =>
         secretOrKeyProvider: (_request, token, done) => {
           const key = keyFor(keys, token);
           if (key) done(null, key.verifying as unknown as Buffer);
-          else done('no such key');
+          else done(new TokenRefusedError('unknown key'));
         },
       },
       (payload, done) => {
         const { success, data } = claims.safeParse(payload);
-        done(null, success && signedIn(data));
+        if (!success) return done(null, false, new TokenRefusedError('claim missing or malformed'));
+        const ahead = data.iat - Date.now() / 1000;
+        if (ahead > leeway) return done(null, false, new TokenRefusedError('issued in the future', Math.round(ahead)));
+        done(null, signedIn(data));
       },
     ),
   );
   return (request, response) =>
     new Promise((resolve, reject) => {
-      const answer = (error: unknown, user: Express.User | false | undefined) => {
-        if (error) reject(error);
-        else resolve(user || undefined);
+      const answer = (error: unknown, user: Express.User | false | undefined, info: unknown) => {
+        if (error) return reject(error);
+        if (!user) refusals.note('own', refusalOf(info));
+        resolve(user || undefined);
       };
       authenticator.authenticate('jwt', { session: false }, answer)(request, response, reject);
     });
+}
+
+/** The cause of what passport-jwt says of a refused token: an error of ours or of jsonwebtoken. */
+function refusalOf(info: unknown): TokenRefusedError {
+  const now = Date.now();
+  const seconds = (milliseconds: number) => Math.round(milliseconds / 1000);
+  if (info instanceof TokenRefusedError) return info;
+  if (info instanceof jwt.TokenExpiredError)
+    return new TokenRefusedError('expired', seconds(now - info.expiredAt.getTime()));
+  if (info instanceof jwt.NotBeforeError)
+    return new TokenRefusedError('not valid yet', seconds(info.date.getTime() - now));
+  const isSignature = info instanceof Error && info.message === 'invalid signature';
+  return new TokenRefusedError(isSignature ? 'wrong signature' : 'malformed');
 }
 
 /** The key that the token's header names, if it is for the algorithm that the header claims. */
