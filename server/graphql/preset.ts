@@ -9,6 +9,7 @@ import { textAnswersPlugin } from './answers/plugin.ts';
 import { atomicMutationPlugin } from './atomicMutation.ts';
 import { batchesPlugin } from './batches/plugin.ts';
 import { readConstraints } from './constraints.ts';
+import { cursorsPlugin } from './cursors/plugin.ts';
 import { maskError } from './errors.ts';
 import { impliedTenantPlugin } from './impliedTenant.ts';
 import { catalogReader } from './introspection.ts';
@@ -57,7 +58,7 @@ export function preset({ database, catalog, log, production, documents, live }: 
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
     plugins: [
       ...[impliedTenantPlugin, constraints.plugin, pagesPlugin, limitsPlugin, batchesPlugin, atomicMutationPlugin],
-      ...[selectsPlugin, textAnswersPlugin],
+      ...[cursorsPlugin, selectsPlugin, textAnswersPlugin],
       ...livePlugins(database),
       ...(production ? [hideSchemaPlugin] : []),
       ...(documents ? [trustedDocumentsPlugin(documents, production)] : []),

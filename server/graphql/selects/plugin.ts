@@ -1,5 +1,6 @@
 import type { PgClientQuery, WithPgClient } from 'postgraphile/@dataplan/pg';
 import type { ExecutionDetails } from 'postgraphile/grafast';
+import type { ApplyCursors } from '../cursors/step.ts';
 import { asSelect, type Select, unaryValue } from './select.ts';
 import { shapeOf } from './shape.ts';
 import { pageOf, record, type Template, valuesOf } from './template.ts';
@@ -85,6 +86,13 @@ function keyOf(
     // A natural cursor is an offset.
     if (!Array.isArray(cursor) || cursor[0] === 'natural') return undefined;
     cursors.push([id, cursor[0], cursor.length]);
+  }
+  for (const id of shape.cursorIds) {
+    const given = (unaryValue(values, id) as ApplyCursors).cursors;
+    for (const side of ['after', 'before'] as const) {
+      const [digest, ...places] = given[side] ?? [];
+      if (digest !== undefined) cursors.push([id, side, digest, ...places.map((value) => value === null)]);
+    }
   }
   const { plain, telling } = shape;
   if (plain.length + telling.length + cursors.length === 0) return '';

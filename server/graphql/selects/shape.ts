@@ -1,5 +1,6 @@
 import { __ValueStep, AccessStep, type Step } from 'postgraphile/grafast';
 import { getNamedType, isEnumType, typeFromAST } from 'postgraphile/graphql';
+import { CursorStep } from '../cursors/step.ts';
 import type { Select } from './select.ts';
 
 /** The variables that decide what SQL a select is, by name. Those whose values it only binds are not among them. */
@@ -8,6 +9,8 @@ export interface Shape {
   readonly plain: readonly string[];
   /** All others, conditions above all: what tenants look for. */
   readonly telling: readonly string[];
+  /** The dependencies that apply cursors: which values are null decides on the SQL, the others are only bound. */
+  readonly cursorIds: readonly number[];
 }
 
 const shapes = new WeakMap<Select, Shape | undefined>();
@@ -21,7 +24,9 @@ export function shapeOf(select: Select): Shape | undefined {
 function findShape(select: Select): Shape | undefined {
   const { mode, deferreds, streamDetailsDepIds, placeholders, dependencies, operationPlan } = select;
   if (mode === 'mutation' || deferreds.length > 0 || streamDetailsDepIds?.length) return undefined;
-  const deciding = [select.firstStepId, select.lastStepId, select.offsetStepId, ...select.applyDepIds].filter(isGiven);
+  const cursorIds = select.applyDepIds.filter((id) => dependencies[id] instanceof CursorStep);
+  const applied = select.applyDepIds.filter((id) => !cursorIds.includes(id));
+  const deciding = [select.firstStepId, select.lastStepId, select.offsetStepId, ...applied].filter(isGiven);
   const bound = [select.afterStepId, select.beforeStepId, ...placeholders.map((p) => p.dependencyIndex)];
   if (bound.some((id) => deciding.includes(id as number))) return undefined;
   const names = new Set<string>();
@@ -30,7 +35,7 @@ function findShape(select: Select): Shape | undefined {
   );
   if (!known) return undefined;
   const plain = [...names].filter((name) => isPlain(name, operationPlan));
-  return { plain, telling: [...names].filter((name) => !plain.includes(name)) };
+  return { plain, telling: [...names].filter((name) => !plain.includes(name)), cursorIds };
 }
 
 const isGiven = (id: number | null) => id !== null;

@@ -1,4 +1,6 @@
 import type { ExecutionDetails } from 'postgraphile/grafast';
+import type { Side } from '../cursors/condition.ts';
+import { type ApplyCursors, CursorStep, type Cursors } from '../cursors/step.ts';
 import { tenantColumn } from '../impliedTenant.ts';
 import { skipBeforeComputing } from './offset.ts';
 import { type Select, unaryValue, type Values } from './select.ts';
@@ -89,7 +91,7 @@ function primaryKey({ resource: { uniques, codec, extensions } }: Select): reado
   return key.every(isReadable) ? key : [];
 }
 
-function withSlots({ placeholders, afterStepId, beforeStepId }: Select, given: Values) {
+function withSlots({ placeholders, afterStepId, beforeStepId, applyDepIds, dependencies }: Select, given: Values) {
   const values = [...given];
   const put = (id: number, value: unknown) => {
     values[id] = { ...given[id], isBatch: false, at: () => value, unaryValue: () => value } as Values[number];
@@ -105,7 +107,23 @@ function withSlots({ placeholders, afterStepId, beforeStepId }: Select, given: V
     if (id === null || !Array.isArray(cursor)) continue;
     put(id, [cursor[0], ...cursor.slice(1).map((_, index) => cursorSlot(id, index + 1))]);
   }
+  for (const id of applyDepIds) {
+    const step = dependencies[id];
+    if (step instanceof CursorStep) put(id, step.apply(slottedCursors(id, unaryValue(given, id) as ApplyCursors)));
+  }
   return { placeholders: slotted, values };
+}
+
+/** The same cursors with a slot for each value that is not null. */
+function slottedCursors(id: number, { cursors }: ApplyCursors): Cursors {
+  const slotted: Cursors = {};
+  for (const side of ['after', 'before'] as const) {
+    const [digest, ...places] = cursors[side] ?? [];
+    if (digest === undefined) continue;
+    const slots = places.map((value, index) => (value === null ? null : new Slot(placeOf(id, side, index + 1))));
+    slotted[side] = [digest, ...slots];
+  }
+  return slotted;
 }
 
 // Slots outlive the request that they were made in, and these functions see nothing of it.
@@ -115,6 +133,10 @@ function placeholderSlot({ dependencyIndex, codec, alreadyEncoded }: Select['pla
     const value = values[dependencyIndex]?.at(0) ?? null;
     return value === null || alreadyEncoded ? value : codec.toPg(value);
   });
+}
+
+function placeOf(id: number, side: Side, index: number): (values: Values) => unknown {
+  return (values) => (unaryValue(values, id) as ApplyCursors).cursors[side]?.[index];
 }
 
 function cursorSlot(id: number, index: number): Slot {

@@ -1,0 +1,46 @@
+import { SafeError } from 'postgraphile/grafast';
+import type { Side } from './condition.ts';
+
+/** A cursor as PostGraphile writes it: the digest of its order, then the row's values in that order. */
+export type Cursor = readonly [digest: string, ...values: readonly unknown[]];
+
+/**
+ * Reads a cursor; undefined where none is given.
+ *
+ * @throws SafeError where it is none.
+ */
+export function readCursor(text: unknown): Cursor | undefined {
+  if (text == null) return undefined;
+  const cursor = parse(text);
+  if (!cursor) throw new SafeError('Invalid cursor, please enter a cursor from a previous request, or null.');
+  return cursor;
+}
+
+/** A natural cursor is the number of a row, for rows that nothing orders. PostGraphile makes an offset of it. */
+export function isNatural(text: unknown): boolean {
+  return parse(text)?.[0] === 'natural';
+}
+
+/** @throws SafeError where the cursor is of another order than the one with this digest. */
+export function checkCursor([given, ...values]: Cursor, digest: string, count: number, side: Side): void {
+  if (given !== digest || values.length !== count) {
+    throw new SafeError(
+      `Invalid '${side}' cursor - a cursor is only valid within a specific ordering, if you change the order then you'll need different cursors.`,
+    );
+  }
+}
+
+function parse(text: unknown): Cursor | undefined {
+  if (typeof text !== 'string') return undefined;
+  try {
+    const cursor: unknown = JSON.parse(Buffer.from(text, 'base64').toString('utf8'));
+    if (!Array.isArray(cursor) || typeof cursor[0] !== 'string' || !cursor.slice(1).every(isScalar)) return undefined;
+    return cursor as unknown as Cursor;
+  } catch {
+    return undefined;
+  }
+}
+
+function isScalar(value: unknown): boolean {
+  return value === null || ['string', 'number', 'boolean'].includes(typeof value);
+}
