@@ -29,5 +29,6 @@ export const leaksOf = ({ attempts }: Pick<Proof, 'attempts'>) =>
 /** 0 proven, 1 a leak or a mutant that nothing caught, 2 not proven. */
 export function exitCodeOf(proof: Proof): 0 | 1 | 2 {
   if (leaksOf(proof).length > 0 || proof.mutants?.some(({ outcome }) => outcome === 'survived')) return 1;
-  return proof.unproven.length > 0 ? 2 : 0;
+  // Without a control that works, a refusal shows nothing.
+  return proof.unproven.length > 0 || !proof.controls.some(({ works }) => works) ? 2 : 0;
 }
