@@ -70,7 +70,7 @@ async function proveOn(ground: Ground, options: Options, progress: (line: string
     attempts,
     controls,
     owners: sql.owners,
-    unproven: [...new Set([...sql.unproven, ...api.unproven, ...withoutControls(controls)])],
+    unproven: withoutControls([...sql.unproven, ...api.unproven], controls),
     mutants: verdicts,
   };
 }

@@ -12,7 +12,7 @@ import { attackSql, type SqlOptions, targetsOf } from './sql/attackSql.ts';
 import { brokenBy } from './sql/broken.ts';
 import { functionControls } from './sql/functionControls.ts';
 import { Session } from './sql/session.ts';
-import { unproven as whyUnproven } from './unproven.ts';
+import { unproven as whyUnproven, withoutControls } from './unproven.ts';
 
 export interface SqlProof {
   readonly catalog: Catalog;
@@ -39,8 +39,7 @@ export async function proveSql(options: ProveSqlOptions): Promise<SqlProof> {
   const { catalog, cast, unreadable, missing } = prepared;
   const owners = ownersOf(catalog, cast);
   if (unreadable !== undefined) {
-    const unproven = [unreadable, ...missing];
-    return { catalog, attempts: [], controls: prepared.controls, owners, unproven };
+    return { catalog, attempts: [], controls: [], owners, unproven: [unreadable, ...missing] };
   }
   const broken = brokenBy(prepared.controls);
   // Another connection: in this one the setting was never set, as in a server's that has just begun.
@@ -52,7 +51,8 @@ export async function proveSql(options: ProveSqlOptions): Promise<SqlProof> {
       table = attempt.table;
       attempts.push(attempt);
     }
-    const unproven = [...missing, ...whyUnproven(catalog, cast, attempts, prepared.controls, options)];
+    const sentences = [...missing, ...whyUnproven(catalog, cast, attempts, prepared.controls, options)];
+    const unproven = withoutControls(sentences, prepared.controls);
     return { catalog, attempts, controls: prepared.controls, owners, unproven };
   });
 }

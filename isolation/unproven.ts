@@ -22,7 +22,6 @@ export function unproven(
       (relation) => whyNotAttacked(catalog, cast, relation, attacked, options) ?? [],
     ),
     ...idleControls(found),
-    ...withoutControls(found),
   ];
 }
 
@@ -63,15 +62,23 @@ function whyNotAttacked(
 /** Controls that do not work, and nothing in the catalog says why; those of several columns together. */
 function idleControls(controls: readonly Control[]): string[] {
   const idle = controls.filter(({ works, reason }) => !works && !reason);
-  const alike = Map.groupBy(idle, ({ table, operation, answer }) => JSON.stringify([table, operation, answer]));
-  return [...alike.values()].map((group) => {
-    const [{ table, operation, answer, error }] = group as [Control];
-    const columns = group.flatMap(({ column }) => column ?? []);
-    const what = columns.length > 0 ? `${operation} of ${columns.join(', ')}` : operation;
+  return groupAlike(idle).map(({ what, first: { table, answer, error } }) => {
     const advice = error
       ? adviceOn(error.code)
       : 'No generated row satisfies the policies. Write a fixture whose row its tenant can use; docs/tester.md says how.';
     return `${what} on ${table} is granted, and A cannot do it with its own row (${answer}): that B cannot proves nothing. ${advice}`;
+  });
+}
+
+/** Controls with one answer, those of several columns together. */
+export function groupAlike(controls: readonly Control[]): { what: string; first: Control }[] {
+  const groups = Map.groupBy(controls, ({ table, operation, answer, reason }) =>
+    JSON.stringify([table, operation, reason ?? answer]),
+  );
+  return [...groups.values()].map((group) => {
+    const [first] = group as [Control];
+    const columns = group.flatMap(({ column }) => column ?? []);
+    return { what: columns.length > 0 ? `${first.operation} of ${columns.join(', ')}` : first.operation, first };
   });
 }
 
@@ -86,9 +93,9 @@ function adviceOn(code: string): string {
   return advice[code] ?? 'Repair the policy, function or trigger that raises the error.';
 }
 
-/** Says that nothing worked for anybody, where that is so: then no refusal proves anything. */
-export function withoutControls(controls: readonly Control[]): string[] {
-  return controls.some(({ works }) => works)
-    ? []
+/** The sentences, and where there is none one that says that no control works, if none does: no refusal proves anything then. */
+export function withoutControls(sentences: readonly string[], controls: readonly Control[]): string[] {
+  return sentences.length > 0 || controls.some(({ works }) => works)
+    ? [...new Set(sentences)]
     : ['No control works: A can do nothing with its own rows, so that what B cannot do proves nothing.'];
 }

@@ -37,7 +37,7 @@ export async function proveServer(options: ProveServerOptions, progress: (line: 
       repeat: `npm run isolation -- --server ${client.url}`,
       seconds: (Date.now() - startedAt.getTime()) / 1000,
       tables: [...new Set(attempts.map((attempt) => attempt.table))],
-      unproven: [...unproven, ...failures, ...withoutControls(controls)],
+      unproven: withoutControls([...unproven, ...failures], controls),
     };
   } finally {
     client.close();

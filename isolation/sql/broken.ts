@@ -6,7 +6,7 @@ export type Broken = ReadonlySet<string>;
 
 /** The errors of the controls that do not work. */
 export function brokenBy(controls: readonly Control[]): Broken {
-  return new Set(controls.flatMap(({ error }) => (error ? [keyOf(error)] : [])));
+  return new Set(controls.flatMap(({ error, reason }) => (error && !reason ? [keyOf(error)] : [])));
 }
 
 /** Whether an error is one that A gets, too. It depends on rows and on no tenant, so that it tells nobody of A. */

@@ -7,7 +7,7 @@ import { asActor } from './judge.ts';
 import type { Session } from './session.ts';
 
 /** SQLSTATEs that say that a function cannot run, and not that it refuses its arguments. */
-const cannotRun = /^(0A|22012|2F|38|39|3D|3F|42(?!501)|54|55|58|XX)/;
+const cannotRun = /^(0A|22012|2F|38|39|3D|3F|42(?!501|601)|54|55|58|XX)/;
 
 /** Whether each function and procedure that the role may run answers A, given A's own values. */
 export async function* functionControls(session: Session, { only = () => true }: SqlOptions): AsyncGenerator<Control> {

@@ -65,7 +65,7 @@ export class Session {
       .join(' union all ');
     if (fingerprint) {
       // Asked for after every attack, and planned once.
-      await client.query(`deallocate all; prepare isolation_prints as ${fingerprint}`);
+      await client.query(`${deallocatePrints}; prepare isolation_prints as ${fingerprint}`);
       session.#fingerprint = ['execute isolation_prints'];
     }
     session.#prints = await session.#takePrints();
@@ -239,6 +239,11 @@ export class Session {
     return { harm, own };
   }
 }
+
+/** A connection may have statements of others, and have none of a session before this one. */
+const deallocatePrints = `do $$ begin
+  if exists (select from pg_catalog.pg_prepared_statements where name = 'isolation_prints') then deallocate isolation_prints; end if;
+end $$`;
 
 /** By table and owner. */
 const printsOf = (result: Result | undefined) =>
