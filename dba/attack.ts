@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import { leaksOf } from '../isolation/proof.ts';
+import type { Attempt } from '../isolation/attempt.ts';
+import { groupLeaks, leaksOf } from '../isolation/proof.ts';
 import { proveSql } from '../isolation/proveSql.ts';
 import { isBranch } from './branches/mark.ts';
 import { withClient } from './client.ts';
@@ -10,7 +11,7 @@ import type { Target } from './target.ts';
 
 const insufficientPrivilege = '42501';
 
-/** Leaks that are told; one fault lets many attacks through. */
+/** Leaks that are told at most. */
 const told = 20;
 
 /**
@@ -30,11 +31,13 @@ export async function attack({ adminUrl }: Pick<Target, 'adminUrl'>): Promise<re
     scope: { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' },
     cast: { seed: 1 },
   });
-  const leaks = leaksOf(proof).map(({ table, attack, evidence }) =>
-    finding('error', table, `${attack}: ${evidence ?? ''}`),
-  );
-  const first = [...new Map(leaks.map((leak) => [`${leak.object} ${leak.detail}`, leak])).values()].slice(0, told);
-  return [...first, ...proof.unproven.map((sentence) => finding('error', 'the copy', sentence))];
+  const leaks = groupLeaks(leaksOf(proof))
+    .slice(0, told)
+    .map((group) => {
+      const [{ table, attack, evidence }] = group as [Attempt];
+      return finding('error', table, `${attack}: ${evidence ?? ''}`);
+    });
+  return [...leaks, ...proof.unproven.map((sentence) => finding('error', 'the copy', sentence))];
 }
 
 /** Removes all rows but the record of migrations. Answers why that may not be done, or would help nobody. */

@@ -1,11 +1,12 @@
 import type pg from 'pg';
 import * as queries from './catalogQueries.ts';
+import { filledByTriggers } from './filled.ts';
+import type { Identity } from './identity.ts';
 
-/** What an attack is about: whose objects, in whose role, and the setting that says for whom a transaction speaks. */
-export interface Scope {
+/** What an attack is about: whose objects, in which role, and how a transaction is told its tenant. */
+export interface Scope extends Identity {
   readonly schema: string;
   readonly role: string;
-  readonly setting: string;
 }
 
 /** A type; `name` may be written behind `::`, and neither shortens nor rounds. */
@@ -204,7 +205,10 @@ export const refreshed = ({ relations }: Pick<Catalog, 'relations'>): string[] =
     .filter(({ kind }) => kind === 'materialized view')
     .map(({ sql }) => `refresh materialized view ${sql}`);
 
-/** What is in the schema or granted to the role, what functions that it may run name, and what all that reads or refers to. */
+/**
+ * The relations in the schema or granted to the role, those that functions name which the role may run, those that all of
+ * these read or refer to, and those whose triggers fill them.
+ */
 function reach(relations: ReadonlyMap<number, Relation>, routines: readonly Routine[], schema: string): Relation[] {
   const reached = new Set<number>();
   const add = (oid: number): void => {
@@ -219,6 +223,8 @@ function reach(relations: ReadonlyMap<number, Relation>, routines: readonly Rout
   const run = routines.filter(({ executable, definer }) => executable && definer).map(({ source }) => source);
   for (const { oid, schema: of, relname } of relations.values())
     if (run.some((source) => source.replaceAll('"', '').includes(`${of}.${relname}`))) add(oid);
+  // The tables whose triggers make rows of these.
+  for (const { by, table } of filledByTriggers({ relations, routines })) if (reached.has(table.oid)) add(by.oid);
   return [...reached].map((oid) => relations.get(oid) as Relation).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

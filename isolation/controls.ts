@@ -1,7 +1,10 @@
 import { type Operation, shorten } from './attempt.ts';
 import type { Row } from './cast/cast.ts';
 import type { Policy } from './catalog.ts';
-import { describe } from './sql/attack.ts';
+import { isTenants } from './owners.ts';
+import { type Actor, type Answer, type Attack, describe } from './sql/attack.ts';
+import { asActor } from './sql/judge.ts';
+import { isRaisedAfterPolicies, isRefusedByConstraint } from './sql/refusals.ts';
 import type { Session } from './sql/session.ts';
 import type { Target } from './sql/target.ts';
 
@@ -9,66 +12,39 @@ import type { Target } from './sql/target.ts';
 export interface Control {
   readonly table: string;
   readonly operation: Operation;
+  /** The column that an update writes. */
+  readonly column?: string;
   readonly statement: string;
   readonly works: boolean;
   readonly answer: string;
+  /** The SQLSTATE and the message of the error that A got instead. */
+  readonly error?: { readonly code: string; readonly message: string; readonly context?: string };
   /** Why it cannot work for anybody, where the catalog says so: then a denial is no accident. */
   readonly reason?: string;
 }
 
 /**
- * What A can do with its own rows. Where the owner cannot, that others cannot proves nothing. What a constraint or a
- * trigger refuses has passed the policies.
+ * Tries what A can do with its own rows. Where the owner cannot do it, that others cannot proves nothing.
+ *
+ * A read works if it returns a row. A write works if it changes a row, or if a constraint or an AFTER trigger refuses
+ * the row: Postgres asks these once the policies have let the row through. Every other error means that it does not
+ * work: a policy that raises an error keeps everybody out.
  */
 export async function* controls(session: Session, target: Target): AsyncGenerator<Control> {
   const { relation, a, selected, inserted, updated, id, literal, ownership } = target;
   const [row] = a.rows;
-  if (!row || !relation.usage) return;
-  const actor = { name: 'A', identity: session.cast.a.id };
+  if (!relation.usage) return;
+  const owner: Actor = { name: 'A', identity: session.cast.a.id };
   const isView = relation.kind.includes('view');
-  const check = async (operation: Operation, statement: string, prepare: readonly string[] = []): Promise<Control> => {
-    const answer = await session.run({
-      table: relation.name,
-      attack: 'control',
-      operation,
-      actor,
-      statements: [statement],
-      prepare,
-    });
-    const [result] = answer.results;
-    const refused = answer.code === '42501' || answer.code === '22P02';
-    const isIdle = answer.code === undefined && (result?.count ?? 0) === 0;
-    const works = !isIdle && !refused;
-    const reason = works
-      ? undefined
-      : isView && isIdle
-        ? "the view shows none of A's rows"
-        : missingPolicy(target, operation);
-    return {
-      table: relation.name,
-      operation,
-      statement: `-- as A, ${session.catalog.setting} = '${actor.identity}'\n${statement}`,
-      works,
-      answer: shorten(describe(answer)),
-      ...(reason && { reason }),
-    };
-  };
-  if (selected.length > 0)
+  const hasSharedRows = (session.cast.shared.get(relation.oid)?.length ?? 0) > 0;
+  const check = (operation: Operation, statement: string, options: Partial<Attack> & { column?: string } = {}) =>
+    tryControl(session, target, { operation, statement, actor: owner, ...options });
+  if (selected.length > 0 && (row || isView || hasSharedRows))
     yield await check('select', `select ${selected.map(({ name }) => id(name)).join(', ')} from ${relation.sql}`);
-  // What a view shows of the row that would be written is not known; whether it may be written at all is.
-  if (isView) return;
-  // A row that a policy keeps from A itself, such as one that is deleted softly, says nothing of the others.
-  async function anyOf<Item>(items: readonly Item[], ask: (item: Item) => Promise<Control>): Promise<Control> {
-    let first: Control | undefined;
-    for (const item of items) {
-      const control = await ask(item);
-      if (control.works) return control;
-      first ??= control;
-    }
-    return first as Control;
-  }
+  // The rows that a view would write are not known; the tables under it have controls of their own.
+  if (isView || !row) return;
   if (a.spare.length > 0 && inserted.length > 0)
-    yield await anyOf(a.spare, (spare) => {
+    yield await anyOf(a.spare, async (spare) => {
       const columns = inserted.filter(({ name, identity }) => name in spare && identity !== 'always');
       const into =
         columns.length === 0
@@ -77,20 +53,88 @@ export async function* controls(session: Session, target: Target): AsyncGenerato
       const prepare =
         a.replaces && ownership
           ? [
-              `delete from ${relation.sql} t where ${ownership.sql('t')} = ${session.client.escapeLiteral(actor.identity)}`,
+              `delete from ${relation.sql} t where ${ownership.sql('t')} = ${session.client.escapeLiteral(session.cast.a.id)}`,
             ]
           : [];
-      return check('insert', `insert into ${relation.sql} ${into}`, prepare);
+      const statement = `insert into ${relation.sql} ${into}`;
+      const control = await check('insert', statement, { prepare });
+      // A policy for sign-up lets in only who is not signed in yet.
+      if (control.works || !isTenants(relation, ownership)) return control;
+      const newcomer = { name: 'A, before it is signed in', identity: '' };
+      const before = await check('insert', statement, { prepare, actor: newcomer });
+      return before.works ? before : control;
     });
   // Where no column may be read, a row cannot be named.
   const isNamed = target.key.every((name) => selected.some((column) => column.name === name));
   const where = (one: Row) => (isNamed ? ` where ${target.where(one)}` : '');
   for (const { name } of updated)
     yield await anyOf(a.rows, (one) =>
-      check('update', `update ${relation.sql} t set ${id(name)} = ${literal(name, one[name] ?? null)}${where(one)}`),
+      check('update', `update ${relation.sql} t set ${id(name)} = ${literal(name, one[name] ?? null)}${where(one)}`, {
+        column: name,
+      }),
     );
   if (relation.privileges.includes('delete'))
     yield await anyOf(a.rows, (one) => check('delete', `delete from ${relation.sql} t${where(one)}`));
+}
+
+/** The first control that works; a policy may keep some rows from A itself, such as one that is deleted softly. */
+async function anyOf<Item>(items: readonly Item[], ask: (item: Item) => Promise<Control>): Promise<Control> {
+  let first: Control | undefined;
+  for (const item of items) {
+    const control = await ask(item);
+    if (control.works) return control;
+    first ??= control;
+  }
+  return first as Control;
+}
+
+interface Trial extends Pick<Attack, 'operation' | 'actor' | 'prepare'> {
+  readonly statement: string;
+  readonly column?: string;
+}
+
+async function tryControl(session: Session, target: Target, trial: Trial): Promise<Control> {
+  const { operation, statement, actor, prepare = [], column } = trial;
+  const { relation } = target;
+  const attack: Attack = {
+    table: relation.name,
+    attack: 'control',
+    operation,
+    actor,
+    statements: [statement],
+    prepare,
+  };
+  let answer = await session.run(attack);
+  let works = isWorking(session, target, answer, operation);
+  const mayBeTrigger = operation !== 'select' && session.canLeaveOutTriggers && relation.triggers.length > 0;
+  if (!works && mayBeTrigger) {
+    // BEFORE triggers run ahead of the policies. Without them the policies answer for themselves.
+    const again = await session.run({ ...attack, withoutTriggers: true });
+    if (isWorking(session, target, again, operation)) [answer, works] = [again, true];
+  }
+  const { code, message = '', context } = answer;
+  const isDenied = code === undefined || code === '42501';
+  const reason = works || !isDenied ? undefined : whyNobodyCan(target, operation, code === undefined);
+  return {
+    table: relation.name,
+    operation,
+    ...(column !== undefined && { column }),
+    statement: `${asActor(session.catalog, actor)}\n${statement}`,
+    works,
+    answer: shorten(describe(answer)),
+    ...(!works && code !== undefined && { error: { code, message, ...(context && { context }) } }),
+    ...(reason && { reason }),
+  };
+}
+
+function isWorking({ catalog }: Session, { relation }: Target, answer: Answer, operation: Operation): boolean {
+  if (answer.code === undefined) return (answer.results[0]?.count ?? 0) > 0;
+  return operation !== 'select' && (isRefusedByConstraint(answer) || isRaisedAfterPolicies(catalog, relation, answer));
+}
+
+function whyNobodyCan(target: Target, operation: Operation, isEmpty: boolean): string | undefined {
+  const isView = target.relation.kind.includes('view');
+  return isView && isEmpty ? "the view shows none of A's rows" : missingPolicy(target, operation);
 }
 
 function missingPolicy({ relation }: Target, operation: Operation): string | undefined {

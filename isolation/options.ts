@@ -7,6 +7,8 @@ const schema = z.object({
   schema: z.string(),
   role: z.string(),
   setting: z.string(),
+  settingTemplate: z.string().optional(),
+  set: z.record(z.string(), z.string()).optional(),
   loginRole: z.string().optional(),
   ownerRole: z.string().optional(),
   tenantIds: z.array(z.string().min(1)).max(3).optional(),
@@ -63,6 +65,16 @@ export function readOptions(argv: readonly string[]): Options {
     .option('--role <name>', 'the role of a tenant’s transaction', 'hedgerow_tenant')
     .option('--setting <name>', 'the setting that holds the tenant', 'app.current_user_id')
     .option(
+      '--setting-template <text>',
+      'the value of the setting, with :id in the place of the tenant\'s id: \'{"sub": ":id", "role": "authenticated"}\'',
+      template,
+    )
+    .option(
+      '--set <name=value>',
+      "another setting that policies and functions read (again for more); :id in the value is the tenant's id",
+      pair,
+    )
+    .option(
       '--tenant-ids <ids>',
       'with --database-url: tenants that are there, A,B and one more, instead of new ones',
       (ids: string) => ids.split(','),
@@ -84,6 +96,17 @@ function address(text: string): string {
   if (!/^https?:/.test(text) || !URL.canParse(text))
     throw new InvalidArgumentError('An http:// or https:// address is expected.');
   return text;
+}
+
+function template(text: string): string {
+  if (!text.includes(':id')) throw new InvalidArgumentError("It has no place for the tenant's id: write :id there.");
+  return text;
+}
+
+function pair(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) throw new InvalidArgumentError('name=value is expected.');
+  return { ...before, [name.trim()]: value };
 }
 
 function whole(text: string): number {

@@ -1,4 +1,6 @@
 import type { Catalog, Column, Relation } from './catalog.ts';
+import { filledByTriggers } from './filled.ts';
+import { escapeRegExp } from './text.ts';
 
 /** Whose a table's rows are, and what that was taken from. */
 export interface Ownership {
@@ -18,7 +20,6 @@ const usual = ['user_id', 'owner_id', 'tenant_id', 'account_id', 'organization_i
 const likely = [...usual, 'owner', 'tenant', 'customer_id', 'company_id', 'created_by', 'author_id', 'profile_id'];
 
 const quote = (name: string) => `"${name.replaceAll('"', '""')}"`;
-export const escapeRegExp = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 /**
  * Whose each table is. No sign is trusted alone, for a policy or a default may be the fault that is looked for: each
@@ -52,6 +53,13 @@ export function findOwners(catalog: Catalog): ReadonlyMap<number, Ownership> {
     }
     for (const column of table.columns) {
       if (identities.has(`${table.oid} ${column.name}`)) add(found, column.name, 4, 'is what tenants are known by');
+    }
+  }
+  for (const { by, trigger, table, copies } of filledByTriggers(catalog)) {
+    for (const [column, from] of copies) {
+      const target = signs.get(by);
+      if (target && (signs.get(table)?.get(column)?.score ?? 0) >= 3)
+        add(target, from, 4, `trigger ${trigger} copies it to ${table.name}.${column}`);
     }
   }
   for (const [table, found] of signs) {

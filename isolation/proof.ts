@@ -26,8 +26,21 @@ export interface Proof {
 export const leaksOf = ({ attempts }: Pick<Proof, 'attempts'>) =>
   attempts.filter(({ outcome }) => outcome === 'leaked');
 
+/**
+ * Leaks of one kind on one table, which one fault lets through, the most telling first: one that shows a row before one
+ * that shows a difference.
+ */
+export function groupLeaks(leaks: readonly Attempt[]): Attempt[][] {
+  const isTelling = ({ evidence = '' }: Attempt) => Number(/ saw | wrote to /.test(evidence));
+  const kind = ({ evidence = '' }: Attempt) =>
+    / (saw|wrote to|can tell|depends on|expects|changed) /.exec(evidence)?.[1];
+  const groups = Map.groupBy(leaks, (leak) => JSON.stringify([leak.table, leak.operation, leak.path, kind(leak)]));
+  return [...groups.values()].map((found) => found.sort((one, other) => isTelling(other) - isTelling(one)));
+}
+
 /** 0 proven, 1 a leak or a mutant that nothing caught, 2 not proven. */
 export function exitCodeOf(proof: Proof): 0 | 1 | 2 {
   if (leaksOf(proof).length > 0 || proof.mutants?.some(({ outcome }) => outcome === 'survived')) return 1;
-  return proof.unproven.length > 0 ? 2 : 0;
+  // Without a control that works, a refusal shows nothing.
+  return proof.unproven.length > 0 || !proof.controls.some(({ works }) => works) ? 2 : 0;
 }

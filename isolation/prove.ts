@@ -7,6 +7,7 @@ import { startMutants } from './mutants/lanes.ts';
 import type { Options } from './options.ts';
 import type { Proof } from './proof.ts';
 import { type ProveSqlOptions, proveSql } from './proveSql.ts';
+import { withoutControls } from './unproven.ts';
 
 /** Runs what the options ask for. */
 export async function prove(options: Options, progress: (line: string) => void): Promise<Proof> {
@@ -25,11 +26,11 @@ export async function prove(options: Options, progress: (line: string) => void):
 }
 
 async function proveOn(ground: Ground, options: Options, progress: (line: string) => void): Promise<Proof> {
-  const { seed, schema, role, setting, tenantIds, fixtures, table } = options;
+  const { seed, schema, role, setting, settingTemplate: template, set, tenantIds, fixtures, table } = options;
   const startedAt = new Date();
   const isOurs = options.databaseUrl === undefined;
   const settings: Omit<ProveSqlOptions, 'adminUrl'> = {
-    scope: { schema, role, setting },
+    scope: { schema, role, setting, template, set },
     cast: { seed, ...(fixtures && { fixtures }), ...(tenantIds && { tenantIds }) },
     login: options.loginRole ?? (isOurs ? 'hedgerow_authenticator' : undefined),
     owner: options.ownerRole ?? (isOurs ? 'hedgerow_owner' : undefined),
@@ -57,6 +58,7 @@ async function proveOn(ground: Ground, options: Options, progress: (line: string
       })
     : nothing;
   const attempts = [...sql.attempts, ...api.attempts];
+  const controls = [...sql.controls, ...api.controls];
   const verdicts = await mutants?.verdicts;
   return {
     database: ground.name,
@@ -66,9 +68,9 @@ async function proveOn(ground: Ground, options: Options, progress: (line: string
     seconds: (Date.now() - startedAt.getTime()) / 1000,
     tables: [...new Set(attempts.map((attempt) => attempt.table))],
     attempts,
-    controls: [...sql.controls, ...api.controls],
+    controls,
     owners: sql.owners,
-    unproven: [...sql.unproven, ...api.unproven],
+    unproven: withoutControls([...sql.unproven, ...api.unproven], controls),
     mutants: verdicts,
   };
 }

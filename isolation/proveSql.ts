@@ -2,12 +2,17 @@ import type pg from 'pg';
 import { withClient } from '../dba/client.ts';
 import { UsageError } from '../dba/verb.ts';
 import type { Attempt } from './attempt.ts';
-import { type Cast, holding } from './cast/cast.ts';
+import type { Cast } from './cast/cast.ts';
 import { type CastOptions, makeCast } from './cast/makeCast.ts';
-import { type Catalog, isReachable, readCatalog, type Scope } from './catalog.ts';
+import { type Catalog, readCatalog, type Scope } from './catalog.ts';
 import { type Control, controls } from './controls.ts';
+import { whyUnreadable } from './readable.ts';
+import { describeMissing, missingSettings } from './settings.ts';
 import { attackSql, type SqlOptions, targetsOf } from './sql/attackSql.ts';
+import { brokenBy } from './sql/broken.ts';
+import { functionControls } from './sql/functionControls.ts';
 import { Session } from './sql/session.ts';
+import { unproven as whyUnproven, withoutControls } from './unproven.ts';
 
 export interface SqlProof {
   readonly catalog: Catalog;
@@ -29,30 +34,38 @@ export interface ProveSqlOptions extends SqlOptions {
 
 /** Fills the database with two tenants' rows and attacks one with the other, statement by statement. */
 export async function proveSql(options: ProveSqlOptions): Promise<SqlProof> {
-  const { adminUrl, scope, progress = () => {} } = options;
-  const { catalog, cast } = await connected(adminUrl, options.searchPath, async (client) => {
-    await demand(client, scope);
-    const found = await readCatalog(client, scope);
-    return { catalog: found, cast: await makeCast(client, found, options.cast) };
-  });
+  const { adminUrl, progress = () => {} } = options;
+  const prepared = await connected(adminUrl, options.searchPath, (client) => prepare(client, options));
+  const { catalog, cast, unreadable, missing } = prepared;
+  const owners = ownersOf(catalog, cast);
+  if (unreadable !== undefined) {
+    return { catalog, attempts: [], controls: [], owners, unproven: [unreadable, ...missing] };
+  }
+  const broken = brokenBy(prepared.controls);
   // Another connection: in this one the setting was never set, as in a server's that has just begun.
   return connected(adminUrl, options.searchPath, async (client) => {
     const attempts: Attempt[] = [];
     let table = '';
-    for await (const attempt of attackSql(client, catalog, cast, options)) {
+    for await (const attempt of attackSql(client, catalog, cast, { ...options, broken })) {
       if (attempt.table !== table) progress(`${attempts.length} attacks, ${attempt.table}`);
       table = attempt.table;
       attempts.push(attempt);
     }
-    const found = await runControls(client, catalog, cast, options);
-    return {
-      catalog,
-      attempts,
-      controls: found,
-      owners: ownersOf(catalog, cast),
-      unproven: unproven(catalog, cast, attempts, found, options),
-    };
+    const sentences = [...missing, ...whyUnproven(catalog, cast, attempts, prepared.controls, options)];
+    const unproven = withoutControls(sentences, prepared.controls);
+    return { catalog, attempts, controls: prepared.controls, owners, unproven };
   });
+}
+
+/** Makes the rows and tries the controls, in one connection. */
+async function prepare(client: pg.Client, options: ProveSqlOptions) {
+  const { scope } = options;
+  await demand(client, scope);
+  const catalog = await readCatalog(client, scope);
+  const missing = (await missingSettings(client, catalog)).map(describeMissing);
+  const cast = await makeCast(client, catalog, options.cast);
+  const controls = await runControls(client, catalog, cast, options);
+  return { catalog, cast, controls, missing, unreadable: await whyUnreadable(client, catalog, cast.a.id, controls) };
 }
 
 /** What A can do with its own rows, on everything that is attacked. */
@@ -66,6 +79,7 @@ export async function runControls(
   const found: Control[] = [];
   for (const target of targetsOf(client, catalog, cast, options))
     for await (const control of controls(session, target)) found.push(control);
+  for await (const control of functionControls(session, options)) found.push(control);
   return found;
 }
 
@@ -80,44 +94,6 @@ async function demand(client: pg.ClientBase, { schema, role }: Scope): Promise<v
 
 function ownersOf({ tables }: Catalog, { owners }: Cast): Record<string, string> {
   return Object.fromEntries(tables.map(({ oid, name }) => [name, `${owners.get(oid)?.kind}, ${owners.get(oid)?.why}`]));
-}
-
-/** Why a run in which nothing leaked may have shown nothing. */
-function unproven(
-  catalog: Catalog,
-  cast: Cast,
-  attempts: readonly Attempt[],
-  found: readonly Control[],
-  { only = () => true }: SqlOptions,
-): string[] {
-  const attacked = new Set(attempts.filter(({ outcome }) => outcome !== 'not applicable').map(({ table }) => table));
-  const relations = [...catalog.tables, ...catalog.views].filter(
-    ({ name, schema }) => schema === catalog.schema && only(name),
-  );
-  if (attempts.length === 0)
-    return [
-      `Nothing was attacked: there is no table, view or function in ${catalog.schema} that ${catalog.role} could reach.`,
-    ];
-  return [
-    ...relations.filter(({ name }) => !attacked.has(name)).map(({ name }) => `${name} was not attacked.`),
-    ...catalog.tables.flatMap((table) => {
-      const ownership = cast.owners.get(table.oid);
-      if (!only(table.name) || !isReachable(table)) return [];
-      if (ownership?.kind === 'unknown') {
-        return `${table.name}: whose its rows are cannot be told from the catalog. Give it a column that says so, or a comment: "@isolation shared: <why everybody may write to it>".`;
-      }
-      const isHash = table.partitionConstraint?.includes('satisfies_hash_partition') || table.kind === 'partitioned';
-      if (ownership?.kind !== 'shared' && !isHash && holding(cast, table, 'a').rows.length === 0)
-        return `${table.name}: A has no row in it.`;
-      return [];
-    }),
-    ...found
-      .filter(({ works, reason }) => !works && !reason)
-      .map(
-        ({ table, operation, answer }) =>
-          `${operation} on ${table} is granted, and A cannot do it with its own row (${answer}): that B cannot proves nothing.`,
-      ),
-  ];
 }
 
 export async function connected<Result>(

@@ -16,7 +16,7 @@ import type { World } from './world.ts';
 /** What came of attacking an API. */
 export interface ApiResult {
   readonly attempts: readonly Attempt[];
-  /** Fields that work for nobody, and the catalog says why. */
+  /** Fields that work for A, and those that work for nobody where the catalog says why. */
   readonly controls: readonly Control[];
   /** Fields that no arguments were found for with which they work: what they refuse proves nothing. */
   readonly unproven: readonly string[];
@@ -55,7 +55,10 @@ export async function attackApi(
   for (const root of wanted) {
     const one = await tryField(world, root);
     tried.push(one);
-    if (one.works.a) continue;
+    if (one.works.a) {
+      controls.push(controlOf(world, one));
+      continue;
+    }
     const why = await world.explain(root, one.answer, world.tableOf(root.entity?.name));
     if (why) controls.push(controlOf(world, one, why));
     if (why) explained.add(root.field.name);
@@ -88,14 +91,12 @@ export async function attackApi(
 
 const notFound = 'no arguments were found with which it works for A';
 
-function controlOf(world: World, { root, forA, answer }: Tried, reason: string): Control {
+function controlOf(world: World, { root, forA, answer, works }: Tried, reason?: string): Control {
   return {
-    ...{
-      table: world.tableOf(root.entity?.name ?? root.field.name),
-      operation: operationOf(root),
-      works: false,
-      reason,
-    },
+    table: world.tableOf(root.entity?.name ?? root.field.name),
+    operation: operationOf(root),
+    works: works.a,
+    ...(reason !== undefined && { reason }),
     statement: asText(questionOf(root, world.api.rows, forA)),
     answer: shorten(answer?.text ?? ''),
   };

@@ -35,14 +35,16 @@ export function explainer(client: pg.ClientBase, catalog: Catalog, cast: Cast): 
       if (!first) return 'the function has no answer to anything that A has';
       return isRefusal ? `the function refuses all that was tried: ${first.message}` : undefined;
     }
-    // What a constraint refuses has passed the policies. Of a new row it may be the prover's own fault.
-    const isView = catalog.views.some(({ name }) => name === table);
-    const isConstraint = errors.every(({ extensions }) => extensions?.code !== 'NOT_FOUND');
-    if (first && isRefusal && isConstraint && (isView || ['update', 'delete'].includes(operationOf(root))))
-      return `a constraint refuses it for what A has: ${first.message}`;
     await client.query('begin');
     try {
       const controls = await runControls(client, catalog, cast, { only: (name) => name === table });
+      // What a constraint refuses has passed the policies. Of a new row it may be the prover's own fault.
+      const isView = catalog.views.some(({ name }) => name === table);
+      const isConstraint = errors.every(({ extensions }) => extensions?.code !== 'NOT_FOUND');
+      const isChange = ['update', 'delete'].includes(operationOf(root));
+      const isBroken = controls.some(({ works, reason }) => !works && !reason);
+      if (first && isRefusal && isConstraint && !isBroken && (isView || isChange))
+        return `a constraint refuses it for what A has: ${first.message}`;
       const idle = controls.filter(({ works, reason }) => !works && reason);
       const about = [operationOf(root), 'select'].map((wanted) => idle.find(({ operation }) => operation === wanted));
       return about.find((control) => control !== undefined)?.reason;

@@ -30,7 +30,7 @@ export interface ProveApiOptions {
 
 export interface ApiProof {
   readonly attempts: readonly Attempt[];
-  /** Fields that work for nobody, and the catalog says why. */
+  /** Fields that work for A, and those that work for nobody where the catalog says why. */
   readonly controls: readonly Control[];
   /** Why nothing is proven, a sentence each. */
   readonly unproven: readonly string[];
@@ -50,12 +50,13 @@ export async function proveApi(options: ProveApiOptions): Promise<ApiProof> {
 }
 
 async function attackServers(options: ProveApiOptions): Promise<ApiProof> {
-  const { seed, poolSizes, operations, only, progress } = options;
+  const { scope, seed, poolSizes, operations, only, progress } = options;
   const attempts: Attempt[] = [];
   const unproven = new Set<string>();
   const controls = new Map<string, Control>();
   for (const poolSize of poolSizes) {
-    await withServer(options, poolSize, async ({ world, outcasts, accounts }, reasons) => {
+    await withServer(options, poolSize, async ({ world, outcasts, accounts, problems }, reasons) => {
+      for (const problem of problems) unproven.add(problem);
       progress(`attacking the API, through a pool of ${poolSize}`);
       const result = await attackApi(world, { outcasts, accounts, only, progress });
       attempts.push(...result.attempts);
@@ -73,6 +74,15 @@ async function attackServers(options: ProveApiOptions): Promise<ApiProof> {
         if (stage.types.length === 0) return;
         const result = await interleave(stage, { seed, operations, progress, tableOf: scratch.world.tableOf });
         attempts.push(...result.attempts);
+        // Each answer was compared with what its own tenant must find.
+        const statement = `${result.operations} interleaved operations`;
+        controls.set(statement, {
+          table: scope.schema,
+          operation: 'other',
+          statement,
+          works: result.attempts.some(({ outcome }) => outcome !== 'not applicable'),
+          answer: 'compared with what the tenant must find',
+        });
         for (const sentence of result.failures) unproven.add(`interleaved: ${sentence}`);
       } finally {
         await admin.end();

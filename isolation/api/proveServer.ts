@@ -1,5 +1,6 @@
 import { UsageError } from '../../dba/verb.ts';
 import type { Proof } from '../proof.ts';
+import { withoutControls } from '../unproven.ts';
 import { attackApi } from './attackApi.ts';
 import { Client } from './client.ts';
 import { demandRows, withRemoteWorld } from './remote.ts';
@@ -23,7 +24,7 @@ export async function proveServer(options: ProveServerOptions, progress: (line: 
   const wanted = table?.map((name) => name.toLowerCase().replaceAll(/_|s$/g, ''));
   const only = wanted && ((type: string) => wanted.includes(type.toLowerCase()));
   try {
-    const { attempts, unproven, failures } = await withRemoteWorld(
+    const { attempts, controls, unproven, failures } = await withRemoteWorld(
       client,
       { schemaFile: graphqlSchema, given: givenIn(options, process.env), progress },
       async (world, outcasts, sessionOfA, secrets) => {
@@ -32,11 +33,11 @@ export async function proveServer(options: ProveServerOptions, progress: (line: 
       },
     );
     return {
-      ...{ database: client.url, seed, startedAt, attempts, controls: [], owners: {}, mutants: undefined },
+      ...{ database: client.url, seed, startedAt, attempts, controls, owners: {}, mutants: undefined },
       repeat: `npm run isolation -- --server ${client.url}`,
       seconds: (Date.now() - startedAt.getTime()) / 1000,
       tables: [...new Set(attempts.map((attempt) => attempt.table))],
-      unproven: [...unproven, ...failures],
+      unproven: withoutControls([...unproven, ...failures], controls),
     };
   } finally {
     client.close();

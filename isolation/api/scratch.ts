@@ -3,6 +3,7 @@ import { type Cast, holding, literal } from '../cast/cast.ts';
 import { makeCast } from '../cast/makeCast.ts';
 import { type Catalog, type Relation, readCatalog, type Scope } from '../catalog.ts';
 import { hmac } from '../http/forgery.ts';
+import { whyWithoutRows } from '../unproven.ts';
 import { type Account, register } from './accounts.ts';
 import type { Client, Member } from './client.ts';
 import { explainer, routineOf } from './explain.ts';
@@ -83,7 +84,8 @@ export async function scratchWorld(client: Client, { admin, scope, seed, jwtSecr
     routineOf: (field) => routineOf(catalog, field)?.name,
     explain: explainer(admin, catalog, cast),
   };
-  return { world, outcasts, accounts: { sessionOfA: a.sessionId, secrets: [a.email] }, tables, catalog };
+  const accounts = { sessionOfA: a.sessionId, secrets: [a.email] };
+  return { world, outcasts, accounts, tables, catalog, problems: whyWithoutRows(catalog, cast) };
 }
 
 async function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {

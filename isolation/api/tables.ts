@@ -78,7 +78,7 @@ export class Tables {
             `select ${owner(table)} as owner, ${escapeLiteral(table.name)} || ' ' || t::text as row from ${table.sql} t`,
         )
         .join(' union all ') || 'select null as owner, null as row where false';
-    const readable = this.#stored.filter(({ usage, columns }) => usage && columns.every(({ select }) => select));
+    const readable = await this.#readable();
     await this.#client.query(`deallocate all;
       prepare isolation_rows as ${read(this.#stored, ({ oid }) => this.#owners.get(oid)?.sql('t') ?? 'null')};
       prepare isolation_seen(text) as ${read(readable, () => '$1')}`);
@@ -86,6 +86,33 @@ export class Tables {
     for (const { oid, sql } of this.#stored) {
       await this.#client.query(`create table isolation_kept.t${oid} as table ${sql}`);
     }
+  }
+
+  /** The tables that each member can read. A policy that raises an error for one would keep all of them from being read. */
+  async #readable(): Promise<Relation[]> {
+    const readable: Relation[] = [];
+    for (const table of this.#stored) {
+      if (!table.usage || !table.columns.every(({ select }) => select)) continue;
+      let isReadable = true;
+      for (const id of this.#members) isReadable &&= await this.#canRead(table, id);
+      if (isReadable) readable.push(table);
+    }
+    return readable;
+  }
+
+  async #canRead({ sql }: Relation, memberId: string): Promise<boolean> {
+    const { escapeLiteral } = this.#client as pg.Client;
+    const { role, setting } = this.#catalog;
+    // One message is one transaction: an error takes back role and setting.
+    const text = `select set_config('role', ${escapeLiteral(role)}, true), set_config(${escapeLiteral(setting)}, ${escapeLiteral(memberId)}, true);
+      select count(t::text) from ${sql} t; reset role`;
+    return this.#client.query(text).then(
+      () => true,
+      (error: { code?: string }) => {
+        if (error.code === undefined) throw error;
+        return false;
+      },
+    );
   }
 
   /** Takes a member's rows away, and nothing that refers to them. */

@@ -35,6 +35,8 @@ export interface Cast {
   readonly holdings: ReadonlyMap<number, { readonly a: Holding; readonly b: Holding }>;
   /** What was made because a condition speaks of it. */
   readonly suited: ReadonlyMap<number, Suited>;
+  /** Why rows of a table could not be made, by its oid: it cannot be attacked. */
+  readonly problems: ReadonlyMap<number, string>;
   /** Rows of tables that are everybody's. */
   readonly shared: ReadonlyMap<number, readonly Row[]>;
 }

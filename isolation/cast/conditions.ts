@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { Catalog, Policy, Relation } from '../catalog.ts';
-import { escapeRegExp } from '../owners.ts';
+import { escapeRegExp } from '../text.ts';
 import { attempt } from './checks.ts';
 
 /** Something that lets rows of a table through or not, as a condition on one row. */

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type pg from 'pg';
-import { UsageError } from '../../dba/verb.ts';
 import { type Catalog, type Relation, refreshed } from '../catalog.ts';
+import { type Filled, filledByTriggers } from '../filled.ts';
 import { findOwners, isKey, isTenants, type Ownership } from '../owners.ts';
 import { type Cast, type Holding, type Member, type Row, readRows } from './cast.ts';
 import { attempt, checksOf, columnCandidates } from './checks.ts';
-import { runFixture } from './fixtures.ts';
+import { actFor, fillRow } from './fill.ts';
 import { insertRow } from './insertRow.ts';
 import type { Making } from './making.ts';
 import { inOrder } from './order.ts';
@@ -26,7 +26,7 @@ const defaultFixtures = join(import.meta.dirname, '..', 'fixtures');
  * Makes the tenants and their rows in every table, from the catalog alone: the same for the same seed and schema.
  *
  * @param client in a transaction, as a role that row-level security does not bind.
- * @throws UsageError that names each table whose rows could not be made, and what to do.
+ * @returns also why rows of some tables could not be made.
  */
 export async function makeCast(client: pg.ClientBase, catalog: Catalog, options: CastOptions): Promise<Cast> {
   const { seed, fixtures = defaultFixtures, tenantIds = [] } = options;
@@ -43,48 +43,53 @@ export async function makeCast(client: pg.ClientBase, catalog: Catalog, options:
     Member,
   ];
   const making: Making = { client, catalog, owners, seed, rows: new Map(), promised: new Map(), count: 0 };
-  const problems: string[] = [];
+  const problems = new Map<number, string>();
+  const fills = filledByTriggers(catalog).filter(({ by }) => catalog.tables.includes(by));
   const targets = inOrder(
     catalog.tables.filter(
       (table) => !catalog.tables.some(({ parent, isPartition }) => isPartition && parent === table.oid),
     ),
+    (table) => fills.filter((fill) => fill.table === table).map(({ by }) => by.oid),
   );
   const spares = new Map<number, Record<string, Pick<Holding, 'spare' | 'replaces'>>>();
 
-  const speakFor = (member: Member | null) =>
-    client.query('select set_config($1, $2, true)', [catalog.setting, member?.id ?? '']);
-  for (const table of targets) {
+  const rowsOf = (table: Relation, member: Member | null) => making.rows.get(table.oid)?.get(member?.id ?? null) ?? [];
+  const fillTable = async (table: Relation) => {
     const ownership = owners.get(table.oid) as Ownership;
-    const fill = async (member: Member | null, kind: 'full' | 'minimal') => {
-      await speakFor(member);
-      return (await runFixture(making, table, member, fixtures)) ?? (await insertRow(making, table, member, kind));
-    };
+    const fill = (member: Member | null, kind: 'full' | 'minimal') => fillRow(making, table, member, kind, fixtures);
     if (ownership.kind === 'shared' || ownership.kind === 'unknown') {
       await remember(making, table, null);
-      if (!making.rows.get(table.oid)?.get(null)?.length) await fill(null, 'full');
+      const error = rowsOf(table, null).length > 0 || (await fill(null, 'full'));
+      if (error !== true) problems.set(table.oid, `no row could be made in it: ${error}`);
       await remember(making, table, null);
-      continue;
+      return;
     }
-    const isIdentity = isTenants(table, ownership);
-    for (const member of isIdentity ? [a, b, c] : [a, b]) {
+    for (const member of isTenants(table, ownership) ? [a, b, c] : [a, b]) {
+      await remember(making, table, member.id);
+      // A trigger of another table has made the one row that the tenant can have.
+      if (isSingle(table, ownership) && rowsOf(table, member).length > 0) continue;
       const errors = [await fill(member, 'full')];
       if (!isSingle(table, ownership) || errors[0] !== true) errors.push(await fill(member, 'minimal'));
       await remember(making, table, member.id);
-      if (member.id !== c.id && !making.rows.get(table.oid)?.get(member.id)?.length && !isImpossible(table)) {
-        problems.push(
-          `${table.name}: no row for ${member.name} could be made (${errors.find((error) => error !== true) ?? 'it was not kept'})`,
-        );
-        break;
-      }
+      if (member.id === c.id || rowsOf(table, member).length > 0 || isImpossible(table)) continue;
+      const error = errors.find((one) => one !== true) ?? 'it was not kept';
+      problems.set(table.oid, `no row for ${member.name} could be made in it: ${error}${madeBy(fills, table)}`);
+      return;
     }
+  };
+  for (const table of targets) await fillTable(table);
+  // Tables that come later may have made what was missing, by a trigger or as a parent.
+  for (const table of targets) {
+    if (!problems.delete(table.oid)) continue;
+    await fillTable(table);
   }
   // Rows as triggers and defaults left them, when all are there. What a trigger of another row took away comes again.
   for (const table of targets) {
     for (const member of [a, b]) {
       if (!['own', 'parent'].includes(owners.get(table.oid)?.kind ?? '')) continue;
       await remember(making, table, member.id);
-      if (making.rows.get(table.oid)?.get(member.id)?.length || isImpossible(table) || problems.length > 0) continue;
-      await speakFor(member);
+      if (rowsOf(table, member).length > 0 || isImpossible(table) || problems.has(table.oid)) continue;
+      await actFor(making, member);
       await attempt(client, async () => {
         await client.query('set local session_replication_role = replica');
         await insertRow(making, table, member, 'full');
@@ -96,7 +101,7 @@ export async function makeCast(client: pg.ClientBase, catalog: Catalog, options:
   const plain = new Map<number, ReadonlySet<string>>();
   const suited = new Map<number, Suited>();
   for (const table of targets) {
-    if (problems.length > 0 || !['own', 'parent'].includes(owners.get(table.oid)?.kind ?? '')) continue;
+    if (problems.has(table.oid) || !['own', 'parent'].includes(owners.get(table.oid)?.kind ?? '')) continue;
     const known = [a, b].flatMap(({ id }) => making.rows.get(table.oid)?.get(id) ?? []);
     plain.set(table.oid, new Set(known.map(keyOf(table))));
     suited.set(table.oid, await suit(making, table, { a, b }, ids[3] as string));
@@ -108,17 +113,13 @@ export async function makeCast(client: pg.ClientBase, catalog: Catalog, options:
   for (const table of targets) {
     const of: Record<string, Pick<Holding, 'spare' | 'replaces'>> = {};
     for (const member of [a, b]) {
-      await speakFor(member);
-      of[member.name] = await makeSpares(making, table, member, fixtures);
+      of[member.name] = problems.has(table.oid)
+        ? { spare: [], replaces: false }
+        : await makeSpares(making, table, member, fixtures);
     }
     spares.set(table.oid, of);
   }
-  await speakFor(null);
-  if (problems.length > 0) {
-    throw new UsageError(
-      `These tables cannot be attacked:\n${problems.map((problem) => `  ${problem}`).join('\n')}\nWrite an insert for each as isolation/fixtures/<table>.sql; docs/tester.md says how.`,
-    );
-  }
+  await actFor(making, null);
   const held = (table: Relation, member: Member): Holding => {
     const { spare, replaces } = spares.get(table.oid)?.[member.name] ?? { spare: [], replaces: false };
     const rows = making.rows.get(table.oid)?.get(member.id) ?? [];
@@ -138,8 +139,15 @@ export async function makeCast(client: pg.ClientBase, catalog: Catalog, options:
     owners,
     holdings: new Map(catalog.tables.map((table) => [table.oid, { a: held(table, a), b: held(table, b) }])),
     suited,
+    problems,
     shared: new Map(catalog.tables.map((table) => [table.oid, making.rows.get(table.oid)?.get(null) ?? []])),
   };
+}
+
+/** Names the triggers of other tables that are meant to make the table's rows. */
+function madeBy(fills: readonly Filled[], table: Relation): string {
+  const triggers = fills.filter((fill) => fill.table === table).map(({ by, trigger }) => `${trigger} on ${by.name}`);
+  return triggers.length > 0 ? ` (trigger ${triggers.join(' and ')} makes its rows)` : '';
 }
 
 /** Four ids of the type of ids, as the checks of the column that they come from have it. */
@@ -212,8 +220,7 @@ async function makeSpares(
       await client.query('savepoint spare');
       if (replaces) await attempt(client, () => removeRows(client, table, ownership, owner));
       const before = new Set((await readRows(client, table, ownership, owner)).map((row) => JSON.stringify(row)));
-      const error =
-        (await runFixture(making, table, member, fixtures)) ?? (await insertRow(making, table, member, kind));
+      const error = await fillRow(making, table, member, kind, fixtures);
       const after = typeof error === 'string' ? [] : await readRows(client, table, ownership, owner);
       spare.push(...after.filter((row) => !before.has(JSON.stringify(row))).slice(0, 1));
       await client.query('rollback to savepoint spare; release savepoint spare');

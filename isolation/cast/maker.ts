@@ -1,4 +1,5 @@
 import type { Relation } from '../catalog.ts';
+import { setIdentity } from '../identity.ts';
 import { isKey, isSharedColumn, isTenants, type Ownership } from '../owners.ts';
 import { type Member, type Row, readRows } from './cast.ts';
 import { attempt, checksOf } from './checks.ts';
@@ -187,8 +188,12 @@ export class Maker {
 
   async #insert(values: Values, member: Member): Promise<boolean> {
     const { client, catalog } = this.#making;
-    await client.query('select set_config($1, $2, true)', [catalog.setting, member.id]);
-    return (await insert(this.#making, this.#table, member, values)) === undefined;
+    // Sign-up makes rows before anybody is signed in.
+    for (const id of [member.id, '']) {
+      await client.query(setIdentity(catalog, id) as string);
+      if ((await insert(this.#making, this.#table, member, values)) === undefined) return true;
+    }
+    return false;
   }
 
   /** Whether the row could be there. */
@@ -211,7 +216,7 @@ export class Maker {
       (name) =>
         `t.${id(name)}::text is not distinct from ${row[name] == null ? 'null' : client.escapeLiteral(row[name])}`,
     );
-    await client.query('select set_config($1, $2, true)', [catalog.setting, this.#members.a.id]);
+    await client.query(setIdentity(catalog, this.#members.a.id) as string);
     await attempt(client, () =>
       client.query(`update ${this.#table.sql} t set ${set.join(', ')} where ${where.join(' and ')}`),
     );

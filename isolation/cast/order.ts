@@ -3,8 +3,13 @@ import type { Relation } from '../catalog.ts';
 /**
  * Tables in an order in which each comes after those that it refers to. Where tables refer to one another in a circle,
  * the one whose references may be null comes first, then one whose are checked at the end of the transaction.
+ *
+ * @param after the oids of tables whose triggers make rows of a table; it comes after them where references allow that.
  */
-export function inOrder(tables: readonly Relation[]): Relation[] {
+export function inOrder(
+  tables: readonly Relation[],
+  after: (table: Relation) => readonly number[] = () => [],
+): Relation[] {
   const waiting = new Set([...tables].sort((a, b) => (a.name < b.name ? -1 : 1)));
   const ordered: Relation[] = [];
   const open = (table: Relation, matters: (key: Relation['foreignKeys'][number]) => boolean) =>
@@ -19,6 +24,9 @@ export function inOrder(tables: readonly Relation[]): Relation[] {
   while (waiting.size > 0) {
     const all = [...waiting];
     const next =
+      all.find(
+        (table) => !open(table, () => true) && !after(table).some((oid) => all.some((one) => one.oid === oid)),
+      ) ??
       all.find((table) => !open(table, () => true)) ??
       all.find((table) => !open(table, required(table))) ??
       all.find((table) => !open(table, (key) => required(table)(key) && !key.deferrable)) ??

@@ -1,4 +1,5 @@
 import type { Relation } from '../catalog.ts';
+import { setIdentity } from '../identity.ts';
 import { checksOf } from './checks.ts';
 import { type Condition, schemasOf } from './conditions.ts';
 import type { Values } from './insertRow.ts';
@@ -76,7 +77,7 @@ export async function search(
         await client.query(
           `select set_config('search_path', ${client.escapeLiteral(['pg_catalog', schemasOf(condition)].filter(Boolean).join(', '))}, true);
           set local statement_timeout = '${patience}'; ${prepare}
-          select set_config(${client.escapeLiteral(catalog.setting)}, ${client.escapeLiteral(identity)}, true);
+          ${setIdentity(catalog, identity)};
           ${asTenant ? `set local role ${client.escapeIdentifier(catalog.role)}` : ''}`,
         );
         const { rows } = await client.query<(string | null)[]>({ text, rowMode: 'array' });

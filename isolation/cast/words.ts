@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { Catalog, Column, Relation, Type } from '../catalog.ts';
-import { escapeRegExp } from '../owners.ts';
+import { escapeRegExp } from '../text.ts';
 import { accepts, type Check, columnCandidates } from './checks.ts';
 import { hasWord } from './conditions.ts';
 import { quoteElement } from './values.ts';

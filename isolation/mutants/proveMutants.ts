@@ -1,7 +1,10 @@
+import { UsageError } from '../../dba/verb.ts';
+import type { Cast } from '../cast/cast.ts';
 import { makeCast } from '../cast/makeCast.ts';
-import { readCatalog } from '../catalog.ts';
+import { type Catalog, readCatalog } from '../catalog.ts';
 import { connected, type ProveSqlOptions, runControls } from '../proveSql.ts';
 import { attackSql } from '../sql/attackSql.ts';
+import { brokenBy } from '../sql/broken.ts';
 import type { Catch, Mutant, Verdict } from './mutant.ts';
 import { runMutants } from './run.ts';
 
@@ -32,6 +35,7 @@ export async function proveMutants(options: ProveMutantsOptions): Promise<Verdic
     await client.query('savepoint empty');
     const catalog = await readCatalog(client, scope);
     const cast = await makeCast(client, catalog, options.cast);
+    demandRows(catalog, cast);
     // Constraints that are checked at the end would keep tables from being altered.
     await client.query('set constraints all immediate');
     const verdicts: Verdict[] = [];
@@ -40,16 +44,16 @@ export async function proveMutants(options: ProveMutantsOptions): Promise<Verdic
       attack: async (changed: typeof catalog, tables: ReadonlySet<string> | undefined) => {
         const only = (name: string) => isMeant(name) && (tables?.has(name) ?? true);
         const caught: Catch[] = [];
+        const controls = await runControls(client, changed, cast, { ...options, only });
+        const broken = brokenBy(controls);
         for await (const { attack, table, outcome, evidence = '' } of attackSql(client, changed, cast, {
           ...options,
           only,
+          broken,
         })) {
           if (outcome === 'leaked' && attacks(attack)) caught.push({ attack, table, evidence });
         }
-        for (const { table, operation, works, statement, answer } of await runControls(client, changed, cast, {
-          ...options,
-          only,
-        })) {
+        for (const { table, operation, works, statement, answer } of controls) {
           if (works) continue;
           caught.push({
             attack: `control: ${operation} of one's own`,
@@ -69,4 +73,14 @@ export async function proveMutants(options: ProveMutantsOptions): Promise<Verdic
     await client.query('rollback to savepoint empty');
     return verdicts;
   });
+}
+
+/** A mutant of a table without rows would survive, whatever it is. */
+function demandRows({ relations }: Catalog, { problems, owners }: Cast): void {
+  const found = [...problems].filter(([oid]) => ['own', 'parent'].includes(owners.get(oid)?.kind ?? ''));
+  if (found.length === 0) return;
+  const lines = found.map(([oid, problem]) => `  ${relations.get(oid)?.name}: ${problem}`);
+  throw new UsageError(
+    `Mutants of these tables cannot be judged:\n${lines.join('\n')}\nWrite an insert for each as isolation/fixtures/<table>.sql; docs/tester.md says how.`,
+  );
 }

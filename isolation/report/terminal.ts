@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import type { Attempt } from '../attempt.ts';
-import { exitCodeOf, leaksOf, type Proof } from '../proof.ts';
+import { exitCodeOf, groupLeaks, leaksOf, type Proof } from '../proof.ts';
+import { groupAlike } from '../unproven.ts';
 
 /** The report for people: what was attacked and how often, then each leak with what shows it. */
 export function terminalReport(proof: Proof): string {
@@ -27,13 +28,16 @@ export function terminalReport(proof: Proof): string {
   const idle = controls.filter(({ works }) => !works);
   if (idle.length > 0) {
     lines.push('', styleText('yellow', 'Granted, and does not work for the owner of the row:'));
-    for (const { table, operation, answer, reason } of idle)
-      lines.push(`  ${operation} on ${table}: ${reason ?? answer}`);
+    for (const { what, first } of groupAlike(idle))
+      lines.push(`  ${what} on ${first.table}: ${first.reason ?? first.answer}`);
   }
   const leaks = leaksOf(proof);
-  for (const [title, found] of group(leaks)) {
+  for (const found of groupLeaks(leaks)) {
     const [first] = found as [Attempt];
-    lines.push('', styleText('red', `LEAK  ${title}${found.length > 1 ? ` (${found.length} times)` : ''}`));
+    const others = [...new Set(found.map(({ attack }) => attack))].filter((attack) => attack !== first.attack);
+    const times = found.length > 1 ? ` (${found.length} times)` : '';
+    lines.push('', styleText('red', `LEAK  ${first.table}: ${first.attack}${times}`));
+    if (others.length > 0) lines.push(`      The same by: ${others.join(', ')}.`);
     lines.push(...indent(first.statement), ...indent(first.evidence ?? ''));
   }
   for (const { description, reason } of mutants?.filter(({ outcome }) => outcome === 'survived') ?? []) {
@@ -45,7 +49,7 @@ export function terminalReport(proof: Proof): string {
   );
   lines.push(
     '',
-    `${attempts.length} attacks (${paths.join(', ')}), ${controls.length} controls, ${Math.round(seconds)} s`,
+    `${attempts.length} attacks${paths.length > 0 ? ` (${paths.join(', ')})` : ''}, ${controls.length} controls, ${Math.round(seconds)} s`,
   );
   if (mutants) {
     const count = (outcome: string) => mutants.filter((mutant) => mutant.outcome === outcome).length;
@@ -61,18 +65,6 @@ export function terminalReport(proof: Proof): string {
   const code = exitCodeOf(proof);
   lines.push(styleText(code === 0 ? 'green' : 'red', verdict[code] as string));
   return lines.join('\n');
-}
-
-/** Leaks of one kind on one table, the most telling first: one that shows a row before one that shows a difference. */
-function group(leaks: readonly Attempt[]): Map<string, Attempt[]> {
-  const groups = new Map<string, Attempt[]>();
-  for (const leak of leaks) {
-    const title = `${leak.table}: ${leak.attack}`;
-    groups.set(title, [...(groups.get(title) ?? []), leak]);
-  }
-  const isTelling = ({ evidence = '' }: Attempt) => Number(/ saw | wrote to /.test(evidence));
-  for (const found of groups.values()) found.sort((one, other) => isTelling(other) - isTelling(one));
-  return groups;
 }
 
 const indent = (text: string) => text.split('\n').map((line) => `      ${line}`);

@@ -4,8 +4,10 @@ import type { Operation } from '../attempt.ts';
 export interface Actor {
   /** For people: `B`, `nobody (empty setting)`. */
   readonly name: string;
-  /** What the setting holds; null leaves it as it is. */
+  /** The tenant's id; empty for an empty setting, null to leave the setting as it is. */
   readonly identity: string | null;
+  /** The whole value of the setting, instead of the one that names the identity. */
+  readonly settingValue?: string;
   /** Instead of the tenants' role: one that the login role may become, the login role itself, or a table's owner. */
   readonly role?: string;
 }
@@ -23,6 +25,8 @@ export interface Attack {
   readonly mustFail?: string;
   /** The two statements are plans, of A's value and of nobody's, and expect as many rows. */
   readonly arePlans?: true;
+  /** Runs without triggers and foreign keys, where the role may do that. */
+  readonly withoutTriggers?: true;
   /** What the last statement answers, in a row, unless role or setting were changed. */
   readonly stays?: readonly string[];
 }
@@ -38,6 +42,10 @@ export interface Result {
 export interface Answer {
   readonly code?: string;
   readonly message?: string;
+  /** The constraint or the column that is not null, with its table, where the error names one. */
+  readonly refusedBy?: string;
+  /** The functions that were running when an error was raised, and what else Postgres says of its place. */
+  readonly context?: string;
   readonly results: readonly Result[];
   /** What happened to A's rows, a sentence each. */
   readonly harm: readonly string[];

@@ -3,6 +3,7 @@ import type { Attempt } from '../attempt.ts';
 import type { Cast } from '../cast/cast.ts';
 import { type Catalog, isReachable } from '../catalog.ts';
 import type { Answer, Attack } from './attack.ts';
+import { type Broken, isBroken } from './broken.ts';
 import { calls } from './calls.ts';
 import { inserts, references } from './inserts.ts';
 import { differs, isSame, judge } from './judge.ts';
@@ -17,6 +18,8 @@ import { writes } from './writes.ts';
 export interface SqlOptions extends SessionOptions {
   /** The role that owns the tables and is meant to be bound by row-level security, too. */
   readonly owner?: string | undefined;
+  /** Errors that A itself gets: a difference that consists of one is no leak. */
+  readonly broken?: Broken | undefined;
   /** Which tables, views and functions, by name; all where it is missing. */
   readonly only?: ((name: string) => boolean) | undefined;
 }
@@ -35,16 +38,16 @@ export async function* attackSql(
   cast: Cast,
   options: SqlOptions = {},
 ): AsyncGenerator<Attempt> {
-  const { only = () => true, owner } = options;
+  const { only = () => true, owner, broken = new Set<string>() } = options;
   const { rows } = await client.query('select current_setting($1, true) is null as unset', [catalog.setting]);
   const session = await Session.open(client, catalog, cast, options);
   const targets = targetsOf(client, catalog, cast, options);
   if (rows[0].unset) {
-    for (const target of targets) yield* inBothWorlds(session, asNobody(target, unset));
+    for (const target of targets) yield* inBothWorlds(session, asNobody(target, unset), broken);
   }
   const sideEffects = await SideEffects.open(session);
   for (const target of targets) {
-    yield* inBothWorlds(session, await attacksOn(session, target, owner));
+    yield* inBothWorlds(session, await attacksOn(session, target, owner), broken);
     yield* sideEffects.of(target);
   }
   yield* sideEffects.ofSequences(targets);
@@ -54,6 +57,7 @@ export async function* attackSql(
       yield* inBothWorlds(
         session,
         all.filter(({ table }) => table === name),
+        broken,
       );
   }
 }
@@ -77,14 +81,14 @@ async function attacksOn(session: Session, target: Target, owner: string | undef
     ...(target.relation.kind === 'materialized view'
       ? []
       : [...writes(cast, target), ...inserts(cast, target), ...references(cast, target)]),
-    ...nobodies(cast).flatMap((actor) => asNobody(target, actor)),
+    ...nobodies(cast, catalog).flatMap((actor) => asNobody(target, actor)),
     ...privileges(catalog, target),
     ...(await otherRoles(session, target, owner)),
   ];
 }
 
 /** Runs attacks with A's rows and without, and judges each; a difference is looked at again before it counts. */
-async function* inBothWorlds(session: Session, attacks: readonly Attack[]): AsyncGenerator<Attempt> {
+async function* inBothWorlds(session: Session, attacks: readonly Attack[], broken: Broken): AsyncGenerator<Attempt> {
   const different = [
     ...new Map(
       attacks.map((attack) => [
@@ -104,8 +108,10 @@ async function* inBothWorlds(session: Session, attacks: readonly Attack[]): Asyn
   for (const attack of different) {
     const answer = answers.get(attack) as Answer;
     const other = without.get(attack) ?? answer;
-    const isDifferent = !isSame(answer, other) && differs(answer, await session.run(attack), other);
-    yield judge(session.catalog, session.cast, attack, answer, other, isDifferent);
+    const isUnjudged = isBroken(broken, answer) || isBroken(broken, other);
+    const isDifferent = !isUnjudged && !isSame(answer, other) && differs(answer, await session.run(attack), other);
+    const attempt = judge(session.catalog, session.cast, attack, answer, other, isDifferent);
+    yield isUnjudged && attempt.outcome === 'held' ? { ...attempt, outcome: 'not applicable' } : attempt;
   }
 }
 

@@ -2,6 +2,7 @@ import { type Cast, holding, type Row } from '../cast/cast.ts';
 import { candidates, noHints, quoteElement } from '../cast/values.ts';
 import { rootOf } from '../cast/words.ts';
 import type { Argument, Catalog, Relation, Routine, Type } from '../catalog.ts';
+import { settingValue } from '../identity.ts';
 import type { Actor, Attack } from './attack.ts';
 import { nobodies } from './nobody.ts';
 
@@ -11,6 +12,15 @@ export function calls(catalog: Catalog, cast: Cast): Attack[] {
     .filter(({ executable, returns }) => executable && !/trigger$/.test(catalog.types.get(returns)?.name ?? ''))
     .flatMap((routine) => callsOf(catalog, cast, routine));
 }
+
+/** The same calls with A's values, by A. */
+export function callsWithValuesOfA(catalog: Catalog, cast: Cast): Attack[] {
+  return calls(catalog, cast)
+    .filter(({ attack }) => attack === withValuesOfA)
+    .map((call) => ({ ...call, actor: { name: 'A', identity: cast.a.id } }));
+}
+
+const withValuesOfA = "call with A's values";
 
 function callsOf(catalog: Catalog, cast: Cast, routine: Routine): Attack[] {
   const b: Actor = { name: 'B', identity: cast.b.id };
@@ -25,7 +35,7 @@ function callsOf(catalog: Catalog, cast: Cast, routine: Routine): Attack[] {
         : `select * from ${routine.sql}(${values.join(', ')})`,
       `select current_user::text, current_setting('${catalog.setting.replaceAll("'", "''")}', true)`,
     ],
-    stays: [catalog.role, actor.identity ?? ''],
+    stays: [catalog.role, actor.settingValue ?? settingValue(catalog, actor.identity ?? '')],
   });
   const required = routine.arguments.filter(({ hasDefault }) => !hasDefault);
   const attacks: Attack[] = [];
@@ -33,11 +43,11 @@ function callsOf(catalog: Catalog, cast: Cast, routine: Routine): Attack[] {
     ? [required, routine.arguments]
     : [routine.arguments]) {
     const theirs = given.map((argument) => valuesFor(catalog, cast, argument, 'a'));
-    for (const values of combine(theirs)) attacks.push(call("call with A's values", values));
+    for (const values of combine(theirs)) attacks.push(call(withValuesOfA, values));
     for (const values of combine(given.map((argument) => valuesFor(catalog, cast, argument, 'b'))).slice(0, 4)) {
       attacks.push(call('call with its own values', values));
     }
-    for (const nobody of nobodies(cast))
+    for (const nobody of nobodies(cast, catalog))
       for (const values of combine(theirs).slice(0, 2)) attacks.push(call('call as nobody', values, nobody));
   }
   // Only functions of the API can be given a client's text.
@@ -56,8 +66,8 @@ function callsOf(catalog: Catalog, cast: Cast, routine: Routine): Attack[] {
 const quote = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
 /** Text that is SQL once it is pasted into SQL. */
-function hostile({ setting }: Catalog, { a }: Cast): string[] {
-  const become = `set_config('${setting}', '${a.id}', true)`;
+function hostile(catalog: Catalog, { a }: Cast): string[] {
+  const become = `set_config('${catalog.setting}', ${quote(settingValue(catalog, a.id))}, true)`;
   return [
     "' or true --",
     "' or '1'='1",

@@ -1,7 +1,8 @@
 import { type Attempt, shorten } from '../attempt.ts';
 import { type Cast, holding, type Row } from '../cast/cast.ts';
 import type { Catalog, Relation } from '../catalog.ts';
-import { type Answer, type Attack, describe } from './attack.ts';
+import { settingValue } from '../identity.ts';
+import { type Actor, type Answer, type Attack, describe } from './attack.ts';
 import { nameOf } from './session.ts';
 
 /** What an answer says, for comparison: rows as a multiset, so that their order does not matter. */
@@ -51,7 +52,7 @@ export function judge(
     attack: attack.attack,
     operation,
     path: 'sql' as const,
-    statement: `-- as ${actor.name}${actor.identity === null ? '' : `, ${catalog.setting} = '${actor.identity}'`}\n${attack.statements.join(';\n')}`,
+    statement: `${asActor(catalog, actor)}\n${attack.statements.join(';\n')}`,
     answer: shorten(describe(answer)),
   };
   const leaked = (evidence: string): Attempt => ({
@@ -102,6 +103,12 @@ export function judge(
   const own =
     answer.code === undefined && answer.own.length > 0 ? ` ${actor.name} now has: ${answer.own.join(' ')}.` : '';
   return leaked(`${actor.name} can tell that A (${cast.a.id}) has this row. ${told}${own}`);
+}
+
+/** A comment that says in whose place statements run. */
+export function asActor(catalog: Catalog, { name, identity, settingValue: value }: Actor): string {
+  if (identity === null) return `-- as ${name}`;
+  return `-- as ${name}, ${catalog.setting} = '${value ?? settingValue(catalog, identity)}'`;
 }
 
 const rowsExpected = ({ rows }: Answer['results'][number]) => /\brows=(\d+)/.exec(rows[0]?.[0] ?? '')?.[1];

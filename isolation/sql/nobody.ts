@@ -1,10 +1,15 @@
 import type { Cast } from '../cast/cast.ts';
+import { type Identity, valueWithoutTenant } from '../identity.ts';
 import type { Actor, Attack } from './attack.ts';
 import type { Target } from './target.ts';
 
 /** Identities that are no tenant's. */
-export function nobodies({ nobody }: Cast): Actor[] {
+export function nobodies({ nobody }: Cast, identity: Identity): Actor[] {
+  const anonymous = valueWithoutTenant(identity);
   return [
+    ...(anonymous === undefined
+      ? []
+      : [{ name: `nobody, the setting is ${anonymous}`, identity: '', settingValue: anonymous }]),
     { name: 'nobody, the setting is empty', identity: '' },
     { name: 'nobody, the setting is an id of no tenant', identity: nobody },
     { name: 'nobody, the setting is no id at all', identity: 'not an id' },

@@ -3,6 +3,7 @@ import { UsageError } from '../../dba/verb.ts';
 import { type Cast, type Row, readRows } from '../cast/cast.ts';
 import { inOrder } from '../cast/order.ts';
 import { type Catalog, type Relation, refreshed } from '../catalog.ts';
+import { setIdentity } from '../identity.ts';
 import type { Ownership } from '../owners.ts';
 import type { Actor, Answer, Attack, Result } from './attack.ts';
 
@@ -64,7 +65,7 @@ export class Session {
       .join(' union all ');
     if (fingerprint) {
       // Asked for after every attack, and planned once.
-      await client.query(`deallocate all; prepare isolation_prints as ${fingerprint}`);
+      await client.query(`${deallocatePrints}; prepare isolation_prints as ${fingerprint}`);
       session.#fingerprint = ['execute isolation_prints'];
     }
     session.#prints = await session.#takePrints();
@@ -83,6 +84,11 @@ export class Session {
   /** Whether the attacks' session is the login role's, so that `set role` and `reset role` mean what they mean there. */
   get login(): string | undefined {
     return this.#login;
+  }
+
+  /** Whether statements can run without triggers and foreign keys. */
+  get canLeaveOutTriggers(): boolean {
+    return this.#quiet.on.length > 0;
   }
 
   /** Runs each step in turn and takes all of it back; undefined where one of them fails. */
@@ -113,10 +119,11 @@ export class Session {
   }
 
   /** All of it in one message: otherwise most of the time would be spent on waiting for answers. */
-  async run({ actor, statements, prepare = [], operation }: Attack): Promise<Answer> {
+  async run({ actor, statements, prepare = [], operation, withoutTriggers }: Attack): Promise<Answer> {
     const { client } = this;
     const before = [
       ...(prepare.length ? [...this.#quiet.on, ...prepare, ...this.#quiet.off] : []),
+      ...(withoutTriggers ? this.#quiet.on : []),
       ...this.#become(actor),
     ];
     const look = operation === 'select' ? [] : [...this.#end, ...this.#fingerprint];
@@ -126,9 +133,19 @@ export class Session {
       if (operation === 'select') return { results, harm: [], own: [] };
       return { results, ...(await this.#compare(printsOf(answers.at(-1)))) };
     } catch (error) {
-      const { code, message } = error as { code?: string; message: string };
+      const { code, message, table, constraint, column, where, detail } = error as pg.DatabaseError;
       if (code === undefined) throw error;
-      return { code, message, results: [], harm: [], own: [] };
+      const context = [detail, where].filter(Boolean).join('\n');
+      return {
+        code,
+        message,
+        ...(table !== undefined &&
+          (constraint ?? column) !== undefined && { refusedBy: `${table}.${constraint ?? column}` }),
+        ...(context !== '' && { context }),
+        results: [],
+        harm: [],
+        own: [],
+      };
     } finally {
       await client.query('rollback to savepoint attack');
     }
@@ -173,7 +190,7 @@ export class Session {
     return this.#login ? ['reset session authorization', 'reset role'] : ['reset role'];
   }
 
-  #become({ identity, role }: Actor): string[] {
+  #become({ identity, role, settingValue }: Actor): string[] {
     const { client, catalog } = this;
     const login = this.#login;
     const become = role ?? catalog.role;
@@ -184,9 +201,7 @@ export class Session {
           ? [`set local session authorization ${client.escapeIdentifier(login)}`]
           : []),
       ...(become === login ? [] : [`set local role ${client.escapeIdentifier(become)}`]),
-      ...(identity === null
-        ? []
-        : [`select set_config(${client.escapeLiteral(catalog.setting)}, ${client.escapeLiteral(identity)}, true)`]),
+      ...[setIdentity(catalog, identity, settingValue)].filter((statement) => statement !== undefined),
     ];
   }
 
@@ -224,6 +239,11 @@ export class Session {
     return { harm, own };
   }
 }
+
+/** A connection may have statements of others, and have none of a session before this one. */
+const deallocatePrints = `do $$ begin
+  if exists (select from pg_catalog.pg_prepared_statements where name = 'isolation_prints') then deallocate isolation_prints; end if;
+end $$`;
 
 /** By table and owner. */
 const printsOf = (result: Result | undefined) =>

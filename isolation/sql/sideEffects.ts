@@ -2,6 +2,7 @@ import type { Attempt, Operation } from '../attempt.ts';
 import { shorten } from '../attempt.ts';
 import type { Column, Relation } from '../catalog.ts';
 import type { Actor, Result } from './attack.ts';
+import { asActor } from './judge.ts';
 import type { Session } from './session.ts';
 import type { Target } from './target.ts';
 
@@ -102,7 +103,7 @@ export class SideEffects {
       attack: `what B sees after A's own ${operation}`,
       operation,
       path: 'sql' as const,
-      statement: `-- as A, ${catalog.setting} = '${cast.a.id}'\n${statement}`,
+      statement: `${asActor(catalog, { name: 'A', identity: cast.a.id })}\n${statement}`,
     };
     const look = looking(this.#session, this.#sights);
     const answers = await this.#session.play([

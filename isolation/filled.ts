@@ -1,0 +1,53 @@
+import type { Catalog, Relation } from './catalog.ts';
+import { escapeRegExp } from './text.ts';
+
+/** A trigger that inserts rows into another table, as one on a table of accounts that makes a profile for each. */
+export interface Filled {
+  readonly by: Relation;
+  readonly trigger: string;
+  readonly table: Relation;
+  /** Columns of `table` that are copied from the new row, with the column that they are copied from. */
+  readonly copies: ReadonlyMap<string, string>;
+}
+
+type Known = Pick<Catalog, 'relations' | 'routines'>;
+
+/** The triggers by which rows of one table make rows of another one. */
+export function filledByTriggers({ relations, routines }: Known): Filled[] {
+  const sources = new Map(routines.map(({ oid, source }) => [oid, source]));
+  const tables = [...relations.values()].filter(({ kind }) => kind === 'table' || kind === 'partitioned');
+  return tables.flatMap((by) =>
+    by.triggers.flatMap((trigger) => {
+      const source = sources.get(trigger.function) ?? '';
+      if (!/\binsert\s+into\b/i.test(source)) return [];
+      return tables.flatMap((table): Filled[] => {
+        const [, columns = '', values = ''] = insertInto(table).exec(source) ?? [];
+        if (table === by || !insertInto(table).test(source)) return [];
+        return [{ by, trigger: trigger.name, table, copies: copied(columns, values) }];
+      });
+    }),
+  );
+}
+
+/** An insert into the table, its columns and its values. */
+function insertInto({ schema, relname }: Relation): RegExp {
+  const name = `(?:"?${escapeRegExp(schema)}"?\\s*\\.\\s*)?"?${escapeRegExp(relname)}"?`;
+  return new RegExp(
+    `\\binsert\\s+into\\s+${name}(?![\\w$.])(?:\\s*(?:as\\s+\\w+\\s*)?\\(([^)]*)\\)\\s*(?:values\\s*\\(|select\\s)([^;]*))?`,
+    'i',
+  );
+}
+
+function copied(columns: string, values: string): Map<string, string> {
+  const names = columns.split(',').map((name) => name.trim().replaceAll('"', ''));
+  // A call with several arguments moves what stands behind it: what comes before it is read.
+  const given = values.split(',').map((value) => value.trim());
+  const end = given.findIndex((value) => value.includes('(') && !value.includes(')'));
+  return new Map(
+    names.flatMap((name, at): [string, string][] => {
+      if (end >= 0 && at >= end) return [];
+      const [, from] = /^\(?new\.("[^"]+"|[\w$]+)/i.exec(given[at] ?? '') ?? [];
+      return from === undefined ? [] : [[name, from.replaceAll('"', '')]];
+    }),
+  );
+}

@@ -1,0 +1,63 @@
+import type pg from 'pg';
+import { attempt } from './cast/checks.ts';
+import type { Catalog } from './catalog.ts';
+import type { Control } from './controls.ts';
+import { setIdentity, settingValue } from './identity.ts';
+
+interface Failure {
+  readonly reader: string;
+  readonly code: string;
+  readonly message: string;
+  readonly context?: string | undefined;
+}
+
+/**
+ * Says that the value of the setting cannot be read, where functions or policies say so of A: every answer is then an
+ * error, and shows neither a leak nor that there is none.
+ *
+ * @param id the tenant that the setting names.
+ */
+export async function whyUnreadable(
+  client: pg.ClientBase,
+  catalog: Catalog,
+  id: string,
+  controls: readonly Control[],
+): Promise<string | undefined> {
+  const failures = [
+    ...(await askHelpers(client, catalog, id)),
+    // An error of a function may be about the arguments that it was given.
+    ...controls.flatMap(({ table, operation, error }) =>
+      error && operation !== 'call' ? [{ reader: `a policy of ${table}`, ...error }] : [],
+    ),
+  ];
+  const value = settingValue(catalog, id);
+  const found = failures.find((failure) => isAboutValue(failure, value));
+  if (!found) return undefined;
+  const advice = /\bjson/.test(`${found.message} ${found.context}`)
+    ? `Say the form of the value with --setting-template, with ":id" in the place of the tenant's id: --setting-template '{"sub": ":id", "role": "${catalog.role}"}'.`
+    : `Name tenants that exist with --tenant-ids, or say the form of the value with --setting-template.`;
+  return `The value of ${catalog.setting} cannot be read: ${found.reader} answers "${found.message}". Nothing was attacked. ${advice}`;
+}
+
+async function askHelpers(client: pg.ClientBase, catalog: Catalog, id: string): Promise<Failure[]> {
+  const failures: Failure[] = [];
+  for (const { name, sql } of catalog.helpers) {
+    await attempt(client, async () => {
+      await client.query(setIdentity(catalog, id) as string);
+      await client.query(`select ${sql}()`).catch(({ code, message, detail, where }: pg.DatabaseError) => {
+        failures.push({ reader: `function ${name}`, code: code ?? '', message, context: `${detail}\n${where}` });
+        throw Object.assign(new Error(message), { code });
+      });
+    });
+  }
+  return failures;
+}
+
+/** Whether an error of a cast is about this value. Postgres shows the value, and of JSON how it begins. */
+function isAboutValue({ code, message, context = '' }: Failure, value: string): boolean {
+  if (code !== '22P02' && !code.startsWith('2203')) return false;
+  const [, json] = /^JSON data, line \d+: (.*?)(?:\.\.\.)?$/m.exec(context) ?? [];
+  return (
+    message.includes(value) || (json !== undefined && json !== '' && value.startsWith(json.replace(/^\.\.\./, '')))
+  );
+}

@@ -1,0 +1,101 @@
+import type { Attempt } from './attempt.ts';
+import { type Cast, holding } from './cast/cast.ts';
+import { type Catalog, isReachable, type Relation } from './catalog.ts';
+import type { Control } from './controls.ts';
+import type { SqlOptions } from './sql/attackSql.ts';
+
+/** The reasons why a run in which nothing leaked shows nothing, a sentence each; one fact is told once. */
+export function unproven(
+  catalog: Catalog,
+  cast: Cast,
+  attempts: readonly Attempt[],
+  found: readonly Control[],
+  options: SqlOptions,
+): string[] {
+  if (attempts.length === 0)
+    return [
+      `Nothing was attacked: there is no table, view or function in ${catalog.schema} that ${catalog.role} could reach.`,
+    ];
+  const attacked = new Set(attempts.filter(({ outcome }) => outcome !== 'not applicable').map(({ table }) => table));
+  return [
+    ...[...catalog.tables, ...catalog.views].flatMap(
+      (relation) => whyNotAttacked(catalog, cast, relation, attacked, options) ?? [],
+    ),
+    ...idleControls(found),
+  ];
+}
+
+/** The tables that no row could be made in, a sentence each. */
+export function whyWithoutRows({ tables }: Catalog, cast: Cast): string[] {
+  return tables.flatMap((table) => whyWithoutRow(cast, table) ?? []);
+}
+
+function whyWithoutRow(cast: Cast, table: Relation): string | undefined {
+  const problem = cast.problems.get(table.oid);
+  const isOwned = ['own', 'parent'].includes(cast.owners.get(table.oid)?.kind ?? '');
+  if (problem === undefined || !(isOwned || isReachable(table))) return undefined;
+  return `${table.name} was not attacked: ${problem}. Write an insert as isolation/fixtures/${table.name}.sql; docs/tester.md says how.`;
+}
+
+function whyNotAttacked(
+  catalog: Catalog,
+  cast: Cast,
+  table: Relation,
+  attacked: ReadonlySet<string>,
+  { only = () => true }: SqlOptions,
+): string | undefined {
+  const { name, oid } = table;
+  const kind = cast.owners.get(oid)?.kind;
+  if (!only(name)) return undefined;
+  const without = whyWithoutRow(cast, table);
+  if (without !== undefined) return without;
+  if (table.schema === catalog.schema && !attacked.has(name)) return `${name} was not attacked.`;
+  if (kind === undefined || !isReachable(table)) return undefined;
+  if (kind === 'unknown')
+    return `${name}: the catalog does not tell whose its rows are. Give it a column that does, or a comment: "@isolation shared: <why everybody may write to it>".`;
+  const isHash = table.partitionConstraint?.includes('satisfies_hash_partition') || table.kind === 'partitioned';
+  return (kind === 'own' || kind === 'parent') && !isHash && holding(cast, table, 'a').rows.length === 0
+    ? `${name}: A has no row in it.`
+    : undefined;
+}
+
+/** Controls that do not work, and nothing in the catalog says why; those of several columns together. */
+function idleControls(controls: readonly Control[]): string[] {
+  const idle = controls.filter(({ works, reason }) => !works && !reason);
+  return groupAlike(idle).map(({ what, first: { table, answer, error } }) => {
+    const advice = error
+      ? adviceOn(error.code)
+      : 'No generated row satisfies the policies. Write a fixture whose row its tenant can use; docs/tester.md says how.';
+    return `${what} on ${table} is granted, and A cannot do it with its own row (${answer}): that B cannot proves nothing. ${advice}`;
+  });
+}
+
+/** Controls with one answer, those of several columns together. */
+export function groupAlike(controls: readonly Control[]): { what: string; first: Control }[] {
+  const groups = Map.groupBy(controls, ({ table, operation, answer, reason }) =>
+    JSON.stringify([table, operation, reason ?? answer]),
+  );
+  return [...groups.values()].map((group) => {
+    const [first] = group as [Control];
+    const columns = group.flatMap(({ column }) => column ?? []);
+    return { what: columns.length > 0 ? `${first.operation} of ${columns.join(', ')}` : first.operation, first };
+  });
+}
+
+const advice: Readonly<Record<string, string>> = {
+  '42P17': 'A policy reads its own table: read it in a function that is not bound by the policy.',
+  '54001': 'A policy or a function calls itself without end: take the circle out.',
+  '42501': 'A policy refuses the row, or the role lacks a grant on a table or function that a policy uses.',
+  '42704': 'A setting has no value: give it with --set name=value, or read it with current_setting(name, true).',
+};
+
+function adviceOn(code: string): string {
+  return advice[code] ?? 'Repair the policy, function or trigger that raises the error.';
+}
+
+/** The sentences, and where there is none one that says that no control works, if none does: no refusal proves anything then. */
+export function withoutControls(sentences: readonly string[], controls: readonly Control[]): string[] {
+  return sentences.length > 0 || controls.some(({ works }) => works)
+    ? [...new Set(sentences)]
+    : ['No control works: A can do nothing with its own rows, so that what B cannot do proves nothing.'];
+}
