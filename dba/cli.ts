@@ -1,5 +1,5 @@
 import '../server/compileCache.ts';
-import { loadEnvFile } from 'node:process';
+import { loadEnvironmentFile } from '../server/environmentFile.ts';
 import { backfillCommand } from './backfill.ts';
 import { backupCommand } from './backup.ts';
 import { bloatCommand } from './bloat.ts';
@@ -27,11 +27,7 @@ import { unusedIndexesCommand } from './unusedIndexes.ts';
 import { validateCommand } from './validate.ts';
 import { watchCommand } from './watch.ts';
 
-try {
-  loadEnvFile();
-} catch {
-  // No .env file: the environment is all there is.
-}
+loadEnvironmentFile();
 
 const verbs = [
   initCommand,

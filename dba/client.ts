@@ -1,9 +1,10 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { PostgresClient } from '../server/database/client.ts';
 import { clientOptions } from '../server/database/connectionString.ts';
 
 /** A client that is not connected yet; `sslmode` means to it what libpq says, as to the server. */
 export function newClient(url: string, name = 'hedgerow db'): pg.Client {
-  const client = new pg.Client({ ...clientOptions(url), application_name: name });
+  const client = new PostgresClient({ ...clientOptions(url), application_name: name });
   // A connection that is lost is told by the next statement; without a listener the process would end.
   client.on('error', () => {});
   return client;

@@ -2,7 +2,7 @@ import { withClient } from './client.ts';
 import { command, run } from './command.ts';
 import { provision } from './provision.ts';
 import { databaseOf } from './scratch.ts';
-import { demandUrl, describeUrl } from './target.ts';
+import { describeUrl, readUrl } from './target.ts';
 import type { ExitCode } from './verb.ts';
 import { UsageError } from './verb.ts';
 
@@ -12,37 +12,43 @@ export const initCommand = command('init', 'create roles and databases, as the a
 
 /** Makes roles and databases on a Postgres of one's own. Names and passwords are those of the connection strings. */
 async function init(env: NodeJS.ProcessEnv): Promise<ExitCode> {
-  const { ROOT_DATABASE_URL, SHADOW_DATABASE_URL } = env;
+  const adminUrl = readUrl('ROOT_DATABASE_URL', env.ROOT_DATABASE_URL);
   const missing = ['ROOT_DATABASE_URL', 'DATABASE_URL_DIRECT', 'DATABASE_URL'].filter((name) => !env[name]);
-  if (!ROOT_DATABASE_URL || missing.length > 0) {
+  if (!adminUrl || missing.length > 0) {
     throw new UsageError(
       `${missing.join(', ')} must be set: ROOT_DATABASE_URL of a role that may create roles and databases, DATABASE_URL_DIRECT with the user hedgerow_owner and DATABASE_URL with the user hedgerow_authenticator, each with the password and the database that they shall have.`,
     );
   }
-  demandUrl('ROOT_DATABASE_URL', ROOT_DATABASE_URL);
   const owner = parse(env, 'DATABASE_URL_DIRECT', 'hedgerow_owner');
   const authenticator = parse(env, 'DATABASE_URL', 'hedgerow_authenticator');
-  const shadow = SHADOW_DATABASE_URL ? parse(env, 'SHADOW_DATABASE_URL', 'hedgerow_owner').database : undefined;
+  const shadow = env.SHADOW_DATABASE_URL ? parse(env, 'SHADOW_DATABASE_URL', 'hedgerow_owner').database : undefined;
 
-  console.log(`Creating roles and databases as the admin of ${describeUrl(ROOT_DATABASE_URL)}`);
+  console.log(`Creating roles and databases as the admin of ${describeUrl(adminUrl)}`);
   await provision({
-    adminUrl: ROOT_DATABASE_URL,
+    adminUrl,
     databases: [owner.database, ...(shadow ? [shadow] : [])],
     passwords: { owner: owner.password, authenticator: authenticator.password },
   });
-  for (const name of ['DATABASE_URL_DIRECT', 'DATABASE_URL']) await connect(name, env[name] as string);
+  await connect('DATABASE_URL_DIRECT', owner.url);
+  await connect('DATABASE_URL', authenticator.url);
   console.log('Done. Next: npm run db -- migrate');
   return 0;
 }
 
-function parse(env: NodeJS.ProcessEnv, name: string, user: string): { password: string; database: string } {
-  demandUrl(name, env[name]);
-  const url = new URL(env[name] as string);
-  const database = databaseOf(url.href);
-  if (decodeURIComponent(url.username) !== user || !url.password || !database) {
+interface Login {
+  readonly url: string;
+  readonly password: string;
+  readonly database: string;
+}
+
+function parse(env: NodeJS.ProcessEnv, name: string, user: string): Login {
+  const url = readUrl(name, env[name]) as string;
+  const { username, password } = new URL(url);
+  const database = databaseOf(url);
+  if (decodeURIComponent(username) !== user || !password || !database) {
     throw new UsageError(`${name} must look like postgres://${user}:<password>@<host>/<database>`);
   }
-  return { password: decodeURIComponent(url.password), database };
+  return { url, password: decodeURIComponent(password), database };
 }
 
 async function connect(name: string, url: string): Promise<void> {

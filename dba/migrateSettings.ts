@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Logger, type Settings } from 'graphile-migrate';
 import { clientOptions } from '../server/database/connectionString.ts';
 import { readGmrc } from './gmrc.ts';
+import { connectAsHedgerow } from './internals/migrateConnections.ts';
 import { root } from './root.ts';
 import type { Target } from './target.ts';
 
@@ -14,9 +15,9 @@ export async function migrateSettings(
   { ownerUrl, shadowUrl, adminUrl }: Pick<Target, 'ownerUrl' | 'shadowUrl' | 'adminUrl'>,
   report: (message: string, isError: boolean) => void,
 ): Promise<Settings> {
+  connectAsHedgerow();
   return {
     ...(await readGmrc()),
-    // It connects by itself; `sslmode` is to mean the same there.
     connectionString: clientOptions(ownerUrl).connectionString,
     ...(shadowUrl && { shadowConnectionString: clientOptions(shadowUrl).connectionString }),
     ...(adminUrl && { rootConnectionString: clientOptions(adminUrl).connectionString }),

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ConnectionStringError, canonicalUrl, hostOf } from '../server/database/connectionString.ts';
 import { openCluster } from '../server/database/embedded/cluster.ts';
 import { withClient } from './client.ts';
 import { provision } from './provision.ts';
@@ -32,38 +33,32 @@ export interface EmbeddedTarget extends Target {
 
 /** The database of DATABASE_URL_DIRECT, or the embedded one where no database is named. */
 export async function openTarget(env: NodeJS.ProcessEnv): Promise<Target> {
-  const { DATABASE_URL, DATABASE_URL_DIRECT, SHADOW_DATABASE_URL, ROOT_DATABASE_URL, NODE_ENV } = env;
-  for (const name of urlVariables) demandUrl(name, env[name]);
-  if (!DATABASE_URL_DIRECT) {
-    if (DATABASE_URL || NODE_ENV === 'production') {
+  const [serverUrl, ownerUrl, shadowUrl, adminUrl] = urlVariables.map((name) => readUrl(name, env[name]));
+  if (!ownerUrl) {
+    if (serverUrl || env.NODE_ENV === 'production') {
       throw new UsageError(
         'DATABASE_URL_DIRECT is needed: the connection string of hedgerow_owner, directly to Postgres and not through a pooler.',
       );
     }
     return openEmbedded();
   }
-  return {
-    name: describeUrl(DATABASE_URL_DIRECT),
-    ownerUrl: DATABASE_URL_DIRECT,
-    shadowUrl: SHADOW_DATABASE_URL,
-    adminUrl: ROOT_DATABASE_URL,
-    serverUrl: DATABASE_URL,
-    close: async () => {},
-  };
+  return { name: describeUrl(ownerUrl), ownerUrl, shadowUrl, adminUrl, serverUrl, close: async () => {} };
 }
 
 const urlVariables = ['DATABASE_URL', 'DATABASE_URL_DIRECT', 'SHADOW_DATABASE_URL', 'ROOT_DATABASE_URL'];
 
-/** @throws UsageError where `url`, if there is any, cannot be read; it is not told, for it may have a password. */
-export function demandUrl(name: string, url: string | undefined): void {
-  if (!url) return;
+/**
+ * The connection string of an environment variable, in the form that every part of Hedgerow reads.
+ *
+ * @throws UsageError that names the variable and never its value, which may have a password.
+ */
+export function readUrl(name: string, url: string | undefined): string | undefined {
+  if (!url) return undefined;
   try {
-    const { username, password, pathname } = new URL(url);
-    [username, password, pathname].forEach(decodeURIComponent);
-  } catch {
-    throw new UsageError(
-      `${name} cannot be read. It must look like postgres://user:password@host:5432/database, with what is special in them percent-encoded: @ as %40, / as %2F, % as %25.`,
-    );
+    return canonicalUrl(url);
+  } catch (error) {
+    if (!(error instanceof ConnectionStringError)) throw error;
+    throw new UsageError(`${name} ${error.message}.`);
   }
 }
 
@@ -97,8 +92,8 @@ export async function openEmbedded(
 
 /** `database on host:port`, without user and password. */
 export function describeUrl(url: string): string {
-  const { hostname, port, pathname } = new URL(url);
-  return `database ${decodeURI(pathname.slice(1))} on ${hostname}:${port || 5432}`;
+  const { port, pathname } = new URL(canonicalUrl(url));
+  return `database ${decodeURI(pathname.slice(1))} on ${hostOf(canonicalUrl(url))}:${port || 5432}`;
 }
 
 async function rolePasswords(file: string): Promise<{ owner: string; authenticator: string }> {

@@ -1,8 +1,8 @@
 import '../server/compileCache.ts';
 import { writeFile } from 'node:fs/promises';
-import { loadEnvFile } from 'node:process';
 import { CommanderError } from 'commander';
 import { UsageError } from '../dba/verb.ts';
+import { loadEnvironmentFile } from '../server/environmentFile.ts';
 import { readOptions } from './options.ts';
 import { Progress } from './progress.ts';
 import { exitCodeOf } from './proof.ts';
@@ -11,11 +11,7 @@ import { htmlReport } from './report/html.ts';
 import { jsonReport } from './report/json.ts';
 import { terminalReport } from './report/terminal.ts';
 
-try {
-  loadEnvFile();
-} catch {
-  // No .env file: the environment is all there is.
-}
+loadEnvironmentFile();
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));

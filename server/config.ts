@@ -2,16 +2,19 @@ import { z } from 'zod';
 import { appUrl, type MailSettings, mailFrom, smtpUrl } from './auth/mail/settings.ts';
 import type { ExternalIssuer } from './auth/tokens/externalIssuer.ts';
 import { type PrivateJwk, privateKeys } from './auth/tokens/privateKeys.ts';
+import { canonicalUrl } from './database/connectionString.ts';
 import { type AdmissionLimits, admissionLimits } from './tenancy/admission.ts';
 
 const production = 'needed in production';
 
-const url = z
-  .string()
-  .refine(
-    (value) => /^postgres(ql)?:\/\//.test(value) && URL.canParse(value),
-    'is not a postgres:// connection string',
-  );
+const url = z.string().transform((value, context) => {
+  try {
+    return canonicalUrl(value);
+  } catch (error) {
+    context.addIssue((error as Error).message);
+    return z.NEVER;
+  }
+});
 
 /** A whole number of `unit`s, written in digits. */
 const whole = (unit: string, min: number, max: number) =>

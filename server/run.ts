@@ -1,6 +1,5 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { loadEnvFile } from 'node:process';
 import pg from 'pg';
 import { createApp } from './app.ts';
 import { createAuth } from './auth/auth.ts';
@@ -11,6 +10,7 @@ import { openDatabase } from './database/database.ts';
 import { postgresAdvice } from './database/patchLevel.ts';
 import { createReadiness, type Readiness } from './database/readiness.ts';
 import type { Step } from './development.ts';
+import { loadEnvironmentFile } from './environmentFile.ts';
 import { DocumentsError } from './graphql/documentId.ts';
 import { askAhead } from './graphql/introspection.ts';
 import type { Sockets } from './graphql/live/sockets.ts';
@@ -23,11 +23,7 @@ const drainTime = 8;
 class StartError extends Error {}
 
 async function main(): Promise<void> {
-  try {
-    loadEnvFile();
-  } catch {
-    // No .env file: the environment is all there is.
-  }
+  loadEnvironmentFile();
   const config = readConfig(process.env);
   const log = createLog(config.logLevel);
   const step = stepper(config.production);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
+import { PostgresClient } from './database/client.ts';
 import { clientOptions } from './database/connectionString.ts';
 import { type OneAtATime, oneAtATime } from './oneAtATime.ts';
 
@@ -33,7 +34,7 @@ export async function watchSchema(url: string): Promise<SchemaChanges> {
   const listen = async (listening: () => void) => {
     let client: pg.Client | undefined;
     try {
-      client = new pg.Client({ ...clientOptions(url), connectionTimeoutMillis: 5000 });
+      client = new PostgresClient({ ...clientOptions(url), connectionTimeoutMillis: 5000 });
       const lost = Promise.withResolvers<void>();
       client.on('error', () => lost.resolve()).on('end', lost.resolve);
       ending.signal.addEventListener('abort', () => lost.resolve());

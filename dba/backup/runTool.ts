@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
+import { canonicalUrl, readParameters } from '../../server/database/connectionString.ts';
 import { ended } from '../child.ts';
 import { UsageError } from '../verb.ts';
 
@@ -10,7 +11,7 @@ import { UsageError } from '../verb.ts';
  * @throws UsageError with what the program wrote, where it failed.
  */
 export async function runTool(program: string, url: string, args: readonly string[]): Promise<void> {
-  const { connection, password } = withoutPassword(url);
+  const { connection, password } = forLibpq(url);
   const child = spawn(program, [`--dbname=${connection}`, '--no-password', ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, LC_MESSAGES: 'C', ...(password && { PGPASSWORD: password }) },
@@ -23,14 +24,26 @@ export async function runTool(program: string, url: string, args: readonly strin
   if (code !== 0) throw new UsageError(`${basename(program)} failed (${code}):\n${words.trim()}`);
 }
 
-function withoutPassword(url: string): { connection: string; password: string } {
-  const parsed = new URL(url);
-  const { searchParams } = parsed;
-  const password = searchParams.get('password') ?? decodeURIComponent(parsed.password);
+/** Parameters that libpq knows in a connection URI; it refuses every other one, such as those of other tools. */
+const libpqParameters = new Set([
+  ...['application_name', 'channel_binding', 'client_encoding', 'connect_timeout', 'fallback_application_name'],
+  ...['gssdelegation', 'gssencmode', 'gsslib', 'hostaddr', 'keepalives', 'keepalives_count', 'keepalives_idle'],
+  ...['keepalives_interval', 'krbsrvname', 'load_balance_hosts', 'options', 'passfile', 'require_auth', 'requirepeer'],
+  ...['ssl_max_protocol_version', 'ssl_min_protocol_version', 'sslcert', 'sslcertmode', 'sslcompression', 'sslcrl'],
+  ...['sslcrldir', 'sslkey', 'sslmode', 'sslnegotiation', 'sslpassword', 'sslrootcert', 'sslsni'],
+  ...['target_session_attrs', 'tcp_user_timeout'],
+]);
+
+/** A connection URI as libpq takes it, without its password. */
+export function forLibpq(url: string): { connection: string; password: string } {
+  const parsed = new URL(canonicalUrl(url));
+  const given = readParameters(parsed.search);
+  const password = decodeURIComponent(parsed.password);
   parsed.password = '';
-  searchParams.delete('password');
-  // node-postgres' own, which libpq refuses.
-  searchParams.delete('uselibpqcompat');
-  if (searchParams.get('sslmode') === 'no-verify') searchParams.set('sslmode', 'require');
+  if (given.get('sslmode') === 'no-verify' || given.get('ssl') === 'no-verify') given.set('sslmode', 'require');
+  parsed.search = [...given]
+    .filter(([name]) => libpqParameters.has(name))
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+    .join('&');
   return { connection: parsed.href, password };
 }

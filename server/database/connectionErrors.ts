@@ -48,6 +48,11 @@ const noAnswer = fault(
   true,
 );
 const tls = fault('TLS', 'Check sslmode and sslrootcert in DATABASE_URL against the certificate of the server.', false);
+const unbound = fault(
+  'channel binding',
+  'The server is not proven to be the one that knows the password: check the host, and what ends TLS in front of it.',
+  false,
+);
 const tooMany = fault(
   'too many connections',
   'Lower DB_POOL_SIZE, put a pooler in front, or raise max_connections.',
@@ -159,6 +164,7 @@ const byWords: readonly (readonly [RegExp, ConnectionFault])[] = [
   [/connection timeout|^timeout expired/, noAnswer],
   [/^Connection terminated|^Client has encountered a connection error|^Client was closed/, lost],
   [/SSL connection/, tls],
+  [/^channel_binding=require/, unbound],
 ];
 
 /**

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Logger } from 'pino';
 import { type Ask, Attention, lockOf } from './attention.ts';
+import { PostgresClient } from './client.ts';
 import { connectionFault } from './connectionErrors.ts';
 import { clientOptions } from './connectionString.ts';
 import type { Database } from './database.ts';
@@ -104,7 +105,7 @@ class Ear {
   /** Listens until the connection ends. @throws what ended it. */
   async #listen(begun: () => void): Promise<void> {
     const { url, notified } = this.#parts;
-    const client = new pg.Client({
+    const client = new PostgresClient({
       ...clientOptions(url),
       ...{ application_name: 'hedgerow listener', connectionTimeoutMillis: 5000 },
     });

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { withClient } from '../../dba/client.ts';
@@ -49,6 +49,46 @@ test('an admin who is no superuser sets up roles and databases, twice', async ()
   ]);
   await expect(query(env.DATABASE_URL, 'select * from app_public.todos')).rejects.toMatchObject({ code: '42501' });
   await expect(query(env.DATABASE_URL, 'create temporary table t ()')).rejects.toMatchObject({ code: '42501' });
+});
+
+test.each(['a\u00adb', 'a\u200bb', 'a\u200d\u00a0b', 'ﬁne ①', 'ﬆ\ufe0f', '密码 パス'])(
+  'the password %j, with invisible or unusual characters, connects',
+  async (password) => {
+    const url = (user: string) =>
+      `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${cluster.port}/secrets`;
+    const env = {
+      ROOT_DATABASE_URL: cluster.adminUrl(),
+      DATABASE_URL_DIRECT: url('hedgerow_owner'),
+      DATABASE_URL: url('hedgerow_authenticator'),
+    };
+    expect(await checkout.run('dba/cli.ts', ['init'], env)).toMatchObject({ code: 0 });
+    // Postgres makes the same of it as the verifier that init has set.
+    await query(cluster.adminUrl(), `alter role hedgerow_owner password '${password}'`);
+    await query(env.DATABASE_URL_DIRECT, 'select');
+  },
+);
+
+test('init refuses a password that clients prepare in different ways', async () => {
+  for (const password of ['\u00ad', 'ﬁ\u0007']) {
+    const word = encodeURIComponent(password);
+    const env = {
+      ROOT_DATABASE_URL: cluster.adminUrl(),
+      DATABASE_URL_DIRECT: `postgres://hedgerow_owner:${word}@127.0.0.1:${cluster.port}/secrets`,
+      DATABASE_URL: `postgres://hedgerow_authenticator:word@127.0.0.1:${cluster.port}/secrets`,
+    };
+    const { code, output } = await checkout.run('dba/cli.ts', ['init'], env);
+    expect({ code, output }).toEqual({ code: 2, output: expect.stringMatching(/invisible characters|choose one of/) });
+  }
+});
+
+test('a byte order mark in .env hides no variable', async () => {
+  const file = join(checkout.directory, '.env');
+  const text = '\ufeffDATABASE_URL_DIRECT=postgres://hedgerow_owner@127.0.0.1:1/first\r\n';
+  for (const encoding of ['utf8', 'utf16le'] as const) {
+    await writeFile(file, text, encoding);
+    expect((await checkout.run('dba/cli.ts', ['status'])).output).toMatch(/ECONNREFUSED 127.0.0.1:1/);
+  }
+  await rm(file);
 });
 
 test('init says which variables it needs', async () => {

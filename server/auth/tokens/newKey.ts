@@ -1,14 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { loadEnvFile } from 'node:process';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { calculateJwkThumbprint, type JWK } from 'jose';
+import { loadEnvironmentFile } from '../../environmentFile.ts';
 import { type PrivateJwk, privateKeys } from './privateKeys.ts';
 
-try {
-  loadEnvFile();
-} catch {
-  // No .env file: the environment is all there is.
-}
+loadEnvironmentFile();
 
 /** What can be done with the keys that there are: the first signs, all of them verify. */
 interface Options {

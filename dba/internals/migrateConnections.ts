@@ -1,0 +1,70 @@
+import { isNoTransactionDefined } from 'graphile-migrate/dist/header.js';
+import pg from 'pg';
+import { PostgresClient } from '../../server/database/client.ts';
+import { clientOptions } from '../../server/database/connectionString.ts';
+
+// graphile-migrate makes its connections by `new pg.Pool({ connectionString })` and has no option for it.
+// docs/adr/0061-connections-of-graphile-migrate.md says why its pools are replaced.
+
+interface Statement {
+  readonly text: string;
+  readonly name?: string;
+  readonly values?: readonly unknown[];
+}
+
+type Run = (statement: string | Statement, values?: readonly unknown[]) => Promise<unknown>;
+
+/** The statement by which graphile-migrate applies `pgSettings` of `.gmrc` to a connection. */
+const setsSettings = /^select pg_catalog\.set_config\(\$1::text/;
+
+/** The statement that records a migration, after the migration itself. */
+const recordsMigration = 'migration-insert';
+
+/**
+ * A connection of graphile-migrate. Settings that a migration made for the session end with the migration, and a
+ * statement that waits for other transactions without blocking anybody (`create index concurrently`) has no `lock_timeout`.
+ */
+class MigrationClient extends PostgresClient {
+  #settings: Statement | undefined;
+
+  constructor(config?: ConstructorParameters<typeof PostgresClient>[0]) {
+    super(config);
+    const run = super.query.bind(this) as unknown as Run;
+    const query: Run = (statement, values) => this.#query(run, statement, values);
+    this.query = query as unknown as pg.Client['query'];
+  }
+
+  async #query(run: Run, given: string | Statement, values?: readonly unknown[]): Promise<unknown> {
+    const statement = typeof given === 'string' ? { text: given, ...(values && { values }) } : given;
+    const { text, name } = statement;
+    if (setsSettings.test(text)) this.#settings = statement;
+    if (name === recordsMigration) await this.#resetSession(run);
+    if (!isNoTransactionDefined(text) || !/\bconcurrently\b/i.test(text)) return run(statement);
+    await run('set lock_timeout = 0');
+    try {
+      return await run(statement);
+    } finally {
+      await this.#resetSession(run).catch(() => {});
+    }
+  }
+
+  async #resetSession(run: Run): Promise<void> {
+    await run('reset session authorization; reset role; reset all');
+    if (this.#settings) await run(this.#settings);
+  }
+}
+
+const Pool = pg.Pool;
+
+class MigrationPool extends Pool {
+  constructor(options: pg.PoolConfig = {}) {
+    const { connectionString } = options;
+    const isGraphileMigrates = connectionString !== undefined && Object.keys(options).length === 1;
+    super(isGraphileMigrates ? { ...clientOptions(connectionString), Client: MigrationClient } : options);
+  }
+}
+
+/** Has graphile-migrate, which shares this process's `pg`, connect as everything else here does. */
+export function connectAsHedgerow(): void {
+  pg.Pool = MigrationPool as typeof pg.Pool;
+}
