@@ -2,7 +2,8 @@ import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import supertest from 'supertest';
 import { createLog } from '../../../server/http/log.ts';
-import { signUp, startTestServer, type Tenant, type TestServer } from '../../support/server.ts';
+import { createTestDatabase } from '../../support/database.ts';
+import { serve, signUp, type Tenant, type TestServer } from '../../support/server.ts';
 import { openSocket, subscribed, todoChanged } from '../../support/socket.ts';
 import { whileHeld } from '../../support/whileHeld.ts';
 
@@ -23,13 +24,22 @@ beforeAll(async () => {
       },
     }),
   );
-  server = await startTestServer({ admission: { perTenant: 1, queue: 2 }, log });
+  const db = await createTestDatabase();
+  // The lock below is held until the other requests have done what the test wants of them, however long that takes.
+  await db.asAdmin(`do $$ begin
+    execute format('alter role hedgerow_authenticator in database %I set lock_timeout = 0', current_database());
+    execute format('alter role hedgerow_authenticator in database %I set statement_timeout = 0', current_database());
+  end $$`);
+  server = { ...(await serve(db, { admission: { perTenant: 1, queue: 2 }, log, requestTimeout: 60 })), db };
   url = await server.listen();
   [ada, bob] = await Promise.all([signUp(server.app, 'ada'), signUp(server.app, 'bob')]);
   const { body } = await ada.graphql('mutation { createTodo(input: { todo: { title: "x" } }) { todo { rowId } } }');
   todo = body.data.createTodo.todo.rowId;
 });
-afterAll(() => server.close());
+afterAll(async () => {
+  await server.close();
+  await server.db.drop();
+});
 
 const waiting = async () => metric(await supertest(server.app).get('/metrics'), 'admission_waiting');
 
