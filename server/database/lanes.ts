@@ -35,7 +35,8 @@ export class LaneTimeoutError extends Error {
 
 /** The shares of a pool of `size` connections. With one connection nothing can be kept back for reads. */
 export function sharesOf(size: number): Readonly<Record<Lane, Share>> {
-  const write = size === 1 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(size * 0.6));
+  const keptForReads = Math.max(1, Math.floor(size * 0.4));
+  const write = size === 1 ? Number.POSITIVE_INFINITY : size - keptForReads;
   const bypass = Math.max(1, Math.floor(size / 4));
   return {
     write: { total: write, tenant: Math.ceil(write / 2) },
