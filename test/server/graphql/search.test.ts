@@ -174,6 +174,49 @@ test('a query has at most 200 characters', async () => {
   });
 });
 
+test('a search counts only the first eight different words of its query', async () => {
+  const fay = await signUp(server.app, 'fay');
+  await create(fay, 'one two three four five six seven eight', null);
+  const [title] = await titles(fay, 'one two three four five six seven eight');
+  expect(await titles(fay, 'eight seven six five four three two one nowhere')).toEqual([title]);
+  expect(await titles(fay, 'one one one two three four five six seven eihgt nowhere')).toEqual([title]);
+  expect(await titles(fay, 'one two three four five six seven nowhere')).toEqual([]);
+});
+
+test('a search corrects words of up to 32 characters', async () => {
+  const gil = await signUp(server.app, 'gil');
+  await create(gil, `${'l'.repeat(31)}k`, 'x'.repeat(33));
+  expect(await titles(gil, `k${'l'.repeat(31)}`)).toHaveLength(1);
+  expect(await titles(gil, `y${'x'.repeat(32)}`)).toEqual([]);
+  expect(await titles(gil, 'x'.repeat(33))).toHaveLength(1);
+});
+
+test('a search finds every word of many todos, and corrects words of the newest 5,000', async () => {
+  const hal = await signUp(server.app, 'hal');
+  await server.db.asAdmin(
+    `insert into app_public.todos (user_id, title, created_at)
+     select $1::uuid, case n when 1 then 'Hornbeam' when 5050 then 'Blackthorn' else 'Plant ' || n end,
+       timestamptz '2025-01-01' + n * interval '1 minute'
+     from generate_series(1, 5100) n`,
+    [hal.id],
+  );
+  expect(await titles(hal, 'hornbeam')).toEqual(['Hornbeam']);
+  expect(await titles(hal, 'blackthron')).toEqual(['Blackthorn']);
+  expect(await titles(hal, 'hornbaem')).toEqual([]);
+  await create(hal, 'Blackthorn before hornbeam', null);
+  expect(await titles(hal, 'blackthron hornb')).toEqual(['Blackthorn before hornbeam']);
+});
+
+test('a search uses the ten known words that are closest to a misspelt one, the most frequent first', async () => {
+  const ivy = await signUp(server.app, 'ivy');
+  const letters = [...'abcdefghijklmno'];
+  for (const letter of letters) await create(ivy, `hedgerow${letter}`, null);
+  await create(ivy, 'hedgerowo', null);
+  const found = await titles(ivy, 'hedgerowz');
+  expect(found).toHaveLength(11);
+  expect(found).toContain('hedgerowo');
+});
+
 test('NUL, and no query, are refused as input', async () => {
   for (const variables of [{ query: 'milk\0' }, { query: null }, {}]) {
     const { body } = await ada.graphql(search, variables);
