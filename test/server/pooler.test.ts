@@ -1,9 +1,12 @@
 import { Writable } from 'node:stream';
 import pino from 'pino';
 import supertest from 'supertest';
+import { Identity } from '../../server/database/identity.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { openConnections } from '../support/openDatabase.ts';
 import { hasPgBouncer, type PgBouncer, startPgBouncer } from '../support/pgbouncer.ts';
 import { graphql, serve, signUp } from '../support/server.ts';
+import { createAccount } from '../support/sql.ts';
 
 // PgBouncer before 1.21, or without max_prepared_statements, does not keep a client's prepared statements for it: Debian 12 has
 // 1.18. Skipped where it is not installed.
@@ -12,7 +15,7 @@ const ifInstalled = hasPgBouncer() && process.env.TEST_POOLER === undefined ? de
 ifInstalled('through the PgBouncer of the system', () => {
   let db: TestDatabase;
   let pooler: PgBouncer;
-  let lines: { msg: string; advice?: string }[] = [];
+  let lines: { msg: string; cause?: string; advice?: string }[] = [];
   const log = pino(
     { level: 'warn' },
     new Writable({
@@ -22,6 +25,7 @@ ifInstalled('through the PgBouncer of the system', () => {
       },
     }),
   );
+  const causes = () => lines.flatMap(({ cause }) => cause ?? []);
   const switchedOff = () => lines.filter(({ msg }) => msg.startsWith('prepared statements are switched off'));
 
   beforeAll(async () => {
@@ -47,10 +51,35 @@ ifInstalled('through the PgBouncer of the system', () => {
       });
       const answers = await Promise.all(requests);
       const failed = answers.filter(({ status, body }) => status !== 200 || body.errors);
-      expect([failed.map(({ text }) => text), lines]).toEqual([[], expect.anything()]);
+      expect({ failed: failed.map(({ text }) => text), causes: causes() }).toEqual({ failed: [], causes: [] });
       expect(switchedOff()).toEqual([expect.objectContaining({ advice: expect.stringContaining('1.21') })]);
       await server.close();
     }
+  });
+
+  test('its own errors are logged with their cause', async () => {
+    pooler = await startPgBouncer(db.serverUrl, 'transaction', 1);
+    const busy = openConnections({ serverUrl: pooler.url, preparedStatements: false }, { size: 5 }, log);
+    const { id, sessionId } = await createAccount(db, 'waits');
+    // Three server connections; the fourth and fifth client wait for longer than the pooler lets them.
+    const attempts = Array.from({ length: 5 }, () =>
+      busy.as(Identity.account(id, sessionId), { readOnly: true }).query({ text: 'select pg_sleep(4)' }),
+    );
+    const outcomes = await Promise.allSettled(attempts);
+    expect(outcomes.filter(({ status }) => status === 'rejected').length).toBeGreaterThan(0);
+    expect(causes()).toContain('pooler has no connection');
+    await busy.close();
+    await pooler.stop();
+    lines = [];
+    const nowhere = new URL(db.serverUrl);
+    nowhere.port = '1';
+    pooler = await startPgBouncer(nowhere.href, 'transaction', 1);
+    const away = openConnections({ serverUrl: pooler.url, preparedStatements: false }, {}, log);
+    await expect(
+      away.as(Identity.account(id, sessionId), { readOnly: true }).query({ text: 'select 1' }),
+    ).rejects.toThrow();
+    expect(causes()[0]).toMatch(/^pooler (has no connection|cannot log in)$/);
+    await away.close();
   });
 
   test('in session mode prepared statements stay on', async () => {
