@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from 'pino';
+import { boundedClient } from './boundedClient.ts';
 import { Cancellation } from './cancellation.ts';
 import { watchCommits } from './commitWait.ts';
 import { connectionFault, UnansweredCommitError } from './connectionErrors.ts';
@@ -66,6 +67,7 @@ export class ConnectionPool {
   readonly #url: string;
   readonly #log: Logger;
   readonly #options: PoolOptions;
+  readonly #Client: typeof pg.Client;
   readonly #pool: pg.Pool;
   readonly #patience: Patience;
   /** Errors of requests that got no connection. */
@@ -83,6 +85,7 @@ export class ConnectionPool {
     this.#options = options;
     this.#prepares = preparedStatements;
     this.#patience = new Patience(patience * 1000, timeout * 1000);
+    this.#Client = boundedClient(attempt * 1000);
     this.lanes = new Lanes(size);
     this.counts = {
       waits: 0,
@@ -100,12 +103,8 @@ export class ConnectionPool {
       max: size,
       connectionTimeoutMillis: timeout * 1000,
       maxLifetimeSeconds: recycle,
-      Client: class extends pg.Client {
-        // The pool's own timeout is for waiting, which may be longer than an attempt to connect.
-        constructor(config?: pg.ClientConfig) {
-          super({ ...config, connectionTimeoutMillis: attempt * 1000 });
-        }
-      },
+      // The pool's own timeout is for waiting, which may be longer than an attempt to connect.
+      Client: this.#Client,
     });
     const report = (error: Error) => this.faults.report(error);
     this.#pool.on('error', report);
@@ -264,8 +263,7 @@ export class ConnectionPool {
 
   async #findOut(client: pg.PoolClient): Promise<void> {
     const openOther = async () => {
-      const connectionTimeoutMillis = (this.#options.attempt ?? 1.5) * 1000;
-      const other = new pg.Client({ ...clientOptions(this.#url), connectionTimeoutMillis });
+      const other = new this.#Client(clientOptions(this.#url));
       other.on('error', () => {});
       await other.connect();
       return other;

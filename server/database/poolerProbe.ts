@@ -33,8 +33,6 @@ export async function keepsPreparedStatements(
   let other: pg.Client | undefined;
   try {
     other = await openOther();
-    // It is taken for prepared there, so that it is bound and not parsed.
-    PreparedStatements.of(wireOf(other)).keep([probe], []);
     for (let round = 0; round < rounds; round++) {
       const ours = await look(client, probe);
       if (!ours.known || ours.pid !== pid(home)) return ours.known;
@@ -53,6 +51,8 @@ export async function keepsPreparedStatements(
 /** The backend that `client` has for one transaction, and whether `probe` is prepared there for it. */
 async function look(client: pg.ClientBase, probe: Statement): Promise<{ pid: unknown; known: boolean }> {
   const [, backend] = await run(client, [{ text: 'begin' }, pidOf]);
+  // It is taken for prepared, whatever was learned before, so that it is bound and not parsed.
+  PreparedStatements.of((client as unknown as { connection: object }).connection).keep([probe], []);
   try {
     await run(client, [probe]);
     return { pid: pid(backend), known: true };
@@ -68,10 +68,6 @@ async function look(client: pg.ClientBase, probe: Statement): Promise<{ pid: unk
 
 function pid(result: Result<unknown> | undefined): unknown {
   return (result as Result<{ pid: number }> | undefined)?.rows[0]?.pid;
-}
-
-function wireOf(client: pg.ClientBase): object {
-  return (client as unknown as { connection: object }).connection;
 }
 
 function run(client: pg.ClientBase, statements: readonly Statement[]): Promise<Result<unknown>[]> {

@@ -14,6 +14,12 @@ export class Rest {
   #until = 0;
   #length = 0;
   #returned = Number.NEGATIVE_INFINITY;
+  readonly #now: () => number;
+
+  /** @param now milliseconds of a clock that never goes back. */
+  constructor(now = () => performance.now()) {
+    this.#now = now;
+  }
 
   get inUse(): boolean {
     return !this.#resting;
@@ -22,14 +28,14 @@ export class Rest {
   /** It did not answer. Requests that were under way together count once. */
   failed(): void {
     if (this.#resting) return;
-    if (performance.now() - this.#returned > times.steady) this.#length = 0;
+    if (this.#now() - this.#returned > times.steady) this.#length = 0;
     this.#resting = true;
     this.#begin();
   }
 
   /** Runs `probe` where a rest is over and no probe is under way. It never throws. */
   probe(probe: () => Promise<boolean>): void {
-    if (!this.#resting || this.#probing || performance.now() < this.#until) return;
+    if (!this.#resting || this.#probing || this.#now() < this.#until) return;
     this.#probing = true;
     probe().then(
       (answered) => this.#end(answered),
@@ -40,12 +46,12 @@ export class Rest {
   #end(answered: boolean): void {
     this.#probing = false;
     this.#resting = !answered;
-    if (answered) this.#returned = performance.now();
+    if (answered) this.#returned = this.#now();
     else this.#begin();
   }
 
   #begin(): void {
     this.#length = Math.min(this.#length * 2 || times.first, times.longest);
-    this.#until = performance.now() + this.#length;
+    this.#until = this.#now() + this.#length;
   }
 }

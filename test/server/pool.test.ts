@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { connectionFault } from '../../server/database/connectionErrors.ts';
 import { type Cluster, openCluster } from '../../server/database/embedded/cluster.ts';
 import { Identity } from '../../server/database/identity.ts';
@@ -127,6 +128,53 @@ test.each<[string, (url: URL) => void]>([
   expect(written).toContain(`"cause":"${cause}","advice":"`);
   expect(written).not.toContain(new URL(serverUrl).password);
   await database.close();
+});
+
+test.each([
+  ['53100', 'disk full'],
+  ['53200', 'out of memory'],
+  ['53000', 'out of resources'],
+])('a statement that fails with %s is logged as %s, once for many of them', async (code, cause) => {
+  let written = '';
+  const log = createLog('info', {
+    write: (line) => {
+      written += line;
+    },
+  });
+  const database = openConnections(db, { size: 2 }, log);
+  const { id, sessionId } = await createAccount(db, `user${code}`);
+  const text = `do $$ begin raise exception 'could not extend file' using errcode = '${code}'; end $$`;
+  const attempts = Array.from({ length: 4 }, () => database.as(Identity.tenant(id, sessionId)).query({ text }));
+  for (const attempt of attempts) expect(connectionFault(await failure(attempt))?.cause).toBe(cause);
+  expect(written.split('\n').filter((line) => line.includes(`"cause":"${cause}","advice":"`))).toHaveLength(1);
+  await database.close();
+});
+
+test.each([
+  ['ECONNABORTED', 'connection lost'],
+  ['ENOTCONN', 'connection lost'],
+  ['EHOSTDOWN', 'unreachable'],
+  ['EMFILE', 'out of sockets'],
+  ['EADDRNOTAVAIL', 'out of sockets'],
+])('a socket that fails with %s is named %s', (code, cause) => {
+  expect(connectionFault(Object.assign(new Error('socket'), { code }))?.cause).toBe(cause);
+});
+
+test.each([
+  ['query_wait_timeout', 'pooler has no connection'],
+  ['no more connections allowed (max_client_conn)', 'pooler full'],
+  ['server login has been failing, try again later (server_login_retry)', 'pooler cannot log in'],
+  [
+    'server login failed: FATAL password authentication failed for user "hedgerow_authenticator"',
+    'pooler cannot log in',
+  ],
+  ['pgbouncer cannot connect to server', 'pooler cannot log in'],
+  ['no such database: hedgerow', 'unknown database'],
+  ['SASL authentication failed', 'wrong password'],
+  ['server conn crashed?', 'connection lost'],
+])('what PgBouncer says with 08P01 is told apart: %s', (message, cause) => {
+  const error = Object.assign(new pg.DatabaseError(message, message.length, 'error'), { code: '08P01' });
+  expect(connectionFault(error)?.cause).toBe(cause);
 });
 
 test('too many connections is a fault of its own', async () => {

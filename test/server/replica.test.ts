@@ -89,3 +89,47 @@ test('a replica that is away is left out, and taken in again', async () => {
   }
   expect(counts(one).answered).toBeGreaterThan(before.answered ?? 0);
 }, 60_000);
+
+test('a frozen replica is not waited for: the primary answers, and the replica rests until a probe is answered', async () => {
+  await replication.caughtUp();
+  // Connections to the replica are open, and nothing more comes on them.
+  const used = counts(other).answered;
+  expect(await titles(other)).toEqual(['one', 'two']);
+  expect(counts(other).answered).toBe((used ?? 0) + 1);
+  const before = counts(other);
+  await replication.freezeReplica();
+  const start = performance.now();
+  expect(await Promise.all([titles(other), titles(other)])).toEqual([
+    ['one', 'two'],
+    ['one', 'two'],
+  ]);
+  // Half the request's deadline, on a machine that does other things too.
+  expect(performance.now() - start).toBeLessThan(5000);
+  expect(counts(other)).toEqual({ ...before, failed: (before.failed ?? 0) + 2 });
+  // Nothing is sent to a replica that rests.
+  for (let n = 0; n < 5; n++) expect(await titles(other)).toEqual(['one', 'two']);
+  expect(counts(other).failed).toBe((before.failed ?? 0) + 7);
+  replication.thawReplica();
+  const until = performance.now() + 40_000;
+  while (counts(other).answered === before.answered && performance.now() < until) {
+    expect(await titles(other)).toEqual(['one', 'two']);
+    await sleep(100);
+  }
+  expect(counts(other).answered).toBeGreaterThan(before.answered ?? 0);
+}, 90_000);
+
+test('a slow statement on the replica is no reason to leave the replica out', async () => {
+  await replication.onPrimary(`create function app_public.dawdle(seconds float) returns int language plpgsql stable
+    as $$ begin perform pg_sleep(seconds); return 1; end $$`);
+  await replication.onPrimary('grant execute on function app_public.dawdle to hedgerow_tenant');
+  const { primaryUrl: serverUrl, replicaUrl } = replication;
+  const third = await serve({ serverUrl, replicaUrl });
+  await replication.caughtUp();
+  const slow = '{ dawdle(seconds: 1.5) }';
+  expect((await graphql(third.app, ada.token, slow)).body).toEqual({ data: { dawdle: 1 } });
+  expect((await graphql(third.app, ada.token, read)).body.errors).toBeUndefined();
+  expect(counts(third)).toEqual({ answered: 2, behind: 0, failed: 0 });
+  const { body } = await graphql(third.app, ada.token, '{ dawdle(seconds: 6) }');
+  expect(body.errors).toMatchObject([{ extensions: { code: 'TIMEOUT' } }]);
+  await third.close();
+}, 60_000);

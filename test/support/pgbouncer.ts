@@ -20,8 +20,16 @@ export function hasPgBouncer(): boolean {
   return spawnSync('pgbouncer', ['--version']).error === undefined;
 }
 
-/** The system's PgBouncer with three server connections per database, in front of `url`. */
-export async function startPgBouncer(url: string, mode: 'transaction' | 'session' = 'transaction'): Promise<PgBouncer> {
+/**
+ * The system's PgBouncer with three server connections per database, in front of `url`.
+ *
+ * @param queryWait seconds after which a client that waits for a server connection is refused.
+ */
+export async function startPgBouncer(
+  url: string,
+  mode: 'transaction' | 'session' = 'transaction',
+  queryWait = 2,
+): Promise<PgBouncer> {
   const { username, password, hostname, port: postgresPort } = new URL(url);
   const port = await freePort();
   const directory = await mkdtemp(join(tmpdir(), 'hedgerow-pgbouncer-'));
@@ -43,7 +51,7 @@ default_pool_size = 3
 max_client_conn = 500
 max_db_connections = 3
 server_idle_timeout = 5
-query_wait_timeout = 2
+query_wait_timeout = ${queryWait}
 server_login_retry = 1
 logfile = ${join(directory, 'log')}
 `,
