@@ -12,7 +12,7 @@ import { readConstraints } from './constraints.ts';
 import { maskError } from './errors.ts';
 import { impliedTenantPlugin } from './impliedTenant.ts';
 import { catalogReader } from './introspection.ts';
-import { limitsPlugin } from './limits/plugin.ts';
+import { createLimits } from './limits/plugin.ts';
 import type { LiveHub } from './live/hub.ts';
 import { livePlugins } from './live/plugin.ts';
 import { liveContext } from './live/protocol.ts';
@@ -20,6 +20,9 @@ import { pagesPlugin } from './pages.ts';
 import { asPgSettings, pgService } from './pgService.ts';
 import { selectsPlugin } from './selects/plugin.ts';
 import { trustedDocumentsPlugin } from './trustedDocuments.ts';
+
+/** Milliseconds after which Grafast gives up planning. */
+const planningTimeout = 1000;
 
 interface Operation {
   readonly document: DocumentNode;
@@ -53,11 +56,13 @@ interface PresetParts {
 /** The whole configuration of the API. In production it tells nobody its schema, and has no GraphiQL. */
 export function preset({ database, catalog, log, production, documents, live }: PresetParts): GraphileConfig.Preset {
   const constraints = readConstraints();
+  const limits = createLimits({ trusted: new Set(documents?.values()), live });
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
     plugins: [
-      ...[impliedTenantPlugin, constraints.plugin, pagesPlugin, limitsPlugin, batchesPlugin, atomicMutationPlugin],
-      ...[selectsPlugin, textAnswersPlugin],
+      ...[impliedTenantPlugin, constraints.plugin, pagesPlugin, batchesPlugin, atomicMutationPlugin],
+      limits.plugin,
+      ...[selectsPlugin(limits.grow), textAnswersPlugin],
       ...livePlugins(database),
       ...(production ? [hideSchemaPlugin] : []),
       ...(documents ? [trustedDocumentsPlugin(documents, production)] : []),
@@ -72,6 +77,8 @@ export function preset({ database, catalog, log, production, documents, live }: 
     schema: { connectionFilterAllowEmptyObjectInput: true },
     pgServices: [pgService(catalog ?? catalogReader(database))],
     grafast: {
+      // A second wall behind the limit of `planning`: by the clock, so that a busy machine needs some room.
+      timeouts: { planning: planningTimeout },
       context: ({ expressv4, ws }, args) => {
         const connection = ws?.request && live?.connectionOf(ws.request);
         if (connection) return { pgSettings: asPgSettings(connection.client()), ...liveContext(connection) };
