@@ -13,6 +13,7 @@ import { maskError } from './errors.ts';
 import { impliedTenantPlugin } from './impliedTenant.ts';
 import { catalogReader } from './introspection.ts';
 import { createLimits } from './limits/plugin.ts';
+import { metered, ReadMeter } from './limits/reading.ts';
 import type { LiveHub } from './live/hub.ts';
 import { livePlugins } from './live/plugin.ts';
 import { liveContext } from './live/protocol.ts';
@@ -81,7 +82,10 @@ export function preset({ database, catalog, log, production, documents, live }: 
       timeouts: { planning: planningTimeout },
       context: ({ expressv4, ws }, args) => {
         const connection = ws?.request && live?.connectionOf(ws.request);
-        if (connection) return { pgSettings: asPgSettings(connection.client()), ...liveContext(connection) };
+        if (connection) {
+          const client = metered(connection.client(), () => new ReadMeter());
+          return { pgSettings: asPgSettings(client), ...liveContext(connection) };
+        }
         return {
           pgSettings: tenantOf(database, expressv4?.req, args),
           idempotencyKey: expressv4?.req.get('Idempotency-Key'),
@@ -105,11 +109,17 @@ export function preset({ database, catalog, log, production, documents, live }: 
 function tenantOf(database: Database, request: Request | undefined, { document, operationName }: Operation) {
   if (!request?.user) return null;
   const operation = getOperationAST(document, operationName);
-  return asPgSettings(
-    database.as(request.user.identity, {
-      cancellation: request.cancellation,
-      readOnly: operation?.operation === 'query',
-      operation: operation?.name?.value,
-    }),
-  );
+  const client = database.as(request.user.identity, {
+    cancellation: request.cancellation,
+    readOnly: operation?.operation === 'query',
+    operation: operation?.name?.value,
+  });
+  const meter = new ReadMeter({
+    tenant: request.user.userId,
+    whenAnswered: (release) => {
+      if (!request.res || request.res.closed) release();
+      else request.res.once('close', release);
+    },
+  });
+  return asPgSettings(metered(client, () => meter));
 }

@@ -74,6 +74,15 @@ export function tooComplex(message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code: 'TOO_COMPLEX' } });
 }
 
+/** The refusal of a request that may be let through a moment later: 503 with `Retry-After`. */
+export function busy(message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: 'UNAVAILABLE' } });
+}
+
+export function answerTooLarge(message = 'the answer'): GraphQLError {
+  return tooComplex(`${message} has more than ${byteLimits.answer} bytes`);
+}
+
 export function badInput(message: string, field: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT', field } });
 }
