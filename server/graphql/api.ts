@@ -6,14 +6,13 @@ import { makeSchema, postgraphile } from 'postgraphile';
 import { ExpressGrafserv } from 'postgraphile/grafserv/express/v4';
 import type { GraphQLSchema } from 'postgraphile/graphql';
 import type { Database, IdentifiedClient } from '../database/database.ts';
-import { textOf } from './answers/plugin.ts';
 import { aboutDocument } from './errors.ts';
 import { keyReused } from './idempotency.ts';
 import { answerTooLarge } from './limits/limits.ts';
 import { type LiveCounts, LiveHub } from './live/hub.ts';
 import { type Authenticate, liveProtocol } from './live/protocol.ts';
 import { openSockets, type Sockets } from './live/sockets.ts';
-import { type Head, send, sendText } from './output/answer.ts';
+import { type Head, send } from './output/answer.ts';
 import { preset } from './preset.ts';
 import { readDocuments } from './trustedDocuments.ts';
 
@@ -56,12 +55,7 @@ class Server extends ExpressGrafserv {
     const answer = await this.processRequest(this.getDigest(this.dynamicOptions, request, response));
     if (answer?.type !== 'json') return next(answer?.type === 'error' ? answer.error : undefined);
     try {
-      const { data } = answer.json as { data?: unknown };
-      const isSent =
-        typeof data === 'string'
-          ? await sendText(request, response, answer, textOf(answer.json as object))
-          : await send(request, response, answer, answer.json);
-      if (isSent) return;
+      if (await send(request, response, answer, answer.json)) return;
       await send(request, response, asRefusal(answer), { errors: [answerTooLarge()] });
     } catch (error) {
       // Its client has gone: there is nobody to tell.

@@ -5,7 +5,6 @@ import { type DocumentNode, getOperationAST, NoSchemaIntrospectionCustomRule } f
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
 import type { Database, IdentifiedClient } from '../database/database.ts';
-import { textAnswersPlugin } from './answers/plugin.ts';
 import { atomicMutationPlugin } from './atomicMutation.ts';
 import { batchesPlugin } from './batches/plugin.ts';
 import { readConstraints } from './constraints.ts';
@@ -63,7 +62,7 @@ export function preset({ database, catalog, log, production, documents, live }: 
     plugins: [
       ...[impliedTenantPlugin, constraints.plugin, pagesPlugin, batchesPlugin, atomicMutationPlugin],
       limits.plugin,
-      ...[selectsPlugin(limits.grow), textAnswersPlugin],
+      ...[selectsPlugin(limits.grow)],
       ...livePlugins(database),
       ...(production ? [hideSchemaPlugin] : []),
       ...(documents ? [trustedDocumentsPlugin(documents, production)] : []),

@@ -97,12 +97,3 @@ async function taken(request: Request, response: Response): Promise<void> {
     () => {},
   );
 }
-
-/** Sends JSON that is there already. @returns false where it is longer than an answer may be; then nothing was sent. */
-export async function sendText(request: Request, response: Response, head: Head, json: string): Promise<boolean> {
-  const bytes = Buffer.byteLength(json);
-  if (bytes > byteLimits.answer) return false;
-  response.writeHead(head.statusCode, { ...head.headers, 'Content-Length': bytes }).end(json);
-  await taken(request, response);
-  return true;
-}
