@@ -10,7 +10,7 @@ import {
   visit,
 } from 'postgraphile/graphql';
 import { documentId } from '../server/graphql/documentId.ts';
-import { parser } from '../server/graphql/limits/parse.ts';
+import { parseDocument } from '../server/graphql/limits/parse.ts';
 import type { GraphQLText } from './sources.ts';
 
 /** An operation with the fragments that it needs, as it is sent to the server. */
@@ -62,13 +62,13 @@ export function bundle(sources: readonly GraphQLText[], schema: GraphQLSchema): 
     }
   }
 
-  const check = parser(schema, specifiedRules);
   const documents = [...operations]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, operation]) => {
       const needed = withFragments(operation, fragments);
       const text = print({ kind: Kind.DOCUMENT, definitions: needed });
-      for (const { message } of check(text).errors ?? []) problems.push(`${files.get(operation)}: ${name}: ${message}`);
+      const { errors = [] } = parseDocument(text, schema, specifiedRules);
+      for (const { message } of errors) problems.push(`${files.get(operation)}: ${name}: ${message}`);
       return { name, id: documentId(text), text };
     });
   return { documents, problems };

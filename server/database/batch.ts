@@ -3,11 +3,17 @@ import { serialize } from 'pg-protocol';
 import { isUnreplicated } from './commitWait.ts';
 import { isStale, type Prepared, PreparedStatements } from './prepared.ts';
 import { type Column, columnsOf, type Field, ResultReader } from './result.ts';
-import { type Result, type Statement, sentText } from './statement.ts';
+import { type Meter, type Result, type Statement, sentText } from './statement.ts';
 
 /** What is used of node-postgres' Connection and utils: what pg-cursor uses too, without published types. */
 export interface Wire {
-  readonly stream: { readonly destroyed: boolean; write(message: Buffer): void; destroy(): void };
+  readonly stream: {
+    readonly destroyed: boolean;
+    write(message: Buffer): void;
+    destroy(): void;
+    on(event: 'data', listener: (chunk: Buffer) => void): void;
+    off(event: 'data', listener: (chunk: Buffer) => void): void;
+  };
   on(event: 'readyForQuery' | 'end', listener: () => void): this;
   off(event: 'readyForQuery' | 'end', listener: () => void): this;
 }
@@ -42,11 +48,18 @@ export class Batch {
   /** Of the connection that it was made for. */
   #wire: Wire | undefined;
   #current: ResultReader | undefined;
+  /** Counts the rows of all statements: they are one request's. */
+  readonly #meter: Meter | undefined;
+  /** Bytes of rows that were counted. */
+  #read = 0;
+  /** Stops counting what comes on the connection. */
+  #stopCounting = () => {};
 
   /** @param prepare whether named statements are prepared on the connection; off for poolers that do not track them. */
   constructor(statements: readonly Statement[], prepare: boolean) {
     this.#statements = statements;
     this.#prepare = prepare;
+    this.#meter = statements.find(({ meter }) => meter)?.meter;
     const { promise, resolve, reject } = Promise.withResolvers<Result<unknown>[]>();
     this.done = promise;
     this.#settle = { resolve, reject };
@@ -59,6 +72,7 @@ export class Batch {
 
   /** What there is to send, unless it was handed out before. */
   submit(wire: Wire): Error | null {
+    this.#countOn(wire);
     if (this.#wire) return null;
     const messages: Buffer[] = [];
     try {
@@ -114,6 +128,7 @@ export class Batch {
     if (confirms !== undefined && fields[1] === confirms) this.#confirmed = true;
     if (discard) return;
     try {
+      if (this.#meter) this.#count(fields);
       this.#current ??= this.#reader(this.#prepared[this.#results.length]?.columns);
       this.#current.add(fields);
     } catch (error) {
@@ -147,15 +162,16 @@ export class Batch {
       this.fail(error);
       return;
     }
+    this.#stopCounting();
     const rolledBack = () => {
       stop();
       this.ended();
-      this.#settle.reject(error);
+      this.#reject(error);
     };
     const gone = () => {
       stop();
       this.ended(new Error('Connection terminated'));
-      this.#settle.reject(error);
+      this.#reject(error);
     };
     const stop = () => {
       wire.off('readyForQuery', rolledBack);
@@ -166,15 +182,17 @@ export class Batch {
 
   /** Ends it with what ended the connection. */
   fail(fault: Error): void {
+    this.#stopCounting();
     this.ended(fault);
-    this.#settle.reject(this.#rowError ?? fault);
+    this.#reject(this.#rowError ?? fault);
   }
 
   handleReadyForQuery(wire: Wire): void {
     if (isUnreplicated(wire))
       this.#rowError ??= new Error('Connection terminated: the standby may not have the commit');
+    this.#stopCounting();
     this.ended();
-    if (this.#rowError) this.#settle.reject(this.#rowError);
+    if (this.#rowError) this.#reject(this.#rowError);
     else this.#settle.resolve(this.#results);
   }
 
@@ -190,6 +208,34 @@ export class Batch {
   #close(reason: string): void {
     this.#rowError = new Error(`${reason}: the connection was closed`);
     this.#wire?.stream.destroy();
+  }
+
+  /** @throws what the meter says of a row that is too much. */
+  #count(values: readonly (string | null)[]): void {
+    const bytes = values.reduce((sum, value) => sum + (value?.length ?? 0), 0);
+    this.#read += bytes;
+    this.#meter?.add(bytes);
+  }
+
+  /** Closes the connection where one answer becomes too large: of a row, nothing is known before all of it has come. */
+  #countOn({ stream }: Wire): void {
+    const meter = this.#meter;
+    if (!meter) return;
+    let received = 0;
+    const count = ({ length }: Buffer) => {
+      received += length;
+      if (received <= meter.mostOnWire) return;
+      this.#stopCounting();
+      this.#rowError ??= meter.refusal();
+      stream.destroy();
+    };
+    stream.on('data', count);
+    this.#stopCounting = () => stream.off('data', count);
+  }
+
+  #reject(error: Error): void {
+    this.#meter?.add(-this.#read);
+    this.#settle.reject(error);
   }
 
   #reader(columns: readonly Column[] = []): ResultReader {

@@ -3,8 +3,11 @@ import { serialize } from 'pg-protocol';
 import type { Column } from './result.ts';
 import type { Statement } from './statement.ts';
 
-/** Statements that each connection keeps prepared. Beyond it the one that was not used for longest is closed. */
-const limit = 100;
+/**
+ * Statements that each connection keeps prepared, and characters of their SQL: Postgres keeps plans of them, too. Beyond
+ * it those that were not used for longest are closed.
+ */
+const limits = { statements: 100, characters: 300_000 } as const;
 
 /** A statement that a connection keeps. */
 export interface Prepared {
@@ -24,6 +27,7 @@ export class PreparedStatements {
   /** By name, the one that was not used for longest first. */
   readonly #kept = new Map<string, Prepared>();
   #generation = generation;
+  #characters = 0;
 
   /** Those of one connection. */
   static of(connection: object): PreparedStatements {
@@ -57,10 +61,15 @@ export class PreparedStatements {
       if (kept.delete(name) && known?.text !== text) toClose.add(name);
       if (known?.text !== text) toParse.add(name);
       kept.set(name, known?.text === text ? known : { text, columns: undefined });
+      if (known?.text !== text) this.#characters += text.length - (known?.text?.length ?? 0);
     }
-    for (const oldest of kept.keys()) {
-      if (kept.size <= limit) break;
+    const asked = new Set(statements.map(({ name }) => name));
+    for (const [oldest, { text }] of kept) {
+      if (kept.size <= limits.statements && this.#characters <= limits.characters) break;
+      // They are to be used right away.
+      if (asked.has(oldest)) continue;
       kept.delete(oldest);
+      this.#characters -= text?.length ?? 0;
       toClose.add(oldest);
     }
     for (const name of toClose) messages.push(serialize.close({ type: 'S', name }));
@@ -78,7 +87,10 @@ export class PreparedStatements {
 
   /** Whether this one is prepared is not known any more: it will be closed and prepared again. */
   doubt(name: string): void {
-    if (this.#kept.has(name)) this.#kept.set(name, { text: undefined, columns: undefined });
+    const known = this.#kept.get(name);
+    if (!known) return;
+    this.#characters -= known.text?.length ?? 0;
+    this.#kept.set(name, { text: undefined, columns: undefined });
   }
 }
 

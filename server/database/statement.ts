@@ -1,3 +1,17 @@
+/** Counts what is read for a request, and refuses more than it may have. */
+export interface Meter {
+  /** Bytes of one answer after which its connection is closed: a single value may be larger than any memory. */
+  readonly mostOnWire: number;
+  /** The error of a statement whose connection was closed for that. */
+  refusal(): Error;
+  /**
+   * Counts bytes that were read; less than 0 where the statement has failed, and may run again.
+   *
+   * @throws the error that the statement is to fail with.
+   */
+  add(bytes: number): void;
+}
+
 /** One SQL statement with bound values. With a name it is prepared once per connection. */
 export interface Statement {
   readonly text: string;
@@ -9,6 +23,8 @@ export interface Statement {
   readonly discard?: boolean;
   /** What its only row has in the second column. Where it has not, nothing from there on is believed. */
   readonly confirms?: string;
+  /** Counts the bytes of its rows. A statement that it refuses has run nevertheless: roll back what it wrote. */
+  readonly meter?: Meter | undefined;
   /** The GraphQL operation that asks for it, for whoever looks at what Postgres runs. */
   readonly operation?: string;
 }

@@ -7,12 +7,13 @@ import { ExpressGrafserv } from 'postgraphile/grafserv/express/v4';
 import type { GraphQLSchema } from 'postgraphile/graphql';
 import type { Database, IdentifiedClient } from '../database/database.ts';
 import type { Admission } from '../tenancy/admission.ts';
-import { textOf } from './answers/plugin.ts';
 import { aboutDocument } from './errors.ts';
 import { keyReused } from './idempotency.ts';
+import { answerTooLarge } from './limits/limits.ts';
 import { type LiveCounts, LiveHub } from './live/hub.ts';
 import { type Authenticate, liveProtocol } from './live/protocol.ts';
 import { openSockets, type Sockets } from './live/sockets.ts';
+import { type Head, send } from './output/answer.ts';
 import { preset } from './preset.ts';
 import { readDocuments } from './trustedDocuments.ts';
 
@@ -50,13 +51,25 @@ class Server extends ExpressGrafserv {
     return answer;
   }
 
-  /** Answers an operation. Its headers and its body, as strings, leave in one write. */
+  /** Answers an operation. What is not large leaves in one write, with its headers. */
   readonly answer: RequestHandler = async (request, response, next) => {
     const answer = await this.processRequest(this.getDigest(this.dynamicOptions, request, response));
     if (answer?.type !== 'json') return next(answer?.type === 'error' ? answer.error : undefined);
-    const body = textOf(answer.json as object);
-    response.writeHead(answer.statusCode, { ...answer.headers, 'Content-Length': Buffer.byteLength(body) }).end(body);
+    try {
+      if (await send(request, response, answer, answer.json)) return;
+      await send(request, response, asRefusal(answer), { errors: [answerTooLarge()] });
+    } catch (error) {
+      // Its client has gone: there is nobody to tell.
+      if (response.destroyed) return;
+      next(error);
+    }
   };
+}
+
+/** The status that Grafserv gives an answer without data. */
+function asRefusal({ statusCode, headers }: Head): Head {
+  const isLegacy = !headers['content-type']?.startsWith('application/graphql-response+json');
+  return { statusCode: isLegacy ? statusCode : 400, headers };
 }
 
 function asInputError(error: NonNullable<Body['errors']>[number]) {

@@ -1,7 +1,10 @@
+import type { GrafastExecutionArgs } from 'postgraphile/grafast';
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST, print } from 'postgraphile/graphql';
 import { RowNotFoundError } from './errors.ts';
 import { claim, type IdempotentRequest, idempotentRequest, keepAnswer } from './idempotency.ts';
+import { answerTooLarge } from './limits/limits.ts';
 import { MutationClient, MutationFailedError, type TenantClient } from './mutationClient.ts';
+import { fits } from './output/answer.ts';
 import { asPgSettings } from './pgService.ts';
 
 interface MutationResult {
@@ -52,7 +55,7 @@ export const atomicMutationPlugin: GraphileConfig.Plugin = {
 };
 
 async function inOneTransaction(
-  args: ExecutionArgs,
+  args: GrafastExecutionArgs,
   context: Context,
   execute: () => Promise<object> | object,
 ): Promise<ExecutionResult> {
@@ -67,7 +70,14 @@ async function inOneTransaction(
       return result;
     }
     const checked = withMissingRows(result as MutationResult);
-    if (!checked.errors && request && !answered) await keepAnswer(client, request, checked.data);
+    if (checked.errors) return await finish(client, checked);
+    if (!(await fits(checked.data, args.requestContext?.expressv4?.req ?? {}))) {
+      await client.rollback();
+      return nothingDone(checked, [
+        answerTooLarge(client.isCommitted ? 'The mutation was done, but its answer' : undefined),
+      ]);
+    }
+    if (request && !answered) await keepAnswer(client, request, checked.data);
     return await finish(client, checked);
   } catch (error) {
     await client.rollback();

@@ -32,11 +32,17 @@ export class MutationClient implements TenantClient {
     this.#isOneStatement = true;
   }
 
+  /** Whether its one statement has been committed by itself. */
+  get isCommitted(): boolean {
+    return this.#sent;
+  }
+
   async query<Row>(statement: Statement): Promise<Result<Row>> {
     if (!this.#isOneStatement) return this.transaction(({ query }) => query<Row>(statement));
     if (this.#sent) throw new Error('a mutation of one statement asked for a second one');
     this.#sent = true;
-    return this.#client.query<Row>(statement);
+    // It commits before its row is read: the answer of what has happened must not become an error.
+    return this.#client.query<Row>({ ...statement, meter: undefined });
   }
 
   /** The mutation's own transaction: when `work` fails, whatever it made of its own savepoints, the whole does. */

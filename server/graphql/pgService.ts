@@ -70,15 +70,25 @@ function inside({ query }: Transaction): PgClient {
   return client;
 }
 
-/** Names of statements that come without one, so that Postgres need not plan each anew. */
-const names = new Map<string, string>();
+/** Characters of SQL: of all texts whose names are kept, and of one that is worth a name. */
+const namedTexts = { characters: 2_000_000, longest: 20_000 } as const;
 
+/** Names of statements that come without one, so that Postgres need not plan each again. */
+const names = new Map<string, string>();
+let characters = 0;
+
+/** Empty for a text that is too long to be kept prepared: such a text has values' places by the hundred, and no second use. */
 function nameOf(text: string): string {
+  if (text.length > namedTexts.longest) return '';
   let name = names.get(text);
   if (name === undefined) {
-    if (names.size >= 500) names.clear();
+    if (characters + text.length > namedTexts.characters) {
+      names.clear();
+      characters = 0;
+    }
     name = createHash('sha256').update(text).digest('hex').slice(0, 40);
     names.set(text, name);
+    characters += text.length;
   }
   return name;
 }

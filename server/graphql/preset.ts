@@ -5,7 +5,6 @@ import { type DocumentNode, getOperationAST, NoSchemaIntrospectionCustomRule } f
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
 import type { Database, IdentifiedClient } from '../database/database.ts';
-import { textAnswersPlugin } from './answers/plugin.ts';
 import { atomicMutationPlugin } from './atomicMutation.ts';
 import { batchesPlugin } from './batches/plugin.ts';
 import { readConstraints } from './constraints.ts';
@@ -13,7 +12,8 @@ import { cursorsPlugin } from './cursors/plugin.ts';
 import { maskError } from './errors.ts';
 import { impliedTenantPlugin } from './impliedTenant.ts';
 import { catalogReader } from './introspection.ts';
-import { limitsPlugin } from './limits/plugin.ts';
+import { createLimits } from './limits/plugin.ts';
+import { metered, ReadMeter } from './limits/reading.ts';
 import type { LiveHub } from './live/hub.ts';
 import { livePlugins } from './live/plugin.ts';
 import { liveContext } from './live/protocol.ts';
@@ -21,6 +21,9 @@ import { pagesPlugin } from './pages.ts';
 import { asPgSettings, pgService } from './pgService.ts';
 import { selectsPlugin } from './selects/plugin.ts';
 import { trustedDocumentsPlugin } from './trustedDocuments.ts';
+
+/** Milliseconds after which Grafast gives up planning. */
+const planningTimeout = 1000;
 
 interface Operation {
   readonly document: DocumentNode;
@@ -54,11 +57,18 @@ interface PresetParts {
 /** The whole configuration of the API. In production it tells nobody its schema, and has no GraphiQL. */
 export function preset({ database, catalog, log, production, documents, live }: PresetParts): GraphileConfig.Preset {
   const constraints = readConstraints();
+  const limits = createLimits({ trusted: new Set(documents?.values()), live });
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
     plugins: [
-      ...[impliedTenantPlugin, constraints.plugin, pagesPlugin, limitsPlugin, batchesPlugin, atomicMutationPlugin],
-      ...[cursorsPlugin, selectsPlugin, textAnswersPlugin],
+      impliedTenantPlugin,
+      constraints.plugin,
+      pagesPlugin,
+      limits.plugin,
+      batchesPlugin,
+      atomicMutationPlugin,
+      cursorsPlugin,
+      selectsPlugin(limits.grow),
       ...livePlugins(database),
       ...(production ? [hideSchemaPlugin] : []),
       ...(documents ? [trustedDocumentsPlugin(documents, production)] : []),
@@ -73,9 +83,14 @@ export function preset({ database, catalog, log, production, documents, live }: 
     schema: { connectionFilterAllowEmptyObjectInput: true },
     pgServices: [pgService(catalog ?? catalogReader(database))],
     grafast: {
+      // A second wall behind the limit of `planning`: by the clock, so that a busy machine needs some room.
+      timeouts: { planning: planningTimeout },
       context: ({ expressv4, ws }, args) => {
         const connection = ws?.request && live?.connectionOf(ws.request);
-        if (connection) return { pgSettings: asPgSettings(connection.client()), ...liveContext(connection) };
+        if (connection) {
+          const client = metered(connection.client(), () => new ReadMeter());
+          return { pgSettings: asPgSettings(client), ...liveContext(connection) };
+        }
         return {
           pgSettings: tenantOf(database, expressv4?.req, args),
           idempotencyKey: expressv4?.req.get('Idempotency-Key'),
@@ -99,11 +114,17 @@ export function preset({ database, catalog, log, production, documents, live }: 
 function tenantOf(database: Database, request: Request | undefined, { document, operationName }: Operation) {
   if (!request?.user) return null;
   const operation = getOperationAST(document, operationName);
-  return asPgSettings(
-    database.as(request.user.identity, {
-      cancellation: request.cancellation,
-      readOnly: operation?.operation === 'query',
-      operation: operation?.name?.value,
-    }),
-  );
+  const client = database.as(request.user.identity, {
+    cancellation: request.cancellation,
+    readOnly: operation?.operation === 'query',
+    operation: operation?.name?.value,
+  });
+  const meter = new ReadMeter({
+    tenant: request.user.userId,
+    whenAnswered: (release) => {
+      if (!request.res || request.res.closed) release();
+      else request.res.once('close', release);
+    },
+  });
+  return asPgSettings(metered(client, () => meter));
 }

@@ -1,16 +1,8 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
 import { Problem } from '../auth/problem.ts';
+import '../http/turn.ts';
 import { type Admission, RefusedError, type Turn } from './admission.ts';
-
-declare global {
-  namespace Express {
-    interface Request {
-      /** Set once the request was admitted. */
-      turn?: Turn;
-    }
-  }
-}
 
 /** Milliseconds after which a refusal is sent: a client that tries again at once must not cost more than one that waits. */
 const refusalDelay = 1000;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   type DocumentNode,
   GraphQLError,
@@ -10,39 +9,35 @@ import {
   type ValidationRule,
   validate,
 } from 'postgraphile/graphql';
+import type { Documents } from '../documents/documents.ts';
 import { beyond, limits } from './limits.ts';
 import { checkShape } from './shape.ts';
 
 type Parsed = { document: DocumentNode; errors?: never } | { document?: never; errors: readonly GraphQLError[] };
 
-/** Valid documents that are remembered, those that were used last. */
-const remembered = 500;
-
-/**
- * Parses and validates documents, and refuses those beyond the limits: before validation, which some documents keep
- * busy for long. Only documents that pass are remembered, so that bad ones push no good one out.
- */
-export function parser(schema: GraphQLSchema, rules: readonly ValidationRule[]): (query: string) => Parsed {
-  const documents = new Map<string, DocumentNode>();
-  return (query) => {
-    const key = query.length > 500 ? createHash('sha256').update(query).digest('base64') : query;
-    const known = documents.get(key);
-    if (known) {
-      documents.delete(key);
-      documents.set(key, known);
-      return { document: known };
-    }
-    const document = read(query);
-    if (document instanceof GraphQLError) return { errors: [document] };
-    const refused = checkShape(document);
-    if (refused) return { errors: [refused] };
-    const errors = validate(schema, document, rules);
-    if (errors.length > 0) return { errors };
-    const [oldest] = documents.size < remembered ? [] : documents.keys();
-    if (oldest !== undefined) documents.delete(oldest);
-    documents.set(key, document);
-    return { document };
+/** Parses and validates documents; those that pass are remembered, so that bad ones push no good one out. */
+export function parser(
+  schema: GraphQLSchema,
+  rules: readonly ValidationRule[],
+  documents: Documents,
+): (query: string, tenant: string) => Parsed {
+  return (query, tenant) => {
+    const known = documents.find(query, tenant);
+    if (known) return { document: known };
+    const parsed = parseDocument(query, schema, rules);
+    if (parsed.document) documents.add(query, parsed.document, tenant);
+    return parsed;
   };
+}
+
+/** Refuses a document beyond the limits before it is validated: some documents keep validation busy for long. */
+export function parseDocument(query: string, schema: GraphQLSchema, rules: readonly ValidationRule[]): Parsed {
+  const document = beyond('characters', query.length) ?? read(query);
+  if (document instanceof GraphQLError) return { errors: [document] };
+  const refused = checkShape(document);
+  if (refused) return { errors: [refused] };
+  const errors = validate(schema, document, rules);
+  return errors.length > 0 ? { errors } : { document };
 }
 
 function read(query: string): DocumentNode | GraphQLError {

@@ -1,3 +1,5 @@
+import type { Request as HttpRequest } from 'express';
+import { isSafeError } from 'postgraphile/grafast';
 import {
   type DocumentNode,
   GraphQLError,
@@ -6,8 +8,11 @@ import {
   Kind,
   type OperationDefinitionNode,
 } from 'postgraphile/graphql';
+import { charged } from '../../http/turn.ts';
+import { Documents } from '../documents/documents.ts';
+import type { LiveHub } from '../live/hub.ts';
 import { costOf, type OperationCost } from './cost.ts';
-import { beyond } from './limits.ts';
+import { beyond, tooComplex } from './limits.ts';
 import { parser } from './parse.ts';
 import { checkVariables } from './variables.ts';
 
@@ -18,40 +23,101 @@ type Hook = Extract<
 type SetPresetEvent = Parameters<Hook>[1];
 type GetExecutionConfig = SetPresetEvent['getExecutionConfig'];
 type ExecutionConfig = Awaited<ReturnType<GetExecutionConfig>>;
+type RequestContext = Parameters<GetExecutionConfig>[0];
 
-/** Refuses what is beyond the limits of limits.ts before it is planned, over HTTP and over a websocket. */
-export const limitsPlugin: GraphileConfig.Plugin = {
-  name: 'LimitsPlugin',
-  version: '1.0.0',
-  grafserv: {
-    middleware: {
-      setPreset(next, event) {
-        event.getExecutionConfig = limited(event.getExecutionConfig, event);
-        return next();
+interface Options {
+  /** Texts of the trusted documents. */
+  readonly trusted: ReadonlySet<string>;
+  readonly live?: LiveHub | undefined;
+}
+
+interface Limits {
+  readonly plugin: GraphileConfig.Plugin;
+  /** Counts `bytes` that are kept for as long as a document is. */
+  grow(document: DocumentNode, bytes: number): void;
+}
+
+/** What a schema's requests share. */
+interface OfSchema {
+  readonly schema: GraphQLSchema;
+  readonly documents: Documents;
+  readonly parse: ReturnType<typeof parser>;
+  readonly check: Checker;
+}
+
+/**
+ * Refuses what is beyond the limits of limits.ts before it is planned, over HTTP and over a websocket, and has Grafast
+ * keep plans with the documents that they are of.
+ */
+export function createLimits({ trusted, live }: Options): Limits {
+  let current: OfSchema | undefined;
+  const ofSchema = (schema: GraphQLSchema, { validationRules }: SetPresetEvent): OfSchema => {
+    if (current?.schema === schema) return current;
+    const documents = new Documents(schema, trusted);
+    current = { schema, documents, parse: parser(schema, validationRules, documents), check: checker(schema) };
+    return current;
+  };
+
+  const limited = (getConfig: GetExecutionConfig, options: SetPresetEvent): GetExecutionConfig => {
+    const withLimits = (config: ExecutionConfig, context: RequestContext): ExecutionConfig => {
+      const { schema, execute, subscribe } = config;
+      const { parse, check } = ofSchema(schema, options);
+      const request = requestOf(context);
+      const user = request ? request.user : context.ws?.request && live?.connectionOf(context.ws.request)?.user;
+      return {
+        ...config,
+        parseAndValidate: (query) => charged(request, () => parse(query, user?.userId ?? '')),
+        execute: (args) => check(args) ?? execute(args),
+        subscribe: (args) => check(args) ?? subscribe(args),
+      };
+    };
+    return function (this: unknown, context) {
+      const config = getConfig.call(this as never, context);
+      return 'then' in config ? config.then((later) => withLimits(later, context)) : withLimits(config, context);
+    };
+  };
+
+  const plugin: GraphileConfig.Plugin = {
+    name: 'LimitsPlugin',
+    version: '1.0.0',
+    grafserv: {
+      middleware: {
+        setPreset(next, event) {
+          event.getExecutionConfig = limited(event.getExecutionConfig, event);
+          return next();
+        },
       },
     },
-  },
-};
+    grafast: {
+      middleware: {
+        establishOperationPlan(next, event) {
+          const { document, requestContext } = event.args;
+          const documents = current?.documents;
+          event.schema = documents?.schemaFor(document) ?? event.schema;
+          try {
+            const plan = charged(requestContext && requestOf(requestContext), next);
+            const units = current?.check.costs.get(event.operation)?.planning ?? 0;
+            documents?.planned(document, event.operation, plan, units);
+            return plan;
+          } catch (error) {
+            if (!isTimeout(error)) throw error;
+            // Grafast would tell everybody the same for a minute, also where this was one busy moment.
+            documents?.forget(document);
+            throw tooComplex('the operation takes longer to plan than it may');
+          }
+        },
+      },
+    },
+  };
+  return { plugin, grow: (document, bytes) => current?.documents.grow(document, bytes) };
+}
 
-function limited(getConfig: GetExecutionConfig, options: SetPresetEvent): GetExecutionConfig {
-  let parts: Pick<ExecutionConfig, 'schema' | 'parseAndValidate' | 'execute' | 'subscribe'> | undefined;
-  const withLimits = (config: ExecutionConfig): ExecutionConfig => {
-    const { schema, execute, subscribe } = config;
-    if (parts?.schema !== schema) {
-      const refusal = checker(schema);
-      parts = {
-        schema,
-        parseAndValidate: parser(schema, options.validationRules),
-        execute: (args) => refusal(args) ?? execute(args),
-        subscribe: (args) => refusal(args) ?? subscribe(args),
-      };
-    }
-    return { ...config, ...parts };
-  };
-  return function (this: unknown, ctx) {
-    const config = getConfig.call(this as never, ctx);
-    return 'then' in config ? config.then(withLimits) : withLimits(config);
-  };
+function requestOf({ expressv4 }: RequestContext): HttpRequest | undefined {
+  return expressv4?.req;
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && isSafeError(error) && error.message.startsWith('Operation took too long to plan');
 }
 
 interface Request {
@@ -60,10 +126,15 @@ interface Request {
   readonly variableValues?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
+interface Checker {
+  (request: Request): { errors: GraphQLError[] } | undefined;
+  readonly costs: WeakMap<OperationDefinitionNode, OperationCost>;
+}
+
 /** What depends on variables is checked for each request; what does not, once for each document. */
-function checker(schema: GraphQLSchema): (request: Request) => { errors: GraphQLError[] } | undefined {
+function checker(schema: GraphQLSchema): Checker {
   const costs = new WeakMap<OperationDefinitionNode, OperationCost>();
-  return ({ document, operationName, variableValues }) => {
+  const check = ({ document, operationName, variableValues }: Request) => {
     const operation = getOperationAST(document, operationName);
     // Which operation is meant is not said: executing it will say so.
     if (!operation) return undefined;
@@ -78,7 +149,11 @@ function checker(schema: GraphQLSchema): (request: Request) => { errors: GraphQL
     }
     const variables = variableValues ?? {};
     const value = cost.of(variables);
-    const error = typeof value === 'number' ? (beyond('cost', value) ?? checkVariables(variables)) : value;
+    const error =
+      typeof value === 'number'
+        ? (beyond('cost', value) ?? checkVariables(variables, cost.use, operation.operation === 'mutation'))
+        : value;
     return error && { errors: [error] };
   };
+  return Object.assign(check, { costs });
 }

@@ -1,28 +1,43 @@
 import type { GraphQLError } from 'postgraphile/graphql';
 import { beyond, limits } from './limits.ts';
+import type { Variables } from './page.ts';
 
-/** Counts what stands in a request's variables; in a document the limit of tokens is enough. */
-export function checkVariables(variables: Readonly<Record<string, unknown>>): GraphQLError | undefined {
-  let [deepest, objects, longest] = [0, 0, 0];
+/** How often an operation uses its variables, and how many objects its literals have. */
+export interface InputUse {
+  readonly objects: number;
+  /** By name of the variable. */
+  readonly variables: ReadonlyMap<string, number>;
+}
 
-  const visit = (value: object, depth: number): void => {
+/**
+ * Counts what stands in a request's variables, as often as the operation uses them: SQL is built for each use. In a
+ * document itself the limit of tokens is enough.
+ */
+export function checkVariables(variables: Variables, use: InputUse, isMutation: boolean): GraphQLError | undefined {
+  let [deepest, objects, longest, characters] = [0, use.objects, 0, 0];
+
+  const visit = (value: unknown, depth: number, times: number): void => {
+    if (typeof value === 'string') characters += value.length * times;
+    if (typeof value !== 'object' || value === null) return;
     if (depth > deepest) deepest = depth;
     // As deep as it takes to refuse it.
     if (depth > limits['input depth']) return;
     if (Array.isArray(value)) {
       if (value.length > longest) longest = value.length;
-      for (const item of value) if (typeof item === 'object' && item !== null) visit(item, depth + 1);
+      for (const item of value) visit(item, depth + 1, times);
     } else {
-      objects++;
+      objects += times;
       for (const key in value) {
-        const item = (value as Record<string, unknown>)[key];
-        if (typeof item === 'object' && item !== null) visit(item, depth + 1);
+        characters += key.length;
+        visit((value as Record<string, unknown>)[key], depth + 1, times);
       }
     }
   };
-  for (const name in variables) {
-    const value = variables[name];
-    if (typeof value === 'object' && value !== null) visit(value, 1);
-  }
-  return beyond('input depth', deepest) ?? beyond('input list', longest) ?? beyond('input objects', objects);
+  for (const name in variables) visit(variables[name], 1, use.variables.get(name) ?? 1);
+  return (
+    beyond('input depth', deepest) ??
+    beyond('input list', longest) ??
+    beyond('input objects', objects) ??
+    beyond(isMutation ? 'input characters of a mutation' : 'input characters', characters)
+  );
 }

@@ -6,6 +6,8 @@ import { CancelledError } from '../../database/cancellation.ts';
 import { isUnavailable } from '../../database/connectionErrors.ts';
 import { type Database, IdentityRefusedError } from '../../database/database.ts';
 import type { Admission } from '../../tenancy/admission.ts';
+import { answerTooLarge } from '../limits/limits.ts';
+import { fits } from '../output/answer.ts';
 import { closing, LiveConnection, type LiveUser } from './connection.ts';
 import type { Feed } from './feed.ts';
 import type { LiveHub } from './hub.ts';
@@ -96,6 +98,10 @@ export function liveProtocol({ server, hub, database, admission, authenticate }:
         feed()?.sent();
         const result = await results.next();
         if (result.done) return result;
+        if (!(await fits(result.value, {}))) {
+          feed()?.resync();
+          return { done: false, value: { errors: [answerTooLarge('the event')] } };
+        }
         const { errors } = result.value;
         if (errors?.some(({ originalError }) => originalError instanceof IdentityRefusedError)) {
           connection.close('ended');

@@ -1,5 +1,6 @@
 import type { PgClientQuery, WithPgClient } from 'postgraphile/@dataplan/pg';
 import type { ExecutionDetails } from 'postgraphile/grafast';
+import type { DocumentNode } from 'postgraphile/graphql';
 import type { ApplyCursors } from '../cursors/step.ts';
 import { asSelect, type Select, unaryValue } from './select.ts';
 import { shapeOf } from './shape.ts';
@@ -14,13 +15,33 @@ declare global {
   }
 }
 
-/** Templates that are kept for one select of one planned operation; beyond it the oldest is forgotten. */
-const limit = 20;
+/** Templates that are kept for one select of one planned operation, and characters of their SQL: beyond it the oldest go. */
+const limits = { templates: 20, characters: 100_000 } as const;
 /** Characters that all that decides on a template may have. */
 const longestKey = 300;
 
-/** By what decides; undefined in the place of a template where PostGraphile alone can build it. */
-type Templates = Map<string, Template | undefined>;
+/** Bytes that a template takes beside its SQL. */
+const templateBytes = 1000;
+
+/** SQL templates by cache key; `undefined` marks SQL that PostGraphile alone can build. */
+class Templates extends Map<string, Template | undefined> {
+  /** Bytes that they have taken at the most. */
+  #most = 0;
+
+  /** @returns how many bytes they take more than ever before. */
+  keep(key: string, template: Template | undefined): number {
+    this.set(key, template);
+    let characters = [...this.values()].reduce((sum, kept) => sum + (kept?.text.length ?? 0), 0);
+    for (const [oldest, kept] of this) {
+      if (this.size <= limits.templates && characters <= limits.characters) break;
+      this.delete(oldest);
+      characters -= kept?.text.length ?? 0;
+    }
+    const before = this.#most;
+    this.#most = Math.max(before, characters + this.size * templateBytes);
+    return this.#most - before;
+  }
+}
 
 const templatesOf = new WeakMap<Select, Templates>();
 
@@ -30,7 +51,7 @@ const templatesOf = new WeakMap<Select, Templates>();
  * filled in. All else is left to PostGraphile; conditions that come as variables, too, or the time of an answer would tell
  * one tenant what another has looked for.
  */
-export const selectsPlugin: GraphileConfig.Plugin = {
+export const selectsPlugin = (grow: (document: DocumentNode, bytes: number) => void): GraphileConfig.Plugin => ({
   name: 'SelectsPlugin',
   version: '1.0.0',
   gather: {
@@ -49,22 +70,21 @@ export const selectsPlugin: GraphileConfig.Plugin = {
         if (!select) return next();
         const key = keyOf(select, executeDetails, args.variableValues ?? {});
         if (key === undefined) return next();
-        const templates = templatesOf.get(select) ?? new Map();
+        const templates = templatesOf.get(select) ?? new Templates();
         const template = templates.get(key);
         if (template) return run(template, select, executeDetails);
         if (templates.has(key)) return next();
         templatesOf.set(select, templates);
-        return firstTime(templates, key, select, executeDetails).then((result) => result ?? next());
+        const keep = (made: Template | undefined) => grow(args.document, templates.keep(key, made));
+        return firstTime(keep, select, executeDetails).then((result) => result ?? next());
       },
     },
   },
-};
+});
 
-async function firstTime(templates: Templates, key: string, select: Select, details: ExecutionDetails) {
+async function firstTime(keep: (template: Template | undefined) => void, select: Select, details: ExecutionDetails) {
   const template = await record(select, details);
-  templates.set(key, template);
-  const [oldest = key] = templates.keys();
-  if (templates.size > limit) templates.delete(oldest);
+  keep(template);
   return template && run(template, select, details);
 }
 

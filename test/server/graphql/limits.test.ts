@@ -29,6 +29,16 @@ const two =
 
 const pages = 'query ($n: Int!, $m: Int = 249) { lists(first: $n) { nodes { todos(last: $m) { nodes { title } } } } }';
 
+const columns = 'id rowId listId title description completed priority dueDate createdAt updatedAt';
+const aliases = (count: number, field = 'description') => repeat(count, (i) => `a${i}: ${field}`);
+const createTodos = (fields: string) =>
+  `mutation ($todos: [TodoInput!]!) { createTodos(input: {todos: $todos}) { todos { ${fields} } } }`;
+const items = (count: number) => Array.from({ length: count }, (_, index) => ({ title: `todo ${index}` }));
+const conditions = (uses: number) =>
+  `query ($f: TodoFilter) { ${repeat(uses, (i) => `a${i}: todos(filter: $f) { totalCount }`)} }`;
+const withLists = (roots: number) =>
+  `{ ${repeat(roots, (i) => `a${i}: lists(first: 1) { nodes { todos(first: 1) { nodes { ${columns} } totalCount pageInfo { hasNextPage } } } }`)} }`;
+
 type Case = [limit: string, allowed: [string, object?], refused: [string, object?], message: string];
 const cases: Case[] = [
   ['depth', [deep(4, 'nodes { title }')], [deep(5)], 'depth 17 is more than 15'],
@@ -92,9 +102,9 @@ const cases: Case[] = [
     'cost',
     ['{ lists { nodes { todos { nodes { title list { name } } } } } }'],
     ['{ lists { nodes { todos(first: 300) { nodes { title } } } } }'],
-    'cost 30201 is more than 25000',
+    'cost 33201 is more than 25000',
   ],
-  ['cost by variables', [pages, { n: 99 }], [pages, { n: 100 }], 'cost 25101 is more than 25000'],
+  ['cost by variables', [pages, { n: 90 }], [pages, { n: 91 }], 'cost 25108 is more than 25000'],
   [
     'cost by edges in fragments',
     [
@@ -103,7 +113,42 @@ const cases: Case[] = [
     [
       '{ ...L } fragment L on Query { lists(first: 50) { edges { node { todos(first: 500) { ...T } } } } } fragment T on TodoConnection { edges { node { title } } }',
     ],
-    'cost 50151 is more than 25000',
+    'cost 52651 is more than 25000',
+  ],
+  [
+    'cost by values that are selected again',
+    [
+      `{ todos(first: 1000) { nodes { ${columns} } edges { cursor node { ${columns} } } totalCount pageInfo { hasNextPage } } }`,
+    ],
+    [`{ todos(first: 1000) { nodes { ${aliases(29)} } } }`],
+    'cost 29101 is more than 25000',
+  ],
+  [
+    'cost by values that are selected again in fragments',
+    ['{ todos(first: 1000) { nodes { ...F ...G } } } fragment F on Todo { title } fragment G on Todo { title }'],
+    [
+      `{ todos(first: 1000) { nodes { ...F ...G } } } fragment F on Todo { title } fragment G on Todo { ${aliases(25, 'title')} }`,
+    ],
+    'cost 26101 is more than 25000',
+  ],
+  [
+    'cost of the rows that a bulk mutation answers with',
+    [createTodos(columns), { todos: items(1000) }],
+    [createTodos(`${columns} ${aliases(24)}`), { todos: items(1000) }],
+    'cost 26001 is more than 25000',
+  ],
+  ['time to plan', [withLists(14)], [withLists(15)], 'planning 1005 is more than 1000'],
+  [
+    'objects of a variable that is used again',
+    [conditions(1), { f: ors(1000) }],
+    [conditions(2), { f: ors(1000) }],
+    'input objects 4002 is more than 2500',
+  ],
+  [
+    'text of a variable that is used again',
+    [conditions(4), { f: { title: { equalTo: 'x'.repeat(20_000) } } }],
+    [conditions(6), { f: { title: { equalTo: 'x'.repeat(20_000) } } }],
+    'input characters 120012 is more than 100000',
   ],
 ];
 

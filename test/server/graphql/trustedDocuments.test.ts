@@ -87,7 +87,7 @@ test('in production only the documents of the folder run, by their id', async ()
 test('the limits are the same for them', async () => {
   await withServer(false, async (send) => {
     expect((await send({ documentId: ids.large })).body.errors).toMatchObject([
-      { message: 'cost 1002001 is more than 25000', extensions: { code: 'TOO_COMPLEX' } },
+      { message: 'cost 1102001 is more than 25000', extensions: { code: 'TOO_COMPLEX' } },
     ]);
     expect((await send({ documentId: ids.list, variables: { first: 1001 } })).body.errors).toMatchObject([
       { extensions: { code: 'TOO_COMPLEX' } },

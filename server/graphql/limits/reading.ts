@@ -1,0 +1,71 @@
+import type { Transaction } from '../../database/database.ts';
+import type { Meter, Statement } from '../../database/statement.ts';
+import { ByteBudget } from '../../http/byteBudget.ts';
+import type { TenantClient } from '../mutationClient.ts';
+import { busy, byteLimits, tooComplex } from './limits.ts';
+
+/** Bytes that a request reads without asking the shared budget: most requests read no more. */
+const free = 250_000;
+
+/** Bytes that are taken from the budget at a time. */
+const portion = 1_000_000;
+
+/** Bytes that all requests under way hold of what they have read, and those of one tenant. */
+const budget = new ByteBudget({ total: 96_000_000, tenant: 48_000_000 });
+
+/** The request whose answer holds what was read. */
+export interface Holder {
+  readonly tenant: string;
+  /** Calls `release` once the answer has been sent, or nobody waits for it any more. */
+  whenAnswered(release: () => void): void;
+}
+
+/** Counts what is read from the database, and refuses more than one request may read. */
+export class ReadMeter implements Meter {
+  readonly mostOnWire = 2 * byteLimits.read;
+  readonly #holder: Holder | undefined;
+  readonly #budget: ByteBudget;
+  #read = 0;
+  #taken = 0;
+
+  /** @param holder where what is read counts in the memory that requests share. */
+  constructor(holder?: Holder, shared: ByteBudget = budget) {
+    this.#holder = holder;
+    this.#budget = shared;
+  }
+
+  /** @throws GraphQLError TOO_COMPLEX beyond the request's limit; UNAVAILABLE while large answers have all memory. */
+  add(bytes: number): void {
+    this.#read += bytes;
+    if (this.#read > byteLimits.read) throw this.refusal();
+    if (this.#holder) this.#take(this.#holder);
+  }
+
+  refusal(): Error {
+    return tooComplex(`the request reads more than ${byteLimits.read} bytes`);
+  }
+
+  #take({ tenant, whenAnswered }: Holder): void {
+    while (this.#read - free > this.#taken) {
+      if (!this.#budget.take(tenant, portion)) throw busy('Too many large answers are under way. Try again.');
+      this.#taken += portion;
+      if (this.#taken === portion) whenAnswered(() => this.#budget.give(tenant, this.#taken));
+    }
+  }
+}
+
+/** The same client, whose statements are counted by what `meter` gives for each, unless they say otherwise. */
+export function metered(client: TenantClient, meter: () => Meter): TenantClient {
+  const counted = (statement: Statement): Statement => ({ meter: meter(), ...statement });
+  return {
+    query: (statement) => client.query(counted(statement)),
+    transaction: (work, ...options) =>
+      client.transaction(
+        ({ query }) => {
+          const transaction: Transaction = { query: (statement) => query(counted(statement)) };
+          return work(transaction);
+        },
+        ...options,
+      ),
+  };
+}
