@@ -12,6 +12,14 @@ const url = z
     'is not a postgres:// connection string',
   );
 
+const ruleNames = z
+  .string()
+  .transform((list) => list.split(',').flatMap((name) => name.trim() || []))
+  .refine(
+    (names) => names.every((name) => /^[a-z]+(-[a-z]+)*$/.test(name)),
+    'is not a list of lint rules such as security-definer,foreign-table',
+  );
+
 /** A whole number of `unit`s, written in digits. */
 const whole = (unit: string, min: number, max: number) =>
   z
@@ -47,6 +55,8 @@ const environment = z.object({
   DB_POOL_RECYCLE: whole('seconds', 1, 86_400).default(1800),
   DB_PREPARED_STATEMENTS: z.enum(['on', 'off'], 'is not on or off').default('on'),
   REQUEST_TIMEOUT: whole('seconds', 1, 300).default(10),
+  KEEP_ALIVE_TIMEOUT: whole('seconds', 1, 3600).default(75),
+  DRAIN_DELAY: whole('seconds', 0, 300).optional(),
   JWT_SECRET: z.string().min(32, 'is shorter than 32 characters').optional(),
   JWT_PRIVATE_KEYS: privateKeys.optional(),
   AUTH_ISSUER: z
@@ -62,6 +72,7 @@ const environment = z.object({
   APP_URL: appUrl.optional(),
   PERSISTED_DOCUMENTS: z.string().optional(),
   ALLOWED_ORIGINS: origins.default([]),
+  ALLOW_UNSAFE_SCHEMA: ruleNames.default([]),
   PORT: whole('(a port)', 0, 65_535).default(3000),
   HOST: z.string().default('127.0.0.1'),
   LOG_LEVEL: z
@@ -87,6 +98,10 @@ export interface Config {
   };
   /** How long a request may take before its work is given up. */
   readonly requestTimeout: number;
+  /** How long a connection without a request is kept open. */
+  readonly keepAliveTimeout: number;
+  /** How long requests are still served once the process was told to stop. */
+  readonly drainDelay: number;
   /** Keys for access tokens. Both are absent only outside production: a secret kept in `.data/` stands in. */
   readonly jwtSecret: string | undefined;
   readonly privateKeys: readonly PrivateJwk[] | undefined;
@@ -97,6 +112,8 @@ export interface Config {
   /** Folder of the documents that alone may run in production; without one, any may. */
   readonly persistedDocuments: string | undefined;
   readonly allowedOrigins: readonly string[];
+  /** Lint rules whose errors in the live schema are logged and do not keep the server from starting. */
+  readonly allowedRules: readonly string[];
   readonly port: number;
   readonly host: string;
   readonly logLevel: string;
@@ -151,6 +168,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       replicaUrl: data.DATABASE_URL_RO,
     }),
     requestTimeout: data.REQUEST_TIMEOUT,
+    keepAliveTimeout: data.KEEP_ALIVE_TIMEOUT,
+    drainDelay: data.DRAIN_DELAY ?? (data.NODE_ENV === 'production' ? 3 : 0),
     jwtSecret: data.JWT_SECRET,
     privateKeys: data.JWT_PRIVATE_KEYS && Object.freeze(data.JWT_PRIVATE_KEYS),
     externalIssuer: externalIssuer(data),
@@ -158,6 +177,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     mail: Object.freeze({ smtpUrl: data.SMTP_URL, from: Object.freeze(data.MAIL_FROM), appUrl: data.APP_URL }),
     persistedDocuments: data.PERSISTED_DOCUMENTS,
     allowedOrigins: Object.freeze(data.ALLOWED_ORIGINS),
+    allowedRules: Object.freeze(data.ALLOW_UNSAFE_SCHEMA),
     port: data.PORT,
     host: data.HOST,
     logLevel: data.LOG_LEVEL,
