@@ -16,6 +16,14 @@ const url = z.string().transform((value, context) => {
   }
 });
 
+const ruleNames = z
+  .string()
+  .transform((list) => list.split(',').flatMap((name) => name.trim() || []))
+  .refine(
+    (names) => names.every((name) => /^[a-z]+(-[a-z]+)*$/.test(name)),
+    'is not a list of lint rules such as security-definer,foreign-table',
+  );
+
 /** A whole number of `unit`s, written in digits. */
 const whole = (unit: string, min: number, max: number) =>
   z
@@ -53,6 +61,8 @@ const environment = z.object({
   TENANT_CONCURRENCY: whole('requests', 1, 1000).default(10),
   TENANT_QUEUE: whole('requests', 0, 10_000).default(50),
   REQUEST_TIMEOUT: whole('seconds', 1, 300).default(10),
+  KEEP_ALIVE_TIMEOUT: whole('seconds', 1, 3600).default(75),
+  DRAIN_DELAY: whole('seconds', 0, 300).optional(),
   JWT_SECRET: z.string().min(32, 'is shorter than 32 characters').optional(),
   JWT_PRIVATE_KEYS: privateKeys.optional(),
   AUTH_ISSUER: z
@@ -68,6 +78,7 @@ const environment = z.object({
   APP_URL: appUrl.optional(),
   PERSISTED_DOCUMENTS: z.string().optional(),
   ALLOWED_ORIGINS: origins.default([]),
+  ALLOW_UNSAFE_SCHEMA: ruleNames.default([]),
   PORT: whole('(a port)', 0, 65_535).default(3000),
   HOST: z.string().default('127.0.0.1'),
   LOG_LEVEL: z
@@ -95,6 +106,10 @@ export interface Config {
   readonly admission: AdmissionLimits;
   /** How long a request may take before its work is given up. */
   readonly requestTimeout: number;
+  /** How long a connection without a request is kept open. */
+  readonly keepAliveTimeout: number;
+  /** How long requests are still served once the process was told to stop. */
+  readonly drainDelay: number;
   /** Keys for access tokens. Both are absent only outside production: a secret kept in `.data/` stands in. */
   readonly jwtSecret: string | undefined;
   readonly privateKeys: readonly PrivateJwk[] | undefined;
@@ -105,6 +120,8 @@ export interface Config {
   /** Folder of the documents that alone may run in production; without one, any may. */
   readonly persistedDocuments: string | undefined;
   readonly allowedOrigins: readonly string[];
+  /** Lint rules whose errors in the live schema are logged and do not keep the server from starting. */
+  readonly allowedRules: readonly string[];
   readonly port: number;
   readonly host: string;
   readonly logLevel: string;
@@ -162,6 +179,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       admissionLimits(data.DB_POOL_SIZE, { perTenant: data.TENANT_CONCURRENCY, queue: data.TENANT_QUEUE }),
     ),
     requestTimeout: data.REQUEST_TIMEOUT,
+    keepAliveTimeout: data.KEEP_ALIVE_TIMEOUT,
+    drainDelay: data.DRAIN_DELAY ?? (data.NODE_ENV === 'production' ? 3 : 0),
     jwtSecret: data.JWT_SECRET,
     privateKeys: data.JWT_PRIVATE_KEYS && Object.freeze(data.JWT_PRIVATE_KEYS),
     externalIssuer: externalIssuer(data),
@@ -169,6 +188,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     mail: Object.freeze({ smtpUrl: data.SMTP_URL, from: Object.freeze(data.MAIL_FROM), appUrl: data.APP_URL }),
     persistedDocuments: data.PERSISTED_DOCUMENTS,
     allowedOrigins: Object.freeze(data.ALLOWED_ORIGINS),
+    allowedRules: Object.freeze(data.ALLOW_UNSAFE_SCHEMA),
     port: data.PORT,
     host: data.HOST,
     logLevel: data.LOG_LEVEL,

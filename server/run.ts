@@ -1,24 +1,23 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import pg from 'pg';
+import type { Logger } from 'pino';
 import { createApp } from './app.ts';
 import { createAuth } from './auth/auth.ts';
 import { authenticator } from './auth/authenticate.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { isUnavailable } from './database/connectionErrors.ts';
-import { openDatabase } from './database/database.ts';
+import { type Database, openDatabase } from './database/database.ts';
 import { postgresAdvice } from './database/patchLevel.ts';
-import { createReadiness, type Readiness } from './database/readiness.ts';
+import { createReadiness } from './database/readiness.ts';
+import { type SchemaPolicy, unsafeSchema } from './database/schemaSafety.ts';
 import type { Step } from './development.ts';
 import { loadEnvironmentFile } from './environmentFile.ts';
 import { DocumentsError } from './graphql/documentId.ts';
 import { askAhead } from './graphql/introspection.ts';
-import type { Sockets } from './graphql/live/sockets.ts';
 import { createLog } from './http/log.ts';
+import { Shutdown } from './shutdown.ts';
 import { Admission } from './tenancy/admission.ts';
-
-/** Seconds that requests in flight get to finish once the process was told to stop. */
-const drainTime = 8;
 
 class StartError extends Error {}
 
@@ -37,14 +36,18 @@ async function main(): Promise<void> {
     await development?.close();
   };
   try {
-    await step('checked the database', async () => {
-      const { reasons, advice } = await readiness.report();
-      if (reasons.length > 0 && config.production)
-        throw new StartError(`This database is not safe to serve from:\n${list(reasons)}`);
+    const { schemaIsNewer } = await step('checked the database', async () => {
+      const report = await readiness.report();
+      const { reasons, advice } = report;
+      if (config.production) refuseUnsafe(reasons);
       // The embedded Postgres comes with the packages: its user cannot update it.
       const patches = development?.embedded ? [] : await postgresAdvice(database);
       for (const sentence of [...reasons, ...advice, ...patches]) log.warn(sentence);
+      return report;
     });
+    // While the API is built, which keeps this process busy, and Postgres idle.
+    const unsafe = inspectSchema(database, { allowed: config.allowedRules, schemaIsNewer }, log);
+    unsafe.catch(() => {});
     const { allowedOrigins, externalIssuer, limitFactor, persistedDocuments, privateKeys, production } = config;
     const jwtSecret = config.jwtSecret ?? (privateKeys ? undefined : development?.jwtSecret);
     const mail = { ...config.mail, directory: development?.mailDirectory };
@@ -57,9 +60,20 @@ async function main(): Promise<void> {
       const { createGraphQL } = await import('./graphql/api.ts');
       return createGraphQL({ database, catalog, listenUrl, log, production, documentsFolder: persistedDocuments });
     });
+    await step('inspected the schema', async () => {
+      const reasons = await unsafe;
+      if (config.production) refuseUnsafe(reasons);
+      for (const sentence of reasons) log.warn(sentence);
+    });
     const app = await createApp({ config, log, database, readiness, admission, auth, graphql });
-    // Node looks every 30 s by itself, and would let the slowest be slow for four times as long as they may.
-    const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1000 };
+    const timeouts = {
+      headersTimeout: 10_000,
+      requestTimeout: 30_000,
+      // Node looks every 30 s by itself, and would let the slowest be slow for four times as long as they may.
+      connectionsCheckingInterval: 1000,
+      // Longer than a proxy keeps its idle connections: one that the server closes first may just carry a request.
+      keepAliveTimeout: config.keepAliveTimeout * 1000,
+    };
     const server = createServer(timeouts, app);
     const authenticate = authenticator(auth.signedIn);
     const sockets = graphql.openSockets(server, { admission, authenticate, allowedOrigins });
@@ -67,14 +81,29 @@ async function main(): Promise<void> {
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`;
     log.info({ url }, 'listening');
     await development?.ready({ database, graphql, log, url });
-    stopOnSignal(server, sockets, readiness, async () => {
+    const { drainDelay } = config;
+    const close = async () => {
       await Promise.all([graphql.close(), auth.close()]);
       await stop();
-    });
+    };
+    const shutdown = new Shutdown({ server, sockets, readiness, drainDelay, log, close });
+    shutdown.closed.catch(fail);
+    process.on('SIGTERM', () => shutdown.signal()).on('SIGINT', () => shutdown.signal());
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** @throws StartError where there are reasons not to serve. */
+function refuseUnsafe(reasons: readonly string[]): void {
+  if (reasons.length > 0) throw new StartError(`This database is not safe to serve from:\n${list(reasons)}`);
+}
+
+/** The linter's errors in the live schema. The linter is a layer of its own, which only this file puts together with ours. */
+async function inspectSchema(...args: [Database, SchemaPolicy, Logger]): Promise<string[]> {
+  const { inspectLive } = await import('../dba/linter/live.ts');
+  return unsafeSchema(inspectLive, ...args);
 }
 
 function listen(server: Server, { port, host }: Config): Promise<void> {
@@ -88,24 +117,6 @@ function listen(server: Server, { port, host }: Config): Promise<void> {
     });
     server.listen(port, host, resolve);
   });
-}
-
-/** On SIGTERM or SIGINT: sockets close, no new requests, those in flight finish, then everything that was opened is closed. */
-function stopOnSignal(server: Server, sockets: Sockets, readiness: Readiness, close: () => Promise<void>): void {
-  let stopping = false;
-  const stop = () => {
-    if (stopping) return;
-    stopping = true;
-    readiness.stopping();
-    const closed = Promise.all([sockets.close(), new Promise((resolve) => server.close(resolve))]);
-    server.closeIdleConnections();
-    const hurry = setTimeout(() => server.closeAllConnections(), drainTime * 1000);
-    closed
-      .then(close)
-      .catch(fail)
-      .finally(() => clearTimeout(hurry));
-  };
-  process.on('SIGTERM', stop).on('SIGINT', stop);
 }
 
 /** Says what was done and how long it took, a line each; silent in production, whose log is read by machines. */

@@ -1,7 +1,13 @@
 import { tenantTables } from '../linter/facts.ts';
 import type { CatalogRule } from '../linter/rule.ts';
 
-/** Policies bind neither superusers nor BYPASSRLS, and an owner may switch them off. */
+/** Roles of Postgres that show how the server is doing, and no rows. hedgerow_owner may have them. */
+const statistics = "('pg_monitor', 'pg_read_all_settings', 'pg_read_all_stats', 'pg_stat_scan_tables')";
+
+/**
+ * Policies bind neither superusers nor BYPASSRLS, and an owner may switch them off. Inspected are Hedgerow's roles, and
+ * the role of this connection: a server may connect by another name.
+ */
 export const rule: CatalogRule = {
   level: 'error',
   title: 'a role of the server is not bound by policies',
@@ -9,6 +15,8 @@ export const rule: CatalogRule = {
     with recursive chain as (
       select r.oid, r.oid as becomes from pg_roles r
       where r.rolname in ('hedgerow_owner', 'hedgerow_authenticator', 'hedgerow_tenant', 'hedgerow_auth')
+        -- A superuser who runs the linter is not what the server connects as, which refuses that by itself.
+        or (r.rolname = session_user and not r.rolsuper)
       union
       select c.oid, m.roleid from chain c join pg_auth_members m on m.member = c.becomes
     )
@@ -21,7 +29,12 @@ export const rule: CatalogRule = {
       union all
       select 'has BYPASSRLS' where r.rolbypassrls
       union all
+      select 'has CREATEROLE and may give itself what other roles have' where r.rolcreaterole
+      union all
+      select 'has REPLICATION and may copy the whole cluster' where r.rolreplication
+      union all
       select 'is a role of Postgres''s own with rights over all data' where r.rolname ~ '^pg_'
+        and not (c.oid = to_regrole('hedgerow_owner') and r.rolname in ${statistics})
       union all
       select 'owns tenants'' tables and may switch row-level security off'
       where c.oid <> to_regrole('hedgerow_owner')

@@ -33,13 +33,21 @@ export async function readingCatalog<Result>(client: pg.ClientBase, work: () => 
 export async function inspectCatalog(client: pg.ClientBase, rules: readonly Named<Rule>[]): Promise<Finding[]> {
   const findings: Finding[] = [];
   const facts = await readPolicies(client);
-  for (const rule of rules) {
-    const { name, level, title } = rule;
-    for (const { object, detail } of await find(client, rule, facts)) {
-      findings.push({ rule: name, level, object, detail: detail ?? title, page: pageOf(name) });
-    }
-  }
+  for (const rule of rules) findings.push(...(await inspectRule(client, rule, facts)));
   return findings;
+}
+
+/** The findings of one rule, as inspectCatalog. */
+export async function inspectRule(client: pg.ClientBase, rule: Named<Rule>, facts: PolicyFacts): Promise<Finding[]> {
+  const { name, level, title } = rule;
+  const found = await find(client, rule, facts);
+  return found.map(({ object, detail }) => ({
+    rule: name,
+    level,
+    object,
+    detail: detail ?? title,
+    page: pageOf(name),
+  }));
 }
 
 async function find(client: pg.ClientBase, rule: Named<Rule>, facts: PolicyFacts): Promise<Found[]> {

@@ -8,6 +8,8 @@ export interface ReadinessReport {
   readonly reasons: readonly string[];
   /** What an operator should know, and is no reason not to serve. */
   readonly advice: readonly string[];
+  /** Whether migrations of a later version of the server have been applied. */
+  readonly schemaIsNewer: boolean;
 }
 
 /** Whether this server may serve from this database. */
@@ -20,17 +22,19 @@ export interface Readiness {
   stopping(): void;
 }
 
+const nothing: ReadinessReport = { reasons: [], advice: [], schemaIsNewer: false };
+
 type Ask = <Row>(text: string) => Promise<Row[]>;
 
 /** Checks who we are connected as, that row-level security is on, and that migrations match the files. */
 export function createReadiness(database: Database): Readiness {
   let stopping = false;
   const report = async (cancellation?: Cancellation): Promise<ReadinessReport> => {
-    if (stopping) return { reasons: ['the server is stopping'], advice: [] };
+    if (stopping) return { ...nothing, reasons: ['the server is stopping'] };
     const ask: Ask = async <Row>(text: string) => (await database.inspect<Row>({ text }, cancellation)).rows;
     const role = await wrongRole(ask);
     const schema = await schemaReport(ask);
-    return { reasons: [...role, ...schema.reasons], advice: schema.advice };
+    return { ...schema, reasons: [...role, ...schema.reasons] };
   };
   return {
     report,
@@ -86,7 +90,7 @@ async function schemaReport(ask: Ask): Promise<ReadinessReport> {
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where n.nspname = 'app_public' and c.relkind in ('r', 'p')`);
   if (!found?.migrated || found.tables === 0)
-    return { reasons: ['the database has not been migrated: run `npm run db -- migrate`'], advice: [] };
+    return { ...nothing, reasons: ['the database has not been migrated: run `npm run db -- migrate`'] };
   const applied = await ask<Migration>('select filename, hash from graphile_migrate.migrations');
   const files = await migrationFiles();
   // While servers are replaced, the old ones go on serving from the schema of the new ones.
@@ -98,6 +102,7 @@ async function schemaReport(ask: Ask): Promise<ReadinessReport> {
       ...unprotected.map((table) => `${table} has row-level security not enabled, or not forced`),
       ...compareMigrations(files, known),
     ],
+    schemaIsNewer: newer.length > 0,
     advice: newer.map(
       ({ filename }) => `migration ${filename} is newer than this server: deploy the version that brought it`,
     ),

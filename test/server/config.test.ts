@@ -33,6 +33,9 @@ test('an empty environment gives the defaults of development', () => {
     listenUrl: undefined,
     pool: { size: 10, timeout: 5, recycle: 1800, preparedStatements: true },
     requestTimeout: 10,
+    keepAliveTimeout: 75,
+    drainDelay: 0,
+    allowedRules: [],
     jwtSecret: undefined,
     privateKeys: undefined,
     externalIssuer: undefined,
@@ -57,6 +60,7 @@ test('every variable is taken', () => {
     ...issuer,
     APP_URL: 'https://app.example.com/hedgerow/',
     ALLOWED_ORIGINS: 'https://app.example.com, http://localhost:5173,',
+    ...{ KEEP_ALIVE_TIMEOUT: '120', DRAIN_DELAY: '15', ALLOW_UNSAFE_SCHEMA: 'security-definer, foreign-table' },
   });
   expect(config).toMatchObject({
     production: true,
@@ -64,6 +68,9 @@ test('every variable is taken', () => {
     listenUrl: 'postgres://direct.example.com/hedgerow',
     pool: { size: 3, timeout: 2, recycle: 60, preparedStatements: false },
     requestTimeout: 20,
+    keepAliveTimeout: 120,
+    drainDelay: 15,
+    allowedRules: ['security-definer', 'foreign-table'],
     jwtSecret: complete.JWT_SECRET,
     externalIssuer: {
       ...{ issuer: 'https://auth.example.com/', audience: 'hedgerow-api' },
@@ -83,6 +90,11 @@ test('every variable is taken', () => {
   });
 });
 
+test('production drains for three seconds unless told otherwise', () => {
+  expect(readConfig(complete).drainDelay).toBe(3);
+  expect(readConfig({ ...complete, DRAIN_DELAY: '0' }).drainDelay).toBe(0);
+});
+
 test('changes are listened for where the database is, unless told otherwise', () => {
   expect(readConfig(complete).listenUrl).toBe(complete.DATABASE_URL);
 });
@@ -95,6 +107,7 @@ test('the config cannot be changed', () => {
     config.privateKeys,
     config.externalIssuer,
     config.allowedOrigins,
+    config.allowedRules,
     config.mail,
     config.mail.from,
   ])
@@ -107,6 +120,7 @@ test('every error is told at once, by its variable', () => {
     ...{ JWT_SECRET: 'short', ALLOWED_ORIGINS: '*' },
     ...{ DB_POOL_SIZE: '0', DB_POOL_TIMEOUT: 'soon', DB_POOL_RECYCLE: '-1' },
     ...{ DB_PREPARED_STATEMENTS: 'maybe', REQUEST_TIMEOUT: '0' },
+    ...{ KEEP_ALIVE_TIMEOUT: '0', DRAIN_DELAY: '-1', ALLOW_UNSAFE_SCHEMA: '*' },
     ...{ PORT: '65536', LOG_LEVEL: 'loud', TRUST_PROXY: 'true', AUTH_LIMIT_FACTOR: '1001' },
     ...{ SMTP_URL: 'http://mail', MAIL_FROM: 'nobody', APP_URL: 'app.example.com' },
     ...{ JWT_PRIVATE_KEYS: '[]', AUTH_ISSUER: 'hedgerow', AUTH_JWKS_URL: 'http://auth.example.com' },

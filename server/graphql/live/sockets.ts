@@ -32,6 +32,8 @@ export interface SocketParts {
 export interface Sockets {
   /** Tells every client that the server is stopping. Resolves when all of them have closed. */
   close(): Promise<void>;
+  /** Ends every socket without waiting for its client. */
+  terminate(): void;
 }
 
 /** Takes upgrades of `server` at `path`, and speaks graphql-transport-ws on them. */
@@ -105,6 +107,9 @@ export function openSockets(server: HttpServer, { path, allowedOrigins, protocol
       const closed = new Promise<void>((resolve) => sockets.close(() => resolve()));
       for (const socket of sockets.clients) socket.close(...closing.stopping);
       await closed;
+    },
+    terminate: () => {
+      for (const socket of sockets.clients) socket.terminate();
     },
   };
 }
