@@ -21,6 +21,7 @@ import { pagesPlugin } from './pages.ts';
 import { asPgSettings, pgService } from './pgService.ts';
 import { selectsPlugin } from './selects/plugin.ts';
 import { trustedDocumentsPlugin } from './trustedDocuments.ts';
+import { typesPlugin } from './types/plugin.ts';
 
 interface Operation {
   readonly document: DocumentNode;
@@ -58,7 +59,7 @@ export function preset({ database, catalog, log, production, documents, live }: 
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
     plugins: [
       ...[impliedTenantPlugin, constraints.plugin, pagesPlugin, limitsPlugin, batchesPlugin, atomicMutationPlugin],
-      ...[cursorsPlugin, selectsPlugin, textAnswersPlugin],
+      ...[typesPlugin, cursorsPlugin, selectsPlugin, textAnswersPlugin],
       ...livePlugins(database),
       ...(production ? [hideSchemaPlugin] : []),
       ...(documents ? [trustedDocumentsPlugin(documents, production)] : []),
