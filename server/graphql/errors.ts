@@ -55,6 +55,18 @@ const inputRefused = 'HR400';
 const isRefusedByCheck = ({ code, routine }: pg.DatabaseError) =>
   code === '44000' || (code === '42501' && routine === 'ExecWithCheckOptions');
 
+/** Errors of statements that change rows in place. */
+const errorsOfUpdates = new WeakSet<object>();
+
+/** Notes which statement an error is of: Postgres tells the same of a refused insert and a refused update. */
+export function noteStatement(error: unknown, text: string): void {
+  const isUpdate = /^(?:with item .*?\n)?update\s/s.test(text);
+  if (isUpdate && error instanceof pg.DatabaseError) errorsOfUpdates.add(error);
+}
+
+/** The stack of Postgres is full of functions that call each other, such as a policy that reads its own table by one. */
+const isRecursion = ({ code, where }: pg.DatabaseError) => code === '54001' && /function/.test(where ?? '');
+
 function describe(error: unknown, constraints: Constraints): PublicError | undefined {
   if (error instanceof IdentityRefusedError)
     return { code: 'UNAUTHENTICATED', message: 'The session has ended. Sign in again.' };
@@ -68,17 +80,33 @@ function describe(error: unknown, constraints: Constraints): PublicError | undef
   if (!(error instanceof pg.DatabaseError)) return undefined;
   const { code = '' } = error;
   if (code === inputRefused) return { code: 'BAD_USER_INPUT', message: error.message };
-  if (isRefusedByCheck(error))
-    return { code: 'BAD_USER_INPUT', message: 'a value is not allowed, or does not name a row of yours' };
+  if (isRefusedByCheck(error)) return { code: 'BAD_USER_INPUT', message: refusedByCheck(error) };
   const violation = byConstraint[code];
   if (violation) {
     const { field, sentence } = constraints.violatedBy(error);
     return { code: violation.code, message: sentence ?? violation.message(field ?? 'a value'), field };
   }
+  if (isRecursion(error)) return undefined;
   if (code.startsWith('54')) return { code: 'TOO_COMPLEX', message: 'The request is more than the database can take.' };
   if (code.startsWith('22'))
     return { code: 'BAD_USER_INPUT', message: 'A value does not have the form that its type asks for.' };
   return bySqlState[code];
+}
+
+/** A row has to be visible after an update, too: Postgres asks the policy for select, and does not say which policy refused. */
+function refusedByCheck(error: pg.DatabaseError): string {
+  return errorsOfUpdates.has(error)
+    ? 'the change is not allowed: a value is not allowed, does not name a row of yours, or hides the row from you'
+    : 'a value is not allowed, or does not name a row of yours';
+}
+
+/**
+ * Whether an error speaks of the document, which the client wrote. One of GraphQL's own that has a place in the answer
+ * speaks of a value that the server could not write there.
+ */
+function isAboutDocument(cause: Error, { path, extensions }: GraphQLError): boolean {
+  if (isSafeError(cause)) return true;
+  return cause instanceof GraphQLError && (path === undefined || extensions.code !== undefined);
 }
 
 /**
@@ -95,8 +123,7 @@ export function maskError(log: Logger, constraints: Constraints): (error: GraphQ
       const { code, field, message } = shown;
       return rewrite(error, message, { code, ...(field && { field }), ...(item && { index: item.index }) });
     }
-    // GraphQL's own errors and the ones marked safe speak of the document, which the client wrote.
-    if (cause instanceof GraphQLError || isSafeError(cause)) {
+    if (isAboutDocument(cause, error)) {
       return rewrite(error, aboutDocument(cause.message), { code: 'BAD_USER_INPUT', ...error.extensions });
     }
     const id = randomUUID();

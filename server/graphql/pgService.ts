@@ -8,7 +8,7 @@ import type {
 } from 'postgraphile/@dataplan/pg';
 import type { IdentifiedClient, Transaction } from '../database/database.ts';
 import type { Result, Statement } from '../database/statement.ts';
-import { RowNotFoundError } from './errors.ts';
+import { noteStatement, RowNotFoundError } from './errors.ts';
 import type { TenantClient } from './mutationClient.ts';
 
 declare global {
@@ -97,7 +97,11 @@ async function run<TData>(
   { text, values, name = nameOf(text), arrayMode }: PgClientQuery,
   query: (statement: Statement) => Promise<Result<TData>>,
 ): Promise<PgClientResult<TData>> {
-  const result = await query({ text, name, ...(values && { values }), ...(arrayMode && { rowMode: 'array' }) });
+  const statement = { text, name, ...(values && { values }), ...(arrayMode && { rowMode: 'array' as const }) };
+  const result = await query(statement).catch((error) => {
+    noteStatement(error, text);
+    throw error;
+  });
   // PostGraphile changes rows by key, one at a time: none changed means that there is none, or none of this tenant's.
   if (result.rowCount === 0 && /^(update|delete)\s/.test(text)) throw new RowNotFoundError();
   return result;

@@ -21,6 +21,7 @@ import { pagesPlugin } from './pages.ts';
 import { asPgSettings, pgService } from './pgService.ts';
 import { selectsPlugin } from './selects/plugin.ts';
 import { trustedDocumentsPlugin } from './trustedDocuments.ts';
+import { typesPlugin } from './types/plugin.ts';
 
 /** Milliseconds after which Grafast gives up planning. */
 const planningTimeout = 1000;
@@ -67,6 +68,7 @@ export function preset({ database, catalog, log, production, documents, live }: 
       limits.plugin,
       batchesPlugin,
       atomicMutationPlugin,
+      typesPlugin,
       cursorsPlugin,
       selectsPlugin(limits.grow),
       ...livePlugins(database),

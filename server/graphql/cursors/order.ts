@@ -70,15 +70,19 @@ function resolve(
   return { expression, codec: own, isNullable: nullable };
 }
 
-/** Types whose text PostGraphile selects as it is: a cursor can share the column of the field. */
-const sameText = new Set(['text', 'varchar', 'bpchar', 'char', 'name', 'citext', 'uuid']);
+/** Types whose fields have a text that Postgres reads back: a cursor can share the selected expression of the field. */
+const lossless = new Set([
+  ...['text', 'varchar', 'bpchar', 'char', 'name', 'citext', 'uuid'],
+  // As types/codecs.ts serves them.
+  ...['date', 'timestamp', 'timestamptz', 'time', 'timetz'],
+]);
 
 /**
  * The codec with which a value goes into a cursor: as the text that Postgres reads back without loss. The codec of the
  * field loses nulls of booleans, infinities, NaN and the digits of intervals, and makes objects of ranges.
  */
 function cursorCodec(codec: PgCodec): PgCodec {
-  if (sameText.has(codec.name)) return codec;
+  if (lossless.has(codec.name)) return codec;
   return { ...codec, castFromPg: undefined, fromPg: asIs } as object as PgCodec;
 }
 

@@ -80,7 +80,7 @@ beforeAll(async () => {
   shelves = (await ada.graphql('{ shelves { nodes { rowId } } }')).body.data.shelves.nodes.map(
     ({ rowId }: { rowId: string }) => rowId,
   );
-});
+}, 300_000);
 afterAll(async () => {
   await server.close();
   await db.drop();
