@@ -2,6 +2,7 @@ import { chainProblems } from './chain.ts';
 import { command, run } from './command.ts';
 import { readCommitted } from './committed.ts';
 import { forgottenFixtures } from './fixtures.ts';
+import { currentEncodingProblems } from './migrations/demandSound.ts';
 import { reportProblems } from './reportProblems.ts';
 import type { ExitCode } from './verb.ts';
 
@@ -15,7 +16,12 @@ export const checkChainCommand = command(
 /** What can be told of the migrations without a database: part of `npm run check`. */
 async function checkChain(json: boolean): Promise<ExitCode> {
   const { migrations, unreadable } = await readCommitted();
-  const problems = [...unreadable, ...chainProblems(migrations), ...(await forgottenFixtures(migrations))];
+  const problems = [
+    ...unreadable,
+    ...(await currentEncodingProblems()),
+    ...chainProblems(migrations),
+    ...(await forgottenFixtures(migrations)),
+  ];
   if (json) console.log(JSON.stringify({ committed: migrations.length, problems }));
   else {
     reportProblems(problems);

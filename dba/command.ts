@@ -1,6 +1,7 @@
 import { isNativeError } from 'node:util/types';
 import { Command } from 'commander';
 import { guard } from './guard.ts';
+import { hintOf } from './migrations/hint.ts';
 import { demandSameServer } from './sameServer.ts';
 import { openTarget, type Target } from './target.ts';
 import { UsageError } from './verb.ts';
@@ -55,13 +56,14 @@ export async function run(verb: () => Promise<number>): Promise<void> {
 /** Postgres: somebody is connected to what is to be dropped. */
 const objectInUse = '55006';
 
-/** A stack is for mistakes in the program, whose errors are of other classes than Error, and have no code. */
-function describeError(error: Error & { readonly code?: unknown }): string | Error {
+/** The message of an error and the next step. A stack is for mistakes in the program, whose errors are of other classes than Error, and have no code. */
+export function describeError(error: Error & { readonly code?: unknown }): string | Error {
   const expected = error instanceof UsageError || error.code !== undefined || error.constructor.name === 'Error';
   if (!expected) return error;
   // A host with several addresses: Node says nothing of them together.
   if (error instanceof AggregateError && !error.message) return error.errors.map(({ message }) => message).join('; ');
-  return error.code === objectInUse
-    ? `${error.message}\nStop who is connected (npm start, watch, psql, the idle connections of a pooler) and try again.`
-    : error.message;
+  if (error.code === objectInUse) {
+    return `${error.message}\nStop who is connected (npm start, watch, psql, the idle connections of a pooler) and try again.`;
+  }
+  return [error.message, hintOf(error.cause ?? error)].filter(Boolean).join('\n');
 }

@@ -49,6 +49,7 @@ function parse(filename: string, text: string): CommittedMigration | string {
   }
   if (Number.isNaN(number)) return 'is not named like a migration, 000001-words.sql: it is never applied';
   if (/^(<{7}|>{7}) /m.test(text)) return 'has the marks of a merge conflict in it';
+  if (text.startsWith('\ufeff')) return 'begins with a byte order mark, which its hash does not: save it without BOM';
   if (text.includes('\r\n')) return 'has CRLF line ends, which its hash does not: have git keep LF';
   let parsed: ReturnType<typeof parseMigrationText>;
   try {

@@ -6,6 +6,7 @@ import { lint as inspect } from './linter/lint.ts';
 import { printReport } from './linter/report.ts';
 import type { Finding } from './linter/rule.ts';
 import { migrateSettings } from './migrateSettings.ts';
+import { demandSoundCurrent } from './migrations/demandSound.ts';
 import { withScratch } from './scratch.ts';
 import type { Target } from './target.ts';
 import type { ExitCode } from './verb.ts';
@@ -24,6 +25,7 @@ export const lintCommand = command('lint', 'inspect the schema that the migratio
 
 /** Applies the migrations and current.sql to a scratch database, and inspects what comes of it. */
 async function lint(target: Target, { json = false, strict, all }: Options): Promise<ExitCode> {
+  await demandSoundCurrent();
   const report = await withScratch(target, async (scratch) => {
     if (!json) console.error(`Applying the migrations and current.sql to ${scratch.name}`);
     return withClient(scratch.ownerUrl, async (client) => {

@@ -92,7 +92,7 @@ const indexPattern =
 const unquoted = (name = '') => (name.startsWith('"') ? name.slice(1, -1) : name.toLowerCase());
 
 /** Indexes that `create index concurrently` left when it broke off: Postgres keeps them up to date and never uses them. */
-async function invalidIndexes(client: pg.Client): Promise<string[]> {
+export async function invalidIndexes(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query(`
     select format('%I.%I', n.nspname, c.relname) as name
     from pg_index i join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace

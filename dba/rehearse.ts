@@ -7,6 +7,7 @@ import { commit } from './commit.ts';
 import { allowed, dangerous, type Permission } from './danger.ts';
 import { migrate } from './migrate.ts';
 import { waiting } from './migrationLock.ts';
+import { demandSoundCurrent } from './migrations/demandSound.ts';
 import { readPending } from './rehearse/pending.ts';
 import { type Rehearsal, rehearseOn, type Settings } from './rehearse/rehearsal.ts';
 import { hasFindings, reportLines, reportMarkdown } from './rehearse/report.ts';
@@ -42,6 +43,7 @@ async function rehearse(target: Target, options: Options): Promise<ExitCode> {
   const { disconnect, json, markdown, promote, message, wait } = options;
   if (promote && json) throw new UsageError('--promote tells what it does as it goes: leave out --json.');
   if (disconnect && !(await allowed(`This disconnects whoever uses ${target.name}.`, options))) return 1;
+  await demandSoundCurrent();
   const pending = () => withClient(target.ownerUrl, async (client) => JSON.stringify(await readPending(client)));
   const rehearsed = promote ? await pending() : '';
   const rehearsal = await onBranch(target, options);

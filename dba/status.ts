@@ -7,6 +7,7 @@ import { forgottenFixtures } from './fixtures.ts';
 import { foreignDatabase } from './identity.ts';
 import { lockHolder } from './migrationLock.ts';
 import { type MigrationState, migrationState } from './migrationState.ts';
+import { currentEncodingProblems } from './migrations/demandSound.ts';
 import { reportProblems } from './reportProblems.ts';
 import { madeOn, readSnapshot, takeSnapshot } from './snapshot.ts';
 import type { Target } from './target.ts';
@@ -22,7 +23,8 @@ export const statusCommand = command(
 /** Compares the target's record of migrations with the files, and its schema with the snapshot. */
 async function status(target: Target, json: boolean): Promise<ExitCode> {
   return withClient(target.ownerUrl, async (client) => {
-    const { migrations, unreadable } = await readCommitted();
+    const { migrations, ...committed } = await readCommitted();
+    const unreadable = [...committed.unreadable, ...(await currentEncodingProblems())];
     const state = await migrationState(client, migrations);
     const fixtures = await forgottenFixtures(migrations);
     const foreign = await foreignDatabase(client, migrations);

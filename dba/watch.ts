@@ -3,7 +3,7 @@ import chokidar from 'chokidar';
 import { watch as applyCurrent } from 'graphile-migrate';
 import { oneAtATime } from '../server/oneAtATime.ts';
 import { withClient } from './client.ts';
-import { command, onTarget } from './command.ts';
+import { command, describeError, onTarget } from './command.ts';
 import { currentFile } from './currentSql.ts';
 import { fixturesFolder } from './fixtures.ts';
 import { lint } from './linter/lint.ts';
@@ -48,7 +48,8 @@ async function watch(target: Target, options: Options): Promise<ExitCode> {
     try {
       await apply(target, options.wait);
     } catch (error) {
-      console.error(`${(error as Error).message}\nWaiting for the next save`);
+      console.error(describeError(error as Error));
+      console.error('Waiting for the next save');
     }
   });
   const watcher = chokidar.watch([currentFile, fixturesFolder], observing).on('all', applying.call);

@@ -3,7 +3,8 @@ import { noteAttempts } from './attempts.ts';
 import { chainProblems } from './chain.ts';
 import { readCommitted } from './committed.ts';
 import { withMigrationLock } from './migrationLock.ts';
-import { migrationState } from './migrationState.ts';
+import { invalidIndexes, migrationState } from './migrationState.ts';
+import { demandSoundCommitted, demandSoundCurrent } from './migrations/demandSound.ts';
 import type { Target } from './target.ts';
 import { UsageError } from './verb.ts';
 
@@ -25,21 +26,29 @@ export async function whileMigrating<Result>(
   work: () => Promise<Result>,
 ): Promise<Result> {
   return withMigrationLock(ownerUrl, verb, wait, async (client) => {
+    if (verb !== 'migrate') await demandSoundCurrent();
     await prepare(client);
-    return work();
+    try {
+      return await work();
+    } catch (error) {
+      const left = await invalidIndexes(client).catch(() => []);
+      if (left.length === 0) throw error;
+      throw new UsageError([(error as Error).message, ...left].join('\n'), { cause: error });
+    }
   });
 }
 
 async function prepare(client: pg.Client): Promise<void> {
   const { migrations, unreadable } = await readCommitted();
   refuse('The committed migrations are no chain:', [...unreadable, ...chainProblems(migrations)]);
-  const { foreign, halfApplied, invalidIndexes, pending } = await migrationState(client, migrations);
+  const { foreign, halfApplied, invalidIndexes: invalid, pending } = await migrationState(client, migrations);
   refuse(
     'The database has other migrations than the files. `npm run db -- reset` builds one of your own anew:',
     foreign,
   );
+  demandSoundCommitted(pending);
   if (halfApplied) {
-    refuse('A migration broke off:', invalidIndexes);
+    refuse('A migration broke off:', invalid);
     console.error(`${halfApplied}; it is run again`);
   }
   await noteAttempts(

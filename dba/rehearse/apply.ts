@@ -1,7 +1,9 @@
 import type pg from 'pg';
 import { newClient } from '../client.ts';
 import { type Statement, splitStatements } from '../linter/statements.ts';
+import { hintOf } from '../migrations/hint.ts';
 import { ourSchema } from '../ours.ts';
+import { blindTables, changesBetween, countChanges } from './blindChanges.ts';
 import { type Lock, type LockWatch, watchLocks } from './lockWatch.ts';
 
 /** What a statement of the migration did. Times are performance.now()'s. */
@@ -15,14 +17,13 @@ export interface Ran {
   readonly locks: readonly (Lock & { readonly taken: number; readonly released: number })[];
   /** Tables that were written anew. */
   readonly rewritten: readonly string[];
-  /** Rows that the statement's command counts; null where it counts none. */
+  /** Rows that the statement changed, also by functions and `do` blocks; null if it is about no rows. */
   readonly rows: number | null;
-  /** An update or delete of a table whose rows the owner does not see: it has changed none, and said nothing. */
+  /** Whether it changed no row of a table, without an error, because row-level security hides the rows from the owner. */
   readonly blind: boolean;
+  /** The tables that `blind` is about. */
+  readonly blindTables: readonly string[];
 }
-
-const endsTransaction =
-  /^(begin|start transaction|commit|end|abort|rollback(?! (work |transaction )?to)|prepare transaction)\b/i;
 
 export interface Applied {
   readonly file: string;
@@ -59,14 +60,11 @@ export async function apply(
     const transaction = found.every(({ inTransaction }) => inTransaction);
     const whole = { ...found[0], sql, text: found.map(({ text }) => text).join('; ') } as Statement;
     const statements = transaction || found.length === 0 ? found : [whole];
+    // What waits for other transactions without blocking anybody may take its time, as in `migrate`.
+    if (!transaction && /\bconcurrently\b/i.test(whole.text)) await client.query('set lock_timeout = 0');
     if (transaction) await client.query('begin');
     const seen = new Set<string>();
     for (const statement of statements) {
-      if (transaction && endsTransaction.test(statement.text)) {
-        const message = `${statement.text}: a migration runs in a transaction of graphile-migrate's, which is not its own to end`;
-        failure = { statement, message };
-        break;
-      }
       const one = await runOne(client, watch, statement, seen);
       ran.push(one);
       if (one.message === undefined) continue;
@@ -97,6 +95,7 @@ export async function apply(
 
 async function runOne(client: pg.Client, watch: LockWatch, statement: Statement, seen: Set<string>) {
   const before = await files(client);
+  const changesBefore = await countChanges(client);
   const waitedBefore = watch.waited;
   const began = performance.now();
   let rows: number | null = null;
@@ -105,30 +104,31 @@ async function runOne(client: pg.Client, watch: LockWatch, statement: Statement,
     const result = await client.query(statement.sql);
     rows = /^(INSERT|UPDATE|DELETE|MERGE)/.test(result.command ?? '') ? result.rowCount : null;
   } catch (error) {
-    message = (error as Error).message;
+    message = [(error as Error).message, hintOf(error)].filter(Boolean).join(' ');
   }
   const ended = performance.now();
-  const blind = message === undefined && (await changesBlindly(client, statement.text));
   await watch.look();
   const locks = [...watch.locks].filter(([key]) => !seen.has(key));
   for (const [key] of locks) seen.add(key);
   const after = message === undefined ? await files(client) : before;
+  const changed = message === undefined ? changesBetween(changesBefore, await countChanges(client)) : new Map();
+  const written = locks.filter(([, { mode }]) => mode === 'ROW EXCLUSIVE').map(([, { table }]) => table);
+  const blind = message === undefined ? await blindTables(client, statement.sql, changed, written) : [];
+  if (rows === null && changed.size > 0) rows = [...changed.values()].reduce((sum, count) => sum + count, 0);
   return {
     statement,
-    ...{ began, ended, rows, blind, message },
+    began,
+    ended,
+    rows,
+    blind: blind.length > 0,
+    blindTables: blind,
+    message,
     waited: watch.waited - waitedBefore,
     locks: locks.map(([, lock]) => lock),
     rewritten: [...before]
       .filter(([oid, { file }]) => file !== (after.get(oid)?.file ?? file))
       .map(([, { name }]) => name),
   };
-}
-
-async function changesBlindly(client: pg.Client, text: string): Promise<boolean> {
-  const [, table] = /^(?:update|delete from|merge into) (?:only )?([^\s(;]+)/i.exec(text) ?? [];
-  if (!table) return false;
-  const { rows } = await client.query('select row_security_active(to_regclass($1)) as blind', [table]);
-  return rows[0].blind === true;
 }
 
 /** Tables and the files that hold them: another file is another copy. */

@@ -31,6 +31,7 @@ export interface AssessedStatement {
   /** Those that make a difference: not the ones on a table of which it has a stronger one. */
   readonly locks: readonly AssessedLock[];
   readonly blind: Ran['blind'];
+  readonly blindTables: Ran['blindTables'];
   /** What blocks less, where it blocks for too long. */
   readonly instead: string | undefined;
 }
@@ -79,9 +80,9 @@ function isCovered(lock: Lock, locks: readonly Lock[]): boolean {
 
 const strength = { nothing: 0, writes: 1, 'reads and writes': 2 };
 
-function summary({ statement, began, ended, waited, rows, blind, rewritten }: Ran) {
+function summary({ statement, began, ended, waited, rows, blind, blindTables, rewritten }: Ran) {
   const { file, line, text } = statement;
-  return { file, line, text, milliseconds: ended - began, waited, rows, blind, rewritten };
+  return { file, line, text, milliseconds: ended - began, waited, rows, blind, blindTables, rewritten };
 }
 
 /** A lock is held until the commit: what makes it long may be a statement behind the one that took it. */

@@ -73,7 +73,7 @@ function statementLines({
   milliseconds,
   waited,
   rows,
-  blind,
+  blindTables,
   rewritten,
   locks,
   instead,
@@ -89,11 +89,10 @@ function statementLines({
   return [
     `  ${String(line).padStart(4)} ${time(milliseconds).padStart(8)}  ${brief(text)}`,
     ...(notes.length > 0 ? [`        ${notes.join(', ')}`] : []),
-    ...(blind
-      ? [
-          `    ${bad}   changed no row: under FORCE ROW LEVEL SECURITY the owner sees none (docs/dba.md, Data migrations)`,
-        ]
-      : []),
+    ...blindTables.map(
+      (table) =>
+        `    ${bad}   changed no row of ${table}: under FORCE ROW LEVEL SECURITY the owner sees none (docs/dba.md, Data migrations)`,
+    ),
     ...notable.map(lockLine),
     ...(instead ? [`        ${styleText('yellow', 'instead:')} ${instead}`] : []),
   ];

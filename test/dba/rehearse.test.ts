@@ -72,13 +72,72 @@ test('a migration that would hurt is told from one that does not, and why', asyn
   expect(column).toBeUndefined();
 });
 
+test('changes that row-level security hides from the owner are found in every kind of statement', async () => {
+  await write(`create table app_private.copies (title text);
+    insert into app_private.copies select title from app_public.todos;
+    delete from app_public.todos where title = 'x';
+    merge into app_public.todos t using (values ('x')) v (title) on t.title = v.title when matched then delete;
+    with gone as (delete from app_public.lists returning name) insert into app_private.copies select name from gone;
+    do $$ begin update app_public.todos set title = 'y'; end $$;
+    create function app_private.change() returns void language sql set search_path = ''
+      begin atomic update app_public.lists set name = 'y'; end;
+    select app_private.change();
+    do $$ begin insert into app_private.copies values ('a'), ('b'); end $$;
+    insert into app_private.copies select title from app_private.copies where title = 'none';
+    update app_private.copies set title = 'c';
+    drop function app_private.change();
+    alter table app_public.todos no force row level security;
+    update app_public.todos set title = 'z' where title = 'none';
+    alter table app_public.todos force row level security;
+    drop table app_private.copies;`);
+  const { output } = await rehearse('--traffic', '0', '--json');
+  const { migrations }: Rehearsal = JSON.parse(output.split('\n')[0] as string);
+  expect(migrations[0]?.failure).toBeUndefined();
+  const statements = (migrations[0]?.statements ?? []).map(({ line, rows, blindTables }) => ({
+    line,
+    rows,
+    blindTables,
+  }));
+  expect(statements.filter(({ rows, blindTables }) => rows !== null || blindTables.length > 0)).toEqual([
+    { line: 2, rows: 0, blindTables: ['app_public.todos'] },
+    { line: 3, rows: 0, blindTables: ['app_public.todos'] },
+    { line: 4, rows: 0, blindTables: ['app_public.todos'] },
+    { line: 5, rows: 0, blindTables: ['app_public.lists'] },
+    { line: 6, rows: null, blindTables: ['app_public.todos'] },
+    { line: 9, rows: null, blindTables: ['app_public.lists'] },
+    { line: 10, rows: 2, blindTables: [] },
+    { line: 11, rows: 0, blindTables: [] },
+    { line: 12, rows: 2, blindTables: [] },
+    { line: 15, rows: 0, blindTables: [] },
+  ]);
+});
+
+test('placeholders of .gmrc have their values, and what must not run is refused before a branch is made', async () => {
+  const gmrc = JSON.parse(await readFile(bench.file('.gmrc'), 'utf8'));
+  await writeFile(bench.file('.gmrc'), JSON.stringify({ ...gmrc, placeholders: { ':TABLE_NAME': 'rehearsed' } }));
+  try {
+    await write('create table app_private.:TABLE_NAME (a int);\n');
+    const { output } = await rehearse('--traffic', '0', '--json');
+    const { schema }: Rehearsal = JSON.parse(output.split('\n')[0] as string);
+    expect(schema).toContain(
+      '+ table app_private.rehearsed owner hedgerow_owner, row level security disabled, not forced',
+    );
+  } finally {
+    await writeFile(bench.file('.gmrc'), JSON.stringify(gmrc));
+  }
+  await write('create table app_private.half (a int);\ncommit;\n');
+  const { code, output } = await rehearse();
+  expect({ code, output }).toEqual({ code: 2, output: expect.stringContaining('current.sql:2: `commit` controls') });
+  expect(output).not.toContain('Copying');
+});
+
 test('a migration that fails is a finding, with its line', async () => {
   await write('create table app_private.a ();\n\nselect 1 / 0;\n');
   const { code, output } = await rehearse();
   expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining('✗ line 3: division by zero') });
   expect(output).toMatch(/Lint and attacks\n {2}not looked at/);
   await write('create table app_private.a ();\ncommit;\n');
-  expect(await rehearse()).toMatchObject({ code: 1, output: expect.stringContaining('not its own to end') });
+  expect(await rehearse()).toMatchObject({ code: 2, output: expect.stringContaining('controls the transaction') });
   expect(await branches()).toEqual([]);
 });
 

@@ -1,0 +1,32 @@
+import type { CommittedMigration } from '../committed.ts';
+import { readGmrc } from '../gmrc.ts';
+import { readSources } from '../linter/sources.ts';
+import { UsageError } from '../verb.ts';
+import { committedProblems, encodingProblems, textProblems } from './checkText.ts';
+
+/**
+ * Refuses current.sql and fixtures that must not run, before anything of them does.
+ *
+ * @throws UsageError with every mistake, its line and what to write instead.
+ */
+export async function demandSoundCurrent(): Promise<void> {
+  const { pgSettings } = await readGmrc();
+  const searchPath = pgSettings?.search_path;
+  const sources = (await readSources()).filter(({ committed }) => !committed);
+  refuse(sources.flatMap(({ file, sql }) => textProblems(file, sql, String(searchPath))));
+}
+
+/** @throws UsageError if a committed migration would be applied half. */
+export function demandSoundCommitted(migrations: readonly CommittedMigration[]): void {
+  refuse(migrations.flatMap(({ filename, body }) => committedProblems(`migrations/committed/${filename}`, body)));
+}
+
+/** What is wrong with the encoding of current.sql and the fixtures, a sentence each. */
+export async function currentEncodingProblems(): Promise<string[]> {
+  const sources = (await readSources()).filter(({ committed }) => !committed);
+  return sources.flatMap(({ file, sql }) => encodingProblems(file, sql));
+}
+
+function refuse(problems: readonly string[]): void {
+  if (problems.length > 0) throw new UsageError(['Nothing was run:', ...problems].join('\n  '));
+}

@@ -1,0 +1,35 @@
+import type { Statement } from '../linter/statements.ts';
+
+const name = '((?:"(?:[^"]|"")+"|[\\w$\\u0080-\\uffff]+)(?:\\.(?:"(?:[^"]|"")+"|[\\w$\\u0080-\\uffff]+))?)';
+const kinds = 'table|view|materialized view|foreign table|function|procedure|aggregate|type|domain|sequence';
+const options = '(?:(?:if not exists|if exists|only|concurrently) )*';
+
+/** Statements by what they name; group 1 is the name that needs a schema. */
+const patterns = [
+  `^create (?:or replace )?(?:unlogged |recursive )*(?:${kinds}) ${options}${name}`,
+  `^(?:alter|drop) (?:${kinds}|index) ${options}${name}`,
+  `^(?:create (?:or replace )?(?:constraint )?|alter |drop )(?:policy|trigger|rule) .*? on ${options}${name}`,
+  `^create (?:unique )?index .*? on ${options}${name}`,
+  `^(?:insert into|delete from|update|truncate(?: table)?|merge into) ${options}${name}`,
+].map((pattern) => new RegExp(pattern, 'is'));
+
+const temporary = new RegExp(
+  `^create (?:local |global )?temp(?:orary)? (?:table|view|sequence) ${options}${name}`,
+  'is',
+);
+const ownSearchPath = /^set local search_path\b|\bset_config\s*\(\s*'search_path'/i;
+
+/** Names without a schema, which a connection with `search_path = pg_catalog` does not find. */
+export function unqualifiedName(statements: readonly Statement[]): { line: number; message: string }[] {
+  const known = new Set(statements.flatMap(({ text }) => temporary.exec(text)?.[1]?.toLowerCase() ?? []));
+  const end = statements.findIndex(({ text }) => ownSearchPath.test(text));
+  const checked = end < 0 ? statements : statements.slice(0, end);
+  return checked.flatMap(({ text, line }) => {
+    const filled = text.replace(/:[A-Z][0-9A-Z_]+\b/g, 'placeholder');
+    const [, found] = patterns.map((pattern) => pattern.exec(filled)).find((match) => match) ?? [];
+    if (!found || /^("(?:[^"]|"")+"|[^."]+)\./.test(found)) return [];
+    if (known.has(found.toLowerCase()) || /^(pg_|placeholder$)/i.test(found)) return [];
+    const message = `\`${found}\` has no schema, and search_path is pg_catalog (.gmrc): write \`app_public.${found}\``;
+    return [{ line, message }];
+  });
+}

@@ -1,0 +1,128 @@
+import { committedProblems, encodingProblems, textProblems } from '../../../dba/migrations/checkText.ts';
+
+/** The problems of a migration's text, as watch, commit, lint and rehearse find them. */
+const problems = (sql: string) => textProblems('current.sql', sql, 'pg_catalog');
+
+describe('a statement that controls the transaction is refused', () => {
+  test.each([
+    'begin',
+    'BEGIN TRANSACTION',
+    'start transaction',
+    'commit',
+    'COMMIT AND CHAIN',
+    'end',
+    'abort',
+    'rollback',
+    'savepoint a',
+    'rollback to savepoint a',
+    'release savepoint a',
+    "prepare transaction 'x'",
+    "commit prepared 'x'",
+    'do $$ begin insert into app_public.t values (1); commit; end $$',
+    "do 'begin if true then rollback; end if; end'",
+    '/* -- */ commit /* ; */',
+  ])('%s', (sql) => {
+    expect(problems(`select 1;\n${sql};\n`)).toEqual([
+      expect.stringMatching(/^current\.sql:2: .*(transaction|commit)/),
+    ]);
+    expect(committedProblems('000009.sql', `select 1;\n${sql};\n`)).toHaveLength(1);
+  });
+});
+
+describe('a setting that outlives its migration is refused', () => {
+  test.each([
+    ['set lock_timeout = 0', 'set local lock_timeout = 0'],
+    ['SET SESSION statement_timeout TO 0', 'set local statement_timeout TO 0'],
+    ['set role hedgerow_tenant', 'set local role'],
+    ['set session authorization postgres', 'set local session authorization postgres'],
+    ["set time zone 'UTC'", "set local time zone 'UTC'"],
+    ['set session characteristics as transaction read only', 'remove it'],
+    ['reset all', 'remove it'],
+    ['discard all', 'remove it'],
+    ["select set_config('lock_timeout', '0', false)", 'true as its third'],
+    ["select pg_catalog.set_config('a.b', lower('X, y'), 'f')", 'true as its third'],
+    ["select set_config(setting_name => 'a.b', new_value => '', is_local => false)", 'true as its third'],
+    ["do $$ begin perform set_config('a.b', '', false); end $$", 'true as its third'],
+    ['do $$ begin set lock_timeout = 0; end $$', 'write `set local`'],
+  ])('%s', (sql, instead) => {
+    expect(problems(`select 1;\n\n${sql};\n`)).toEqual([expect.stringContaining(instead)]);
+  });
+});
+
+describe('a migration that only mentions these is fine', () => {
+  test.each([
+    'set local lock_timeout = 0',
+    'set constraints all deferred',
+    'set transaction isolation level serializable',
+    "select set_config('a.b', '', true)",
+    "comment on table app_public.lists is 'begin; commit; \\i x; set role y'",
+    'create function app_private.f() returns int language sql begin atomic select 1; end',
+    "create function app_private.f() returns void language plpgsql set search_path = '' as $f$ begin commit; perform set_config('a', 'b', false); end $f$",
+    'create procedure app_private.p() language plpgsql as $$ begin commit; end $$',
+    'alter role hedgerow_owner set lock_timeout = 0',
+    "update app_public.lists set title = 'commit'",
+    'do $$ begin set local lock_timeout = 0; end $$',
+    "do $$ begin raise notice 'commit;'; end $$",
+    '-- commit;\nselect 1',
+    'create temp table numbers (n int); insert into numbers values (1); drop table numbers',
+    "set local search_path = app_public, pg_catalog; update lists set title = ''",
+    "select E'it\\'s; commit;'",
+    'with found as (select 1) delete from app_public.lists',
+  ])('%s', (sql) => expect(problems(`${sql};\n`)).toEqual([]));
+});
+
+describe('a command of psql is refused with what to write instead', () => {
+  test.each([
+    ['\\i seed.sql', '--! include'],
+    ['\\ir seed.sql', '--! include'],
+    ['\\set name value', 'placeholder'],
+    ["\\copy app_public.lists from 'x.csv' csv", 'insert into'],
+    ['\\echo done', 'SQL'],
+    ['copy app_public.lists (title) from stdin;', 'insert into'],
+  ])('%s', (line, instead) => {
+    expect(problems(`select 1;\n${line}\nselect 2;\n`)).toEqual([expect.stringMatching(/^current\.sql:2: /)]);
+    expect(problems(`select 1;\n${line}\nselect 2;\n`)[0]).toContain(instead);
+  });
+});
+
+describe('a name without its schema is refused', () => {
+  test.each([
+    ['create table tags (id uuid)', 'tags'],
+    ['alter table if exists only "Tags" add x int', '"Tags"'],
+    ['create policy select_own on tags for select using (true)', 'tags'],
+    ['create unique index concurrently_named on tags (id)', 'tags'],
+    ['drop index if exists tags_idx', 'tags_idx'],
+    ['create or replace function f() returns int language sql return 1', 'f'],
+    ['insert into tags values (1)', 'tags'],
+    ['update only tags set a = 1', 'tags'],
+    ['delete from tags', 'tags'],
+  ])('%s', (sql, name) => {
+    expect(problems(`${sql};`)).toEqual([expect.stringContaining(`write \`app_public.${name}\``)]);
+    expect(textProblems('current.sql', `${sql};`, 'app_public, pg_catalog')).toEqual([]);
+  });
+});
+
+describe('a statement that cannot run in a transaction', () => {
+  const create = 'create index concurrently if not exists a_idx on app_public.lists (title);\n';
+  test('needs --! no-transaction', () => {
+    expect(problems(create)).toEqual([expect.stringMatching(/:1: `create index concurrently` cannot run in a trans/)]);
+    expect(problems('vacuum app_public.lists;')).toHaveLength(1);
+    expect(problems(`--! no-transaction\n${create}`)).toEqual([]);
+    expect(problems(`--! Message: x\n--! no-transaction\n${create}`)).toEqual([]);
+  });
+  test('stands alone', () => {
+    const beside = `--! no-transaction\n${create}comment on table app_public.lists is 'x';`;
+    expect(problems(beside)).toEqual([expect.stringMatching(/:2: .*migration of their own/)]);
+  });
+  test('is told that the line must be the first', () => {
+    expect(problems(`${create}--! no-transaction\n`)).toContainEqual(expect.stringMatching(/:2: .*first line/));
+  });
+});
+
+test('a text that Postgres or a hash would stumble over is refused by the name of the mistake', () => {
+  expect(encodingProblems('current.sql', '\ufeffselect 1;')).toEqual([expect.stringContaining('byte order mark')]);
+  expect(encodingProblems('current.sql', 'select 1;\r\n')).toEqual([expect.stringContaining('CRLF')]);
+  expect(encodingProblems('current.sql', 's\0e\0')).toEqual([expect.stringContaining('UTF-8')]);
+  expect(problems('select\n\u00a01;')).toEqual([expect.stringMatching(/:2: .*U\+00A0/)]);
+  expect(problems("select '\u00a0';")).toEqual([]);
+});
