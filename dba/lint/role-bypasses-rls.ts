@@ -1,5 +1,6 @@
 import { tenantTables } from '../linter/facts.ts';
 import type { CatalogRule } from '../linter/rule.ts';
+import { ownerRole, serverRoles } from '../linter/scope.ts';
 
 /** Policies bind neither superusers nor BYPASSRLS, and an owner may switch them off. */
 export const rule: CatalogRule = {
@@ -8,7 +9,7 @@ export const rule: CatalogRule = {
   query: `
     with recursive chain as (
       select r.oid, r.oid as becomes from pg_roles r
-      where r.rolname in ('hedgerow_owner', 'hedgerow_authenticator', 'hedgerow_tenant', 'hedgerow_auth')
+      where r.rolname = ${ownerRole} or r.oid in (select oid from ${serverRoles} s)
       union
       select c.oid, m.roleid from chain c join pg_auth_members m on m.member = c.becomes
     )
@@ -24,12 +25,13 @@ export const rule: CatalogRule = {
       select 'is a role of Postgres''s own with rights over all data' where r.rolname ~ '^pg_'
       union all
       select 'owns tenants'' tables and may switch row-level security off'
-      where c.oid <> to_regrole('hedgerow_owner')
+      where c.oid is distinct from to_regrole(${ownerRole})
         and exists (select from ${tenantTables} t join pg_class o on o.oid = t.oid where o.relowner = r.oid)
     ) as reason (why)
     union all
     select 'role hedgerow_authenticator', format('it has the rights of %s without becoming it: NOINHERIT is missing', r.rolname)
     from pg_roles r
-    where r.rolname in ('hedgerow_tenant', 'hedgerow_auth') and pg_has_role('hedgerow_authenticator', r.oid, 'usage')
+    where r.rolname in ('hedgerow_tenant', 'hedgerow_auth') and ${ownerRole} is not null
+      and pg_has_role(to_regrole('hedgerow_authenticator'), r.oid, 'usage')
     order by 1, 2`,
 };
