@@ -50,7 +50,7 @@ export const ownerRole = `nullif(${read('owner')}, '')`;
 export const serverRoles = `(select oid, rolname from pg_roles where rolname = any (${read('server_roles')}::text[]))`;
 
 /** Whether the pg_namespace `n` is inspected. */
-export const inScope = `(${read('schemas')} = '' or n.nspname = any (${read('schemas')}::text[]))`;
+export const inScope = `(${read('schemas')} = '{}' or n.nspname = any (${read('schemas')}::text[]))`;
 
 /** The schema whose every table belongs to tenants; empty where there is none. */
 export const apiSchema = read('api_schema');
@@ -73,7 +73,7 @@ export async function setScope(
     role: scope.role,
     owner: scope.owner ?? '',
     server_roles: array(scope.serverRoles),
-    schemas: scope.schemas ? array(scope.schemas) : '',
+    schemas: array(scope.schemas ?? []),
     api_schema: scope.apiSchema ?? '',
     setting_pattern: scope.setting?.replaceAll(/[^\w]/g, '\\$&') ?? '$^',
     owners: JSON.stringify(owners),
