@@ -1,15 +1,16 @@
 import { migrate, watch } from 'graphile-migrate';
 import type pg from 'pg';
 import { withClient } from './client.ts';
-import { command, onTarget } from './command.ts';
+import { command, onTarget, run } from './command.ts';
 import { lint as inspect } from './linter/lint.ts';
-import { printReport } from './linter/report.ts';
+import { type DatabaseReport, lintDatabase } from './linter/lintDatabase.ts';
+import { printDatabaseReport, printReport } from './linter/report.ts';
 import type { Finding } from './linter/rule.ts';
 import { migrateSettings } from './migrateSettings.ts';
 import { demandSoundCurrent } from './migrations/demandSound.ts';
 import { withScratch } from './scratch.ts';
-import type { Target } from './target.ts';
-import type { ExitCode } from './verb.ts';
+import { readUrl, type Target } from './target.ts';
+import { type ExitCode, UsageError } from './verb.ts';
 
 interface Options {
   readonly json?: boolean;
@@ -17,11 +18,84 @@ interface Options {
   readonly all?: boolean;
 }
 
+/** What is said of a database that is not Hedgerow's. */
+interface DatabaseOptions extends Pick<Options, 'json' | 'strict'> {
+  readonly databaseUrl?: string;
+  readonly schema?: readonly string[];
+  readonly role?: readonly string[];
+  readonly setting?: string;
+  readonly settingTemplate?: string;
+}
+
+const again = (value: string, before: readonly string[] = []) => [...before, value];
+
 export const lintCommand = command('lint', 'inspect the schema that the migrations and current.sql make')
   .option('--all', "the committed migrations' text too, which nobody can mend any more")
   .option('--strict', 'exit code 1 for warnings too')
   .option('--json', 'for machines')
-  .action(onTarget<Options>(lint));
+  .option('--database-url <url>', 'inspect this database instead, which need not be Hedgerow’s; nothing in it changes')
+  .option(
+    '--schema <name>',
+    'with --database-url: a schema to inspect (again for more); by default all that a role may enter',
+    again,
+  )
+  .option('--role <name>', 'with --database-url: the role of tenants’ transactions (again for more)', again)
+  .option(
+    '--setting <name>',
+    'with --database-url: the setting that names the tenant; by default the one that most policies read',
+  )
+  .option(
+    '--setting-template <json>',
+    'with --database-url: the value of the setting, with :id in the place of the tenant’s id, where it is JSON',
+  )
+  .action((...given: unknown[]) => {
+    const options = given[0] as Options & DatabaseOptions;
+    const { databaseUrl } = options;
+    if (databaseUrl !== undefined) return run(() => lintUrl(databaseUrl, options));
+    const isMeant = (['schema', 'role', 'setting', 'settingTemplate'] as const).some((name) => options[name]);
+    if (!isMeant) return onTarget<Options>(lint)(...given);
+    return run(async () => {
+      throw new UsageError(
+        '--schema, --role, --setting and --setting-template are about another database: say --database-url.',
+      );
+    });
+  });
+
+/** Inspects a database as it is. */
+async function lintUrl(url: string, options: DatabaseOptions): Promise<ExitCode> {
+  const { schema, role = [], setting, settingTemplate, json = false, strict } = options;
+  readUrl('--database-url', url);
+  const claims = settingTemplate === undefined ? undefined : claimsIn(settingTemplate);
+  const report: DatabaseReport = await withClient(url, (client) =>
+    lintDatabase(client, { schemas: schema, roles: role, setting, claims }),
+  );
+  if (json) console.log(JSON.stringify(report));
+  else printDatabaseReport(report);
+  return report.findings.some(({ level }) => strict || level === 'error') ? 1 : 0;
+}
+
+/** The keys on the way to `:id` in a template in JSON; undefined where the whole value is the id. */
+function claimsIn(template: string): readonly string[] | undefined {
+  if (template === ':id') return undefined;
+  const find = (value: unknown, path: readonly string[]): readonly string[] | undefined => {
+    if (typeof value === 'string') return value.includes(':id') ? path : undefined;
+    if (typeof value !== 'object' || value === null) return undefined;
+    for (const [key, inside] of Object.entries(value)) {
+      const found = find(inside, [...path, key]);
+      if (found) return found;
+    }
+    return undefined;
+  };
+  try {
+    const found = find(JSON.parse(template), []);
+    if (found) return found;
+  } catch {
+    // The message below says what is expected.
+  }
+  throw new UsageError(
+    `--setting-template ${template}: JSON with ":id" in the place of the tenant's id is expected, as in {"sub": ":id"}.`,
+  );
+}
 
 /** Applies the migrations and current.sql to a scratch database, and inspects what comes of it. */
 async function lint(target: Target, { json = false, strict, all }: Options): Promise<ExitCode> {

@@ -78,7 +78,7 @@ export async function onDatabase<Result>(
     }
     if (!clone && !(await isScratch(client))) {
       throw new UsageError(
-        `${name} is not marked as scratch, and rows are written to it. Say --clone to work on a copy, or mark it: comment on database … is 'hedgerow scratch'.`,
+        `${name} is not marked as scratch, and rows are written to it. Say --clone to work on a copy, for which you must own the database and have CREATEDB, or be a superuser. Or mark it: ${markIt('…')}.`,
       );
     }
   });
@@ -86,6 +86,8 @@ export async function onDatabase<Result>(
     ? onCopy(url, (copy) => use({ ...copy, copy: (useCopy) => onCopy(copy.adminUrl, useCopy) }))
     : use({ name, adminUrl: url, copy: (useCopy) => onCopy(url, useCopy) });
 }
+
+const markIt = (database: string) => `comment on database ${database} is 'hedgerow scratch'`;
 
 async function onCopy<Result>(url: string, use: (copy: Omit<Ground, 'copy'>) => Promise<Result>): Promise<Result> {
   const original = databaseOf(url);
@@ -105,11 +107,11 @@ async function onCopy<Result>(url: string, use: (copy: Omit<Ground, 'copy'>) => 
       const { code, message } = error as { code?: string; message: string };
       if (code === '55006')
         throw new UsageError(
-          `${describeUrl(url)} cannot be copied while others are connected to it. Close their connections, or restore a dump of it elsewhere and mark that as scratch.`,
+          `${describeUrl(url)} cannot be copied while others are connected to it. Close their connections, or copy it with pg_dump, mark the copy (${markIt('the copy')}), and run this on it without --clone.`,
         );
       if (code === '42501')
         throw new UsageError(
-          `${describeUrl(url)} cannot be copied: ${message}. Connect as a role that may create databases.`,
+          `${describeUrl(url)} cannot be copied: ${message}. --clone runs create database … template: connect as a superuser, or as a role that has CREATEDB and owns the database. Where you cannot, copy it with pg_dump to a server of your own, mark the copy (${markIt('the copy')}), and run this on it without --clone.`,
         );
       throw error;
     }

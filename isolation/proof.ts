@@ -1,6 +1,7 @@
 import type { Attempt } from './attempt.ts';
 import type { Control } from './controls.ts';
 import type { Verdict } from './mutants/mutant.ts';
+import type { NotJudged } from './notJudged.ts';
 
 /** What a run has found. */
 export interface Proof {
@@ -19,6 +20,8 @@ export interface Proof {
   readonly owners: Readonly<Record<string, string>>;
   /** Why nothing is proven, a sentence each, although nothing leaked. */
   readonly unproven: readonly string[];
+  /** What is left out, and why: it is not proven, and does not keep the rest from being proven. */
+  readonly notJudged: readonly NotJudged[];
   /** Undefined where no mutants were made. */
   readonly mutants: readonly Verdict[] | undefined;
 }

@@ -25,6 +25,8 @@ export async function prove(options: Options, progress: (line: string) => void):
   return onDatabase(databaseUrl, clone, work);
 }
 
+const noServer = { about: 'the API', reason: 'there is no Hedgerow on this database: only SQL was attacked' };
+
 async function proveOn(ground: Ground, options: Options, progress: (line: string) => void): Promise<Proof> {
   const { seed, schema, role, setting, settingTemplate: template, set, tenantIds, fixtures, table } = options;
   const startedAt = new Date();
@@ -45,7 +47,7 @@ async function proveOn(ground: Ground, options: Options, progress: (line: string
   const mutants = options.mutants ? await startMutants(ground, settings) : undefined;
   const wants = (part: string) => options.only === undefined || options.only === part;
   const { adminUrl, serverUrl } = ground;
-  const nothing = { attempts: [], controls: [], owners: {}, unproven: [] };
+  const nothing = { attempts: [], controls: [], owners: {}, unproven: [], notJudged: [] };
   const sql = wants('sql') ? await proveSql({ ...settings, adminUrl }) : nothing;
   if (!serverUrl && !wants('sql'))
     throw new UsageError(`--only ${options.only}: there is no Hedgerow on ${ground.name}.`);
@@ -71,6 +73,7 @@ async function proveOn(ground: Ground, options: Options, progress: (line: string
     controls,
     owners: sql.owners,
     unproven: withoutControls([...sql.unproven, ...api.unproven], controls),
+    notJudged: [...sql.notJudged, ...(serverUrl ? [] : [noServer])],
     mutants: verdicts,
   };
 }

@@ -6,6 +6,7 @@ import type { Cast } from './cast/cast.ts';
 import { type CastOptions, makeCast } from './cast/makeCast.ts';
 import { type Catalog, readCatalog, type Scope } from './catalog.ts';
 import { type Control, controls } from './controls.ts';
+import { type NotJudged, notJudged } from './notJudged.ts';
 import { whyUnreadable } from './readable.ts';
 import { describeMissing, missingSettings } from './settings.ts';
 import { attackSql, type SqlOptions, targetsOf } from './sql/attackSql.ts';
@@ -19,6 +20,7 @@ export interface SqlProof {
   readonly attempts: readonly Attempt[];
   readonly controls: readonly Control[];
   readonly unproven: readonly string[];
+  readonly notJudged: readonly NotJudged[];
   readonly owners: Readonly<Record<string, string>>;
 }
 
@@ -38,8 +40,9 @@ export async function proveSql(options: ProveSqlOptions): Promise<SqlProof> {
   const prepared = await connected(adminUrl, options.searchPath, (client) => prepare(client, options));
   const { catalog, cast, unreadable, missing } = prepared;
   const owners = ownersOf(catalog, cast);
+  const leftOut = notJudged(catalog, cast, options);
   if (unreadable !== undefined) {
-    return { catalog, attempts: [], controls: [], owners, unproven: [unreadable, ...missing] };
+    return { catalog, attempts: [], controls: [], owners, unproven: [unreadable, ...missing], notJudged: leftOut };
   }
   const broken = brokenBy(prepared.controls);
   // Another connection: in this one the setting was never set, as in a server's that has just begun.
@@ -53,7 +56,7 @@ export async function proveSql(options: ProveSqlOptions): Promise<SqlProof> {
     }
     const sentences = [...missing, ...whyUnproven(catalog, cast, attempts, prepared.controls, options)];
     const unproven = withoutControls(sentences, prepared.controls);
-    return { catalog, attempts, controls: prepared.controls, owners, unproven };
+    return { catalog, attempts, controls: prepared.controls, owners, unproven, notJudged: leftOut };
   });
 }
 

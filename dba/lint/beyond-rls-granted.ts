@@ -5,6 +5,7 @@ import type { CatalogRule } from '../linter/rule.ts';
 /** No policy is asked for these: they are about the table and not about rows. */
 export const rule: CatalogRule = {
   level: 'error',
+  elsewhere: 'warning',
   title: 'tenants have a right that row-level security has no say in',
   query: `
     select g.object, format('%s has %s', g.grantee, string_agg(distinct g.privilege, ', ' order by g.privilege)) as detail

@@ -1,7 +1,8 @@
 import { ourSchemas } from '../linter/ours.ts';
 import type { CatalogRule } from '../linter/rule.ts';
+import { ownerRole, serverRoles } from '../linter/scope.ts';
 
-const servers = `(values ('hedgerow_authenticator'), ('hedgerow_tenant'), ('hedgerow_auth')) as r (name)`;
+const servers = `${serverRoles} as r (oid, name)`;
 
 /** Who can create a table or a function can put it where another one is looked for. */
 export const rule: CatalogRule = {
@@ -10,12 +11,13 @@ export const rule: CatalogRule = {
   query: `
     select n.object, string_agg(r.name, ', ') || ' may create objects in it' as detail
     from ${ourSchemas} n, ${servers}
-    where has_schema_privilege(r.name, n.oid, 'create')
+    where has_schema_privilege(r.oid, n.oid, 'create')
     group by n.object
     union all
     select 'database', string_agg(r.name, ', ') || ' may create schemas or temporary tables'
     from ${servers}
-    where has_database_privilege(r.name, current_database(), 'create, temporary')
+    where has_database_privilege(r.oid, current_database(),
+      case when ${ownerRole} is null then 'create' else 'create, temporary' end)
     having count(*) > 0
     order by 1`,
 };

@@ -1,5 +1,6 @@
 import { tenantRoles } from '../linter/facts.ts';
 import type { CatalogRule } from '../linter/rule.ts';
+import { ownerRole } from '../linter/scope.ts';
 
 /** Default privileges are grants on what will be created, when nobody looks at them any more. */
 export const rule: CatalogRule = {
@@ -18,10 +19,10 @@ export const rule: CatalogRule = {
     group by d.oid, d.defaclrole, d.defaclobjtype, d.defaclnamespace, a.grantee
     union all
     -- Where nothing is said, PUBLIC may execute. What is revoked in one schema only counts for nothing.
-    select 'default privileges of hedgerow_owner on functions', 'PUBLIC will have EXECUTE'
-    where not exists (
+    select format('default privileges of %s on functions', ${ownerRole}), 'PUBLIC will have EXECUTE'
+    where ${ownerRole} is not null and not exists (
       select from pg_default_acl d
-      where d.defaclrole = to_regrole('hedgerow_owner') and d.defaclobjtype = 'f' and d.defaclnamespace = 0
+      where d.defaclrole = to_regrole(${ownerRole}) and d.defaclobjtype = 'f' and d.defaclnamespace = 0
     )
     order by 1, 2`,
 };

@@ -4,6 +4,7 @@ import type { CatalogRule } from '../linter/rule.ts';
 /** Postgres lets PUBLIC execute every new function unless default privileges say otherwise. */
 export const rule: CatalogRule = {
   level: 'error',
+  elsewhere: { notJudged: 'Postgres lets PUBLIC execute every function; only Hedgerow revokes that' },
   title: 'every role may execute a function',
   query: `
     select f.object, case when f.proacl is null then 'nothing was ever revoked from PUBLIC' else 'granted to PUBLIC' end as detail

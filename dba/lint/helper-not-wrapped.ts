@@ -5,6 +5,7 @@ import { isCorrelated } from '../linter/subquery.ts';
 
 export const rule: PolicyRule = {
   level: 'error',
+  elsewhere: 'warning',
   title: 'a function is called for every row',
   judge: ({ using, check }, { functions }) => {
     const called = [using, check].filter(isNode).flatMap((one) => callsPerRow(one, functions));

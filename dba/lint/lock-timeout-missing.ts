@@ -7,6 +7,7 @@ const setting = /^(?:set (?:local |session )?lock_timeout (?:=|to) |reset )(.*)$
 
 export const rule: TextRule = {
   level: 'error',
+  elsewhere: { notJudged: 'it reads the text of migrations, and a database has none' },
   title: 'a statement may wait for its lock without end',
   inspect: (statements, { lock_timeout: configured = '0' }) => {
     let timeout = configured;

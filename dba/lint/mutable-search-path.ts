@@ -1,5 +1,6 @@
 import { ourFunctions } from '../linter/ours.ts';
 import type { CatalogRule } from '../linter/rule.ts';
+import { serverRoles } from '../linter/scope.ts';
 
 /**
  * A body that is a string is read anew at each call, and its names mean what the caller's search_path says. One between
@@ -7,6 +8,7 @@ import type { CatalogRule } from '../linter/rule.ts';
  */
 export const rule: CatalogRule = {
   level: 'error',
+  elsewhere: 'warning',
   title: 'what a function does depends on the search_path of its caller',
   query: `
     select f.object, null as detail
@@ -15,9 +17,7 @@ export const rule: CatalogRule = {
     where f.prokind <> 'a' and f.prosqlbody is null and l.lanname not in ('internal', 'c')
       and not exists (select from unnest(f.proconfig) setting where starts_with(setting, 'search_path='))
       and (
-        has_function_privilege('hedgerow_tenant', f.oid, 'execute')
-        or has_function_privilege('hedgerow_auth', f.oid, 'execute')
-        or has_function_privilege('hedgerow_authenticator', f.oid, 'execute')
+        exists (select from ${serverRoles} r where has_function_privilege(r.oid, f.oid, 'execute'))
         -- Policies, triggers, defaults, views, constraints, indexes.
         or exists (select from pg_depend d where d.refclassid = 'pg_proc'::regclass and d.refobjid = f.oid)
       )

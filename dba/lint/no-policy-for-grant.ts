@@ -3,6 +3,7 @@ import type { CatalogRule } from '../linter/rule.ts';
 
 export const rule: CatalogRule = {
   level: 'error',
+  elsewhere: 'warning',
   title: 'a command is granted to tenants and no policy allows it',
   query: `
     with granted as (

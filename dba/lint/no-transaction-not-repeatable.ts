@@ -5,6 +5,7 @@ const unguarded = /^(create(?! or replace)|drop|alter\b.*\b(add|drop|rename))\b(
 
 export const rule: TextRule = {
   level: 'error',
+  elsewhere: { notJudged: 'it reads the text of migrations, and a database has none' },
   title: 'a statement outside of a transaction cannot run twice',
   inspect: (statements) =>
     statements

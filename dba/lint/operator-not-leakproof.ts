@@ -4,6 +4,7 @@ import type { PolicyRule } from '../linter/rule.ts';
 
 export const rule: PolicyRule = {
   level: 'error',
+  elsewhere: 'warning',
   title: 'a policy gives hidden rows to an operator or function that is not leakproof',
   judge: ({ using, check }, facts) => {
     const found = [using, check].filter(isNode).flatMap((one) => leaks(one, 0, facts));

@@ -4,6 +4,7 @@ import type { CatalogRule } from '../linter/rule.ts';
 /** An owner may do everything with what it owns, and a view or a trigger of a superuser's is bound by no policy. */
 export const rule: CatalogRule = {
   level: 'error',
+  elsewhere: { notJudged: 'only Hedgerow says which role owns everything' },
   title: 'something is not owned by hedgerow_owner',
   query: `
     select o.object, 'owned by ' || o.owner::regrole as detail

@@ -1,6 +1,7 @@
 import { tenantTables } from '../linter/facts.ts';
 import { ownerColumns } from '../linter/ownerColumns.ts';
 import type { CatalogRule } from '../linter/rule.ts';
+import { tenantRole } from '../linter/scope.ts';
 
 /** One null switches a composite foreign key off, and a unique key as well. */
 export const rule: CatalogRule = {
@@ -10,6 +11,6 @@ export const rule: CatalogRule = {
     select format('%s.%I', t.object, o.attname) as object, null as detail
     from ${tenantTables} t
     join ${ownerColumns} o on o.oid = t.oid
-    where not o.attnotnull and has_any_column_privilege('hedgerow_tenant', t.oid, 'insert, update')
+    where not o.attnotnull and has_any_column_privilege(${tenantRole}, t.oid, 'insert, update')
     order by 1`,
 };

@@ -5,6 +5,7 @@ import type { CatalogRule } from '../linter/rule.ts';
 /** Whoever deletes their account is told that all of their rows are gone. */
 export const rule: CatalogRule = {
   level: 'warning',
+  elsewhere: { notJudged: 'only Hedgerow says which table has the accounts' },
   title: 'rows do not go with the account that they belong to',
   query: `
     select format('%s.%I', t.object, o.attname) as object,

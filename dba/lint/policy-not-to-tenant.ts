@@ -3,6 +3,7 @@ import type { CatalogRule } from '../linter/rule.ts';
 
 export const rule: CatalogRule = {
   level: 'error',
+  elsewhere: { notJudged: 'only Hedgerow says which roles policies are for' },
   title: 'a policy is for another role than hedgerow_tenant',
   query: `
     select format('policy %I on %s', p.polname, t.object) as object,

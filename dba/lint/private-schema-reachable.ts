@@ -5,6 +5,7 @@ import type { CatalogRule } from '../linter/rule.ts';
 /** Without USAGE no grant inside of the schema counts for anything: it is the outer door. */
 export const rule: CatalogRule = {
   level: 'error',
+  elsewhere: { notJudged: 'only Hedgerow has the schema app_private' },
   title: 'tenants may enter app_private',
   query: `
     select n.object, format('%s has USAGE', coalesce(nullif(a.grantee, 0)::regrole::text, 'PUBLIC')) as detail

@@ -1,5 +1,6 @@
 import { tenantTables } from '../linter/facts.ts';
 import type { CatalogRule } from '../linter/rule.ts';
+import { ownerRole, serverRoles } from '../linter/scope.ts';
 
 /** Roles of Postgres that show how the server is doing, and no rows. hedgerow_owner may have them. */
 const statistics = "('pg_monitor', 'pg_read_all_settings', 'pg_read_all_stats', 'pg_stat_scan_tables')";
@@ -14,9 +15,9 @@ export const rule: CatalogRule = {
   query: `
     with recursive chain as (
       select r.oid, r.oid as becomes from pg_roles r
-      where r.rolname in ('hedgerow_owner', 'hedgerow_authenticator', 'hedgerow_tenant', 'hedgerow_auth')
-        -- A superuser who runs the linter is not what the server connects as, which refuses that by itself.
-        or (r.rolname = session_user and not r.rolsuper)
+      where r.rolname = ${ownerRole} or r.oid in (select oid from ${serverRoles} s)
+        -- A superuser who runs the lint is not what the server connects as, which refuses that by itself.
+        or (${ownerRole} is not null and r.rolname = session_user and not r.rolsuper)
       union
       select c.oid, m.roleid from chain c join pg_auth_members m on m.member = c.becomes
     )
@@ -37,12 +38,13 @@ export const rule: CatalogRule = {
         and not (c.oid = to_regrole('hedgerow_owner') and r.rolname in ${statistics})
       union all
       select 'owns tenants'' tables and may switch row-level security off'
-      where c.oid <> to_regrole('hedgerow_owner')
+      where c.oid is distinct from to_regrole(${ownerRole})
         and exists (select from ${tenantTables} t join pg_class o on o.oid = t.oid where o.relowner = r.oid)
     ) as reason (why)
     union all
     select 'role hedgerow_authenticator', format('it has the rights of %s without becoming it: NOINHERIT is missing', r.rolname)
     from pg_roles r
-    where r.rolname in ('hedgerow_tenant', 'hedgerow_auth') and pg_has_role('hedgerow_authenticator', r.oid, 'usage')
+    where r.rolname in ('hedgerow_tenant', 'hedgerow_auth') and ${ownerRole} is not null
+      and pg_has_role(to_regrole('hedgerow_authenticator'), r.oid, 'usage')
     order by 1, 2`,
 };

@@ -1,5 +1,6 @@
 import { ourRelations } from '../linter/ours.ts';
 import type { CatalogRule } from '../linter/rule.ts';
+import { tenantRole } from '../linter/scope.ts';
 
 /** Of a column's name, `resetToken` as well as `reset_token`. A hash is meant where that is all the name says. */
 const words = [
@@ -13,12 +14,13 @@ const words = [
 /** The policies say whose row it is; the tenant's own token should not be in an answer either. */
 export const rule: CatalogRule = {
   level: 'error',
+  elsewhere: 'warning',
   title: 'tenants may read a column whose name says that it is a secret',
   query: String.raw`
     select format('%s.%I', c.object, a.attname) as object, null as detail
     from ${ourRelations} c
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-    where has_column_privilege('hedgerow_tenant', c.oid, a.attnum, 'select')
+    where has_column_privilege(${tenantRole}, c.oid, a.attnum, 'select')
       and lower(regexp_replace(a.attname, '([a-z0-9])([A-Z])|\W', '\1_\2', 'g')) ~ '^hash$|(^|_)(${words.join('|')})(_|$)'
     order by 1`,
 };

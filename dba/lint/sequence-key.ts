@@ -1,9 +1,11 @@
 import { tenantRoles, tenantTables } from '../linter/facts.ts';
 import type { CatalogRule } from '../linter/rule.ts';
+import { tenantRole } from '../linter/scope.ts';
 
 /** A sequence counts the rows of all tenants. */
 export const rule: CatalogRule = {
   level: 'error',
+  elsewhere: 'warning',
   title: 'a number from a sequence that all tenants share',
   query: `
     select format('%s.%I', t.object, a.attname) as object, 'counts the rows of all tenants: use a uuid' as detail
@@ -14,7 +16,7 @@ export const rule: CatalogRule = {
     where not c.relispartition
       and (a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) like '%nextval(%')
       and (
-        has_column_privilege('hedgerow_tenant', t.oid, a.attnum, 'select')
+        has_column_privilege(${tenantRole}, t.oid, a.attnum, 'select')
         or exists (select from pg_index i where i.indrelid = t.oid and i.indisunique and a.attnum = any (i.indkey))
       )
     union all

@@ -1,5 +1,6 @@
 import { ourRelations } from '../linter/ours.ts';
 import type { CatalogRule } from '../linter/rule.ts';
+import { tenantRole } from '../linter/scope.ts';
 
 /** The policies of a parent are asked only where the parent is named in the query. */
 export const rule: CatalogRule = {
@@ -12,7 +13,7 @@ export const rule: CatalogRule = {
     from ${ourRelations} c
     where c.relkind in ('r', 'p') and not (c.relrowsecurity and c.relforcerowsecurity)
       and exists (select from pg_inherits i where i.inhrelid = c.oid)
-      and (has_any_column_privilege('hedgerow_tenant', c.oid, 'select, insert, update')
-        or has_table_privilege('hedgerow_tenant', c.oid, 'delete'))
+      and (has_any_column_privilege(${tenantRole}, c.oid, 'select, insert, update')
+        or has_table_privilege(${tenantRole}, c.oid, 'delete'))
     order by 1`,
 };

@@ -5,6 +5,7 @@ import type { PolicyFacts } from './policies.ts';
 import { readPolicies } from './readPolicies.ts';
 import type { Finding, Named, Rule } from './rule.ts';
 import { isCatalogRule, isPolicyRule, pageOf } from './rules.ts';
+import { hedgerow, setScope } from './scope.ts';
 
 interface Found {
   readonly object: string;
@@ -29,15 +30,24 @@ export async function readingCatalog<Result>(client: pg.ClientBase, work: () => 
   }
 }
 
-/** The findings of `rules` in the database of `client`, whose search_path has to be pg_catalog. */
+/** The findings of `rules` in Hedgerow's database; the search_path of `client` has to be pg_catalog. */
 export async function inspectCatalog(client: pg.ClientBase, rules: readonly Named<Rule>[]): Promise<Finding[]> {
+  await setScope(client, hedgerow);
+  return findAll(client, rules, await readPolicies(client, hedgerow));
+}
+
+/** The findings of `rules`; the scope has to be set. */
+export async function findAll(
+  client: pg.ClientBase,
+  rules: readonly Named<Rule>[],
+  facts: PolicyFacts,
+): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const facts = await readPolicies(client);
   for (const rule of rules) findings.push(...(await inspectRule(client, rule, facts)));
   return findings;
 }
 
-/** The findings of one rule, as inspectCatalog. */
+/** The findings of one rule; the scope has to be set. */
 export async function inspectRule(client: pg.ClientBase, rule: Named<Rule>, facts: PolicyFacts): Promise<Finding[]> {
   const { name, level, title } = rule;
   const found = await find(client, rule, facts);
@@ -74,14 +84,20 @@ export async function countInspected(client: pg.ClientBase): Promise<Inspected> 
     new UsageError(`Nothing was inspected: database ${database} has no ${missing}. Is it Hedgerow's, and migrated?`);
   if (!role) throw nothing('role hedgerow_tenant');
   if (!schema) throw nothing('schema app_public');
-  const counted = await client.query<Inspected>(
-    `select count(*)::int as tables,
-      (select count(*)::int from pg_policy p join ${tenantTables} t on t.oid = p.polrelid) as policies,
-      (select count(*)::int from pg_proc p
-        where p.pronamespace in (to_regnamespace('app_public'), to_regnamespace('app_private'))) as functions
-     from ${tenantTables} t`,
-  );
-  const [inspected] = counted.rows as [Inspected];
+  await setScope(client, hedgerow);
+  const inspected = await count(client, ['app_public', 'app_private']);
   if (inspected.tables === 0) throw nothing('table of tenants’');
   return inspected;
+}
+
+/** Counts tenants' tables, the policies on them, and the functions of some schemas; the scope has to be set. */
+export async function count(client: pg.ClientBase, schemas: readonly string[]): Promise<Inspected> {
+  const { rows } = await client.query<Inspected>(
+    `select count(*)::int as tables,
+      (select count(*)::int from pg_policy p join ${tenantTables} t on t.oid = p.polrelid) as policies,
+      (select count(*)::int from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = any ($1)) as functions
+     from ${tenantTables} t`,
+    [schemas],
+  );
+  return rows[0] as Inspected;
 }

@@ -4,6 +4,7 @@ import { inspectRule } from './catalog.ts';
 import { readPolicies } from './readPolicies.ts';
 import type { Finding, Named, Rule } from './rule.ts';
 import { isPolicyRule, isTextRule, readRules } from './rules.ts';
+import { hedgerow, setScope } from './scope.ts';
 import { applySilences, readSilences } from './silence.ts';
 import { readSources } from './sources.ts';
 
@@ -72,7 +73,8 @@ async function inspect(query: CatalogQuery, rules: readonly Named<Rule>[]): Prom
   const client = { query } as unknown as pg.ClientBase;
   const policyRules = rules.filter(isPolicyRule).map(({ name }) => name);
   await query('set local search_path = pg_catalog');
-  const facts = await readPolicies(policyRules.length > 0 ? client : nothing).catch(failed(policyRules));
+  await setScope(client, hedgerow);
+  const facts = await readPolicies(policyRules.length > 0 ? client : nothing, hedgerow).catch(failed(policyRules));
   const findings: Finding[] = [];
   for (const rule of rules) findings.push(...(await inspectRule(client, rule, facts).catch(failed([rule.name]))));
   return findings;

@@ -1,5 +1,5 @@
 import { ANYTHING, and, FALSE, not, TRUE, UNKNOWN } from './logic.ts';
-import { isNode, type Node, nodes, type Value } from './nodeTree.ts';
+import { children, isNode, type Node, nodes, type Value } from './nodeTree.ts';
 import type { PolicyFacts } from './policies.ts';
 import { type QueryParts, queryParts } from './subquery.ts';
 
@@ -30,6 +30,23 @@ interface Place {
  * @param table the oid of the policy's table.
  */
 export function outcomes(condition: Node, table: string, situation: Situation, facts: PolicyFacts): number {
+  return evaluator(table, situation, facts).truth(condition, outermost);
+}
+
+/** The numbers of the columns of the policy's own table that a condition compares with the tenant, for equality. */
+export function columnsOfTenant(condition: Node, table: string, facts: PolicyFacts): number[] {
+  const { value, equated } = evaluator(table, 'foreign row', facts);
+  const within = (node: Node): Node[] => (node.kind === 'QUERY' ? [] : [node, ...children(node).flatMap(within)]);
+  return within(condition).flatMap((node) => {
+    const sides = equated(node).map((side) => value(side, outermost));
+    const [, number] = sides.map((side) => /^column 0 \d+ (\d+)$/.exec(side)).find((match) => match !== null) ?? [];
+    return number !== undefined && sides.includes('tenant') ? [Number(number)] : [];
+  });
+}
+
+const outermost: Place = { depth: 0, selected: [] };
+
+function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
   const tenant: Known = situation === 'nobody' ? 'null' : 'tenant';
   const never = (known: Known) =>
     known === 'tenant' ||
@@ -135,7 +152,17 @@ export function outcomes(condition: Node, table: string, situation: Situation, f
       }
       case 'FUNCEXPR': {
         const called = facts.functions.get(String(fields.funcid));
-        return called?.tenant || (called?.name === 'current_setting' && isTenantSetting(first)) ? tenant : 'unknown';
+        return (called?.tenant && called.isValue) ||
+          (called?.name === 'current_setting' && isTenantSetting(first, facts))
+          ? tenant
+          : 'unknown';
+      }
+      case 'OPEXPR': {
+        // A claim in the JSON that the setting holds.
+        if (!/^(->>?|#>>?)$/.test(operator(fields))) return 'unknown';
+        const [document, key] = nodes(fields.args);
+        const of = value(document, place);
+        return of === 'null' || (of === 'tenant' && isClaimOfTenant(textOf(key), facts)) ? of : 'unknown';
       }
       case 'COALESCEEXPR': {
         const known = nodes(fields.args).map((one) => value(one, place));
@@ -228,15 +255,31 @@ export function outcomes(condition: Node, table: string, situation: Situation, f
     return TRUE | FALSE | none;
   };
 
-  return truth(condition, { depth: 0, selected: [] });
+  return { truth, value, equated };
 }
 
 /** Whether a constant is the name of the setting that says who the tenant is. */
-function isTenantSetting(name: Node | undefined): boolean {
+function isTenantSetting(name: Node | undefined, { setting }: PolicyFacts): boolean {
+  const text = textOf(name);
+  // The form of PostgREST before version 9 has a setting for each claim.
+  return text === setting || (setting === 'request.jwt.claims' && text === 'request.jwt.claim.sub');
+}
+
+/** Claims that many users share, and one that users of Supabase write themselves. */
+const shared = /^(role|aud|iss|exp|iat|nbf|aal|amr|is_anonymous|user_metadata|raw_user_meta_data)$/;
+
+/** Whether a claim, or the last key of a path to it, tells the tenant from others. */
+function isClaimOfTenant(path: string, { claims }: PolicyFacts): boolean {
+  const keys = path.replace(/^\{(.*)\}$/, '$1').split(',');
+  return claims ? keys.every((key) => claims.includes(key)) : !keys.some((key) => shared.test(key));
+}
+
+/** The text of a constant. */
+function textOf(constant: Node | undefined): string {
   const bytes =
-    String(name?.fields.constvalue)
+    String(constant?.fields.constvalue)
       .match(/\[ (.*) \]/)?.[1]
       ?.split(' ') ?? [];
   // The first four are the length.
-  return Buffer.from(bytes.slice(4).map(Number)).toString() === 'app.current_user_id';
+  return Buffer.from(bytes.slice(4).map(Number)).toString();
 }

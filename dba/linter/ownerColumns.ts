@@ -1,4 +1,5 @@
 import { ourRelations } from './ours.ts';
+import { apiSchema, foundOwners } from './scope.ts';
 
 const escaped = String.raw`regexp_replace(quote_ident(a.attname), '(\W)', '\\\1', 'g')`;
 
@@ -11,7 +12,8 @@ const comparedWithHelper = String.raw`
 
 /**
  * The owner column of every table that has one, as a subquery to put after `from`: `oid` of the table, `attnum`, `attname`
- * and `attnotnull` of the column whose value says which tenant a row belongs to. The first of these that there is:
+ * and `attnotnull` of the column whose value says which tenant a row belongs to. On a database that is not Hedgerow's they
+ * are found beforehand (findOwners.ts); on Hedgerow's the first of these that there is:
  *
  * 1. in app_public.users, `id`;
  * 2. the column whose default is app_public.current_user_id();
@@ -20,6 +22,7 @@ const comparedWithHelper = String.raw`
  * 5. a column of the name `user_id`.
  */
 export const ownerColumns = `(
+  select oid, attnum, attname, attnotnull from (
   select distinct on (a.attrelid) a.attrelid as oid, a.attnum, a.attname, a.attnotnull
   from ${ourRelations} c
   join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped,
@@ -39,6 +42,11 @@ export const ownerColumns = `(
     ) then 4
     when a.attname = 'user_id' then 5
   end as choice) chosen
-  where c.relkind in ('r', 'p') and choice is not null
+  where c.relkind in ('r', 'p') and choice is not null and ${apiSchema} <> ''
   order by a.attrelid, choice, a.attnum
+  ) of_hedgerow
+  union all
+  select a.attrelid, a.attnum, a.attname, a.attnotnull
+  from json_to_recordset(${foundOwners}) as o (oid oid, attnum int2)
+  join pg_attribute a on a.attrelid = o.oid and a.attnum = o.attnum
 )`;

@@ -12,8 +12,12 @@ export interface Policy {
   readonly check: Node | null;
 }
 
-/** What a rule about policies may ask beside the policy. Keys are oids, as text, as they are in node trees. */
+/** Facts that a rule about policies may need beside the policy. Keys are oids, as text, as they are in node trees. */
 export interface PolicyFacts {
+  /** The setting that names the tenant. */
+  readonly setting: string;
+  /** Keys of the claims that name the tenant, where the setting holds JSON; undefined for all that tell users apart. */
+  readonly claims: readonly string[] | undefined;
   readonly policies: readonly Policy[];
   /** Functions that are called in policies, by themselves or as operators. */
   readonly functions: ReadonlyMap<string, FunctionFacts>;
@@ -32,6 +36,8 @@ export interface FunctionFacts {
   /** Gives the same for the same arguments whenever it is called. */
   readonly immutable: boolean;
   readonly leakproof: boolean;
-  /** Says who the tenant is, or depends on it: it reads app.current_user_id. */
+  /** Says who the tenant is, or depends on it: it reads the setting, by itself or through another function. */
   readonly tenant: boolean;
+  /** It takes no argument and returns no boolean: what it returns is the tenant or a claim. */
+  readonly isValue: boolean;
 }

@@ -1,10 +1,12 @@
 import type pg from 'pg';
+import { ourSchema } from '../ours.ts';
 import { tenantRoles, tenantTables } from './facts.ts';
 import { type Node, parseNodeTree } from './nodeTree.ts';
 import type { FunctionFacts, Policy, PolicyFacts } from './policies.ts';
+import { isHedgerow, type LintScope } from './scope.ts';
 
-/** Reads the policies that bind tenants, and what is said in them. */
-export async function readPolicies(client: pg.ClientBase): Promise<PolicyFacts> {
+/** Reads the policies that bind tenants, and what their expressions refer to. */
+export async function readPolicies(client: pg.ClientBase, scope: LintScope): Promise<PolicyFacts> {
   const { rows } = await client.query<
     Record<'object' | 'table' | 'command', string> & Record<'using' | 'check', string | null> & { permissive: boolean }
   >(
@@ -21,10 +23,11 @@ export async function readPolicies(client: pg.ClientBase): Promise<PolicyFacts> 
   const oids = (field: string) => [
     ...new Set([...text.matchAll(new RegExp(`:${field} (\\d+)`, 'g'))].map(([, oid]) => oid)),
   ];
-  const functions = await client.query<{ oid: string } & FunctionFacts>(
+  const tenant = await functionsOfTenant(client, scope);
+  const functions = await client.query<{ oid: string } & Omit<FunctionFacts, 'tenant'>>(
     `select oid::text, provolatile = 'i' as immutable, proleakproof as leakproof,
       case when pronamespace = 'pg_catalog'::regnamespace then '' else pronamespace::regnamespace || '.' end || proname as name,
-      coalesce(prosrc, '') || coalesce(pg_get_function_sqlbody(oid), '') || proname ~ 'current_user_id' as tenant
+      pronargs = 0 and prorettype <> 'boolean'::regtype as "isValue"
      from pg_proc where oid = any ($1::oid[])`,
     [[...oids('funcid'), ...oids('opfuncid')]],
   );
@@ -51,10 +54,32 @@ export async function readPolicies(client: pg.ClientBase): Promise<PolicyFacts> 
       using: tree(using),
       check: tree(check),
     })),
-    functions: new Map(functions.rows.map(({ oid, ...facts }) => [oid, facts])),
+    setting: scope.setting ?? '',
+    claims: scope.claims,
+    functions: new Map(functions.rows.map(({ oid, ...facts }) => [oid, { ...facts, tenant: tenant.has(oid) }])),
     operators: new Map(operators.rows.map(({ oid, name }) => [oid, name])),
     tables: new Map(tables.rows.map(({ oid, object }) => [oid, object])),
     notNull: new Set(columns.rows.map(({ key }) => key)),
     unique: new Set(keys.rows.map(({ key }) => key)),
   };
+}
+
+/** The oids of the functions that read the setting, by its name or by calling one that does. */
+async function functionsOfTenant(client: pg.ClientBase, scope: LintScope): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ oid: string; name: string; source: string }>(
+    `select p.oid::text, p.proname as name, concat(p.prosrc, ' ', pg_get_function_sqlbody(p.oid)) as source
+     from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+     where ${ourSchema} and p.prokind in ('f', 'p')`,
+  );
+  const found = new Map<string, string>();
+  const isNamed = ({ name }: { name: string }) => isHedgerow(scope) && name.includes('current_user_id');
+  for (let before = -1; before < found.size; ) {
+    before = found.size;
+    const names = [scope.setting, ...[...found.values()].map((name) => `${name}(`)].filter(
+      (name) => name !== undefined,
+    );
+    for (const one of rows)
+      if (isNamed(one) || names.some((name) => one.source.includes(name))) found.set(one.oid, one.name);
+  }
+  return new Set(found.keys());
 }

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { LintReport } from './lint.ts';
+import type { DatabaseReport } from './lintDatabase.ts';
 import type { Finding } from './rule.ts';
 
 /** Prints findings, then what comments allow and why, then how much was inspected. */
@@ -13,6 +14,21 @@ export function printReport({ findings, silenced, inspected }: LintReport): void
   console.log(
     `${errors ? styleText('red', '✗') : styleText('green', '✓')} ${errors} errors, ${findings.length - errors} warnings, ${silenced.length} allowed; ` +
       `inspected by ${rules} rules: ${tables} tables, ${policies} policies, ${functions} functions, ${statements} statements`,
+  );
+}
+
+/** Prints the findings in a database that is not Hedgerow's, what could not be judged and why, and what was inspected. */
+export function printDatabaseReport({ findings, notJudged, inspected, scope }: DatabaseReport): void {
+  for (const finding of findings) console.log(describe(finding));
+  if (notJudged.length > 0) console.log(styleText('yellow', 'Not judged:'));
+  const byReason = Map.groupBy(notJudged, ({ reason }) => reason);
+  for (const [reason, all] of byReason) console.log(`  ${all.map(({ about }) => about).join(', ')}: ${reason}`);
+  const { rules, tables, policies, functions } = inspected;
+  const errors = findings.filter(({ level }) => level === 'error').length;
+  console.log(
+    `${errors ? styleText('red', '✗') : styleText('green', '✓')} ${errors} errors, ${findings.length - errors} warnings; inspected by ${rules} rules: ` +
+      `${tables} tables, ${policies} policies, ${functions} functions in ${scope.schemas.join(', ')}, ` +
+      `for ${scope.roles.join(' and ')}, by the setting ${scope.setting ?? '(none)'}`,
   );
 }
 

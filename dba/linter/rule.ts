@@ -6,6 +6,11 @@ type Level = 'error' | 'warning';
 
 interface Described {
   readonly level: Level;
+  /**
+   * On a database that is not Hedgerow's: its level there, or why the rule cannot judge it. By default as on Hedgerow's. What
+   * only departs from a convention of Hedgerow is a warning at most.
+   */
+  readonly elsewhere?: Level | { readonly notJudged: string };
   /** What the rule finds, in a few words. */
   readonly title: string;
 }

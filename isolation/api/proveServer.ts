@@ -33,7 +33,7 @@ export async function proveServer(options: ProveServerOptions, progress: (line: 
       },
     );
     return {
-      ...{ database: client.url, seed, startedAt, attempts, controls, owners: {}, mutants: undefined },
+      ...{ database: client.url, seed, startedAt, attempts, controls, owners: {}, notJudged: [], mutants: undefined },
       repeat: `npm run isolation -- --server ${client.url}`,
       seconds: (Date.now() - startedAt.getTime()) / 1000,
       tables: [...new Set(attempts.map((attempt) => attempt.table))],

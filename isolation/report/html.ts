@@ -4,6 +4,7 @@ import { html, jsonInScript, Markup } from '../../dba/markup.ts';
 import type { Proof } from '../proof.ts';
 import { cellsOf } from './html/cells.ts';
 import { findings } from './html/findings.ts';
+import { limits } from './html/limits.ts';
 import { matrix } from './html/matrix.ts';
 import { mutants } from './html/mutants.ts';
 import { summary } from './html/summary.ts';
@@ -30,6 +31,7 @@ export async function htmlReport(proof: Proof): Promise<string> {
 <main>
 ${summary(proof)}
 ${findings(proof)}
+${limits(proof)}
 ${matrix(proof.tables, cells)}
 ${proof.mutants && mutants(proof.mutants, proof.attempts)}
 <footer>Written by <code>npm run isolation</code>, ${proof.startedAt.toISOString()}.</footer>

@@ -2,7 +2,7 @@ import { leaksOf, type Proof } from '../proof.ts';
 
 /** The report for machines. Keys may be added; those that are there keep their meaning within a version. */
 export function jsonReport(proof: Proof): object {
-  const { seed, tables, attempts, controls, owners, unproven, mutants = [], database, seconds } = proof;
+  const { seed, tables, attempts, controls, owners, unproven, notJudged, mutants = [], database, seconds } = proof;
   const count = (outcome: string) => mutants.filter((mutant) => mutant.outcome === outcome).length;
   return {
     version: 1,
@@ -27,6 +27,7 @@ export function jsonReport(proof: Proof): object {
     },
     owners,
     unproven,
+    notJudged,
     controls: controls.filter(({ works }) => !works),
   };
 }

@@ -5,7 +5,7 @@ import { groupAlike } from '../unproven.ts';
 
 /** The report for people: what was attacked and how often, then each leak with what shows it. */
 export function terminalReport(proof: Proof): string {
-  const { attempts, controls, owners, unproven, mutants, seed, seconds, database } = proof;
+  const { attempts, controls, owners, unproven, notJudged, mutants, seed, seconds, database } = proof;
   const operations = ['select', 'insert', 'update', 'delete', 'call', 'other'] as const;
   const width = Math.max(...proof.tables.map((name) => name.length), 5);
   const lines = [`Isolation of ${database}, seed ${seed}`, ''];
@@ -43,6 +43,9 @@ export function terminalReport(proof: Proof): string {
   for (const { description, reason } of mutants?.filter(({ outcome }) => outcome === 'survived') ?? []) {
     lines.push('', styleText('red', `SURVIVED  ${description}`), ...indent(reason ?? ''));
   }
+  if (notJudged.length > 0) lines.push('', styleText('dim', 'Not judged:'));
+  for (const [reason, all] of Map.groupBy(notJudged, (one) => one.reason))
+    lines.push(styleText('dim', `  ${all.map(({ about }) => about).join(', ')}: ${reason}`));
   if (unproven.length > 0) lines.push('', styleText('yellow', 'Not proven:'), ...unproven.map((why) => `  ${why}`));
   const paths = [...new Set(attempts.map(({ path }) => path))].map(
     (path) => `${attempts.filter((attempt) => attempt.path === path).length} by ${path}`,

@@ -1,39 +1,292 @@
+import { attack } from '../../dba/attack.ts';
 import { proveApi } from '../../isolation/api/proveApi.ts';
-import { createTestDatabase } from '../support/database.ts';
+import { exitCodeOf } from '../../isolation/proof.ts';
+import { proveSql, type SqlProof } from '../../isolation/proveSql.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { roles } from './onSchema.ts';
 
-/** Attacks the API of the migrations with `sql` on top of them. */
-async function attackApi(sql: string, only: (table: string) => boolean) {
+// A machine under load takes minutes for what takes seconds otherwise.
+const patience = 300_000;
+
+const scope = { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' };
+
+/** Works on Hedgerow's schema with `sql` on top of it. */
+async function withSchema<Result>(sql: string, use: (db: TestDatabase) => Promise<Result>): Promise<Result> {
   const db = await createTestDatabase();
   try {
     await db.asAdmin(`begin; set local role hedgerow_owner; ${sql}; commit`);
-    const scope = { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' };
-    const { serverUrl, adminUrl } = db;
-    const options = { scope, seed: 7, poolSizes: [1], operations: 0, only, progress: () => {} };
-    return await proveApi({ ...options, serverUrl, adminUrl });
+    return await use(db);
   } finally {
     await db.drop();
   }
 }
 
-const table = `
+/** Attacks app_public.drafts by SQL; `code` is the exit code of the command. */
+function prove(sql: string, set?: Record<string, string>): Promise<SqlProof & { code: number }> {
+  return withSchema(sql, async ({ adminUrl }) => {
+    const proof = await proveSql({
+      ...roles,
+      adminUrl,
+      scope: { ...scope, set },
+      cast: { seed: 1 },
+      searchPath: 'pg_catalog',
+      only: (name) => /drafts/.test(name),
+    });
+    const rest = {
+      database: '',
+      seed: 1,
+      repeat: '',
+      startedAt: new Date(),
+      seconds: 0,
+      tables: [],
+      mutants: undefined,
+    };
+    return { ...proof, code: exitCodeOf({ ...proof, ...rest }) };
+  });
+}
+
+const own = 'user_id = (select app_public.current_user_id())';
+
+/** A table for drafts, with a policy that lets its owner do everything if `condition` holds, too. */
+const drafts = (condition: string, more = '') => `
 create table app_public.drafts (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
   id uuid not null default gen_random_uuid(),
-  body text not null,
+  body text not null check (body <> ''),
   primary key (user_id, id)
 );
 alter table app_public.drafts enable row level security, force row level security;
-grant select, insert (id, body), update (body), delete on app_public.drafts to hedgerow_tenant;`;
+grant select, insert (id, body), update (body), delete on app_public.drafts to hedgerow_tenant;
+${more}
+create policy own on app_public.drafts to hedgerow_tenant using (${condition === '' ? own : `${own} and ${condition}`});`;
 
-test('the API of a table with grants and no policy', async () => {
-  const r = await attackApi(table, (name) => name === 'app_public.drafts');
-  console.log(JSON.stringify({ ...r, attempts: r.attempts.length }, null, 1));
-}, 180_000);
-test('the API of a broken table', async () => {
-  const r = await attackApi(
-    `${table} create policy own on app_public.drafts to hedgerow_tenant
-      using (user_id = (select app_public.current_user_id()) and (select (1 / pg_catalog.length('')) > 0))`,
-    (name) => name === 'app_public.drafts',
-  );
-  console.log(JSON.stringify({ ...r, attempts: r.attempts.length }, null, 1));
-}, 180_000);
+const raising = (body: string) => `
+create function app_private.raising() returns boolean language plpgsql stable set search_path = '' as $$ begin ${body} end $$;
+grant usage on schema app_private to hedgerow_tenant;
+grant execute on function app_private.raising() to hedgerow_tenant;`;
+
+const recursive = `
+create function app_private.raising() returns boolean language sql stable set search_path = ''
+  as $$ select exists (select from app_public.drafts) $$;
+grant usage on schema app_private to hedgerow_tenant;
+grant execute on function app_private.raising() to hedgerow_tenant;`;
+
+const call = '(select app_private.raising())';
+
+test.each([
+  ['22012', "(select 1 / pg_catalog.length('') > 0)", ''],
+  ['42704', "pg_catalog.current_setting('app.absent') = body", ''],
+  ['42P17', 'exists (select from app_public.drafts d where d.body is not null)', ''],
+  ['54001', call, raising('return app_private.raising();')],
+  [
+    '54001',
+    'app_private.raising()',
+    recursive
+      .replace('language sql', 'language plpgsql')
+      .replace('as $$ select', 'as $$ begin return')
+      .replace('drafts) $$', 'drafts); end $$'),
+  ],
+  ['42883', call, raising('return pg_catalog.no_such_function();')],
+  ['42P01', call, raising('return exists (select from app_private.no_such_table);')],
+  ['2F005', call, raising('null;')],
+  ['P0001', call, raising("raise exception 'nobody may';")],
+  ['23505', call, raising("raise exception 'as if a key were in the way' using errcode = '23505';")],
+  ['XX000', call, raising("raise exception 'internal' using errcode = 'XX000';")],
+])(
+  'a policy that raises %s for everybody is not proven: %s',
+  async (code, condition, more) => {
+    const { unproven, attempts, code: exit } = await prove(drafts(condition, more));
+    expect(attempts.filter(({ outcome }) => outcome === 'leaked')).toEqual([]);
+    expect(exit).toBe(2);
+    const sentences = unproven.filter((sentence) => sentence.includes('A cannot do it'));
+    expect(sentences).toContainEqual(
+      expect.stringMatching(new RegExp(`^select on app_public.drafts .*\\(error ${code}: `)),
+    );
+    // One fact is told once.
+    expect(new Set(unproven).size).toBe(unproven.length);
+  },
+  patience,
+);
+
+test(
+  'a policy for writes alone that raises an error is not proven, and the read stays proven',
+  async () => {
+    const { unproven, code } = await prove(
+      drafts('', raising("raise exception 'nobody writes';")).replace(
+        'to hedgerow_tenant using (',
+        `for select to hedgerow_tenant using (`,
+      ) +
+        `create policy write_own on app_public.drafts for insert to hedgerow_tenant with check (${own} and ${call});
+      create policy change_own on app_public.drafts for update to hedgerow_tenant using (${own}) with check (${call});
+      create policy drop_own on app_public.drafts for delete to hedgerow_tenant using (${own});`,
+    );
+    expect(code).toBe(2);
+    expect(unproven).toEqual([
+      expect.stringMatching(/^insert on app_public\.drafts .*error P0001: nobody writes.*\. Repair the policy/),
+      expect.stringMatching(/^update of body on app_public\.drafts .*error P0001: nobody writes/),
+    ]);
+  },
+  patience,
+);
+
+test(
+  'what a constraint or a trigger refuses has passed the policies',
+  async () => {
+    const refuse = (when: string, event: string) => `
+    create function app_private.refuse_${when}() returns trigger language plpgsql set search_path = ''
+      as $$ begin raise exception 'the drafts are closed'; end $$;
+    create trigger refuse_${when} ${when} ${event} on app_public.drafts for each row execute function app_private.refuse_${when}();`;
+    const closed = `${drafts('')} ${refuse('before', 'update')} ${refuse('after', 'delete')}
+    create unique index drafts_one on app_public.drafts ((true));`;
+    // The unique index leaves room for one row in all: B has none, and A cannot have another.
+    const proof = await prove(closed.replace(/create unique index.*$/s, ''));
+    expect(
+      proof.controls
+        .filter(({ table }) => table === 'app_public.drafts')
+        .map(({ operation, works }) => [operation, works]),
+    ).toEqual([
+      ['select', true],
+      ['insert', true],
+      ['update', true],
+      ['delete', true],
+    ]);
+  },
+  patience,
+);
+
+test(
+  'a BEFORE trigger that refuses everything hides no broken policy',
+  async () => {
+    const { unproven } = await prove(
+      `${drafts('', raising('return 1 / pg_catalog.length(pg_catalog.current_setting($n$app.current_user_id$n$)) < -1;')).replace('to hedgerow_tenant using (', 'for select to hedgerow_tenant using (')}
+    create policy write_own on app_public.drafts for insert to hedgerow_tenant with check (${call});
+    create policy change_own on app_public.drafts for update to hedgerow_tenant using (${own});
+    create policy drop_own on app_public.drafts for delete to hedgerow_tenant using (${own});
+    create function app_private.refuse() returns trigger language plpgsql set search_path = ''
+      as $$ begin if current_user = 'hedgerow_tenant' then raise exception 'closed'; end if; return new; end $$;
+    create trigger refuse before insert on app_public.drafts for each row execute function app_private.refuse();`,
+    );
+    expect(unproven).toContainEqual(expect.stringMatching(/^insert on app_public\.drafts is granted/));
+  },
+  patience,
+);
+
+test(
+  'a setting that only policies know is asked for, and given it is proven',
+  async () => {
+    const sql = drafts("pg_catalog.current_setting('app.locale') = 'de'");
+    const without = await prove(sql);
+    expect(without.code).toBe(2);
+    expect(without.unproven[0]).toBe(
+      'The setting app.locale has no value, and policy own on app_public.drafts reads it. Give it with --set app.locale=value; ":id" in the value is the tenant\'s id, an empty value leaves it unset.',
+    );
+    expect(await prove(sql, { 'app.locale': 'de' })).toMatchObject({ code: 0, unproven: [] });
+    // Another value keeps everybody out.
+    expect(await prove(sql, { 'app.locale': 'en' })).toMatchObject({ code: 2 });
+  },
+  patience,
+);
+
+test(
+  'settings that functions, defaults, triggers and views read are asked for, too',
+  async () => {
+    const { unproven } = await prove(
+      `${drafts(
+        'app_private.is_open(id)',
+        `
+      create function app_private.is_open(uuid) returns boolean language sql stable set search_path = ''
+        as $$ select pg_catalog.current_setting('app.open', true) is distinct from 'no' $$;
+      grant usage on schema app_private to hedgerow_tenant;
+      grant execute on function app_private.is_open(uuid) to hedgerow_tenant;`,
+      )}
+    alter table app_public.drafts add column source text default current_setting('app.source', true);
+    create function app_private.note() returns trigger language plpgsql set search_path = ''
+      as $$ begin perform pg_catalog.current_setting('app.note', true); return new; end $$;
+    create trigger note before insert on app_public.drafts for each row execute function app_private.note();
+    create view app_public.drafts_here with (security_invoker = true) as
+      select id from app_public.drafts where current_setting('app.here', true) is null;
+    grant select on app_public.drafts_here to hedgerow_tenant;`,
+    );
+    const asked = unproven.flatMap((sentence) => /^The setting (\S+) has no value/.exec(sentence)?.[1] ?? []);
+    expect(asked.sort()).toEqual(['app.here', 'app.note', 'app.open', 'app.source']);
+  },
+  patience,
+);
+
+test(
+  'where no control works, nothing is proven, though nothing leaks',
+  async () => {
+    const { code, unproven } = await prove(drafts('').replace(/create policy.*$/s, ''));
+    expect(code).toBe(2);
+    expect(unproven).toEqual([expect.stringContaining('No control works')]);
+  },
+  patience,
+);
+
+test(
+  'the API of a table with grants and no policy is attacked, and the grants are told',
+  async () => {
+    const proof = await withSchema(drafts('').replace(/create policy.*$/s, ''), ({ serverUrl, adminUrl }) =>
+      proveApi({
+        scope,
+        seed: 7,
+        poolSizes: [1],
+        operations: 0,
+        only: (name) => name === 'app_public.drafts',
+        progress: () => {},
+        serverUrl,
+        adminUrl,
+      }),
+    );
+    expect(proof.attempts.length).toBeGreaterThan(100);
+    expect(proof.attempts.filter(({ outcome }) => outcome === 'leaked')).toEqual([]);
+    expect(proof.controls.map(({ reason }) => reason)).toContain(
+      'there is a grant, and no policy for select: nobody can',
+    );
+    expect(proof.controls.filter(({ works }) => works)).toEqual([]);
+  },
+  patience,
+);
+
+test(
+  'the API of a table whose policy raises an error is not proven, and no constraint is blamed',
+  async () => {
+    const { attempts, controls, unproven } = await withSchema(
+      drafts("(select 1 / pg_catalog.length('') > 0)"),
+      ({ serverUrl, adminUrl }) =>
+        proveApi({
+          scope,
+          seed: 7,
+          poolSizes: [1],
+          operations: 0,
+          only: (name) => name === 'app_public.drafts',
+          progress: () => {},
+          serverUrl,
+          adminUrl,
+        }),
+    );
+    expect(attempts.filter(({ outcome }) => outcome === 'leaked')).toEqual([]);
+    expect(controls.filter(({ reason }) => reason?.startsWith('a constraint'))).toEqual([]);
+    for (const field of ['query drafts', 'mutation createDraft', 'mutation updateDraft', 'mutation deleteDraft'])
+      expect(unproven).toContainEqual(expect.stringMatching(new RegExp(`^${field}: `)));
+  },
+  patience,
+);
+
+test(
+  'rehearsals and the check of backups tell of a policy that works for nobody',
+  async () => {
+    const findings = await withSchema(drafts("(select 1 / pg_catalog.length('') > 0)"), async (db) => {
+      const [row] = await db.asAdmin<{ name: string }>('select quote_ident(current_database()) as name');
+      await db.asAdmin(`comment on database ${row?.name} is 'hedgerow scratch'`);
+      return attack({ adminUrl: db.adminUrl });
+    });
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        level: 'error',
+        detail: expect.stringMatching(/^select on app_public\.drafts is granted.*22012/),
+      }),
+    );
+  },
+  patience,
+);

@@ -1,6 +1,6 @@
 import { html, type Markup } from '../../../dba/markup.ts';
 import type { Attempt } from '../../attempt.ts';
-import type { Proof } from '../../proof.ts';
+import { exitCodeOf, type Proof } from '../../proof.ts';
 
 /** What a person calls the ways into the database. */
 export const pathNames: Readonly<Record<Attempt['path'], string>> = {
@@ -11,7 +11,8 @@ export const pathNames: Readonly<Record<Attempt['path'], string>> = {
 };
 
 /** What came of it, on one screen, and how to do it again. */
-export function summary({ database, seed, repeat, startedAt, seconds, tables, attempts, mutants = [] }: Proof): Markup {
+export function summary(proof: Proof): Markup {
+  const { database, seed, repeat, startedAt, seconds, tables, attempts, mutants = [] } = proof;
   const count = (outcome: string) => attempts.filter((attempt) => attempt.outcome === outcome).length;
   const leaks = count('leaked');
   const survived = mutants.filter(({ outcome }) => outcome === 'survived').length;
@@ -22,7 +23,7 @@ export function summary({ database, seed, repeat, startedAt, seconds, tables, at
 
   return html`<header>
 <p class="name">Isolation of ${database}</p>
-<h1>${verdict(leaks, survived)}</h1>
+<h1>${verdict(leaks, survived, exitCodeOf(proof) === 2)}</h1>
 <p class="lead">One tenant attacked another’s rows in ${plural(tables.length, 'table')}, in ${plural(kinds, 'way')}, over
 ${new Intl.ListFormat('en').format(paths)}. Each attempt was compared with what was there before.</p>
 <dl class="figures">
@@ -46,9 +47,10 @@ ${
 </header>`;
 }
 
-function verdict(leaks: number, survived: number): Markup {
+function verdict(leaks: number, survived: number, isUnproven: boolean): Markup {
   const unseen = survived === 0 ? '' : `${plural(survived, 'mutant')} survived.`;
   if (leaks > 0) return html`<span class="bad-text">${plural(leaks, 'attempt')} leaked.</span> ${unseen}`;
+  if (isUnproven) return html`No attempt leaked, and <span class="bad-text">it is not proven</span>.`;
   return unseen ? html`No leak, but <span class="bad-text">${unseen}</span>` : html`No attempt leaked.`;
 }
 

@@ -1,0 +1,284 @@
+import type pg from 'pg';
+import { ourSchema } from '../ours.ts';
+import { UsageError } from '../verb.ts';
+import { count, findAll, type Inspected, readingCatalog } from './catalog.ts';
+import { tenantTables } from './facts.ts';
+import { findOwnerColumns } from './findOwners.ts';
+import { descendants } from './nodeTree.ts';
+import { ownerColumns } from './ownerColumns.ts';
+import type { PolicyFacts } from './policies.ts';
+import { readPolicies } from './readPolicies.ts';
+import type { Finding, Named, Rule } from './rule.ts';
+import { isCatalogRule, isTextRule, readRules } from './rules.ts';
+import { type LintScope, setScope } from './scope.ts';
+
+/** Something that the lint could not judge, and why. */
+export interface NotJudged {
+  readonly about: string;
+  readonly reason: string;
+}
+
+export interface DatabaseReport {
+  readonly findings: readonly Finding[];
+  readonly notJudged: readonly NotJudged[];
+  readonly inspected: Inspected & { readonly rules: number };
+  /** The schemas, the roles and the setting that were taken. */
+  readonly scope: {
+    readonly schemas: readonly string[];
+    readonly roles: readonly string[];
+    readonly setting: string | null;
+  };
+}
+
+export interface DatabaseOptions {
+  /** By default every schema that one of the roles may enter. */
+  readonly schemas?: readonly string[] | undefined;
+  /** The roles of tenants' transactions. */
+  readonly roles: readonly string[];
+  /** By default the setting that most policies read. */
+  readonly setting?: string | undefined;
+  /** Keys of the claims that name the tenant, where the setting holds JSON. */
+  readonly claims?: readonly string[] | undefined;
+}
+
+/**
+ * Inspects a database that is not Hedgerow's. It needs no right but to read the catalogs.
+ *
+ * @throws UsageError where a role or schema does not exist, or there is nothing to inspect.
+ */
+export async function lintDatabase(client: pg.ClientBase, options: DatabaseOptions): Promise<DatabaseReport> {
+  const rules = (await readRules()).filter((rule) => whyNotJudged(rule) === undefined);
+  return readingCatalog(client, async () => {
+    await demandRoles(client, options.roles);
+    const schemas = await schemasOf(client, options);
+    const known = await settingOf(client, schemas, options);
+    const notJudged: NotJudged[] = [...(await rulesNotJudged()), ...known.notJudged];
+    const findings = new Map<string, { finding: Finding; roles: string[] }>();
+    let inspected: Inspected = { tables: 0, policies: 0, functions: 0 };
+    for (const role of options.roles) {
+      const scope: LintScope = {
+        schemas,
+        apiSchema: undefined,
+        role,
+        serverRoles: [role],
+        owner: undefined,
+        setting: known.setting,
+        claims: options.claims,
+      };
+      await setScope(client, scope);
+      const { facts, shared } = await withoutShared(client, await readPolicies(client, scope));
+      await setScope(client, scope, await findOwnerColumns(client, facts, new Set(shared.map(({ oid }) => oid))));
+      const here = await count(client, schemas);
+      if (here.tables >= inspected.tables) inspected = here;
+      for (const finding of await findAll(client, usable(rules, known.setting), facts)) {
+        const key = JSON.stringify([finding.rule, finding.object, finding.detail]);
+        const before = findings.get(key) ?? { finding: withLevel(finding, rules), roles: [] };
+        findings.set(key, { ...before, roles: [...before.roles, role] });
+      }
+      notJudged.push(
+        ...shared.map(({ object, reason }) => ({
+          about: object,
+          reason: `its comment says that it is shared: ${reason}`,
+        })),
+        ...functionsNotJudged(facts),
+      );
+    }
+    notJudged.push(...(await outOfScope(client, schemas, options.roles)));
+    if (inspected.tables === 0)
+      throw new UsageError(
+        `Nothing was inspected: ${options.roles.join(' and ')} may do nothing with a table in ${schemas.join(', ') || 'any schema'}. Say the roles of the API with --role, and its schemas with --schema.`,
+      );
+    return {
+      findings: [...findings.values()].map(({ finding, roles }) =>
+        roles.length === options.roles.length
+          ? finding
+          : { ...finding, detail: `${finding.detail} (for ${roles.join(' and ')})` },
+      ),
+      notJudged: [...new Map(notJudged.map((one) => [JSON.stringify(one), one])).values()],
+      inspected: { ...inspected, rules: rules.length },
+      scope: { schemas, roles: options.roles, setting: known.setting ?? null },
+    };
+  });
+}
+
+/** Why a rule says nothing about a database that is not Hedgerow's; undefined where it judges it. */
+function whyNotJudged(rule: Named<Rule>): string | undefined {
+  if (typeof rule.elsewhere === 'object') return rule.elsewhere.notJudged;
+  if (isTextRule(rule)) return 'it reads the text of migrations, and a database has none';
+  const isHedgerows = isCatalogRule(rule) && /app_p\w+\.|'(app_p\w+|hedgerow_\w+)'/.test(bareQuery(rule.query));
+  return isHedgerows ? 'it is about roles and schemas of Hedgerow' : undefined;
+}
+
+/** The query without what every rule about owners shares, and without the names of the settings that hold the scope. */
+const bareQuery = (query: string) =>
+  query
+    .replaceAll(ownerColumns, '')
+    .replaceAll(/r\.rolname in \('hedgerow_tenant', 'hedgerow_auth'\)|to_regrole\('hedgerow_authenticator'\)/g, '');
+
+async function rulesNotJudged(): Promise<NotJudged[]> {
+  return (await readRules()).flatMap((rule) => {
+    const reason = whyNotJudged(rule);
+    return reason === undefined ? [] : [{ about: `rule ${rule.name}`, reason }];
+  });
+}
+
+/** Rules about policies and owners need to know how a transaction names its tenant. */
+function usable(rules: readonly Named<Rule>[], setting: string | undefined): readonly Named<Rule>[] {
+  return setting === undefined
+    ? rules.filter((rule) => isCatalogRule(rule) && !rule.query.includes(ownerColumns))
+    : rules;
+}
+
+function withLevel(finding: Finding, rules: readonly Named<Rule>[]): Finding {
+  const elsewhere = rules.find(({ name }) => name === finding.rule)?.elsewhere;
+  return typeof elsewhere === 'string' ? { ...finding, level: elsewhere } : finding;
+}
+
+async function demandRoles(client: pg.ClientBase, roles: readonly string[]): Promise<void> {
+  const { rows } = await client.query<{ rolname: string }>('select rolname from pg_roles where rolname = any ($1)', [
+    roles,
+  ]);
+  const missing = roles.filter((role) => !rows.some(({ rolname }) => rolname === role));
+  if (missing.length > 0)
+    throw new UsageError(`There is no role ${missing.join(', ')}: say --role. ${await hint(client)}`);
+  if (roles.length === 0) throw new UsageError(`Say with --role as which role tenants run. ${await hint(client)}`);
+}
+
+/** Names roles that have grants on tables and are bound by policies. */
+async function hint(client: pg.ClientBase): Promise<string> {
+  const { rows } = await client.query<{ roles: string | null }>(
+    `select string_agg(distinct r.rolname, ', ') as roles
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace, aclexplode(c.relacl) a
+     join pg_roles r on r.oid = a.grantee
+     where ${ourSchema} and c.relkind in ('r', 'p', 'v') and not r.rolsuper and not r.rolbypassrls and r.oid <> c.relowner`,
+  );
+  return rows[0]?.roles ? `These have grants on tables: ${rows[0].roles}.` : 'No role has a grant on a table here.';
+}
+
+async function schemasOf(client: pg.ClientBase, { schemas, roles }: DatabaseOptions): Promise<readonly string[]> {
+  const { rows } = await client.query<{ name: string; entered: boolean }>(
+    `select n.nspname as name, exists (select from unnest($1::name[]) r where has_schema_privilege(r, n.oid, 'usage'))
+       and exists (select from pg_class c where c.relnamespace = n.oid and c.relkind in ('r', 'p', 'v', 'm', 'f')) as entered
+     from pg_namespace n where ${ourSchema} order by 1`,
+    [roles],
+  );
+  const missing = schemas?.filter((schema) => !rows.some(({ name }) => name === schema)) ?? [];
+  if (missing.length > 0) throw new UsageError(`There is no schema ${missing.join(', ')}: say --schema.`);
+  return schemas ?? rows.filter(({ entered }) => entered).map(({ name }) => name);
+}
+
+/** The setting that was given, or the one that most policies read, by themselves or through a function. */
+async function settingOf(
+  client: pg.ClientBase,
+  schemas: readonly string[],
+  { setting }: DatabaseOptions,
+): Promise<{ setting: string | undefined; notJudged: NotJudged[] }> {
+  const { rows } = await client.query<{ about: string; text: string }>(
+    `select format('policy %I on %s', p.polname, p.polrelid::regclass) as about,
+       concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid), (
+         select string_agg(concat(f.prosrc, pg_get_function_sqlbody(f.oid)), ' ')
+         from pg_depend d join pg_proc f on f.oid = d.refobjid and d.refclassid = 'pg_proc'::regclass
+         where d.classid = 'pg_policy'::regclass and d.objid = p.oid and f.pronamespace <> 'pg_catalog'::regnamespace
+       )) as text
+     from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = any ($1) order by 1`,
+    [schemas],
+  );
+  const reads = rows.map(({ about, text }) => ({
+    about,
+    names: [...new Set([...text.matchAll(/current_setting\s*\(\s*'([^']+)'/gi)].map(([, name]) => name as string))],
+  }));
+  const counts = new Map<string, number>();
+  for (const name of reads.flatMap(({ names }) => names)) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const isOneClaim = (name: string) => name.startsWith('request.jwt.claim.') && counts.has('request.jwt.claims');
+  const [likeliest] = [...counts].filter(([name]) => !isOneClaim(name)).sort(([, one], [, other]) => other - one);
+  const taken = setting ?? likeliest?.[0];
+  if (taken === undefined)
+    return {
+      setting: undefined,
+      notJudged: [{ about: 'policies and owner columns', reason: 'no policy reads a setting: say --setting' }],
+    };
+  const others = reads.flatMap(({ about, names }) => {
+    const unknown = names.filter((name) => name !== taken && !isOneClaim(name));
+    return unknown.length === 0
+      ? []
+      : [{ about, reason: `it reads ${unknown.join(' and ')}: a comparison with it was taken as true and as false` }];
+  });
+  return {
+    setting: taken,
+    notJudged: [
+      ...(setting === undefined
+        ? [
+            {
+              about: `setting ${taken}`,
+              reason: 'taken as the setting that names the tenant, for --setting was not given',
+            },
+          ]
+        : []),
+      ...others,
+    ],
+  };
+}
+
+/** Leaves out the policies of tables whose comment says that they are everybody's, as the prover does. */
+async function withoutShared(
+  client: pg.ClientBase,
+  facts: PolicyFacts,
+): Promise<{ facts: PolicyFacts; shared: { oid: string; object: string; reason: string }[] }> {
+  const { rows } = await client.query<{ oid: string; object: string; comment: string | null }>(
+    `select t.oid::text, t.object, obj_description(t.oid, 'pg_class') as comment from ${tenantTables} t order by 2`,
+  );
+  const shared = rows.flatMap(({ oid, object, comment }) => {
+    const [, reason] = comment?.match(/^\s*@isolation\s+shared:\s*(\S.*)$/m) ?? [];
+    return reason === undefined ? [] : [{ oid, object, reason }];
+  });
+  const isShared = (table: string) => shared.some(({ oid }) => oid === table);
+  return { facts: { ...facts, policies: facts.policies.filter(({ table }) => !isShared(table)) }, shared };
+}
+
+/** Policies that call functions: what a function answers is not read from its body. */
+function functionsNotJudged({ policies, functions }: PolicyFacts): NotJudged[] {
+  return policies.flatMap(({ object, using, check }) => {
+    const called = [using, check]
+      .flatMap((one) => (one ? descendants(one) : []))
+      .filter(({ kind }) => kind === 'FUNCEXPR')
+      .flatMap(({ fields }) => functions.get(String(fields.funcid)) ?? [])
+      .filter(({ name, tenant, isValue }) => name.includes('.') && !(tenant && isValue));
+    const names = [...new Set(called.map(({ name }) => `${name}()`))];
+    return names.length === 0
+      ? []
+      : [{ about: object, reason: `it asks ${names.join(' and ')}, whose body was not judged: the prover attacks it` }];
+  });
+}
+
+/** Tables and policies that the given schemas and roles leave out. */
+async function outOfScope(
+  client: pg.ClientBase,
+  schemas: readonly string[],
+  roles: readonly string[],
+): Promise<NotJudged[]> {
+  const { rows } = await client.query<NotJudged>(
+    `select format('policy %I on %s', p.polname, p.polrelid::regclass) as about,
+       format('it is for %s, which no --role names', (select string_agg(r::regrole::text, ', ') from unnest(p.polroles) r)) as reason
+     from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = any ($1) and not exists (
+       select from unnest(p.polroles) r, unnest($2::name[]) role where r = 0 or pg_has_role(role, r, 'member'))
+     union all
+     select c.oid::regclass::text, format('%s may reach it, and no --schema names %I', role, n.nspname)
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace, unnest($2::name[]) role
+     where ${ourSchema} and n.nspname <> all ($1) and c.relkind in ('r', 'p', 'v', 'm', 'f')
+       and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+       and has_schema_privilege(role, n.oid, 'usage')
+       and (has_any_column_privilege(role, c.oid, 'select, insert, update') or has_table_privilege(role, c.oid, 'delete'))
+     union all
+     select c.oid::regclass::text, format('its schema is inspected, and %s may do nothing with it', array_to_string($2::name[], ' and '))
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = any ($1) and c.relkind in ('r', 'p') and not exists (
+       select from unnest($2::name[]) role
+       where has_any_column_privilege(role, c.oid, 'select, insert, update') or has_table_privilege(role, c.oid, 'delete'))
+       and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+     order by 1, 2`,
+    [schemas, roles],
+  );
+  return rows;
+}

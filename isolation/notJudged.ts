@@ -1,0 +1,58 @@
+import type { Cast } from './cast/cast.ts';
+import { type Catalog, isReachable } from './catalog.ts';
+import type { SqlOptions } from './sql/attackSql.ts';
+
+/** Something that the prover does not judge, and why. It neither proves nor disproves anything. */
+export interface NotJudged {
+  readonly about: string;
+  readonly reason: string;
+}
+
+/** Tables, columns, policies and settings that the attacks by SQL leave out. */
+export function notJudged(catalog: Catalog, cast: Cast, { only = () => true }: SqlOptions): NotJudged[] {
+  const tables = catalog.tables.filter(({ name }) => only(name));
+  return [
+    ...tables.flatMap((table): NotJudged[] => {
+      const owner = cast.owners.get(table.oid);
+      if (owner?.kind !== 'shared' || !isReachable(table)) return [];
+      return [{ about: table.name, reason: `its rows are everybody's: ${owner.why}` }];
+    }),
+    ...tables.flatMap(({ name, columns }) =>
+      columns.flatMap((column): NotJudged[] => {
+        const [, reason] = column.comment?.match(/^\s*@isolation\s+shared:\s*(\S.*)$/m) ?? [];
+        if (reason === undefined) return [];
+        return [
+          { about: `${name}.${column.name}`, reason: `rows have its default, for its comment says shared: ${reason}` },
+        ];
+      }),
+    ),
+    ...tables.flatMap(({ name, policies }) =>
+      policies
+        .filter(({ applies }) => !applies)
+        .map((policy) => ({
+          about: `policy ${policy.name} on ${name}`,
+          reason: `it is for ${policy.roles.join(' and ')}, and attacks are made in the role ${catalog.role}`,
+        })),
+    ),
+    ...Object.entries(catalog.set ?? {})
+      .filter(([, value]) => value === '')
+      .map(([name]) => ({
+        about: `setting ${name}`,
+        reason: 'it is left unset, as --set says; with a value it may open more',
+      })),
+    ...supersededClaims(catalog),
+  ];
+}
+
+/** Settings of PostgREST before version 9. Functions such as auth.uid() read them before request.jwt.claims. */
+function supersededClaims({ setting, routines }: Catalog): NotJudged[] {
+  const isRead = routines.some(({ source }) => source.includes('request.jwt.claim.'));
+  return setting.toLowerCase() === 'request.jwt.claims' && isRead
+    ? [
+        {
+          about: 'settings request.jwt.claim.*',
+          reason: 'they are left unset, as PostgREST leaves them since version 9',
+        },
+      ]
+    : [];
+}
