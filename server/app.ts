@@ -5,7 +5,7 @@ import type { Config } from './config.ts';
 import type { Database } from './database/database.ts';
 import type { Readiness } from './database/readiness.ts';
 import type { GraphQLApi } from './graphql/api.ts';
-import { jsonBody } from './http/body.ts';
+import { jsonBody, parseBody, readBody } from './http/body.ts';
 import { crossOrigin } from './http/crossOrigin.ts';
 import { deadline } from './http/deadline.ts';
 import { health } from './http/health.ts';
@@ -36,8 +36,8 @@ export async function createApp(parts: AppParts): Promise<Express> {
   // GraphiQL runs inline scripts; it is not there in production.
   app.use(secureHeaders(config.production ? {} : { contentSecurityPolicy: false }));
   app.use(requestLog(log), metrics.middleware, deadline(config.requestTimeout), crossOrigin(config.allowedOrigins));
-  // The token's identity → the tenant's turn → tenant transaction → policies.
-  app.post('/graphql', auth.signedIn, admit(admission, log), graphql.answer);
+  // The token's identity → the tenant's turn → tenant transaction → policies. A body that comes slowly holds no turn.
+  app.post('/graphql', auth.signedIn, readBody(), admit(admission, log), parseBody, graphql.answer);
   app.use(health(readiness, log), metrics.routes);
   app.get('/.well-known/jwks.json', auth.wellKnown);
   app.use('/auth', jsonBody, auth.routes);

@@ -1,8 +1,14 @@
-import express, { type RequestHandler } from 'express';
+import express, { type Request, type RequestHandler, type Response } from 'express';
 import { Problem } from '../auth/problem.ts';
+import { ByteBudget } from './byteBudget.ts';
+import { charged } from './turn.ts';
 
-/** Largest body that is read, in bytes. */
+/** Largest body that is read, in bytes: of anybody, and of a signed-in user's GraphQL request. */
 const bodyLimit = 100_000;
+const graphqlBodyLimit = 2_000_000;
+
+/** Bytes of bodies over `bodyLimit` whose requests are under way. */
+const largeBodies = new ByteBudget({ total: 16_000_000, tenant: 4_000_000 });
 
 /** Reads a JSON body of at most 100 kB. Another content type is refused: a form of another site cannot send this one. */
 export const jsonBody: RequestHandler[] = [
@@ -14,3 +20,95 @@ export const jsonBody: RequestHandler[] = [
   },
   express.json({ limit: bodyLimit }),
 ];
+
+/**
+ * Reads the JSON body of a signed-in user's GraphQL request: at most 2 MB, which a thousand items with long texts fit in.
+ * Everything over 100 kB counts in the memory that such requests share.
+ */
+export function readBody(budget: ByteBudget = largeBodies): RequestHandler {
+  return async (request, response, next) => {
+    // Grafserv refuses what is not JSON.
+    if (!request.is('application/json')) return next();
+    const encoding = request.get('content-encoding') ?? 'identity';
+    if (encoding !== 'identity') throw new Problem(415, 'Send the body uncompressed, without Content-Encoding.');
+    const reading = new BodyReader(request, response, budget);
+    const body = await request.cancellation.race(
+      () => reading.done,
+      (error) => reading.stop(error),
+    );
+    request.body = body;
+    next();
+  };
+}
+
+/** Parses a large body, which takes some time of the tenant's turn. Small ones, and what is not JSON, are Grafserv's. */
+export const parseBody: RequestHandler = (request, _response, next) => {
+  const { body } = request;
+  if (Buffer.isBuffer(body) && body.length > bodyLimit) request.body = charged(request, () => parsed(body));
+  next();
+};
+
+function parsed(body: Buffer): unknown {
+  try {
+    const value: unknown = JSON.parse(body.toString());
+    return typeof value === 'object' && value !== null ? value : body;
+  } catch {
+    return body;
+  }
+}
+
+/** Reads one body, until it has ended, is too large, or is not wanted any more. */
+class BodyReader {
+  /** @throws Problem 413 for a body that is too large, 503 for one that there is no memory for now. */
+  readonly done: Promise<Buffer>;
+  readonly #request: Request;
+  readonly #response: Response;
+  readonly #budget: ByteBudget;
+  readonly #chunks: Buffer[] = [];
+  readonly #reject: (error: unknown) => void;
+  #length = 0;
+  #taken = 0;
+
+  constructor(request: Request, response: Response, budget: ByteBudget) {
+    this.#request = request;
+    this.#response = response;
+    this.#budget = budget;
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+    this.done = promise;
+    this.#reject = reject;
+    const refused = this.#refusal(Number(request.get('content-length') ?? 0));
+    if (refused) this.stop(refused);
+    else request.on('data', this.#add).on('error', this.stop);
+    request.on('end', () => resolve(Buffer.concat(this.#chunks)));
+  }
+
+  readonly stop = (error: unknown): void => {
+    this.#chunks.length = 0;
+    // The rest of it is not kept.
+    this.#request.off('data', this.#add).off('error', this.stop).resume();
+    this.#reject(error);
+  };
+
+  readonly #add = (chunk: Buffer): void => {
+    this.#length += chunk.length;
+    this.#chunks.push(chunk);
+    const refused = this.#refusal(this.#length);
+    if (refused) this.stop(refused);
+  };
+
+  #refusal(length: number): Problem | undefined {
+    if (length > graphqlBodyLimit) return new Problem(413, 'The body is larger than 2 MB.');
+    if (length <= bodyLimit || length <= this.#taken) return undefined;
+    // In portions, where its length was not declared.
+    const portion = Math.max(length - this.#taken, bodyLimit);
+    const tenant = this.#request.user?.userId ?? '';
+    if (!this.#budget.take(tenant, portion)) {
+      return new Problem(503, 'Too many large requests are under way. Try again shortly.', {
+        headers: { 'Retry-After': '1' },
+      });
+    }
+    if (this.#taken === 0) this.#response.once('close', () => this.#budget.give(tenant, this.#taken));
+    this.#taken += portion;
+    return undefined;
+  }
+}
