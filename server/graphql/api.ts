@@ -54,6 +54,7 @@ class Server extends ExpressGrafserv {
   /** Answers an operation. What is not large leaves in one write, with its headers. */
   readonly answer: RequestHandler = async (request, response, next) => {
     const answer = await this.processRequest(this.getDigest(this.dynamicOptions, request, response));
+    request.hold?.end();
     if (answer?.type !== 'json') return next(answer?.type === 'error' ? answer.error : undefined);
     try {
       if (await send(request, response, answer, answer.json)) return;

@@ -5,6 +5,7 @@ import { type DocumentNode, getOperationAST, NoSchemaIntrospectionCustomRule } f
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
 import type { Database, IdentifiedClient } from '../database/database.ts';
+import { Hold } from '../http/turn.ts';
 import { atomicMutationPlugin } from './atomicMutation.ts';
 import { batchesPlugin } from './batches/plugin.ts';
 import { readConstraints } from './constraints.ts';
@@ -24,7 +25,7 @@ import { trustedDocumentsPlugin } from './trustedDocuments.ts';
 import { typesPlugin } from './types/plugin.ts';
 
 /** Milliseconds after which Grafast gives up planning. */
-const planningTimeout = 1000;
+const planningTimeout = 5000;
 
 interface Operation {
   readonly document: DocumentNode;
@@ -128,5 +129,6 @@ function tenantOf(database: Database, request: Request | undefined, { document, 
       else request.res.once('close', release);
     },
   });
-  return asPgSettings(metered(client, () => meter));
+  request.hold = new Hold(request);
+  return asPgSettings(metered(client, () => meter, request.hold));
 }

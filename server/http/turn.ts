@@ -1,11 +1,25 @@
-/** A request that holds its tenant's turn on the event loop, or none where requests are not admitted. */
+/** A request's permission to run, which its tenant shares with the tenant's other requests. */
+export interface RequestTurn {
+  /** Adds `milliseconds` for which the request has held the event loop. */
+  charge(milliseconds: number): void;
+  /** The answer is complete: from here on the request waits for its client, and keeps no other tenant waiting. */
+  sending(): void;
+}
+
+/** A request that has its turn, or none where requests are not admitted. */
 export interface HoldsTurn {
-  readonly turn?: {
-    /** Adds `milliseconds` for which the request has held the event loop. */
-    charge(milliseconds: number): void;
-    /** The answer is complete: from here on the request waits for its client, and keeps no other tenant waiting. */
-    sending(): void;
-  };
+  readonly turn?: RequestTurn;
+}
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** Absent where requests are not admitted one tenant at a time. */
+      turn?: RequestTurn;
+      /** Measures the work between the request's statements. */
+      hold?: Hold;
+    }
+  }
 }
 
 /** Processor time of this thread, in milliseconds. Time that other processes take on a busy machine does not count. */
@@ -22,5 +36,29 @@ export function charged<T>(request: HoldsTurn | undefined, work: () => T): T {
     return work();
   } finally {
     request.turn.charge(threadTime() - start);
+  }
+}
+
+/**
+ * Measures how long a request keeps the event loop with what its statements have read: from the moment that one is
+ * answered (`begin`) until the next one is sent, or all is done (`end`). Nothing in between waits for anything.
+ */
+export class Hold {
+  readonly #request: HoldsTurn;
+  #since: number | undefined;
+
+  constructor(request: HoldsTurn) {
+    this.#request = request;
+  }
+
+  begin(): void {
+    this.#since ??= threadTime();
+  }
+
+  /** Charges the request's tenant. Does nothing where nothing has begun. */
+  end(): void {
+    if (this.#since === undefined) return;
+    this.#request.turn?.charge(threadTime() - this.#since);
+    this.#since = undefined;
   }
 }

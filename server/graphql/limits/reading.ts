@@ -1,6 +1,6 @@
-import type { Transaction } from '../../database/database.ts';
-import type { Meter, Statement } from '../../database/statement.ts';
+import type { Meter } from '../../database/statement.ts';
 import { ByteBudget } from '../../http/byteBudget.ts';
+import type { Hold } from '../../http/turn.ts';
 import type { TenantClient } from '../mutationClient.ts';
 import { busy, byteLimits, tooComplex } from './limits.ts';
 
@@ -54,18 +54,23 @@ export class ReadMeter implements Meter {
   }
 }
 
-/** The same client, whose statements are counted by what `meter` gives for each, unless they say otherwise. */
-export function metered(client: TenantClient, meter: () => Meter): TenantClient {
-  const counted = (statement: Statement): Statement => ({ meter: meter(), ...statement });
+/**
+ * The same client, whose statements are counted by what `meter` gives for each, unless they say otherwise.
+ *
+ * @param hold measures the work between them.
+ */
+export function metered(client: TenantClient, meter: () => Meter, hold?: Hold): TenantClient {
+  const counted =
+    ({ query }: Pick<TenantClient, 'query'>): TenantClient['query'] =>
+    (statement) => {
+      hold?.end();
+      const result = query({ meter: meter(), ...statement });
+      if (hold) result.then(() => hold.begin()).catch(() => {});
+      return result as never;
+    };
   return {
-    query: (statement) => client.query(counted(statement)),
+    query: counted(client),
     transaction: (work, ...options) =>
-      client.transaction(
-        ({ query }) => {
-          const transaction: Transaction = { query: (statement) => query(counted(statement)) };
-          return work(transaction);
-        },
-        ...options,
-      ),
+      client.transaction((transaction) => work({ query: counted(transaction) }), ...options),
   };
 }
