@@ -55,7 +55,7 @@ ifInstalled('through the PgBouncer of the system', () => {
       expect(switchedOff()).toEqual([expect.objectContaining({ advice: expect.stringContaining('1.21') })]);
       await server.close();
     }
-  });
+  }, 120_000);
 
   test('its own errors are logged with their cause', async () => {
     pooler = await startPgBouncer(db.serverUrl, 'transaction', 1);
@@ -80,7 +80,7 @@ ifInstalled('through the PgBouncer of the system', () => {
     ).rejects.toThrow();
     expect(causes()[0]).toMatch(/^pooler (has no connection|cannot log in)$/);
     await away.close();
-  });
+  }, 120_000);
 
   test('in session mode prepared statements stay on', async () => {
     pooler = await startPgBouncer(db.serverUrl, 'session');
@@ -91,5 +91,5 @@ ifInstalled('through the PgBouncer of the system', () => {
     expect((await user.graphql('{ currentUser { username } }')).body.errors).toBeUndefined();
     expect(switchedOff()).toEqual([]);
     await server.close();
-  });
+  }, 120_000);
 });
