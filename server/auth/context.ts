@@ -19,8 +19,12 @@ export function asSignIn({ database }: AuthContext, { cancellation }: Request): 
 }
 
 /** SQL as sign-in on behalf of the signed-in user; refused, which is a 401, once the session has ended. */
-export function asAccount({ database }: AuthContext, request: Request): IdentifiedClient {
-  return database.as(signedInUser(request).account, { cancellation: request.cancellation });
+export function asAccount(
+  { database }: AuthContext,
+  request: Request,
+  { readOnly = false }: { readonly readOnly?: boolean } = {},
+): IdentifiedClient {
+  return database.as(signedInUser(request).account, { cancellation: request.cancellation, readOnly });
 }
 
 /** Who sent a request that `bearer` let pass. */

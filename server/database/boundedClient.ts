@@ -1,41 +1,52 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { PostgresClient } from './client.ts';
 
 /** Parts of an attempt that are timed one after the other. */
 const parts = 15;
+
+type Config = ConstructorParameters<typeof PostgresClient>[0];
 
 /**
  * A client whose attempt to connect, with TLS and authentication, takes `milliseconds` at the most.
  *
  * The time is counted in parts. While the event loop is held up, no more than one of them passes: an answer that has come
- * meanwhile, and only was not read yet, is not taken for silence. node-postgres' own connectionTimeoutMillis does that.
+ * meanwhile, and only was not read yet, is not taken for silence, as it is by node-postgres' own connectionTimeoutMillis.
  */
-export function boundedClient(milliseconds: number): typeof pg.Client {
-  return class extends pg.Client {
-    constructor(config?: string | pg.ClientConfig) {
-      super(typeof config === 'object' ? { ...config, connectionTimeoutMillis: 0 } : config);
+export function boundedClient(milliseconds: number): typeof PostgresClient {
+  return class extends PostgresClient {
+    constructor(config?: Config) {
+      // What is begun before the connection, such as asking for TLS, has an end of its own.
+      super(config && { ...config, connectionTimeoutMillis: 4 * milliseconds });
     }
 
     override connect(): Promise<pg.Client>;
-    override connect(callback: Connected): void;
-    override connect(callback?: Connected): Promise<pg.Client> | undefined {
+    override connect(callback: (error: Error) => void): void;
+    override connect(callback?: (error: Error) => void): Promise<pg.Client> | undefined {
+      if (!callback) {
+        return new Promise((resolve, reject) => {
+          this.connect((error) => (error ? reject(error) : resolve(this)));
+        });
+      }
       let left = parts;
-      let timer: NodeJS.Timeout;
+      let timer: NodeJS.Timeout | undefined;
+      let settled = false;
+      const settle = (error: Error) => {
+        clearTimeout(timer);
+        if (settled) return;
+        settled = true;
+        callback(error);
+      };
       const count = () => {
-        if (left-- > 0) timer = setTimeout(count, milliseconds / parts).unref();
-        else (this as unknown as Wired).connection.stream.destroy(new Error('timeout expired'));
+        timer = setTimeout(left-- > 0 ? count : expire, milliseconds / parts).unref();
+      };
+      const expire = () => {
+        const error = new Error('timeout expired');
+        this.connection.stream.destroy(error);
+        settle(error);
       };
       count();
-      const stop = () => clearTimeout(timer);
-      this.once('connect', stop).once('end', stop);
-      if (!callback) return super.connect();
-      super.connect(callback);
+      super.connect(settle);
       return undefined;
     }
   };
-}
-
-type Connected = ((error: Error) => void) | ((error: null, client: pg.Client) => void);
-
-interface Wired {
-  readonly connection: { readonly stream: { destroy(error: Error): void } };
 }

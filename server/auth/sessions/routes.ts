@@ -43,7 +43,7 @@ export function sessionRoutes(context: AuthContext, signedIn: RequestHandler): R
     })
     .get('/sessions', signedIn, async (request, response) => {
       const { sessionId } = signedInUser(request);
-      response.json({ sessions: await listSessions(asAccount(context, request), sessionId) });
+      response.json({ sessions: await listSessions(asAccount(context, request, { readOnly: true }), sessionId) });
     })
     .delete('/sessions/:id', signedIn, async (request, response) => {
       const { userId } = signedInUser(request);
