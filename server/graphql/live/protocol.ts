@@ -11,7 +11,7 @@ import { fits } from '../output/answer.ts';
 import { closing, LiveConnection, type LiveUser } from './connection.ts';
 import type { Feed } from './feed.ts';
 import type { LiveHub } from './hub.ts';
-import { selectsField } from './rootField.ts';
+import { rootFieldProblem } from './rootField.ts';
 import type { Extra } from './sockets.ts';
 
 /** Subscriptions that a socket may have under way. */
@@ -85,8 +85,8 @@ export function liveProtocol({ server, hub, database, admission, authenticate }:
       if (operation?.operation !== 'subscription') {
         return [new GraphQLError('Only subscriptions run over a websocket. POST everything else.')];
       }
-      if (selectsField(operation, document)) return subscription;
-      return [new GraphQLError('The subscription selects no field: @skip or @include leave none.')];
+      const problem = rootFieldProblem(operation, document);
+      return problem === undefined ? subscription : [new GraphQLError(problem)];
     },
     async subscribe(args) {
       const { connection, feed } = (args.contextValue as LiveContext).live;

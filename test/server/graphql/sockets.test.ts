@@ -268,6 +268,9 @@ test.each([
   expect(type).toBe('error');
   expect(payload).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
   if (message) expect(payload[0].message).toBe(message);
+  const { body, status } = await ada.graphql(query, { yes: true });
+  expect(status).toBeLessThan(500);
+  expect(body.errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
   expect(logged).toEqual([]);
   socket.raw.terminate();
 });
