@@ -9,7 +9,7 @@ import { applySilences, readSilences } from './silence.ts';
 import { readSources } from './sources.ts';
 
 /** What `inspectLive` asks of a connection. */
-export type CatalogQuery = <Row>(text: string, values?: unknown[]) => Promise<{ rows: Row[] }>;
+type CatalogQuery = <Row>(text: string, values?: unknown[]) => Promise<{ rows: Row[] }>;
 
 /** Runs `work` in one transaction that only reads, as a role that may name the objects of app_public. */
 export type InCatalogTransaction = <T>(work: (query: CatalogQuery) => Promise<T>) => Promise<T>;

@@ -3,7 +3,7 @@ import type { Database } from './database.ts';
 import { compareMigrations, type Migration, migrationFiles, newerMigrations } from './migrationFiles.ts';
 
 /** What speaks against serving from a database, a sentence each. */
-export interface ReadinessReport {
+interface ReadinessReport {
   /** Reasons not to serve. Empty: this server may serve. */
   readonly reasons: readonly string[];
   /** What an operator should know, and is no reason not to serve. */

@@ -3,10 +3,11 @@ import { RateLimiterRes } from 'rate-limiter-flexible';
 import type { Origin } from '../origin.ts';
 import { Problem } from '../problem.ts';
 import { type Counters, inKeyOrder } from './inKeyOrder.ts';
+import { isKnownNetwork } from './knownNetwork.ts';
 import { Limiter } from './limiter.ts';
 import type { LimitedAction, Limits } from './limits.ts';
 import { networkOf } from './network.ts';
-import { rules } from './rules.ts';
+import { type Rules, rules } from './rules.ts';
 
 /** A row of the table, that is there or not. */
 interface Counter {
@@ -30,34 +31,57 @@ export function createLimits(client: Counters, factor: number): Limits {
     }
   }
 
+  const counter = (action: LimitedAction, what: keyof Rules, key: string): Counter => ({
+    limiter: limiters.get(`${action}:${what}`) as Limiter,
+    key,
+  });
+
   /** What one try counts in: each step is a round trip, and is taken when the one before let the try pass. */
   const steps = (action: LimitedAction, { address }: Origin, account: string | undefined): Counter[][] => {
-    const counter = (what: string, key: string): Counter => ({
-      limiter: limiters.get(`${action}:${what}`) as Limiter,
-      key,
-    });
     const network = networkOf(address);
-    const atAddress = [counter('address', network)];
+    const atAddress = [counter(action, 'address', network)];
     if (account === undefined) return [atAddress];
-    const hash = createHash('sha256').update(account).digest('base64url');
-    const anywhere = counter('account', hash);
+    const hash = hashOf(account);
+    const anywhere = counter(action, 'account', hash);
     if (!rules[action].accountAtAddress) return [[...atAddress, anywhere]];
     // Tries that one address has too many of do not count for the account: a stranger could lock its owner out.
-    return [[...atAddress, counter('accountAtAddress', `${network} ${hash}`)], [anywhere]];
+    return [[...atAddress, counter(action, 'accountAtAddress', `${network} ${hash}`)], [anywhere]];
   };
 
   return {
     async count(action, origin, account) {
-      for (const step of steps(action, origin, account)) await consume(step);
+      const taken = steps(action, origin, account);
+      for (const [index, step] of taken.entries()) {
+        try {
+          await consume(step);
+        } catch (error) {
+          const isLast = index === taken.length - 1;
+          if (!(isLast && account !== undefined && rules[action].accountFromKnown && isTooMany(error))) throw error;
+          if (!(await isKnownNetwork(client, account, origin.address))) throw error;
+          await consume([counter(action, 'accountFromKnown', hashOf(account))]);
+        }
+      }
     },
     async forgive(action, origin, account) {
       const [address, ...ofAccount] = steps(action, origin, account).flat();
-      await Promise.all([
-        address?.limiter.reward(address.key),
-        ...ofAccount.map(({ limiter, key }) => limiter.delete(key)),
-      ]);
+      // An account that strangers have used up stays so: what got in then was counted as from a known network.
+      const left = ofAccount.map((one) =>
+        rules[action].accountFromKnown && one.key === hashOf(account) && one.limiter.refusedFor(one.key) > 0
+          ? counter(action, 'accountFromKnown', one.key)
+          : one,
+      );
+      await Promise.all([address?.limiter.reward(address.key), ...left.map(({ limiter, key }) => limiter.delete(key))]);
     },
   };
+}
+
+/** What names an account is not stored as it is. */
+function hashOf(account: string): string {
+  return createHash('sha256').update(account).digest('base64url');
+}
+
+function isTooMany(error: unknown): boolean {
+  return error instanceof Problem && error.status === 429;
 }
 
 /** Takes a point of each in one round trip. @throws Problem 429 when one of them has none left. */

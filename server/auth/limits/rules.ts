@@ -12,6 +12,11 @@ export interface Rules {
   readonly account: Rule;
   /** One account from one address, so that nobody is locked out by strangers who guess from elsewhere. */
   readonly accountAtAddress?: Rule;
+  /**
+   * One account from all networks that it has been signed in to from, once `account` is used up: strangers who guess
+   * from many networks do not lock its owner out either.
+   */
+  readonly accountFromKnown?: Rule;
 }
 
 const minutes = 60;
@@ -21,12 +26,13 @@ const hour = 60 * minutes;
 export const rules: Readonly<Record<LimitedAction, Rules>> = {
   // An office behind one address signs up in a day, not in a minute; what a robot wants is thousands.
   register: { address: { points: 100, seconds: hour }, account: { points: 10, seconds: hour } },
-  // Ten tries are a person who searches their memory. Fifty from everywhere are 4,800 guesses a day at one account:
-  // too few for any password that the commonest lists do not have.
+  // Ten tries are a person who searches their memory. Fifty from everywhere are 4,800 guesses a day at one account, and
+  // 7,680 with those from its own networks: too few for any password that the commonest lists do not have.
   login: {
     address: { points: 100, seconds: quarter },
     accountAtAddress: { points: 10, seconds: quarter },
     account: { points: 50, seconds: quarter },
+    accountFromKnown: { points: 30, seconds: quarter },
   },
   // A client refreshes once in fifteen minutes, and a few times more when its network is bad.
   refresh: { address: { points: 600, seconds: quarter }, account: { points: 60, seconds: quarter } },

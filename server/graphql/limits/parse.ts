@@ -36,8 +36,18 @@ export function parseDocument(query: string, schema: GraphQLSchema, rules: reado
   if (document instanceof GraphQLError) return { errors: [document] };
   const refused = checkShape(document);
   if (refused) return { errors: [refused] };
-  const errors = validate(schema, document, rules);
+  const errors = validated(schema, document, rules);
   return errors.length > 0 ? { errors } : { document };
+}
+
+function validated(schema: GraphQLSchema, document: DocumentNode, rules: readonly ValidationRule[]) {
+  try {
+    return validate(schema, document, rules);
+  } catch (error) {
+    // It evaluates the directives of a subscription, and throws where one has a variable, which has no value yet.
+    if (error instanceof GraphQLError) return [error];
+    throw error;
+  }
 }
 
 function read(query: string): DocumentNode | GraphQLError {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Cancellation } from '../../database/cancellation.ts';
+import { Cancellation, CancelledError } from '../../database/cancellation.ts';
 import { isUnavailable } from '../../database/connectionErrors.ts';
 import { type Database, type IdentifiedClient, IdentityRefusedError } from '../../database/database.ts';
 import type { Admission } from '../../tenancy/admission.ts';
@@ -90,6 +90,20 @@ export class LiveConnection {
         if (!isUnavailable(error)) throw error;
       }
       await sleep(500 + Math.random() * 1000);
+    }
+  }
+
+  /**
+   * Waits for the database. Resolves with whether the subscriptions go on: the session lives, and the socket is open.
+   * If the database answers and cannot say, the socket is closed so that its client comes back.
+   */
+  async isBack(): Promise<boolean> {
+    try {
+      await this.checkOnceAvailable();
+      return true;
+    } catch (error) {
+      if (!(error instanceof IdentityRefusedError || error instanceof CancelledError)) this.close('unavailable');
+      return false;
     }
   }
 

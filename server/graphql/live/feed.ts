@@ -20,6 +20,8 @@ export class Feed implements AsyncIterableIterator<LiveEvent, undefined> {
   readonly #check: () => Promise<void>;
   readonly #closed: (feed: Feed) => void;
   #waiting: LiveEvent[] = [];
+  /** The event that has left, until the client has taken it. */
+  #left: LiveEvent | undefined;
   #sent = true;
   #done = false;
   #wake = () => {};
@@ -45,7 +47,21 @@ export class Feed implements AsyncIterableIterator<LiveEvent, undefined> {
     this.#wake();
   }
 
-  /** The event before has been taken by the client. */
+  /**
+   * The event that has left could not be read, and goes back to the front. It leaves again after `sent`, unless changes
+   * that came meanwhile are more than may wait: then a RESYNC stands for all of them.
+   */
+  hold(): void {
+    const held = this.#left;
+    this.#left = undefined;
+    if (!held || this.#waiting[0] === resync) return;
+    // Its row has been deleted since: that event says all.
+    if (this.#waiting.some(({ event, id }) => event === 'DELETE' && id === held.id)) return;
+    if (held === resync || this.#waiting.length >= limit) this.#waiting = [resync];
+    else this.#waiting = [held, ...this.#waiting.filter(({ event, id }) => event !== 'UPDATE' || id !== held.id)];
+  }
+
+  /** The event before has been taken by the client, or is held. */
   sent(): void {
     this.#sent = true;
     this.#wake();
@@ -61,6 +77,7 @@ export class Feed implements AsyncIterableIterator<LiveEvent, undefined> {
     const value = this.#done ? undefined : this.#waiting.shift();
     if (!value) return { done: true, value: undefined };
     this.#sent = false;
+    this.#left = value;
     return { done: false, value };
   }
 

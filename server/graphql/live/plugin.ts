@@ -4,6 +4,7 @@ import type { Introspection } from 'postgraphile/graphile-build-pg/pg-introspect
 import { parse } from 'postgraphile/graphql';
 import { extendSchema } from 'postgraphile/utils';
 import type { Database } from '../../database/database.ts';
+import { refuseEmptySubscriptions } from './rootField.ts';
 
 const changeEvent = /* GraphQL */ `
   """What has happened to a row."""
@@ -30,7 +31,7 @@ const liveTables = `select c.oid::text as id from pg_class c
  * event leaves, as the subscriber: what they may not see any more is a DELETE.
  */
 export function livePlugins(database: Database): GraphileConfig.Plugin[] {
-  return [findLiveTables(database), subscriptionFields];
+  return [findLiveTables(database), subscriptionFields, refuseEmptySubscriptions];
 }
 
 /** Marks live tables by a tag. */

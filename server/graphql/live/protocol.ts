@@ -11,6 +11,7 @@ import { fits } from '../output/answer.ts';
 import { closing, LiveConnection, type LiveUser } from './connection.ts';
 import type { Feed } from './feed.ts';
 import type { LiveHub } from './hub.ts';
+import { rootFieldProblem } from './rootField.ts';
 import type { Extra } from './sockets.ts';
 
 /** Subscriptions that a socket may have under way. */
@@ -80,8 +81,12 @@ export function liveProtocol({ server, hub, database, admission, authenticate }:
       const subscription = await connection?.inTurn(() => grafserv.onSubscribe?.(context, id, payload));
       if (!subscription || Array.isArray(subscription)) return subscription;
       const { document, operationName } = subscription as Exclude<typeof subscription, readonly GraphQLError[]>;
-      if (getOperationAST(document, operationName)?.operation === 'subscription') return subscription;
-      return [new GraphQLError('Only subscriptions run over a websocket. POST everything else.')];
+      const operation = getOperationAST(document, operationName);
+      if (operation?.operation !== 'subscription') {
+        return [new GraphQLError('Only subscriptions run over a websocket. POST everything else.')];
+      }
+      const problem = rootFieldProblem(operation, document);
+      return problem === undefined ? subscription : [new GraphQLError(problem)];
     },
     async subscribe(args) {
       const { connection, feed } = (args.contextValue as LiveContext).live;
@@ -91,26 +96,37 @@ export function liveProtocol({ server, hub, database, admission, authenticate }:
     },
   };
 
-  /** The results, each taken from Grafast when the client has the one before. */
+  /**
+   * The results, each taken from Grafast when the client has the one before. An event whose row cannot be read because the
+   * database is away is held, and read again once it is back.
+   */
   function paced(results: Results, feed: () => Feed | undefined, connection: LiveConnection): Results {
     const paced = {
       async next() {
-        feed()?.sent();
-        const result = await results.next();
-        if (result.done) return result;
-        if (!(await fits(result.value, {}))) {
-          feed()?.resync();
-          return { done: false, value: { errors: [answerTooLarge('the event')] } };
+        for (;;) {
+          feed()?.sent();
+          const result = await results.next();
+          if (result.done) return result;
+          const { errors = [] } = result.value;
+          const causes = errors.map(({ originalError }) => originalError);
+          if (causes.some((cause) => cause instanceof IdentityRefusedError)) {
+            connection.close('ended');
+            return results.return();
+          }
+          if (causes.some(isUnavailable)) {
+            feed()?.hold();
+            if (await connection.isBack()) continue;
+            return results.return();
+          }
+          if (!(await fits(result.value, {}))) {
+            feed()?.resync();
+            return { done: false, value: { errors: [answerTooLarge('the event')] } };
+          }
+          // What could not be read is lost to the client, who has to read it again.
+          if (errors.length > 0) feed()?.resync();
+          hub.delivered++;
+          return result;
         }
-        const { errors } = result.value;
-        if (errors?.some(({ originalError }) => originalError instanceof IdentityRefusedError)) {
-          connection.close('ended');
-          return results.return();
-        }
-        // What could not be read is lost to the client, who has to read it again.
-        if (errors) feed()?.resync();
-        hub.delivered++;
-        return result;
       },
       return: () => results.return(),
       throw: (error: unknown) => results.throw(error),

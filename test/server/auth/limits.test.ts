@@ -290,6 +290,57 @@ describe('over HTTP', () => {
     await logIn('dave@example.com', password, newAddress()).expect(429);
   });
 
+  /** Uses up what an account may be tried from networks that it is not known from. */
+  const lockOut = async (email: string) =>
+    expect(await wrongLogins(51, email, newAddress)).toEqual([...times(50, 401), 429]);
+
+  test('an owner signs in from a network of theirs while strangers guess from many', async () => {
+    const [home, office] = [newAddress(), newAddress()];
+    await register('owner-one', home).expect(201);
+    await logIn('owner-one@example.com', password, office).expect(200);
+    await lockOut('owner-one@example.com');
+    const stranger = newAddress();
+    await logIn('owner-one@example.com', password, stranger).expect(429);
+    for (const known of [home, office, home]) await logIn('owner-one@example.com', password, known).expect(200);
+    // What lets the owner in lets nobody else in.
+    await logIn('owner-one@example.com', password, stranger).expect(429);
+    expect(await wrongLogins(1, 'owner-one@example.com', newAddress)).toEqual([429]);
+  }, 120_000);
+
+  test('the owner is known from a /64 of IPv6, and from IPv4 in the clothes of IPv6', async () => {
+    await register('owner-two', '2001:db8:1:2:3::1').expect(201);
+    await logIn('owner-two@example.com', password, '::ffff:198.19.1.1').expect(200);
+    await lockOut('owner-two@example.com');
+    await logIn('owner-two@example.com', password, '2001:db8:1:2:ffff::9').expect(200);
+    await logIn('owner-two@example.com', password, '198.19.1.1').expect(200);
+    for (const other of ['2001:db8:1:3::1', '198.19.1.2', 'unknown']) {
+      await logIn('owner-two@example.com', password, other).expect(429);
+    }
+  }, 120_000);
+
+  test('tries from known networks are bounded too, by network and all together', async () => {
+    const known = Array.from({ length: 5 }, newAddress);
+    await register('owner-three', known[0]).expect(201);
+    for (const address of known) await logIn('owner-three@example.com', password, address).expect(200);
+    await lockOut('owner-three@example.com');
+    const statuses = (address: string) => wrongLogins(11, 'owner-three@example.com', () => address);
+    for (const address of known.slice(0, 3)) expect(await statuses(address)).toEqual([...times(10, 401), 429]);
+    for (const address of known.slice(3)) await logIn('owner-three@example.com', password, address).expect(429);
+  }, 120_000);
+
+  test('strangers cannot tell an account with known networks from one that does not exist', async () => {
+    await register('iris').expect(201);
+    const shown = async (email: string) => {
+      await lockOut(email);
+      const { counts } = server.database;
+      const before = counts.transactions.committed;
+      const { status, body, headers } = await logIn(email, password, newAddress());
+      const words = JSON.stringify(body).replace(/\d+ seconds/, 'n seconds');
+      return [status, words, Object.keys(headers).sort(), counts.transactions.committed - before];
+    };
+    expect(await shown('iris@example.com')).toEqual(await shown('not-iris@example.com'));
+  }, 120_000);
+
   test('thirty wrong passwords at once: ten are tried', async () => {
     const address = newAddress();
     const answers = await Promise.all(Array.from({ length: 30 }, () => logIn('at-once@example.com', 'wrong', address)));

@@ -71,3 +71,32 @@ test('a feed that was left ends, even while it is waited for', async () => {
   feed.push('INSERT', 'a');
   expect((await feed.next()).done).toBe(true);
 });
+
+test('an event that is held leaves again, ahead of those that came meanwhile', async () => {
+  const feed = open();
+  feed.push('INSERT', 'a');
+  await feed.next();
+  feed.push('UPDATE', 'a');
+  feed.push('INSERT', 'b');
+  feed.hold();
+  feed.sent();
+  expect(names(await drain(feed))).toEqual(['INSERT a', 'INSERT b']);
+});
+
+test('an event that is held is part of a deletion of its row, and of a RESYNC', async () => {
+  const deleted = open();
+  deleted.push('INSERT', 'a');
+  await deleted.next();
+  deleted.push('DELETE', 'a');
+  deleted.hold();
+  deleted.sent();
+  expect(names(await drain(deleted))).toEqual(['DELETE a']);
+
+  const missed = open();
+  missed.push('INSERT', 'a');
+  await missed.next();
+  for (let n = 0; n < 100; n++) missed.push('INSERT', `${n}`);
+  missed.hold();
+  missed.sent();
+  expect(names(await drain(missed))).toEqual(['RESYNC null']);
+});

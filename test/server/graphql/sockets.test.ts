@@ -3,16 +3,20 @@ import jwt from 'jsonwebtoken';
 import supertest from 'supertest';
 import { WebSocket } from 'ws';
 import { keysOf } from '../../../server/auth/tokens/keys.ts';
+import { createLog } from '../../../server/http/log.ts';
 import { jwtSecret, signUp, startTestServer, type Tenant, type TestServer } from '../../support/server.ts';
 import { begin, greet, openSocket, Socket, subscribed, todoChanged } from '../../support/socket.ts';
 
 const allowedOrigin = 'https://app.example.com';
 
+/** Lines about errors. */
+const logged: string[] = [];
 let server: TestServer;
 let url: string;
 let ada: Tenant;
 beforeAll(async () => {
-  server = await startTestServer({ allowedOrigins: [allowedOrigin], production: true });
+  const log = createLog('error', { write: (line) => void logged.push(line) });
+  server = await startTestServer({ allowedOrigins: [allowedOrigin], production: true, log });
   url = await server.listen();
   ada = await signUp(server.app, 'ada');
 });
@@ -212,6 +216,62 @@ test('wrong documents are told apart from faults of ours, and spell out nothing 
     expect(JSON.stringify(payload)).not.toMatch(/Did you mean|todoChanged/);
   }
   await alive(socket);
+  socket.raw.terminate();
+});
+
+const none = 'The subscription selects no field: @skip or @include leave none.';
+const change = 'todoChanged { event }';
+const switched = 'subscription ($yes: Boolean!, $no: Boolean = false)';
+
+test.each([
+  ['a field skipped in a fragment', `subscription { ... on Subscription @skip(if: true) { ${change} } }`, none],
+  ['a fragment that is not included', `subscription { ... @include(if: false) { ${change} } }`, none],
+  ['a spread that is skipped', `subscription { ...F @skip(if: true) } fragment F on Subscription { ${change} }`, none],
+  [
+    'a field skipped in a spread',
+    `subscription { ...F } fragment F on Subscription { todoChanged @skip(if: true) { event } }`,
+    none,
+  ],
+  ['a skipped field', 'subscription { todoChanged @skip(if: true) { event } }', none],
+  [
+    'a field that is both included and skipped',
+    'subscription { todoChanged @include(if: true) @skip(if: true) { event } }',
+    none,
+  ],
+  ['a field that a variable skips', `${switched} { todoChanged @skip(if: $yes) { event } }`, undefined],
+  [
+    'a field that a default does not include',
+    `${switched} { todoChanged @include(if: $no) { event } other: todoChanged @skip(if: $yes) { event } }`,
+    undefined,
+  ],
+  [
+    'two fields of which variables leave both',
+    `${switched} { todoChanged @include(if: $yes) { event } listChanged @skip(if: $no) { event } }`,
+    undefined,
+  ],
+  ['two fields', `subscription { ${change} listChanged { event } }`, undefined],
+  [
+    'an introspection field that variables leave',
+    `${switched} { __typename @include(if: $yes) todoChanged @include(if: $no) { event } }`,
+    undefined,
+  ],
+  [
+    'a directive whose variable has no value',
+    'subscription ($none: Boolean!) { todoChanged @skip(if: $none) { event } }',
+    undefined,
+  ],
+])("a subscription of %s is the client's mistake, and fills no log", async (_, query, message) => {
+  logged.length = 0;
+  const socket = await openSocket(url, ada.token);
+  socket.send({ id: '1', type: 'subscribe', payload: { query, variables: { yes: true } } });
+  const { type, payload } = await socket.next();
+  expect(type).toBe('error');
+  expect(payload).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+  if (message) expect(payload[0].message).toBe(message);
+  const { body, status } = await ada.graphql(query, { yes: true });
+  expect(status).toBeLessThan(500);
+  expect(body.errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+  expect(logged).toEqual([]);
   socket.raw.terminate();
 });
 

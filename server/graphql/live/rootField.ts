@@ -1,0 +1,60 @@
+import { SafeError } from 'postgraphile/grafast';
+import {
+  type DocumentNode,
+  type FragmentDefinitionNode,
+  GraphQLIncludeDirective,
+  GraphQLSkipDirective,
+  getDirectiveValues,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionNode,
+  type SelectionSetNode,
+} from 'postgraphile/graphql';
+
+const noField = 'The subscription selects no field: @skip or @include leave none.';
+
+/** What `refuseEmptySubscriptions` will say of an operation of `document`, so that a websocket says it before it begins. */
+export function rootFieldProblem(
+  operation: OperationDefinitionNode,
+  { definitions }: DocumentNode,
+): string | undefined {
+  const fragments = definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION);
+  const byName = Object.fromEntries(fragments.map((fragment) => [fragment.name.value, fragment]));
+  return selectsField(operation, byName) ? undefined : noField;
+}
+
+/** Refuses subscriptions of which @skip and @include leave no field, over HTTP too: Grafast takes for granted that there is one. */
+export const refuseEmptySubscriptions: GraphileConfig.Plugin = {
+  name: 'RefuseEmptySubscriptionsPlugin',
+  version: '1.0.0',
+  grafast: {
+    middleware: {
+      establishOperationPlan(next, { operation, fragments }) {
+        if (operation.operation === 'subscription' && !selectsField(operation, fragments)) throw new SafeError(noField);
+        return next();
+      },
+    },
+  },
+};
+
+/** That it is one field alone, and that no variable decides, has been validated. */
+function selectsField(
+  { selectionSet }: OperationDefinitionNode,
+  fragments: Readonly<Record<string, FragmentDefinitionNode>>,
+): boolean {
+  const selects = ({ selections }: SelectionSetNode): boolean =>
+    selections.filter(isIncluded).some((node) => {
+      if (node.kind === Kind.FIELD) return true;
+      if (node.kind === Kind.INLINE_FRAGMENT) return selects(node.selectionSet);
+      const fragment = fragments[node.name.value];
+      return fragment !== undefined && selects(fragment.selectionSet);
+    });
+  return selects(selectionSet);
+}
+
+function isIncluded(node: SelectionNode): boolean {
+  return (
+    getDirectiveValues(GraphQLSkipDirective, node)?.if !== true &&
+    getDirectiveValues(GraphQLIncludeDirective, node)?.if !== false
+  );
+}
