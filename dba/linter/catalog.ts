@@ -4,7 +4,7 @@ import { tenantTables } from './facts.ts';
 import type { PolicyFacts } from './policies.ts';
 import { readPolicies } from './readPolicies.ts';
 import type { Finding, Named, Rule } from './rule.ts';
-import { isCatalogRule, isPolicyRule, pageOf } from './rules.ts';
+import { isApiRule, isCatalogRule, isPolicyRule, pageOf } from './rules.ts';
 import { hedgerow, setScope } from './scope.ts';
 
 interface Found {
@@ -33,10 +33,15 @@ export async function readingCatalog<Result>(client: pg.ClientBase, work: () => 
 /** The findings of `rules` in Hedgerow's database; the search_path of `client` has to be pg_catalog. */
 export async function inspectCatalog(client: pg.ClientBase, rules: readonly Named<Rule>[]): Promise<Finding[]> {
   await setScope(client, hedgerow);
-  return findAll(client, rules, await readPolicies(client, hedgerow));
+  const findings = await findAll(client, rules, await readPolicies(client, hedgerow));
+  const apiRules = rules.filter(isApiRule);
+  if (apiRules.length === 0) return findings;
+  // Loaded only where it is needed: PostGraphile takes half a second.
+  const api = await (await import('./api/build.ts')).buildApi(client);
+  return [...findings, ...apiRules.flatMap((rule) => asFindings(rule, rule.ofApi(api)))];
 }
 
-/** The findings of `rules`; the scope has to be set. */
+/** The findings of `rules` in the catalog; the scope has to be set. Rules about the API are left out. */
 export async function findAll(
   client: pg.ClientBase,
   rules: readonly Named<Rule>[],
@@ -49,8 +54,10 @@ export async function findAll(
 
 /** The findings of one rule; the scope has to be set. */
 export async function inspectRule(client: pg.ClientBase, rule: Named<Rule>, facts: PolicyFacts): Promise<Finding[]> {
-  const { name, level, title } = rule;
-  const found = await find(client, rule, facts);
+  return asFindings(rule, await find(client, rule, facts));
+}
+
+function asFindings({ name, level, title }: Named<Rule>, found: readonly Found[]): Finding[] {
   return found.map(({ object, detail }) => ({
     rule: name,
     level,

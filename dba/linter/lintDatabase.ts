@@ -9,7 +9,7 @@ import { ownerColumns } from './ownerColumns.ts';
 import type { PolicyFacts } from './policies.ts';
 import { readPolicies } from './readPolicies.ts';
 import type { Finding, Named, Rule } from './rule.ts';
-import { isCatalogRule, isTextRule, readRules } from './rules.ts';
+import { isApiRule, isCatalogRule, isTextRule, readRules } from './rules.ts';
 import { type LintScope, setScope } from './scope.ts';
 
 /** Something that the lint could not judge, and why. */
@@ -105,6 +105,7 @@ export async function lintDatabase(client: pg.ClientBase, options: DatabaseOptio
 function whyNotJudged(rule: Named<Rule>): string | undefined {
   if (typeof rule.elsewhere === 'object') return rule.elsewhere.notJudged;
   if (isTextRule(rule)) return 'it reads the text of migrations, and a database has none';
+  if (isApiRule(rule)) return 'it builds the API of Hedgerow';
   const isHedgerows = isCatalogRule(rule) && /app_p\w+\.|'(app_p\w+|hedgerow_\w+)'/.test(bareQuery(rule.query));
   return isHedgerows ? 'it is about roles and schemas of Hedgerow' : undefined;
 }

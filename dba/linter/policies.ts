@@ -28,6 +28,12 @@ export interface PolicyFacts {
   readonly notNull: ReadonlySet<string>;
   /** In the same way, the columns by which alone no two rows are the same. */
   readonly unique: ReadonlySet<string>;
+  /** In the same way, the columns that tenants may update. */
+  readonly updatable: ReadonlySet<string>;
+  /** The tables that tenants may read at least one column of. */
+  readonly readable: ReadonlySet<string>;
+  /** By the oid of a view or function: the tables and functions that it uses. */
+  readonly uses: ReadonlyMap<string, readonly string[]>;
 }
 
 export interface FunctionFacts {
@@ -40,4 +46,6 @@ export interface FunctionFacts {
   readonly tenant: boolean;
   /** It takes no argument and returns no boolean: what it returns is the tenant or a claim. */
   readonly isValue: boolean;
+  /** Tenants may execute it. */
+  readonly executable: boolean;
 }

@@ -3,7 +3,8 @@ import { ourSchema } from '../ours.ts';
 import { tenantRoles, tenantTables } from './facts.ts';
 import { type Node, parseNodeTree } from './nodeTree.ts';
 import type { FunctionFacts, Policy, PolicyFacts } from './policies.ts';
-import { isHedgerow, type LintScope } from './scope.ts';
+import { readUses } from './reads.ts';
+import { isHedgerow, type LintScope, tenantRole } from './scope.ts';
 
 /** Reads the policies that bind tenants, and what their expressions refer to. */
 export async function readPolicies(client: pg.ClientBase, scope: LintScope): Promise<PolicyFacts> {
@@ -27,7 +28,9 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
   const functions = await client.query<{ oid: string } & Omit<FunctionFacts, 'tenant'>>(
     `select oid::text, provolatile = 'i' as immutable, proleakproof as leakproof,
       case when pronamespace = 'pg_catalog'::regnamespace then '' else pronamespace::regnamespace || '.' end || proname as name,
-      pronargs = 0 and prorettype <> 'boolean'::regtype as "isValue"
+      pronargs = 0 and prorettype <> 'boolean'::regtype as "isValue",
+      has_function_privilege(${tenantRole}, oid, 'execute')
+        and has_schema_privilege(${tenantRole}, pronamespace, 'usage') as executable
      from pg_proc where oid = any ($1::oid[])`,
     [[...oids('funcid'), ...oids('opfuncid')]],
   );
@@ -36,7 +39,13 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
      where oid = any ($1::oid[]) and oprnamespace = 'pg_catalog'::regnamespace`,
     [oids('opno')],
   );
-  const tables = await client.query<{ oid: string; object: string }>(`select oid::text, object from ${tenantTables} t`);
+  const tables = await client.query<{ oid: string; object: string; readable: boolean }>(
+    `select oid::text, object, has_any_column_privilege(${tenantRole}, oid, 'select') as readable from ${tenantTables} t`,
+  );
+  const updatable = await client.query<{ key: string }>(
+    `select format('%s.%s', attrelid, attnum) as key from pg_attribute a join ${tenantTables} t on t.oid = a.attrelid
+     where a.attnum > 0 and not a.attisdropped and has_column_privilege(${tenantRole}, a.attrelid, a.attnum, 'update')`,
+  );
   const columns = await client.query<{ key: string }>(
     `select format('%s.%s', attrelid, attnum) as key from pg_attribute a join ${tenantTables} t on t.oid = a.attrelid
      where a.attnotnull`,
@@ -61,6 +70,9 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
     tables: new Map(tables.rows.map(({ oid, object }) => [oid, object])),
     notNull: new Set(columns.rows.map(({ key }) => key)),
     unique: new Set(keys.rows.map(({ key }) => key)),
+    updatable: new Set(updatable.rows.map(({ key }) => key)),
+    readable: new Set(tables.rows.filter(({ readable }) => readable).map(({ oid }) => oid)),
+    uses: await readUses(client),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { About, Api } from './api/types.ts';
 import type { Policy, PolicyFacts } from './policies.ts';
 import type { Statement } from './statements.ts';
 
@@ -42,7 +43,12 @@ export interface PolicyRule extends Described {
   judge(policy: Policy, facts: PolicyFacts): string | undefined;
 }
 
-export type Rule = CatalogRule | PolicyRule | TextRule;
+/** A rule about the API that the server would build from the schema. */
+export interface ApiRule extends Described {
+  ofApi(api: Api): readonly About[];
+}
+
+export type Rule = CatalogRule | PolicyRule | TextRule | ApiRule;
 
 /** A rule, by the name of its file. */
 export type Named<Kind extends Rule> = Kind & { readonly name: string };

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { root } from '../root.ts';
-import type { CatalogRule, Named, PolicyRule, Rule, TextRule } from './rule.ts';
+import type { ApiRule, CatalogRule, Named, PolicyRule, Rule, TextRule } from './rule.ts';
 
 /** The rules of dba/lint/: each file is one, and its name is the rule's. */
 export async function readRules(): Promise<Named<Rule>[]> {
@@ -22,6 +22,10 @@ export function isCatalogRule(rule: Named<Rule>): rule is Named<CatalogRule> {
 
 export function isPolicyRule(rule: Named<Rule>): rule is Named<PolicyRule> {
   return 'judge' in rule;
+}
+
+export function isApiRule(rule: Named<Rule>): rule is Named<ApiRule> {
+  return 'ofApi' in rule;
 }
 
 export function isTextRule(rule: Named<Rule>): rule is Named<TextRule> {

@@ -18,6 +18,7 @@ import { metered, ReadMeter } from './limits/reading.ts';
 import type { LiveHub } from './live/hub.ts';
 import { livePlugins } from './live/plugin.ts';
 import { liveContext } from './live/protocol.ts';
+import { namesPlugin } from './names.ts';
 import { pagesPlugin } from './pages.ts';
 import { asPgSettings, pgService } from './pgService.ts';
 import { selectsPlugin } from './selects/plugin.ts';
@@ -69,6 +70,7 @@ export function preset({ database, catalog, log, production, documents, live }: 
       limits.plugin,
       batchesPlugin,
       atomicMutationPlugin,
+      namesPlugin,
       typesPlugin,
       cursorsPlugin,
       selectsPlugin(limits.grow),

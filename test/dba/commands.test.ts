@@ -91,6 +91,24 @@ test('watch --once says by its exit code that the linter has found an error, and
   await writeCurrent('');
 });
 
+test('a schema that no server could serve is not committed', async () => {
+  const names = await committed();
+  const sql = `create type app_public.mood as enum ('glad');
+create table app_public.moods (user_id uuid, mood app_public.mood);
+grant select on app_public.moods to hedgerow_tenant;
+`;
+  await writeCurrent(sql);
+  expect(await db('commit')).toMatchObject({
+    code: 2,
+    output: expect.stringMatching(
+      /No server could start with this migration\. app_public\.moods: .*docs\/lint\/api-not-buildable\.md/,
+    ),
+  });
+  expect(await read('current.sql')).toBe(sql);
+  expect(await committed()).toEqual(names);
+  await writeCurrent('');
+});
+
 test('a commit that was killed is not made twice', async () => {
   const sql = 'drop table if exists app_private.once;\n';
   await writeCurrent(sql);

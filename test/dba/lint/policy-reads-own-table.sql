@@ -2,6 +2,8 @@
 -- expect: policy select_own on app_public.memos
 -- expect: policy insert_own on app_public.pins
 -- expect: policy select_own on app_public.pins
+-- expect: policy select_led on app_public.teams
+-- expect: policy select_board on app_public.boards
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
   id uuid not null default gen_random_uuid(),
@@ -25,6 +27,18 @@ create policy select_own on app_public.pins for select to hedgerow_tenant
   using (exists (select from (select m.user_id from app_public.memos m) m where m.user_id = pins.user_id));
 create policy insert_own on app_public.pins for insert to hedgerow_tenant
   with check (user_id in (select m.user_id from app_public.memos m));
+-- By way of functions, of which one has its text parsed, and of a view.
+create table app_public.teams (user_id uuid primary key, lead uuid);
+create function app_public.led_by(leader uuid) returns setof uuid language sql stable
+  set search_path from current as $$ select t.user_id from app_public.teams t /* from nowhere */ where t.lead = leader $$;
+create function app_public.my_team() returns setof uuid language plpgsql stable
+  set search_path from current as $$ begin return query select app_public.led_by(app_public.current_user_id()); end $$;
+create policy select_led on app_public.teams for select to hedgerow_tenant
+  using (user_id in (select app_public.my_team()));
+create table app_public.boards (user_id uuid primary key);
+create view app_public.my_boards with (security_invoker = true) as select user_id from app_public.boards;
+create policy select_board on app_public.boards for select to hedgerow_tenant
+  using (user_id in (select b.user_id from app_public.my_boards b));
 -- mended:
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
@@ -43,3 +57,9 @@ create policy select_own on app_public.notes for select to hedgerow_tenant
 create table app_public.memos (user_id uuid primary key);
 create policy select_own on app_public.memos for select to hedgerow_tenant
   using (user_id in (select n.user_id from app_public.notes n));
+create table app_public.teams (user_id uuid primary key, lead uuid);
+create function app_public.led_by(leader uuid) returns setof uuid language sql stable
+  set search_path from current as $$ select l.user_id from app_public.lists l -- from app_public.teams
+    where l.user_id = leader $$;
+create policy select_led on app_public.teams for select to hedgerow_tenant
+  using (user_id in (select app_public.led_by(lead)));

@@ -1,0 +1,121 @@
+import { inspectCatalog } from '../../../dba/linter/catalog.ts';
+import { readRules } from '../../../dba/linter/rules.ts';
+import { openTestDatabase } from '../../support/database.ts';
+
+const { client } = await openTestDatabase();
+const rules = (await readRules()).filter(({ name }) => name === 'api-not-buildable');
+
+const table = (name: string, columns: string, comment = '') => `
+  create table app_public.${name} (
+    user_id uuid not null default app_public.current_user_id() references app_public.users,
+    id uuid not null default gen_random_uuid(), ${columns}, primary key (user_id, id));
+  grant select, insert, update, delete on app_public.${name} to hedgerow_tenant;
+  ${comment && `comment on table app_public.${name} is ${comment};`}`;
+
+async function findings(sql: string) {
+  await client.query('begin');
+  try {
+    await client.query(sql);
+    await client.query('set local search_path = pg_catalog');
+    return (await inspectCatalog(client, rules)).map(({ object, detail }) => ({ object, detail }));
+  } finally {
+    await client.query('rollback');
+  }
+}
+
+test.each([
+  [
+    'labels of two',
+    `create type app_public.state as enum ('to do', 'to-do'); ${table('jobs', 's app_public.state')}`,
+    'app_public.state',
+    "The labels 'to do' and 'to-do' of the enum app_public.state would both be to_do in the API. Rename one of them.",
+  ],
+  [
+    'a label without a letter',
+    `create type app_public.state as enum ('a', '--'); ${table('jobs', 's app_public.state')}`,
+    'app_public.state',
+    "The label '--' of the enum app_public.state has no letter or digit for a name in the API. Rename it.",
+  ],
+  ['two columns', table('jobs', 'foo_bar text, "fooBar" text'), 'app_public.jobs."fooBar"', /would be called fooBar/],
+  ['a table nodes', table('nodes', 'a text'), 'app_public.nodes', 'the type Node of the API exists already: rename it'],
+  [
+    'a table queries',
+    table('queries', 'a text'),
+    'app_public.queries',
+    'the type Query of the API exists already: rename it',
+  ],
+  [
+    'an enum and a table',
+    `create type app_public.mood as enum ('a'); ${table('moods', 'm app_public.mood')}`,
+    'app_public.moods',
+    'app_public.moods and app_public.mood would both make the type Mood of the API: rename one of them',
+  ],
+  ['two tables', table('cat', 'a text') + table('cats', 'a text'), 'app_public.cats', /catsByTheirUserId/],
+  [
+    'two tables of one name',
+    table('foo_bars', 'a text') + table('"fooBars"', 'a text'),
+    'app_public."fooBars"',
+    /would both be called fooBars/,
+  ],
+  [
+    'a function and a table',
+    'create function app_public.todos() returns int language sql stable return 1; grant execute on function app_public.todos to hedgerow_tenant',
+    'function app_public.todos()',
+    /would both be called todos/,
+  ],
+  [
+    'a function like a bulk mutation',
+    'create function app_public.create_todos(a int) returns int language sql volatile return 1; grant execute on function app_public.create_todos to hedgerow_tenant',
+    'function app_public.create_todos(integer)',
+    /CreateTodosInput/,
+  ],
+  [
+    'a computed column',
+    'create function app_public.todos_title(t app_public.todos) returns text language sql stable return 1::text; grant execute on function app_public.todos_title to hedgerow_tenant',
+    'function app_public.todos_title(app_public.todos)',
+    /title/,
+  ],
+  [
+    'a relation and a column',
+    table('jobs', 'list uuid, list_id uuid, foreign key (user_id, list_id) references app_public.lists'),
+    'app_public.jobs',
+    /would be called list/,
+  ],
+  [
+    'a polymorphic table with a key of users',
+    `${table('items', 'type text not null')} ${table('posts', 'body text, foreign key (user_id, id) references app_public.items')}
+     comment on table app_public.items is E'@interface mode:relational type:type\\n@type POST references:posts'`,
+    'app_public.posts',
+    /would be called user/,
+  ],
+  [
+    'a view',
+    `create view app_public.open_todos with (security_invoker) as select user_id, id, list_id from app_public.todos;
+     comment on view app_public.open_todos is E'@primaryKey user_id,id\\n@foreignKey (user_id, list_id) references app_public.lists (user_id, id)';
+     grant select on app_public.open_todos to hedgerow_tenant`,
+    'app_public.open_todos',
+    /leave user_id out on both sides/,
+  ],
+])('the linter names the object: %s', async (_what, sql, object, detail) => {
+  const [finding, ...others] = await findings(sql);
+  expect(others).toEqual([]);
+  expect(finding?.object).toBe(object);
+  expect(finding?.detail).toMatch(detail);
+});
+
+test.each([
+  [
+    'labels of every kind',
+    `create type app_public.state as enum ('to do', 'in-progress', '24h', 'n/a', 'en-US', '通知', 'é', 'true', 'null', '__x', '>=', '');
+     ${table('jobs', 's app_public.state')}`,
+  ],
+  ['columns of every kind', table('jobs', '"1st" text, "a-b" text, "ä" text, "通知" text, "__x" text')],
+  [
+    'a view without the owner column',
+    `create view app_public.open_todos with (security_invoker) as select user_id, id, list_id from app_public.todos;
+     comment on view app_public.open_todos is E'@primaryKey id\\n@foreignKey (list_id) references app_public.lists (id)';
+     grant select on app_public.open_todos to hedgerow_tenant`,
+  ],
+])('%s can be served', async (_what, sql) => {
+  expect(await findings(sql)).toEqual([]);
+});
