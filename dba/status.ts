@@ -3,13 +3,14 @@ import type pg from 'pg';
 import { withClient } from './client.ts';
 import { command, onAnyTarget } from './command.ts';
 import { readCommitted } from './committed.ts';
+import { compareSchema } from './drift/compareSchema.ts';
 import { forgottenFixtures } from './fixtures.ts';
 import { foreignDatabase } from './identity.ts';
 import { lockHolder } from './migrationLock.ts';
 import { type MigrationState, migrationState } from './migrationState.ts';
 import { currentEncodingProblems } from './migrations/demandSound.ts';
 import { reportProblems } from './reportProblems.ts';
-import { madeOn, readSnapshot, takeSnapshot } from './snapshot.ts';
+import { readSnapshot, takeSnapshot } from './snapshot.ts';
 import type { Target } from './target.ts';
 import type { ExitCode } from './verb.ts';
 
@@ -55,14 +56,21 @@ function report(name: string, { migrations, pending }: MigrationState): void {
 }
 
 async function drift(client: pg.Client): Promise<string[]> {
-  const [file, schema] = [await readSnapshot(), await inTransaction(client, () => takeSnapshot(client))];
-  const [expected, found] = [withObject(file), withObject(schema)];
-  const form = madeOn(file) === madeOn(schema) ? (line: string) => line : portable;
-  const [known, present] = [new Set(expected.map(form)), new Set(found.map(form))];
-  return [
-    ...expected.filter((line) => !present.has(form(line))).map((line) => `missing from the database: ${line}`),
-    ...found.filter((line) => !known.has(form(line))).map((line) => `not in migrations/snapshot.txt: ${line}`),
-  ];
+  const schema = await inTransaction(client, () => takeSnapshot(client));
+  return [...(await compareSchema(client, await readSnapshot(), schema)), ...(await foreignMembers(client))];
+}
+
+/** Roles of others that can become one of Hedgerow's here. Admins can in any case, and `lint` finds who bypasses policies. */
+async function foreignMembers(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query<{ member: string; roles: string }>(
+    `select r.rolname as member, string_agg(distinct g.rolname, ', ') as roles
+     from pg_auth_members m join pg_roles r on r.oid = m.member join pg_roles g on g.oid = m.roleid
+     where g.rolname in ('hedgerow_owner', 'hedgerow_authenticator', 'hedgerow_tenant', 'hedgerow_auth')
+       and r.rolname not in ('hedgerow_owner', 'hedgerow_authenticator', 'hedgerow_tenant', 'hedgerow_auth')
+       and not (r.rolsuper or r.rolcreaterole or r.rolbypassrls) and has_database_privilege(r.oid, current_database(), 'connect')
+     group by 1 order by 1`,
+  );
+  return rows.map(({ member, roles }) => `role ${member} is a member of ${roles}: revoke ${roles} from ${member}`);
 }
 
 /** Behind a pooler the session, and what was set in it, goes to somebody else; a transaction takes it back. */
@@ -73,25 +81,4 @@ async function inTransaction<Result>(client: pg.Client, work: () => Promise<Resu
   } finally {
     await client.query('rollback');
   }
-}
-
-/**
- * A line without what only some versions of Postgres show. Before 16 each column of a view has its table, later only where
- * there are several tables; MAINTAIN came with 17, and is part of `grant all`.
- */
-function portable(line: string): string {
-  if (/^\w+ \S+: as /.test(line)) return line.replace(/(?:"[^"]+"|\w+)\.(?=["\w])/g, '');
-  if (line.startsWith('default privileges ')) return line.replace(/(?<==[a-zA-Z*]*)m\*?(?=[a-zA-Z*]*\/)/g, '');
-  return /: grant /.test(line) ? line.replace(/\bmaintain, |, maintain\b/, '') : line;
-}
-
-/** Snapshot lines that make sense alone: what is indented gets the first words of the line that it belongs to. */
-function withObject(text: string): string[] {
-  let object = '';
-  return text.split('\n').flatMap((line) => {
-    if (line === '' || line.startsWith('--')) return [];
-    if (line.startsWith(' ')) return `${object}: ${line.trim()}`;
-    object = line.split(' ', 2).join(' ');
-    return line;
-  });
 }

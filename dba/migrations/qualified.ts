@@ -8,7 +8,9 @@ const options = '(?:(?:if not exists|if exists|only|concurrently) )*';
 const patterns = [
   `^create (?:or replace )?(?:unlogged |recursive )*(?:${kinds}) ${options}${name}`,
   `^(?:alter|drop) (?:${kinds}|index) ${options}${name}`,
-  `^(?:create (?:or replace )?(?:constraint )?|alter |drop )(?:policy|trigger|rule) .*? on ${options}${name}`,
+  `^(?:create (?:or replace )?(?:constraint )?|alter |drop )(?:policy|trigger) .*? on ${options}${name}`,
+  `^create (?:or replace )?rule .*? on \\w+ to ${name}`,
+  `^(?:alter|drop) rule .*? on ${name}`,
   `^create (?:unique )?index .*? on ${options}${name}`,
   `^(?:insert into|delete from|update|truncate(?: table)?|merge into) ${options}${name}`,
 ].map((pattern) => new RegExp(pattern, 'is'));

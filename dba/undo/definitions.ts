@@ -14,6 +14,10 @@ const queries: readonly string[] = [
    from pg_class o join pg_namespace n on n.oid = o.relnamespace join pg_trigger t on t.tgrelid = o.oid
    where ${ours} and not t.tgisinternal`,
 
+  `select format('rule %s %I', o.oid::regclass, r.rulename), rtrim(pg_get_ruledef(r.oid), ';')
+   from pg_class o join pg_namespace n on n.oid = o.relnamespace join pg_rewrite r on r.ev_class = o.oid
+   where ${ours} and r.rulename <> '_RETURN'`,
+
   `select format('policy %s %I', o.oid::regclass, p.polname), format('create policy %I on %s as %s for %s to %s%s%s',
      p.polname, o.oid::regclass, case when p.polpermissive then 'permissive' else 'restrictive' end,
      case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end,

@@ -76,10 +76,7 @@ const columnPattern = /^(.*?)( not null)?(?: (default|generated as) (.*))?$/;
 
 function reverseColumn(table: string, line: Line, present: Line | undefined, lost: string[]): Step[] {
   const [, type, notNull, kind, value] = columnPattern.exec(line.rest) ?? [];
-  if (!present) {
-    lost.push(`column ${table}.${line.name} (${line.rest}) was dropped with its values`);
-    return [];
-  }
+  if (!present) return [addAgain(table, line, lost)];
   const [, typeNow, notNullNow, kindNow, valueNow] = columnPattern.exec(present.rest) ?? [];
   if (type !== typeNow || [kind, kindNow].includes('generated as')) {
     lost.push(`column ${table}.${line.name} was ${line.rest}, its values were converted: change it back by hand`);
@@ -91,4 +88,17 @@ function reverseColumn(table: string, line: Line, present: Line | undefined, los
     notNull !== notNullNow && (notNull ? 'set not null' : 'drop not null'),
   ];
   return changes.flatMap((change) => (change ? { phase: 'alter columns' as const, sql: `${column} ${change}` } : []));
+}
+
+/** A dropped column comes back without its values: generated ones compute them again, others are null or the default. */
+function addAgain(table: string, { name, rest }: Line, lost: string[]): Step {
+  const [, type, notNull, kind, value] = columnPattern.exec(rest) ?? [];
+  const isGenerated = kind === 'generated as';
+  const definition = isGenerated ? ` generated always as (${value}) stored` : value ? ` default ${value}` : '';
+  // Rows that are there have no value, and a column that must have one could not be added.
+  const required = notNull && (isGenerated || value !== undefined) ? ' not null' : '';
+  if (!isGenerated) lost.push(`column ${table}.${name} (${rest}) was dropped with its values: it comes back empty`);
+  if (notNull && !required) lost.push(`column ${table}.${name} was not null: fill it, then set not null`);
+  const sql = `alter table ${table} add column if not exists ${name} ${type}${definition}${required}`;
+  return { phase: 'add columns', sql };
 }

@@ -12,10 +12,13 @@ const name = String.raw`(?:"(?:[^"]|"")+"|[^\s.:"]+)`;
 const headers = [
   /^(function) (.+?\)) returns /,
   new RegExp(
-    `^((?:partitioned |foreign )?table|(?:materialized )?view|sequence|type|schema) (${name}(?:\\.${name})?):?( |$)`,
+    `^((?:partitioned |foreign )?table|(?:materialized )?view|sequence|type|collation|role|schema) (${name}(?:\\.${name})?):?( |$)`,
   ),
   /^(default privileges) (.+?): /,
 ];
+
+/** Comments are brought back by themselves (`readComments`). */
+const isNoComment = (line: string) => !line.startsWith('comment ');
 
 /** The objects of a snapshot by kind and name. */
 export function parseSnapshot(text: string): Map<string, SnapshotObject> {
@@ -24,7 +27,7 @@ export function parseSnapshot(text: string): Map<string, SnapshotObject> {
     const [header = '', ...lines] = block.split('\n');
     const [, kind, name] = headers.map((pattern) => pattern.exec(header)).find((found) => found) ?? [];
     if (!kind || !name) throw new Error(`the schema's description has a line that is not known: ${header}`);
-    objects.set(`${kind} ${name}`, { kind, name, header, lines: lines.map((line) => line.trim()) });
+    objects.set(`${kind} ${name}`, { kind, name, header, lines: lines.map((line) => line.trim()).filter(isNoComment) });
   }
   return objects;
 }
@@ -33,6 +36,6 @@ export function parseSnapshot(text: string): Map<string, SnapshotObject> {
 export function lineKey(line: string): { kind: string; name: string; rest: string } | undefined {
   const index = new RegExp(`^CREATE (?:UNIQUE )?INDEX (${name}) ON (.*)$`).exec(line);
   if (index) return { kind: 'index', name: index[1] as string, rest: line };
-  const found = new RegExp(`^(column|constraint|trigger|policy) (${name}) ?(.*)$`).exec(line);
+  const found = new RegExp(`^(column|constraint|trigger|rule|policy) (${name}) ?(.*)$`).exec(line);
   return found ? { kind: found[1] as string, name: found[2] as string, rest: found[3] as string } : undefined;
 }

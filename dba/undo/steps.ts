@@ -11,6 +11,7 @@ export const order = [
   'drop types',
   'drop schemas',
   'make functions',
+  'add columns',
   'make views',
   'make constraints and indexes',
   'make dependents',

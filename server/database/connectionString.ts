@@ -113,9 +113,9 @@ export function hostOf(url: string): string {
   return decode(new URL(url).hostname);
 }
 
-/** The parameters of a connection URI, decoded as libpq does: `+` is a plus sign. */
+/** The parameters of a connection URI. `+` is a space, as for node-postgres; libpq takes it for a plus sign. */
 export function readParameters(search: string): Map<string, string> {
-  const parts = search.replace(/^\?/, '').split('&').filter(Boolean);
+  const parts = search.replace(/^\?/, '').replaceAll('+', '%20').split('&').filter(Boolean);
   return new Map(
     parts.map((part) => {
       const at = part.indexOf('=');

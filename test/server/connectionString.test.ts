@@ -21,7 +21,7 @@ describe('a connection string', () => {
     ['postgres://[::1]:5433/db', 'postgres://[::1]:5433/db'],
     ['postgres:///db?host=::1', 'postgres://[::1]/db'],
     ['postgres://h/db?options=-c%20work_mem%3D8MB', 'postgres://h/db?options=-c%20work_mem%3D8MB'],
-    ['postgres://h/db?options=a+b', 'postgres://h/db?options=a%2Bb'],
+    ['postgres://h/db?options=a+b', 'postgres://h/db?options=a%20b'],
   ])('%s is read as libpq reads it', (given, expected) => {
     expect(canonicalUrl(given)).toBe(expected);
     expect(canonicalUrl(expected)).toBe(expected);

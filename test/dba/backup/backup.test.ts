@@ -106,6 +106,17 @@ exec ${bin}/pg_dump "$@"`,
 
     expect(await db(['restore', file, '--replace', '--yes'])).toMatchObject({ code: 0 });
     expect(await users()).toEqual(['ada', 'bob']);
+    expect(await db(['status'])).toMatchObject({ code: 0 });
+    await postgres.query('shop', 'create role visitor in role hedgerow_owner');
+    expect(await db(['status'])).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('role visitor is a member'),
+    });
+    await postgres.query('shop', 'drop role visitor');
+    await postgres.query('shop', 'grant hedgerow_owner to hedgerow_tenant');
+    const member = 'not in migrations/snapshot.txt: role hedgerow_tenant is a member of hedgerow_owner';
+    expect(await db(['status'])).toMatchObject({ code: 1, output: expect.stringContaining(member) });
+    await postgres.query('shop', 'revoke hedgerow_owner from hedgerow_tenant');
     const forced =
       "select relrowsecurity and relforcerowsecurity from pg_class where oid = 'app_public.todos'::regclass";
     expect(await postgres.query('shop', forced)).toEqual([true]);
@@ -118,7 +129,7 @@ exec ${bin}/pg_dump "$@"`,
     );
     expect(before).toEqual(['ada', 'bob', 'late']);
     await branches.drop(kept?.name as string);
-  });
+  }, 180_000);
 
   test('nothing writes over a backup, or makes one without rows', async () => {
     const before = await stat(file);
@@ -223,5 +234,5 @@ exec ${bin}/pg_dump "$@"`,
     } finally {
       await fresh.stop();
     }
-  });
+  }, 180_000);
 }

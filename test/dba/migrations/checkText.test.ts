@@ -64,6 +64,8 @@ describe('a migration that only mentions these is fine', () => {
     'do $$ begin set local lock_timeout = 0; end $$',
     "do $$ begin raise notice 'commit;'; end $$",
     '-- commit;\nselect 1',
+    'create rule quiet as on delete to app_private.audit_log do instead nothing',
+    'create trigger t after insert or update of name on app_public.lists for each row execute function app_private.f()',
     'create temp table numbers (n int); insert into numbers values (1); drop table numbers',
     "set local search_path = app_public, pg_catalog; update lists set title = ''",
     "select E'it\\'s; commit;'",
