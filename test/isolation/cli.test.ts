@@ -6,6 +6,9 @@ import pg from 'pg';
 import { root } from '../../dba/root.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
+// A machine under load takes minutes for what takes seconds otherwise.
+jest.setTimeout(300_000);
+
 let db: TestDatabase;
 let directory: string;
 beforeAll(async () => {
