@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { jest } from '@jest/globals';
 import { attackSql } from '../../isolation/sql/attackSql.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { leaksFrom, onSchema, roles } from './onSchema.ts';

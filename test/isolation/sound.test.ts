@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { jest } from '@jest/globals';
 import { holding } from '../../isolation/cast/cast.ts';
 import { runControls } from '../../isolation/proveSql.ts';
 import { attackSql } from '../../isolation/sql/attackSql.ts';

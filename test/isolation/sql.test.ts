@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jest } from '@jest/globals';
 import { holding } from '../../isolation/cast/cast.ts';
 import { runControls } from '../../isolation/proveSql.ts';
 import { attackSql } from '../../isolation/sql/attackSql.ts';
