@@ -1,7 +1,7 @@
 import { type Operation, shorten } from './attempt.ts';
 import type { Row } from './cast/cast.ts';
 import type { Policy } from './catalog.ts';
-import { isTenants } from './owners.ts';
+import { isKey } from './owners.ts';
 import { type Actor, type Answer, type Attack, describe } from './sql/attack.ts';
 import { asActor } from './sql/judge.ts';
 import { isRaisedAfterPolicies, isRefusedByConstraint } from './sql/refusals.ts';
@@ -58,8 +58,8 @@ export async function* controls(session: Session, target: Target): AsyncGenerato
           : [];
       const statement = `insert into ${relation.sql} ${into}`;
       const control = await check('insert', statement, { prepare });
-      // A policy for sign-up lets in only who is not signed in yet.
-      if (control.works || !isTenants(relation, ownership)) return control;
+      // Of a table in which a tenant has one row, a policy for sign-up lets in only who is not signed in yet.
+      if (control.works || !isKey(relation, ownership?.column?.name ?? '')) return control;
       const newcomer = { name: 'A, before it is signed in', identity: '' };
       const before = await check('insert', statement, { prepare, actor: newcomer });
       return before.works ? before : control;

@@ -3,6 +3,7 @@ import { attempt } from './cast/checks.ts';
 import type { Catalog } from './catalog.ts';
 import type { Control } from './controls.ts';
 import { setIdentity, settingValue } from './identity.ts';
+import { escapeRegExp } from './text.ts';
 
 interface Failure {
   readonly reader: string;
@@ -31,12 +32,30 @@ export async function whyUnreadable(
     ),
   ];
   const value = settingValue(catalog, id);
+  const form = `Say the form of the value with --setting-template, with ":id" in the place of the tenant's id: --setting-template '{"sub": ":id", "role": "${catalog.role}"}'.`;
   const found = failures.find((failure) => isAboutValue(failure, value));
-  if (!found) return undefined;
+  if (!found) {
+    const reads = controls.filter(({ operation }) => operation === 'select');
+    // A number is a document in JSON, too: it has no claims, and nobody sees a row.
+    const isMisread = catalog.template === undefined && isReadAsJson(catalog) && !reads.some(({ works }) => works);
+    return isMisread
+      ? `The value of ${catalog.setting} is not what is read from it: policies or functions read it as JSON, and A sees no row. Nothing was attacked. ${form}`
+      : undefined;
+  }
   const advice = /\bjson/.test(`${found.message} ${found.context}`)
-    ? `Say the form of the value with --setting-template, with ":id" in the place of the tenant's id: --setting-template '{"sub": ":id", "role": "${catalog.role}"}'.`
+    ? form
     : `Name tenants that exist with --tenant-ids, or say the form of the value with --setting-template.`;
   return `The value of ${catalog.setting} cannot be read: ${found.reader} answers "${found.message}". Nothing was attacked. ${advice}`;
+}
+
+/** Whether policies or the functions that say who the tenant is read the setting as JSON. */
+function isReadAsJson({ setting, tables, helpers }: Catalog): boolean {
+  const json = new RegExp(
+    `current_setting\\s*\\(\\s*'${escapeRegExp(setting)}'[^;]{0,120}?(?:::jsonb?\\b|->|as jsonb?\\b)`,
+    'i',
+  );
+  const policies = tables.flatMap((table) => table.policies.map(({ using, check }) => `${using} ${check}`));
+  return [...policies, ...helpers.map(({ source }) => source)].some((text) => json.test(text));
 }
 
 async function askHelpers(client: pg.ClientBase, catalog: Catalog, id: string): Promise<Failure[]> {

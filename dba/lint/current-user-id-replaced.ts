@@ -7,6 +7,7 @@ const body = String.raw`^(select|return)nullifcurrent_setting''app\.current_user
 /** Every policy, default and other rule takes this function at its word. */
 export const rule: CatalogRule = {
   level: 'error',
+  elsewhere: { notJudged: 'only Hedgerow has the function app_public.current_user_id()' },
   title: 'app_public.current_user_id() is not the setting that the server establishes',
   query: String.raw`
     select f.object, case

@@ -11,6 +11,7 @@ const statistics = "('pg_monitor', 'pg_read_all_settings', 'pg_read_all_stats', 
  */
 export const rule: CatalogRule = {
   level: 'error',
+  elsewhere: 'error',
   title: 'a role of the server is not bound by policies',
   query: `
     with recursive chain as (
@@ -35,7 +36,7 @@ export const rule: CatalogRule = {
       select 'has REPLICATION and may copy the whole cluster' where r.rolreplication
       union all
       select 'is a role of Postgres''s own with rights over all data' where r.rolname ~ '^pg_'
-        and not (c.oid = to_regrole('hedgerow_owner') and r.rolname in ${statistics})
+        and not (c.oid is not distinct from to_regrole(${ownerRole}) and r.rolname in ${statistics})
       union all
       select 'owns tenants'' tables and may switch row-level security off'
       where c.oid is distinct from to_regrole(${ownerRole})

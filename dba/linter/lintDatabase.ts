@@ -103,18 +103,19 @@ export async function lintDatabase(client: pg.ClientBase, options: DatabaseOptio
 
 /** Why a rule says nothing about a database that is not Hedgerow's; undefined where it judges it. */
 function whyNotJudged(rule: Named<Rule>): string | undefined {
-  if (typeof rule.elsewhere === 'object') return rule.elsewhere.notJudged;
+  if (typeof rule.elsewhere === 'string') return undefined;
+  if (rule.elsewhere) return rule.elsewhere.notJudged;
   if (isTextRule(rule)) return 'it reads the text of migrations, and a database has none';
+<<<<<<< HEAD
   if (isApiRule(rule)) return 'it builds the API of Hedgerow';
   const isHedgerows = isCatalogRule(rule) && /app_p\w+\.|'(app_p\w+|hedgerow_\w+)'/.test(bareQuery(rule.query));
+=======
+  // The subquery of owner columns reads the scope by itself.
+  const isHedgerows =
+    isCatalogRule(rule) && /app_p\w+\.|'(app_p\w+|hedgerow_\w+)'/.test(rule.query.replaceAll(ownerColumns, ''));
+>>>>>>> prover15
   return isHedgerows ? 'it is about roles and schemas of Hedgerow' : undefined;
 }
-
-/** The query without what every rule about owners shares, and without the names of the settings that hold the scope. */
-const bareQuery = (query: string) =>
-  query
-    .replaceAll(ownerColumns, '')
-    .replaceAll(/r\.rolname in \('hedgerow_tenant', 'hedgerow_auth'\)|to_regrole\('hedgerow_authenticator'\)/g, '');
 
 async function rulesNotJudged(): Promise<NotJudged[]> {
   return (await readRules()).flatMap((rule) => {

@@ -224,12 +224,13 @@ test(
   async () => {
     await onSample('supabase', '', async (db) => {
       await db.asAdmin('create role hedgerow_sample_reader login bypassrls password $$reader$$').catch(() => {});
+      const [row] = await db.asAdmin<{ name: string }>('select quote_ident(current_database()) as name');
+      await db.asAdmin(`grant connect on database ${row?.name} to hedgerow_sample_reader`);
       const reader = new URL(db.adminUrl);
       [reader.username, reader.password] = ['hedgerow_sample_reader', 'reader'];
       const { code, stderr } = await isolation('--database-url', reader.href, '--clone', ...scopeOf(samples.supabase));
       expect(code).toBe(2);
       expect(stderr).toMatch(/cannot be copied.*superuser.*CREATEDB and owns the database.*pg_dump.*hedgerow scratch/s);
-      const [row] = await db.asAdmin<{ name: string }>('select quote_ident(current_database()) as name');
       await db.asAdmin(`comment on database ${row?.name} is 'hedgerow scratch'`);
       const run = await isolation('--database-url', db.adminUrl, ...scopeOf(samples.supabase));
       expect(run.stdout).toMatch(/Not judged:.*the API: there is no Hedgerow.*Proven/s);

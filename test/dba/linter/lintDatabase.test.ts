@@ -37,6 +37,7 @@ test.each([
     expect(errorsIn(report)).toEqual([]);
     expect(report.inspected).toMatchObject({ tables: 3 });
     expect(report.notJudged.filter(({ about }) => about.startsWith('rule ')).map(({ about }) => about)).toEqual([
+      'rule current-user-id-replaced',
       'rule function-executable-by-public',
       'rule lock-timeout-missing',
       'rule no-transaction-not-repeatable',
