@@ -106,14 +106,10 @@ function whyNotJudged(rule: Named<Rule>): string | undefined {
   if (typeof rule.elsewhere === 'string') return undefined;
   if (rule.elsewhere) return rule.elsewhere.notJudged;
   if (isTextRule(rule)) return 'it reads the text of migrations, and a database has none';
-<<<<<<< HEAD
   if (isApiRule(rule)) return 'it builds the API of Hedgerow';
-  const isHedgerows = isCatalogRule(rule) && /app_p\w+\.|'(app_p\w+|hedgerow_\w+)'/.test(bareQuery(rule.query));
-=======
   // The subquery of owner columns reads the scope by itself.
   const isHedgerows =
     isCatalogRule(rule) && /app_p\w+\.|'(app_p\w+|hedgerow_\w+)'/.test(rule.query.replaceAll(ownerColumns, ''));
->>>>>>> prover15
   return isHedgerows ? 'it is about roles and schemas of Hedgerow' : undefined;
 }
 
