@@ -5,27 +5,29 @@ import supertest from 'supertest';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
-let ada: Tenant;
-let bob: Tenant;
 let port: number;
 beforeAll(async () => {
   server = await startTestServer({ requestTimeout: 60 });
-  [ada, bob] = await Promise.all([signUp(server.app, 'ada'), signUp(server.app, 'bob')]);
   port = Number(new URL(await server.listen()).port);
 });
 afterAll(() => server.close());
+
+// A tenant who has sent much has to wait for the next turn: each test has its own.
+let tenants = 0;
+const tenant = () => signUp(server.app, `tenant${tenants++}`);
 
 const create = 'mutation ($todos: [TodoInput!]!) { createTodos(input: {todos: $todos}) { todos { rowId } } }';
 const todos = (count: number) =>
   Array.from({ length: count }, (_, n) => ({ title: `${n} `.padEnd(255, 't'), description: 'é'.repeat(500) }));
 
 test('a thousand todos with long texts are one mutation', async () => {
-  const { body } = await ada.graphql(create, { todos: todos(1000) });
+  const { body } = await (await tenant()).graphql(create, { todos: todos(1000) });
   expect(body.errors).toBeUndefined();
   expect(body.data.createTodos.todos).toHaveLength(1000);
 });
 
 test('only a mutation may have as much text in its variables', async () => {
+  const ada = await tenant();
   const document = 'query ($t: String) { todos(filter: {title: {equalTo: $t}}) { totalCount } }';
   expect((await ada.graphql(document, { t: 'x'.repeat(100_001) })).body.errors).toEqual([
     { message: 'input characters 100001 is more than 100000', extensions: { code: 'TOO_COMPLEX' } },
@@ -43,19 +45,20 @@ test('a large body without a valid token is not read', async () => {
 });
 
 test('a compressed body is refused', async () => {
+  const { token } = await tenant();
   const body = gzipSync(JSON.stringify({ query: '{ __typename }', padding: ' '.repeat(50_000_000) }));
   const { status } = await supertest(server.app)
     .post('/graphql')
-    .set({ Authorization: `Bearer ${ada.token}`, 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' })
+    .set({ Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' })
     .send(body as never);
   expect(status).toBe(415);
 });
 
 test('JSON of any shape is answered', async () => {
-  const send = (json: string) =>
+  const send = async (json: string) =>
     supertest(server.app)
       .post('/graphql')
-      .set({ Authorization: `Bearer ${ada.token}`, 'Content-Type': 'application/json' })
+      .set({ Authorization: `Bearer ${(await tenant()).token}`, 'Content-Type': 'application/json' })
       .send(json);
   for (const json of [
     '['.repeat(1_900_000),
@@ -98,6 +101,7 @@ async function statusOf(tenant: Tenant, expected: number): Promise<number> {
 test.each([true, false])(
   'bodies under way have a bounded memory, for each tenant (length declared: %s)',
   async (declared) => {
+    const [ada, bob] = [await tenant(), await tenant()];
     const sockets = await Promise.all(
       Array.from({ length: declared ? 2 : 4 }, () => begin(ada, declared ? 2_000_000 : 1_990_000, declared)),
     );
