@@ -1,16 +1,15 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import pg from 'pg';
-import type { Logger } from 'pino';
 import { createApp } from './app.ts';
 import { createAuth } from './auth/auth.ts';
 import { authenticator } from './auth/authenticate.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { isUnavailable } from './database/connectionErrors.ts';
-import { type Database, openDatabase } from './database/database.ts';
+import { openDatabase } from './database/database.ts';
 import { postgresAdvice } from './database/patchLevel.ts';
 import { createReadiness } from './database/readiness.ts';
-import { type SchemaPolicy, unsafeSchema } from './database/schemaSafety.ts';
+import { type InspectLive, unsafeSchema } from './database/schemaSafety.ts';
 import type { Step } from './development.ts';
 import { loadEnvironmentFile } from './environmentFile.ts';
 import { DocumentsError } from './graphql/documentId.ts';
@@ -35,6 +34,8 @@ async function main(): Promise<void> {
     await database.close();
     await development?.close();
   };
+  const linter = loadLinter();
+  linter.catch(() => {});
   try {
     const { schemaIsNewer } = await step('checked the database', async () => {
       const report = await readiness.report();
@@ -46,7 +47,8 @@ async function main(): Promise<void> {
       return report;
     });
     // While the API is built, which keeps this process busy, and Postgres idle.
-    const unsafe = inspectSchema(database, { allowed: config.allowedRules, schemaIsNewer }, log);
+    const policy = { allowed: config.allowedRules, schemaIsNewer };
+    const unsafe = linter.then((inspectLive) => unsafeSchema(inspectLive, database, policy, log));
     unsafe.catch(() => {});
     const { allowedOrigins, externalIssuer, limitFactor, persistedDocuments, privateKeys, production } = config;
     const jwtSecret = config.jwtSecret ?? (privateKeys ? undefined : development?.jwtSecret);
@@ -100,10 +102,9 @@ function refuseUnsafe(reasons: readonly string[]): void {
   if (reasons.length > 0) throw new StartError(`This database is not safe to serve from:\n${list(reasons)}`);
 }
 
-/** The linter's errors in the live schema. The linter is a layer of its own, which only this file puts together with ours. */
-async function inspectSchema(...args: [Database, SchemaPolicy, Logger]): Promise<string[]> {
-  const { inspectLive } = await import('../dba/linter/live.ts');
-  return unsafeSchema(inspectLive, ...args);
+/** The linter is a layer of its own, which this file alone puts together with the server. */
+async function loadLinter(): Promise<InspectLive> {
+  return (await import('../dba/linter/live.ts')).loadLiveLinter();
 }
 
 function listen(server: Server, { port, host }: Config): Promise<void> {

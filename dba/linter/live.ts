@@ -8,7 +8,7 @@ import { hedgerow, setScope } from './scope.ts';
 import { applySilences, readSilences } from './silence.ts';
 import { readSources } from './sources.ts';
 
-/** What `inspectLive` asks of a connection. */
+/** One query on the live schema. */
 type CatalogQuery = <Row>(text: string, values?: unknown[]) => Promise<{ rows: Row[] }>;
 
 /** Runs `work` in one transaction that only reads, as a role that may name the objects of app_public. */
@@ -35,14 +35,19 @@ class RuleFailedError extends Error {
 /** SQLSTATEs of a statement, and of a lock, that took longer than it may. */
 const timeouts: readonly unknown[] = ['57014', '55P03'];
 
+/** Loads the rules, which takes longer than applying them, and can be done while a database is being reached. */
+export async function loadLiveLinter(): Promise<(inTransaction: InCatalogTransaction) => Promise<LiveReport>> {
+  const rules = await readRules();
+  return (inTransaction) => inspectLive(rules, inTransaction);
+}
+
 /**
  * Applies the rules that find errors in a live schema. The text of migrations is not inspected; its comments allow the
  * same as in `npm run db -- lint`.
  *
  * @throws what the connection reports when the database is away.
  */
-export async function inspectLive(inTransaction: InCatalogTransaction): Promise<LiveReport> {
-  const rules = await readRules();
+async function inspectLive(rules: readonly Named<Rule>[], inTransaction: InCatalogTransaction): Promise<LiveReport> {
   let left = rules.filter((rule) => rule.level === 'error' && !isTextRule(rule));
   const unchecked: LiveReport['unchecked'][number][] = [];
   for (;;) {

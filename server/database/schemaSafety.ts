@@ -21,7 +21,7 @@ export type InspectLive = (inTransaction: <T>(work: (query: Query) => Promise<T>
 }>;
 
 /** Which errors of the schema are no reason not to serve. */
-export interface SchemaPolicy {
+interface SchemaPolicy {
   /** Rules that the operator has allowed (ALLOW_UNSAFE_SCHEMA). */
   readonly allowed: readonly string[];
   /** The schema is of a later version, whose comments about exceptions this version does not have. */
