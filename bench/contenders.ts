@@ -2,7 +2,7 @@ import { type Contender, type Ground, startPeer } from './contender.ts';
 import { onSmallDatabase, smallRows } from './marks.ts';
 import type { Place } from './measure.ts';
 import type { Options } from './options.ts';
-import { hedgerow, peers } from './peers.ts';
+import { hedgerow, type Peer } from './peers.ts';
 import { findPgbench, pgbenchNames, startPgbench } from './pgbench.ts';
 
 /**
@@ -13,6 +13,7 @@ import { findPgbench, pgbenchNames, startPgbench } from './pgbench.ts';
  */
 export async function startContenders(
   options: Options,
+  peers: readonly Peer[],
   ground: Ground,
   main: Place,
   small: Place | undefined,
@@ -20,7 +21,7 @@ export async function startContenders(
 ) {
   const { database, tenants } = main;
   const contenders: Contender[] = [];
-  for (const peer of peers.filter(({ name }) => options.peers.includes(name))) {
+  for (const peer of peers) {
     try {
       contenders.push(await startPeer(peer, ground, database, tenants));
     } catch (error) {

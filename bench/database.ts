@@ -15,7 +15,7 @@ export interface BenchCluster {
   /** Process id of the postmaster, whose children serve the connections. */
   readonly postmaster: number;
   /** A migrated database with `rows` todos in it, kept for the next run. */
-  database(rows: number, report: Report): Promise<BenchDatabase>;
+  database(rows: number, report: Report, contents?: Contents): Promise<BenchDatabase>;
   close(): Promise<void>;
 }
 
@@ -25,6 +25,29 @@ export interface BenchDatabase {
   readonly serverUrl: string;
   /** As the superuser, who sees every row. */
   readonly admin: pg.Client;
+}
+
+/** How a database is filled. A change of one of its files makes the database again. */
+export interface Contents {
+  readonly name: string;
+  readonly files: readonly string[];
+  fill(admin: pg.Client, rows: number, report: Report): Promise<void>;
+}
+
+const fillFiles = ['fill.ts', 'ids.ts'].map((name) => join(import.meta.dirname, name));
+const standard: Contents = { name: 'bench', files: fillFiles, fill };
+
+/** Adds to the standard contents. */
+export function addTo(name: string, file: string, add: (admin: pg.Client) => Promise<void>): Contents {
+  return {
+    name,
+    files: [...fillFiles, file],
+    async fill(admin, rows, report) {
+      await fill(admin, rows, report);
+      report(`filling: ${name}`);
+      await add(admin);
+    },
+  };
 }
 
 const settings = {
@@ -50,17 +73,17 @@ export async function openBenchCluster(): Promise<BenchCluster> {
   return {
     version: rows[0].version,
     postmaster: rows[0].pid,
-    async database(rows, report) {
-      const name = `bench_${rows}`;
+    async database(rows, report, { name: prefix, files, fill: fillIt } = standard) {
+      const name = `${prefix}_${rows}`;
       const inDatabase = (url: string) => url.replace(/[^/]+$/, name);
       const connectionOf = {
         serverUrl: inDatabase(cluster.serverUrl),
         admin: () => connect(inDatabase(cluster.adminUrl)),
       };
-      const print = await fingerprint();
+      const print = await fingerprint(files);
       if (!(await isFilled(admin, name, print))) {
         await create(cluster, admin, name, inDatabase(cluster.ownerUrl));
-        await fill(await connectionOf.admin(), rows, report);
+        await fillIt(await connectionOf.admin(), rows, report);
         await admin.query(`comment on database ${name} is '${print}'`);
       }
       return { rows, serverUrl: connectionOf.serverUrl, admin: await connectionOf.admin() };
@@ -72,13 +95,12 @@ export async function openBenchCluster(): Promise<BenchCluster> {
   };
 }
 
-/** What a filled database is made from: with any of it changed, it is made anew. */
-async function fingerprint(): Promise<string> {
+/** A hash of everything that a filled database is made from. */
+async function fingerprint(contents: readonly string[]): Promise<string> {
   const committed = join(root, 'migrations', 'committed');
   const migrations = (await readdir(committed)).sort().map((name) => join(committed, name));
   const hash = createHash('sha256');
-  const ours = ['fill.ts', 'ids.ts'].map((name) => join(import.meta.dirname, name));
-  for (const file of [...ours, ...migrations]) hash.update(await readFile(file));
+  for (const file of [...contents, ...migrations]) hash.update(await readFile(file));
   return hash.digest('hex');
 }
 

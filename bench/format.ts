@@ -1,4 +1,10 @@
+import { styleText } from 'node:util';
 import type { Spread } from './statistics.ts';
+
+export type Style = Parameters<typeof styleText>[0];
+
+/** Color only where stdout is a terminal that wants it. */
+export const styled = (style: Style, text: string) => styleText(style, text, { stream: process.stdout });
 
 const nothing = '–';
 

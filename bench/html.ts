@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { columns, figure, spreadText } from './format.ts';
+import { attacks } from './noisy/attacks.ts';
+import { noisyCells, noisyColumns } from './noisy/table.ts';
 import { pgbenchNames } from './pgbench.ts';
 import { cells } from './report.ts';
 import type { Results } from './results.ts';
@@ -58,6 +60,13 @@ ${chart(rows, title)}
 <div class="wide"><table><tr><th></th>${columns.map((head) => `<th>${head}</th>`).join('')}</tr>
 ${rows.map(line).join('\n')}</table></div></section>`;
   });
+  const noisy = [...new Set(results.noisy?.rows.map(({ attack }) => attack))].map((attack) => {
+    const rows = results.noisy?.rows.filter((row) => row.attack === attack) ?? [];
+    const cellsOf = (row: (typeof rows)[number]) => (row.error ? [row.error] : noisyCells(row));
+    return `<section><h2>A list beside a flood: ${escaped(attacks[attack].title)}</h2>
+<div class="wide"><table><tr><th></th>${noisyColumns.map((head) => `<th>${head}</th>`).join('')}</tr>
+${rows.map((row) => `<tr class="${row.contender}">${[row.title, ...cellsOf(row)].map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`).join('\n')}</table></div></section>`;
+  });
   const marks = results.marks?.map(
     ({ what, goal, found, reached }) =>
       `<tr><td>${escaped(what)}</td><td>${escaped(goal)}</td><td>${spreadText(found)}</td><td>${
@@ -74,6 +83,7 @@ ${options.connections} connections, ${options.rounds} rounds of ${options.second
 PostGraphile 5 set up as its documentation shows (the dashed line), median of the rounds; the line in a bar is how far
 they reach.</p>
 ${sections.join('\n')}
+${noisy.join('\n')}
 ${marks ? `<section><h2>Marks</h2><div class="wide"><table>${marks.join('\n')}</table></div></section>` : ''}
 </html>
 `;

@@ -1,5 +1,7 @@
 import type { Series } from './measure.ts';
-import { handWritten, handWrittenSameTokens, stock } from './peers.ts';
+import type { NoisyRow } from './noisy/summary.ts';
+import { thresholdsOfNoisy } from './noisy/thresholds.ts';
+import { baselineName, handWritten, handWrittenSameTokens, stock } from './peers.ts';
 import type { StartupTimes } from './startup.ts';
 import { find, ratio, type Spread } from './statistics.ts';
 import { type WorkloadName, workloadNames } from './workloads.ts';
@@ -31,6 +33,7 @@ const atLeast: readonly { readonly peer: string; readonly title: string; readonl
     title: 'PostGraphile 5 as documented',
     marks: Object.fromEntries(workloadNames.map((name) => [name, 2])),
   },
+  { peer: baselineName, title: 'the baseline', marks: { list: 0.95, create: 0.95 } },
 ];
 type Marks = Partial<Record<WorkloadName, number>>;
 
@@ -38,7 +41,11 @@ const mostTimes = 1.2;
 const mostSeconds = 1;
 
 /** Compares what was measured with the marks to reach. Judged by the median. */
-export function marks(all: readonly Series[], startup: StartupTimes | undefined): Mark[] {
+export function marks(
+  all: readonly Series[],
+  startup: StartupTimes | undefined,
+  noisy: readonly NoisyRow[] = [],
+): Mark[] {
   const times = (value: number) => `${value.toFixed(1)} ×`;
   const mark = (what: string, goal: string, found: Spread, reached: (median: number) => boolean): Mark => ({
     ...{ what, goal, found },
@@ -63,5 +70,6 @@ export function marks(all: readonly Series[], startup: StartupTimes | undefined)
       startup?.beyondNode ?? { median: Number.NaN, min: Number.NaN, max: Number.NaN },
       (median) => median <= mostSeconds,
     ),
+    ...thresholdsOfNoisy(noisy),
   ];
 }

@@ -1,5 +1,7 @@
+import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { todosPerTenant } from './ids.ts';
+import { type AttackName, attackNames } from './noisy/attacks.ts';
 import { peers } from './peers.ts';
 import { pgbenchNames } from './pgbench.ts';
 import { type WorkloadName, workloadNames } from './workloads.ts';
@@ -7,6 +9,11 @@ import { type WorkloadName, workloadNames } from './workloads.ts';
 export interface Options {
   readonly peers: readonly string[];
   readonly workloads: readonly WorkloadName[];
+  /** Whether the noisy workload is measured: a bystander beside another tenant's flood. */
+  readonly noisy: boolean;
+  readonly attacks: readonly AttackName[];
+  /** Directory of another checkout of Hedgerow, measured on the same database. */
+  readonly baseline?: string;
   readonly seconds: number;
   readonly rounds: number;
   readonly connections: number;
@@ -46,10 +53,20 @@ export function readOptions(argv: readonly string[]): Options {
   };
   const list = <Name extends string>(flag: string, all: readonly Name[]) =>
     new Option(`${flag} <names>`, `which ones: ${all.join(', ')}`).argParser(some(all)).default(all, 'all');
-  return new Command('npm run bench --')
+  const names = [...workloadNames, 'noisy'] as const;
+  const { workloads, ...options } = new Command('npm run bench --')
     .description('Measures Hedgerow beside its peers, in one run on this machine.')
     .addOption(list('--peers', peerNames))
-    .addOption(list('--workloads', workloadNames))
+    .addOption(
+      new Option(
+        '--workloads <names>',
+        `which ones: ${names.join(', ')} (default: all but noisy; with --check all)`,
+      ).argParser(some(names)),
+    )
+    .addOption(list('--attacks', attackNames))
+    .option('--baseline <directory>', 'measure Hedgerow of another checkout too, on the same database', (path) =>
+      resolve(path),
+    )
     .option('--seconds <n>', 'how long each turn takes', whole(1, 600), 3)
     .option('--rounds <n>', 'how many turns each peer has for a workload', whole(1, 100), 5)
     .option('--connections <n>', 'connections of the load generator', whole(1, 1000), 16)
@@ -62,5 +79,11 @@ export function readOptions(argv: readonly string[]): Options {
     .addHelpText('after', '\nExit code: 0 measured, 2 could not run. docs/bench.md says how to read it.')
     .exitOverride()
     .parse(argv, { from: 'user' })
-    .opts<Options>();
+    .opts<Omit<Options, 'workloads' | 'noisy'> & { workloads?: (typeof names)[number][] }>();
+  const wanted: readonly (typeof names)[number][] = workloads ?? (options.check ? names : workloadNames);
+  return {
+    ...options,
+    workloads: workloadNames.filter((name) => wanted.includes(name)),
+    noisy: wanted.includes('noisy'),
+  };
 }

@@ -1,10 +1,11 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { root } from '../dba/root.ts';
 import type { Api } from './apis/api.ts';
 import { postgraphile4 } from './apis/postgraphile4.ts';
 import { hedgerowApi, postgraphile5 } from './apis/postgraphile5.ts';
 import { rest } from './apis/rest.ts';
 import { yoga } from './apis/yoga.ts';
+import type { ApiName } from './noisy/attacks.ts';
 
 /** A server that is measured. */
 export interface Peer {
@@ -15,6 +16,8 @@ export interface Peer {
   readonly file: string;
   readonly api: Api;
   readonly env?: Readonly<Record<string, string>>;
+  /** How the noisy workload attacks it; without it, the workload leaves the peer out. */
+  readonly attackApi?: ApiName;
 }
 
 const peerFile = (name: string) => join(import.meta.dirname, 'peers', name);
@@ -29,7 +32,20 @@ export const hedgerow: Peer = {
   title: 'Hedgerow',
   file: join(root, 'server', 'main.ts'),
   api: hedgerowApi,
+  attackApi: 'hedgerow',
 };
+
+export const baselineName = 'baseline';
+
+/** Hedgerow from another checkout, on the same database. */
+export function baseline(directory: string): Peer {
+  return {
+    ...hedgerow,
+    name: baselineName,
+    title: `Hedgerow of ${basename(directory)}`,
+    file: join(directory, 'server', 'main.ts'),
+  };
+}
 
 export const peers: readonly Peer[] = [
   hedgerow,
@@ -38,6 +54,7 @@ export const peers: readonly Peer[] = [
     title: 'PostGraphile 5 as documented',
     file: peerFile('postgraphile-stock.js'),
     api: postgraphile5,
+    attackApi: 'postgraphile5',
     env: { GRAPHILE_ENV: 'production' },
   },
   {
@@ -71,5 +88,6 @@ export const peers: readonly Peer[] = [
     title: 'Express + pg by hand, 1 round trip',
     file: peerFile('express-one-trip.js'),
     api: rest,
+    attackApi: 'rest',
   },
 ];

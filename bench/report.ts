@@ -1,13 +1,8 @@
-import { styleText } from 'node:util';
-import { columns, figure, spreadText } from './format.ts';
+import { columns, figure, type Style, spreadText, styled } from './format.ts';
+import { printNoisy } from './noisy/table.ts';
 import type { Results } from './results.ts';
 import type { Row } from './statistics.ts';
 import { workloads } from './workloads.ts';
-
-type Style = Parameters<typeof styleText>[0];
-
-/** Colour only where stdout is a terminal that wants it. */
-const styled = (style: Style, text: string) => styleText(style, text, { stream: process.stdout });
 
 /** The figures of a row, as they stand in the table below `columns`. */
 export function cells({ perSecond, toStock, toHandWritten, p50, p99, node, postgres }: Row): string[] {
@@ -40,6 +35,7 @@ export function print(results: Results): void {
       else console.log(contender === 'hedgerow' ? styled('green', text) : text);
     }
   }
+  if (results.noisy) printNoisy(results.noisy);
   printRevocation(results);
   printStartup(results);
   printMarks(results);

@@ -19,11 +19,12 @@ export function subjects(tenants: readonly Tenant[], cursors: ReadonlyMap<Tenant
 }
 
 /** A request as it goes over the wire. */
-export function requestText({ method, path, body }: Call, token: string): string {
+export function requestText({ method, path, body, headers: more = {} }: Call, token: string): string {
   const json = body === undefined ? '' : JSON.stringify(body);
   const headers = [
     `${method} ${path} HTTP/1.1`,
     ...['Host: 127.0.0.1', 'Accept: application/json', `Authorization: Bearer ${token}`],
+    ...Object.entries(more).map(([name, value]) => `${name}: ${value}`),
     ...(json ? ['Content-Type: application/json', `Content-Length: ${Buffer.byteLength(json)}`] : []),
   ];
   return `${headers.join('\r\n')}\r\n\r\n${json}`;

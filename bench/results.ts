@@ -1,6 +1,8 @@
 import type { Contender } from './contender.ts';
 import type { Mark } from './marks.ts';
 import type { Series } from './measure.ts';
+import type { NoisySeries } from './noisy/measureNoisy.ts';
+import type { NoisyRow } from './noisy/summary.ts';
 import type { Options } from './options.ts';
 import type { RevocationCost } from './revocation.ts';
 import type { StartupTimes } from './startup.ts';
@@ -18,6 +20,8 @@ export interface Results {
   readonly rows: readonly Row[];
   /** Every turn of everybody. */
   readonly series: readonly Series[];
+  /** A bystander beside another tenant's flood. */
+  readonly noisy?: { readonly rows: readonly NoisyRow[]; readonly series: readonly NoisySeries[] };
   readonly marks?: readonly Mark[];
   readonly revocation?: RevocationCost;
   readonly startup?: StartupTimes;

@@ -9,8 +9,10 @@ import { startLoad } from './load.ts';
 import { busy, machine } from './machine.ts';
 import { marks, smallRows } from './marks.ts';
 import { measure, type Place, type Series } from './measure.ts';
+import { measureNoisy } from './noisy/measureNoisy.ts';
+import { toNoisyRows } from './noisy/summary.ts';
 import type { Options } from './options.ts';
-import { hedgerow } from './peers.ts';
+import { baseline, hedgerow, type Peer, peers } from './peers.ts';
 import type { Report } from './progress.ts';
 import type { Results } from './results.ts';
 import { measureRevocation } from './revocation.ts';
@@ -30,6 +32,13 @@ async function place(cluster: BenchCluster, rows: number, report: Report): Promi
   return { database, tenants };
 }
 
+/** The peers of the options, and the baseline behind Hedgerow. */
+function chosenPeers({ peers: names, baseline: directory }: Options): Peer[] {
+  return peers
+    .filter(({ name }) => names.includes(name))
+    .flatMap((peer) => (peer === hedgerow && directory ? [peer, baseline(directory)] : [peer]));
+}
+
 /**
  * Measures what the options ask for.
  *
@@ -37,7 +46,7 @@ async function place(cluster: BenchCluster, rows: number, report: Report): Promi
  */
 export async function run(options: Options, report: Report, cleanUp: (() => unknown)[]): Promise<Results> {
   const { connections, seconds, rounds, check } = options;
-  const withTable = check || !(options.revocation || options.startup);
+  const withTable = options.workloads.length > 0 && (check || !(options.revocation || options.startup));
   if (withTable) await installDependencies(report);
   report('starting Postgres in .data/bench');
   const cluster = await openBenchCluster();
@@ -57,11 +66,12 @@ export async function run(options: Options, report: Report, cleanUp: (() => unkn
   };
 
   const notes = busy();
+  const chosen = chosenPeers(options);
   const contenders: Contender[] = [];
   const series: Series[] = [];
   if (withTable) {
     report('starting the servers');
-    contenders.push(...(await startContenders(options, ground, main, small, notes)));
+    contenders.push(...(await startContenders(options, chosen, ground, main, small, notes)));
     cleanUp.push(...contenders.map((contender) => contender.stop));
     for (const workload of options.workloads) {
       series.push(...(await measure(workload, contenders, rounds, small ? [main, small] : [main], report)));
@@ -75,6 +85,12 @@ export async function run(options: Options, report: Report, cleanUp: (() => unkn
       notes.push(`${what} could not be measured: ${error.message}`);
       return undefined;
     });
+  const noisy = options.noisy
+    ? await attempt('The noisy workload', () =>
+        measureNoisy(chosen, options.attacks, cluster, ground, options.rows, rounds, report, cleanUp),
+      )
+    : undefined;
+  const noisyRows = noisy && toNoisyRows(noisy);
   const startup =
     check || options.startup
       ? await attempt('Start-up', () => measureStartup(hedgerow, ground, main, report))
@@ -87,7 +103,8 @@ export async function run(options: Options, report: Report, cleanUp: (() => unkn
     ...{ when: new Date().toISOString(), machine: machine(), node: process.versions.node, postgres: cluster.version },
     ...{ options, contenders: contenders.map(({ name, title, rows }) => ({ name, title, rows })) },
     ...{ rows: toRows(series), series },
-    ...(check && { marks: marks(series, startup) }),
+    ...(noisy && { noisy: { rows: noisyRows ?? [], series: noisy } }),
+    ...(check && { marks: marks(series, startup, noisyRows) }),
     ...(revocation && { revocation }),
     ...(startup && { startup }),
     notes,

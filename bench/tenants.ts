@@ -12,14 +12,21 @@ export interface Tenant {
 }
 
 /** The tenants that the load is spread over. */
-export async function measuredTenants({ admin, rows }: BenchDatabase): Promise<Tenant[]> {
-  const { count, step } = measured(rows);
-  const numbers = Array.from({ length: count }, (_, index) => index * step);
+export function measuredTenants(database: BenchDatabase): Promise<Tenant[]> {
+  const { count, step } = measured(database.rows);
+  return tenantsOf(
+    database,
+    Array.from({ length: count }, (_, index) => index * step),
+  );
+}
+
+/** The tenants with these numbers. */
+export async function tenantsOf({ admin }: BenchDatabase, numbers: readonly number[]): Promise<Tenant[]> {
   const found = await admin.query<Tenant>(
     `select t.user_id as "userId", t.session_id as "sessionId",
        array(select id::text from app_public.lists where user_id = t.user_id order by id) as "listIds",
        array(select id::text from app_public.todos where user_id = t.user_id and created_at < '${filledUntil}' order by id limit 100) as "todoIds"
-     from (select ${idOf.user('n')} as user_id, ${idOf.session('n')} as session_id from unnest($1::int[]) n) t`,
+     from (select ${idOf.user('n')} as user_id, ${idOf.session('n')} as session_id from unnest($1::int[]) with ordinality u (n, place) order by place) t`,
     [numbers],
   );
   return found.rows;

@@ -1,0 +1,32 @@
+import type { ApiName, AttackName } from './attacks.ts';
+
+/** What a client process sends, over and over, each time on the first connection that is free. */
+export interface Job {
+  readonly port: number;
+  readonly connections: number;
+  readonly source: FixedRequest | AttackRequests;
+}
+
+export interface FixedRequest {
+  readonly request: string;
+}
+
+export interface AttackRequests {
+  readonly attack: AttackName;
+  readonly api: ApiName;
+  readonly token: string;
+  /** The size of the first request. */
+  readonly size: number;
+}
+
+export interface JobResult {
+  /** Milliseconds from a request to the end of its answer, ascending. A request without an answer counts until the end. */
+  readonly latencies: Float64Array;
+  /** Number of answers by kind: `ok`, a code of GraphQL, an HTTP status, `closed`, `no connection`, `no answer`. */
+  readonly answers: Readonly<Record<string, number>>;
+  readonly bytes: number;
+  /** The largest request of the attack that was accepted. */
+  readonly size: number;
+  /** The first answer of each kind other than `ok`. */
+  readonly samples: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,204 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Ground } from '../contender.ts';
+import type { BenchCluster, BenchDatabase } from '../database.ts';
+import { tidy } from '../fill.ts';
+import { percentile } from '../load.ts';
+import type { Peer } from '../peers.ts';
+import type { Report } from '../progress.ts';
+import { requestText, subjects } from '../requests.ts';
+import { measuredTenants, type Tenant, tenantsOf } from '../tenants.ts';
+import { type AttackName, attacks } from './attacks.ts';
+import { type Client, startClient } from './client.ts';
+import { floodingTenants, noisyContents } from './contents.ts';
+import { NoisyServer } from './noisyServer.ts';
+
+/** The bystander's list in one turn. Times in milliseconds. */
+export interface BystanderTimes {
+  readonly p50: number;
+  readonly p99: number;
+  readonly answers: number;
+  /** Answers of any other kind than `ok`. */
+  readonly errors: Readonly<Record<string, number>>;
+}
+
+export interface NoisySample {
+  readonly alone: BystanderTimes;
+  readonly beside: BystanderTimes;
+  readonly flood: {
+    readonly answers: Readonly<Record<string, number>>;
+    readonly samples: Readonly<Record<string, string>>;
+    readonly bytes: number;
+    readonly size: number;
+  };
+  /** The server's resident memory, in bytes. */
+  readonly peakMemory: number;
+  /** Whether the server ended while it was attacked. */
+  readonly ended: boolean;
+}
+
+/** One contender under one attack: a sample for each round, or why it could not be measured. */
+export interface NoisySeries {
+  readonly attack: AttackName;
+  readonly contender: string;
+  readonly title: string;
+  readonly samples: readonly NoisySample[];
+  readonly error?: string;
+}
+
+/** Connections of the flood. */
+export const floodConnections = 100;
+
+/** Seconds of the bystander's load before a server's first turn, and of the flood before the bystander is measured. */
+const warmUp = 8;
+const rampUp = 1;
+/** Seconds in which the largest accepted request of an attack is looked for. */
+const calibration = 6;
+/** Seconds that a server gets to recover from an attack. */
+const recovery = 5;
+
+/**
+ * Measures a bystander's list alone and beside each attack. One server runs at a time, because a server that is not
+ * protected works on what it was sent for minutes.
+ */
+export async function measureNoisy(
+  peers: readonly Peer[],
+  names: readonly AttackName[],
+  cluster: BenchCluster,
+  ground: Ground,
+  rows: number,
+  rounds: number,
+  report: Report,
+  cleanUp: (() => unknown)[],
+): Promise<NoisySeries[]> {
+  const database = await cluster.database(rows, report, noisyContents);
+  const [tenant] = await measuredTenants(database);
+  const [many, large] = await tenantsOf(database, [floodingTenants.many, floodingTenants.large]);
+  if (!tenant || !many || !large) throw new Error('there is no tenant');
+  const bystander = startClient();
+  const flood = startClient();
+  cleanUp.push(
+    () => bystander.stop(),
+    () => flood.stop(),
+  );
+  const turn = new Turn({ bystander, flood, ground, tenant, flooding: { many, large } });
+  const servers = peers.map((peer) => new NoisyServer(peer, ground, database));
+  const found = names.flatMap((attack) =>
+    servers
+      .filter(({ peer }) => peer.attackApi && attacks[attack].calls[peer.attackApi])
+      .map((server) => ({ attack, server, samples: [] as NoisySample[], error: '' })),
+  );
+  for (let round = 0; round < rounds; round++) {
+    for (const server of servers) {
+      for (const series of found.filter((one) => one.server === server && !one.error)) {
+        report(`noisy, ${series.attack}, round ${round + 1} of ${rounds}: ${server.peer.title}`);
+        try {
+          series.samples.push(await turn.take(server, series.attack));
+        } catch (error) {
+          series.error = (error as Error).message;
+        }
+      }
+      await server.stop();
+      await removeWritten(database, [many.userId, large.userId]);
+    }
+  }
+  return found.map(({ attack, server, samples, error }) => {
+    const { name, title } = server.peer;
+    return { attack, contender: name, title, samples, ...(error && { error }) };
+  });
+}
+
+async function removeWritten({ admin }: BenchDatabase, userIds: readonly string[]): Promise<void> {
+  await admin.query('delete from app_public.idempotency_keys where user_id = any($1)', [userIds]);
+  await tidy(admin, userIds);
+}
+
+interface Stage {
+  readonly bystander: Client;
+  readonly flood: Client;
+  readonly ground: Ground;
+  readonly tenant: Tenant;
+  readonly flooding: { readonly many: Tenant; readonly large: Tenant };
+}
+
+/** One server's turn: the bystander alone, then beside the flood. */
+class Turn {
+  readonly #stage: Stage;
+  readonly #sizes = new Map<string, number>();
+  /** The bystander's p50 after the server's start. */
+  #usual = 0;
+
+  constructor(stage: Stage) {
+    this.#stage = stage;
+  }
+
+  async take(server: NoisyServer, attack: AttackName): Promise<NoisySample> {
+    const { flood, ground } = this.#stage;
+    await this.#warm(server);
+    const size = await this.#allowedSize(server, attack);
+    await this.#recovered(server);
+    const alone = await this.#list(server, ground.seconds);
+    server.takePeak();
+    this.#flood(server, attack, size, floodConnections);
+    await sleep(rampUp * 1000);
+    const beside = await this.#list(server, ground.seconds);
+    const { answers, samples, bytes } = await flood.finish();
+    return {
+      alone,
+      beside,
+      flood: { answers, samples, bytes, size },
+      peakMemory: server.takePeak(),
+      ended: !server.isRunning,
+    };
+  }
+
+  #flood(server: NoisyServer, attack: AttackName, size: number, connections: number): void {
+    const { flood, ground, flooding } = this.#stage;
+    const token = ground.tokenOf(flooding[attacks[attack].tenant]);
+    const api = server.peer.attackApi as NonNullable<Peer['attackApi']>;
+    flood.start({ port: server.port, connections, source: { attack, api, token, size } });
+  }
+
+  /** The largest size that the server accepts: found once, with one connection, before anything is measured. */
+  async #allowedSize(server: NoisyServer, attack: AttackName): Promise<number> {
+    const { size, fixed } = attacks[attack];
+    if (size === 1 || fixed) return size;
+    const key = `${server.peer.name} ${attack}`;
+    const known = this.#sizes.get(key);
+    if (known !== undefined) return known;
+    this.#flood(server, attack, size, 1);
+    await sleep(calibration * 1000);
+    const { size: accepted } = await this.#stage.flood.finish();
+    this.#sizes.set(key, accepted || size);
+    return accepted || size;
+  }
+
+  /** The bystander's list for `seconds`, one request after the other. */
+  async #list(server: NoisyServer, seconds: number): Promise<BystanderTimes> {
+    const { bystander, ground, tenant } = this.#stage;
+    const [subject] = subjects([tenant]);
+    if (!subject) throw new Error('there is no tenant');
+    const request = requestText(server.peer.api.list.ask(subject), ground.tokenOf(tenant));
+    bystander.start({ port: server.port, connections: 1, source: { request } });
+    await sleep(seconds * 1000);
+    const { latencies, answers } = await bystander.finish();
+    const { ok = 0, ...errors } = answers;
+    return { p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99), answers: ok, errors };
+  }
+
+  /** Waits until the work of an earlier attack is done. A server that goes on with it is started again. */
+  async #recovered(server: NoisyServer): Promise<void> {
+    const deadline = performance.now() + recovery * 1000;
+    while (performance.now() < deadline) {
+      const { p50, answers } = await this.#list(server, 0.5);
+      if (answers > 10 && p50 < 2 * this.#usual) return;
+    }
+    await server.stop();
+    await this.#warm(server);
+  }
+
+  async #warm(server: NoisyServer): Promise<void> {
+    if (!(await server.ensure())) return;
+    await this.#list(server, warmUp);
+    this.#usual = (await this.#list(server, 1)).p50;
+  }
+}

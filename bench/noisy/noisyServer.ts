@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import type { Ground } from '../contender.ts';
+import type { BenchDatabase } from '../database.ts';
+import type { Peer } from '../peers.ts';
+import { type ServerProcess, spawnServer, untilListening } from '../serverProcess.ts';
+
+/** Bytes of memory at which a server is killed: a flood must not take the machine with it. */
+const mostMemory = 4e9;
+const lookEvery = 100;
+
+/**
+ * A server under attack. States: not started, running, ended (by itself, or killed because of its memory). `ensure`
+ * starts it again.
+ */
+export class NoisyServer {
+  readonly peer: Peer;
+  readonly #ground: Ground;
+  readonly #database: BenchDatabase;
+  #process: ServerProcess | undefined;
+  #watch: NodeJS.Timeout | undefined;
+  #peak = 0;
+
+  constructor(peer: Peer, ground: Ground, database: BenchDatabase) {
+    this.peer = peer;
+    this.#ground = ground;
+    this.#database = database;
+  }
+
+  /** @throws if the server does not run. */
+  get port(): number {
+    if (!this.#process) throw new Error('it is not running');
+    return this.#process.port;
+  }
+
+  get isRunning(): boolean {
+    return this.#process !== undefined && residentBytes(this.#process.pid) > 0;
+  }
+
+  /** Starts the server unless it runs. Resolves to whether it was started. */
+  async ensure(): Promise<boolean> {
+    if (this.isRunning) return false;
+    await this.stop();
+    this.#process = await spawnServer(this.peer.file, {
+      DATABASE_URL: this.#database.serverUrl,
+      JWT_SECRET: this.#ground.jwtSecret,
+      ...this.peer.env,
+    });
+    await untilListening(this.#process);
+    this.#watch = setInterval(() => this.#look(), lookEvery);
+    return true;
+  }
+
+  /** The most resident memory since the last call, in bytes. */
+  takePeak(): number {
+    const peak = this.#peak;
+    this.#peak = 0;
+    return peak;
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#watch);
+    await this.#process?.stop();
+    this.#process = undefined;
+    // Postgres goes on with the statements of a client that is gone.
+    await this.#database.admin.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = current_database() and usename = 'hedgerow_authenticator'`,
+    );
+  }
+
+  #look(): void {
+    if (!this.#process) return;
+    const bytes = residentBytes(this.#process.pid);
+    this.#peak = Math.max(this.#peak, bytes);
+    if (bytes > mostMemory) process.kill(this.#process.pid, 'SIGKILL');
+  }
+}
+
+const pageSize = 4096;
+
+/** 0 where the process has ended, and on systems without /proc. */
+function residentBytes(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * pageSize;
+  } catch {
+    return 0;
+  }
+}

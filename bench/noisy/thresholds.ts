@@ -1,0 +1,30 @@
+import type { Mark } from '../marks.ts';
+import { attacks } from './attacks.ts';
+import type { NoisyRow } from './summary.ts';
+
+/** The bystander's list beside a flood, to the same alone. */
+const most = { p50: 3, p99: 5 } as const;
+
+/** Compares Hedgerow's bystander with the thresholds: how much slower its list may be, and that no answer is an error. */
+export function thresholdsOfNoisy(rows: readonly NoisyRow[]): Mark[] {
+  return rows
+    .filter(({ contender }) => contender === 'hedgerow')
+    .flatMap((row) => {
+      const what = `a list beside a flood of ${attacks[row.attack].title}`;
+      const errors = Object.values(row.errors).reduce((sum, count) => sum + count, row.error ? 1 : 0);
+      return [
+        ...(['p50', 'p99'] as const).map((of) => ({
+          what: `${what}, ${of} to that alone`,
+          goal: `at most ${most[of].toFixed(1)} ×`,
+          found: row[of],
+          reached: Number.isNaN(row[of].median) ? undefined : row[of].median <= most[of],
+        })),
+        {
+          what: `${what}, errors`,
+          goal: 'none',
+          found: { median: errors, min: errors, max: errors },
+          reached: errors === 0,
+        },
+      ];
+    });
+}
