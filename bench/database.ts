@@ -3,9 +3,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { migrate } from 'graphile-migrate';
 import pg from 'pg';
+import { withClient } from '../dba/client.ts';
 import { migrateSettings } from '../dba/migrateSettings.ts';
 import { root } from '../dba/root.ts';
 import { type EmbeddedTarget, openEmbedded } from '../dba/target.ts';
+import { UsageError } from '../dba/verb.ts';
 import { fill } from './fill.ts';
 import type { Report } from './progress.ts';
 
@@ -116,4 +118,11 @@ async function create(cluster: EmbeddedTarget, admin: pg.Client, name: string, o
   await admin.query(`drop database if exists ${name} with (force)`);
   await admin.query(`create database ${name} owner hedgerow_owner`);
   await migrate(await migrateSettings({ ownerUrl, shadowUrl: undefined, adminUrl: cluster.adminUrl }, () => {}));
+  await withClient(ownerUrl, async (owner) => {
+    const { rows } = await owner.query("select to_regclass('app_public.todos') is null as removed");
+    if (!rows[0].removed) return;
+    throw new UsageError(
+      'The benchmarks measure the example, and the migrations have removed it (docs/dba.md): delete bench/.',
+    );
+  });
 }

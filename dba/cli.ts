@@ -14,6 +14,7 @@ import { initCommand } from './init.ts';
 import { lintCommand } from './lint.ts';
 import { locksCommand } from './locks.ts';
 import { migrateCommand } from './migrate.ts';
+import { newTableCommand } from './newTable.ts';
 import { rebaseCommand } from './rebase.ts';
 import { rehearseCommand } from './rehearse.ts';
 import { resetCommand } from './reset.ts';
@@ -32,6 +33,7 @@ loadEnvironmentFile();
 const verbs = [
   initCommand,
   migrateCommand,
+  newTableCommand,
   watchCommand,
   commitCommand,
   uncommitCommand,

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { migrate } from 'graphile-migrate';
 import type { Logger } from 'pino';
+import { type GraphQLSchema, parse, validate } from 'postgraphile/graphql';
 import { migrateSettings } from '../dba/migrateSettings.ts';
 import { root } from '../dba/root.ts';
 import { type EmbeddedTarget, openEmbedded } from '../dba/target.ts';
@@ -40,8 +41,11 @@ export async function prepare(config: Config, step: Step): Promise<Development> 
     mailDirectory: join(root, '.data', 'mail'),
     async ready({ database, graphql, log, url }) {
       changes.follow(() => reload(graphql, log));
-      if (embedded) await step('made two demo tenants', () => createDemoTenants(database));
-      console.log(embedded ? invitation(url) : `\n  GraphiQL  ${url}/\n  GraphQL   ${url}/graphql\n`);
+      if (embedded) {
+        const report = (sentence: string) => log.warn(sentence);
+        await step('made two demo tenants', () => createDemoTenants(database, report));
+      }
+      console.log(embedded ? invitation(url, graphql.schema) : `\n  GraphiQL  ${url}/\n  GraphQL   ${url}/graphql\n`);
     },
     close: async () => {
       await changes.close();
@@ -80,8 +84,16 @@ async function keptSecret(): Promise<string> {
   return readFile(file, 'utf8');
 }
 
-function invitation(url: string): string {
+/** Queries to try, the first that the API answers: the example may have been removed. */
+const firstQueries = [
+  ['Sign in and read your todos:', '{ currentUser { username } todos { nodes { title priority } } }'],
+  ['Sign in and ask who you are:', '{ currentUser { username } }'],
+] as const;
+
+function invitation(url: string, schema: GraphQLSchema): string {
   const [{ email, password }] = demoTenants;
+  const isAnswered = (query: string) => validate(schema, parse(query)).length === 0;
+  const [words, query] = firstQueries.find(([, query]) => isAnswered(query)) ?? firstQueries[1];
   return `
 Hedgerow is ready.
 
@@ -90,12 +102,12 @@ Hedgerow is ready.
 
   Tenants   ${demoTenants.map((tenant) => `${tenant.email} / ${tenant.password}`).join('\n            ')}
 
-Sign in and read your todos:
+${words}
 
   TOKEN=$(curl -s ${url}/auth/login -H 'Content-Type: application/json' \\
     -d '{"email":"${email}","password":"${password}"}' | sed 's/.*"accessToken":"\\([^"]*\\)".*/\\1/')
   curl -s ${url}/graphql -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
-    -d '{"query":"{ currentUser { username } todos { nodes { title priority } } }"}'
+    -d '{"query":"${query}"}'
 
 Stop with Ctrl-C; the data stays in .data/.
 `;

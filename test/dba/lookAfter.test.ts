@@ -61,7 +61,7 @@ test('check goes the whole way of a tenant, and leaves nothing behind', async ()
 });
 
 test('check finds what a tenant would, and leaves nothing behind either', async () => {
-  await admin.query('alter policy select_own on app_public.todos using (true)');
+  await admin.query('alter policy select_own on app_public.idempotency_keys using (true)');
   try {
     const { code, output } = await db('check');
     expect(code).toBe(1);
@@ -72,7 +72,7 @@ test('check finds what a tenant would, and leaves nothing behind either', async 
     expect(await users()).toBe(2);
   } finally {
     await admin.query(
-      'alter policy select_own on app_public.todos using (user_id = (select app_public.current_user_id()))',
+      'alter policy select_own on app_public.idempotency_keys using (user_id = (select app_public.current_user_id()))',
     );
   }
 });

@@ -14,7 +14,12 @@ async function describe(): Promise<string> {
 }
 
 test('migrations/snapshot.txt is the schema that the migrations make; otherwise run `npm run db -- snapshot`', async () => {
-  expect(await describe()).toBe(await readFile('migrations/snapshot.txt', 'utf8'));
+  const bare = await createTestDatabase('bare');
+  try {
+    expect(await withClient(bare.ownerUrl, takeSnapshot)).toBe(await readFile('migrations/snapshot.txt', 'utf8'));
+  } finally {
+    await bare.drop();
+  }
 });
 
 test.each([

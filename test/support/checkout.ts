@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../../dba/root.ts';
+import type { TestCluster } from './cluster.ts';
 import { type Running, run } from './running.ts';
 
 /** A copy of the checkout that commands may change, with an embedded Postgres of its own. */
@@ -21,6 +22,8 @@ export async function copyCheckout(): Promise<Checkout> {
   for (const path of ['server', 'dba', 'isolation', 'migrations', 'current.sql', '.gmrc', 'package.json']) {
     await cp(join(root, path), join(directory, path), { recursive: true, verbatimSymlinks: true });
   }
+  const { example } = JSON.parse(process.env.TEST_CLUSTER ?? '{}') as Partial<TestCluster>;
+  if (example) await cp(example.folder, join(directory, 'migrations'), { recursive: true, force: true });
   await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));
   const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
   const given = { PATH, HOME, NODE_COMPILE_CACHE };

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate } from 'graphile-migrate';
 import type pg from 'pg';
 import { withClient } from '../../dba/client.ts';
@@ -6,6 +7,7 @@ import { migrateSettings } from '../../dba/migrateSettings.ts';
 import { root } from '../../dba/root.ts';
 import { type EmbeddedTarget, openEmbedded } from '../../dba/target.ts';
 import { isAlive } from '../../server/database/embedded/lock.ts';
+import { addExample, type ExampleMigration } from './example.ts';
 
 /** What the tests of one run share, given to jest's workers in TEST_CLUSTER. */
 export interface TestCluster {
@@ -14,10 +16,15 @@ export interface TestCluster {
   readonly listenUrl: string;
   readonly ownerUrl: string;
   readonly adminUrl: string;
-  /** Databases of this run are named `<prefix>_…`; `<prefix>_template` is migrated once and copied for each file. */
+  /**
+   * Databases of this run are named `<prefix>_…`. `<prefix>_bare` has the migrations; `<prefix>_template`, which is copied
+   * for each file, has the example in any case.
+   */
   readonly prefix: string;
   /** Off where the server's connection is a pooler that does not track them. */
   readonly preparedStatements: boolean;
+  /** Set if the project has removed the example and the databases of the tests have it nevertheless. */
+  readonly example: ExampleMigration | undefined;
 }
 
 const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' };
@@ -30,13 +37,20 @@ export async function openTestCluster(
   const { serverUrl, ownerUrl, adminUrl, close } = await openEmbedded(directory, serverSettings);
   const prefix = `hedgerow_test_${process.pid}`;
   const template = `${prefix}_template`;
+  const bare = `${prefix}_bare`;
   await withClient(adminUrl, async (admin) => {
     await dropLeftOvers(admin);
-    await admin.query(`create database ${template} owner hedgerow_owner`);
+    await admin.query(`create database ${bare} owner hedgerow_owner`);
   });
-  const target = { ownerUrl: inDatabase(ownerUrl, template), shadowUrl: undefined, adminUrl };
+  const target = { ownerUrl: inDatabase(ownerUrl, bare), shadowUrl: undefined, adminUrl };
   await migrate(await migrateSettings(target, () => {}));
-  return { serverUrl, listenUrl: serverUrl, ownerUrl, adminUrl, prefix, preparedStatements: true, close };
+  // graphile-migrate keeps its connections for 200 ms, and a database in use cannot be copied.
+  await sleep(250);
+  await withClient(adminUrl, (admin) =>
+    admin.query(`create database ${template} template ${bare} owner hedgerow_owner strategy file_copy`),
+  );
+  const example = await addExample(inDatabase(ownerUrl, template), directory);
+  return { serverUrl, listenUrl: serverUrl, ownerUrl, adminUrl, prefix, preparedStatements: true, example, close };
 }
 
 /** The same connection to another database. */

@@ -31,11 +31,12 @@ export async function openTestDatabase(): Promise<{ readonly db: TestDatabase; r
   return { db, client };
 }
 
-export async function createTestDatabase(): Promise<TestDatabase> {
+/** @param template `bare` for the migrations alone: without the example, if the project has removed it. */
+export async function createTestDatabase(template: 'template' | 'bare' = 'template'): Promise<TestDatabase> {
   const cluster = JSON.parse(process.env.TEST_CLUSTER ?? '') as TestCluster;
   const name = `${cluster.prefix}_${randomBytes(6).toString('hex')}`;
   const root = (sql: string) => withClient(cluster.adminUrl, (client) => client.query(sql));
-  await root(`create database ${name} template ${cluster.prefix}_template owner hedgerow_owner strategy file_copy`);
+  await root(`create database ${name} template ${cluster.prefix}_${template} owner hedgerow_owner strategy file_copy`);
   // A copy does not have its template's grants on the database itself.
   await root(`revoke all on database ${name} from public`);
   await root(`grant connect on database ${name} to hedgerow_authenticator`);

@@ -51,6 +51,8 @@ export interface TestServerOptions {
   readonly keys?: Pick<AuthSettings, 'jwtSecret' | 'privateKeys'>;
   readonly externalIssuer?: ExternalIssuer;
   readonly persistedDocuments?: string;
+  /** `bare` for the migrations alone: without the example, if the project has removed it. */
+  readonly template?: 'template' | 'bare';
 }
 
 /** What the server connects to. */
@@ -62,7 +64,7 @@ export interface Connections {
 }
 
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const db = await createTestDatabase();
+  const db = await createTestDatabase(options.template);
   const server = await serve(db, options);
   return {
     ...server,

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { withClient } from '../../dba/client.ts';
 import { inDatabase } from '../../dba/scratch.ts';
 import { type Checkout, copyCheckout } from './checkout.ts';
+import type { TestCluster } from './cluster.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
 /** A copy of the checkout whose verbs work on a database of the tests' Postgres, which is migrated already. */
@@ -19,6 +20,11 @@ export interface Workbench {
 
 export async function openWorkbench(): Promise<Workbench> {
   const [checkout, database] = await Promise.all([copyCheckout(), createTestDatabase()]);
+  const { example } = JSON.parse(process.env.TEST_CLUSTER ?? '') as TestCluster;
+  if (example) {
+    const record = 'insert into graphile_migrate.migrations (hash, previous_hash, filename) values ($1, $2, $3)';
+    await database.asAdmin(record, [example.hash, example.previous, example.recorded]);
+  }
   const shadow = `${new URL(database.ownerUrl).pathname.slice(1)}_shadow`;
   const env = {
     DATABASE_URL_DIRECT: database.ownerUrl,

@@ -1,0 +1,64 @@
+import { writeFile } from 'node:fs/promises';
+import { Option } from 'commander';
+import { command, run } from './command.ts';
+import { currentFile, demandBlankCurrent, readCurrent } from './currentSql.ts';
+import { demandName, parseColumns } from './newTable/columns.ts';
+import { tableSql } from './newTable/tableSql.ts';
+import { readSnapshot } from './snapshot.ts';
+import { type ExitCode, UsageError } from './verb.ts';
+
+interface Options {
+  readonly columns: string;
+  readonly owner: 'user' | 'organization';
+  readonly live?: boolean;
+  readonly search?: boolean;
+  readonly append?: boolean;
+}
+
+export const newTableCommand = command('new-table', 'write the SQL of a new table of tenants into current.sql')
+  .argument('<name>', 'the table in app_public')
+  .requiredOption('--columns <list>', 'its columns beside id, owner and created_at: "title text not null, due date"')
+  .addOption(new Option('--owner <owner>', 'whose its rows are').choices(['user', 'organization']).default('user'))
+  .option('--live', 'changes become events of subscriptions')
+  .option('--search', 'a search over its text columns')
+  .option('--append', 'add to current.sql if it is not empty')
+  .action((name: string, options: Options) => run(() => newTable(name, options)));
+
+/** Writes the SQL of docs/dba.md, "A new tenants' table". Needs no database. */
+async function newTable(
+  given: string,
+  { columns: list, owner, live = false, search = false, append = false }: Options,
+): Promise<ExitCode> {
+  const name = given.replace(/^app_public\./, '');
+  demandName('table', name);
+  const columns = parseColumns(list);
+  if (search && !columns.some(({ isText }) => isText)) {
+    throw new UsageError('--search needs a column of type text.');
+  }
+  const current = await readCurrent();
+  const schema = `${await readSnapshot()}\n${current}`;
+  const has = (pattern: RegExp) => pattern.test(schema);
+  if (has(new RegExp(`\\btable (if not exists )?app_public\\.${name}\\b`, 'i'))) {
+    throw new UsageError(
+      `app_public.${name} is there already, in the migrations or in current.sql: choose another name.`,
+    );
+  }
+  if (owner === 'organization') {
+    if (!has(/\btable app_public\.organizations\b/i)) {
+      throw new UsageError(
+        'There is no table app_public.organizations, so that no row can belong to one: leave out --owner, or add organizations first.',
+      );
+    }
+    if (live && !has(/function app_private\.make_live\(.*organization_id/)) {
+      throw new UsageError('--live is for tables of users: app_private.make_live() needs the column user_id.');
+    }
+  }
+  if (!append) await demandBlankCurrent();
+  const memberRole = has(/function app_public\.current_member_role\(\)/)
+    ? 'app_public.current_member_role()'
+    : "current_setting('app.current_member_role', true)";
+  const sql = tableSql({ name, columns, owner, live, search, memberRole });
+  await writeFile(currentFile, append && current.trim() ? `${current.trimEnd()}\n\n${sql}` : sql);
+  console.log(`Wrote app_public.${name} into current.sql. Next: npm run db -- watch`);
+  return 0;
+}

@@ -1,0 +1,32 @@
+import type { Column } from './columns.ts';
+
+/** The search over a table's column `search`, as docs/dba.md shows it: `searchTags(query:)`. */
+export function searchSql(name: string, columns: readonly Column[]): string[] {
+  const table = `app_public.${name}`;
+  const texts = columns.filter(({ isText }) => isText).map((column) => column.name);
+  return [
+    `comment on column ${table}.search is '@behavior -*';`,
+    `create function app_public.search_${name}(query text) returns setof ${table}
+  language plpgsql stable strict rows 20
+  set search_path = ''
+  as $$
+declare
+  wanted tsquery;
+begin
+  if char_length(query) > 200 then
+    -- HR400: the message goes to the client, as BAD_USER_INPUT.
+    raise exception 'query must have at most 200 characters' using errcode = 'HR400', column = 'query';
+  end if;
+  wanted := app_search.beginnings(query);
+  for attempt in 1..2 loop
+    return query select t.* from ${table} t where t.search @@ wanted
+      order by ts_rank(t.search, wanted) desc, t.created_at desc, t.id;
+    exit when found;
+    wanted := app_search.resembling(query, 'select search from ${table}');
+  end loop;
+end
+$$;`,
+    `comment on function app_public.search_${name}(text) is 'Rows with every word of \`query\` in ${texts.join(', ')}, best first.';`,
+    `grant execute on function app_public.search_${name}(text) to hedgerow_tenant;`,
+  ];
+}

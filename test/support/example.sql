@@ -1,0 +1,111 @@
+-- The tables that most tests work with. A project that has removed the example (docs/remove-example.sql) gets them in the
+-- databases of its tests only; test/dba/withoutExample.test.ts keeps this file in step with the migrations.
+drop function if exists app_public.search_todos(text);
+drop table if exists app_public.todos;
+drop table if exists app_public.lists;
+
+create table app_public.lists (
+  user_id uuid not null default app_public.current_user_id()
+    constraint lists_user_id_fkey references app_public.users on delete cascade,
+  id uuid not null default gen_random_uuid(),
+  name text not null check (char_length(name) between 1 and 255),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  primary key (user_id, id),
+  unique (user_id, name)
+);
+
+create table app_public.todos (
+  user_id uuid not null default app_public.current_user_id()
+    constraint todos_user_id_fkey references app_public.users on delete cascade,
+  id uuid not null default gen_random_uuid(),
+  list_id uuid,
+  title text not null check (char_length(title) between 1 and 255),
+  description text check (char_length(description) <= 10000),
+  completed boolean not null default false,
+  priority smallint not null default 0 check (priority between 0 and 5),
+  due_date date,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  search tsvector generated always as (
+    setweight(app_search.words(title), 'A') || setweight(app_search.words(coalesce(description, '')), 'B')
+  ) stored,
+  primary key (user_id, id),
+  foreign key (user_id, list_id) references app_public.lists (user_id, id) on delete set null (list_id)
+);
+create index todos_user_id_created_at_idx on app_public.todos (user_id, created_at, id);
+create index todos_user_id_list_id_idx on app_public.todos (user_id, list_id, created_at, id);
+
+create trigger set_updated_at before update on app_public.lists
+  for each row execute function app_private.set_updated_at();
+create trigger set_updated_at before update on app_public.todos
+  for each row execute function app_private.set_updated_at();
+select app_private.make_live('app_public.lists');
+select app_private.make_live('app_public.todos');
+
+alter table app_public.lists enable row level security, force row level security;
+alter table app_public.todos enable row level security, force row level security;
+create policy select_own on app_public.lists for select to hedgerow_tenant
+  using (user_id = (select app_public.current_user_id()));
+create policy insert_own on app_public.lists for insert to hedgerow_tenant
+  with check (user_id = (select app_public.current_user_id()));
+create policy update_own on app_public.lists for update to hedgerow_tenant
+  using (user_id = (select app_public.current_user_id()))
+  with check (user_id = (select app_public.current_user_id()));
+create policy delete_own on app_public.lists for delete to hedgerow_tenant
+  using (user_id = (select app_public.current_user_id()));
+create policy select_own on app_public.todos for select to hedgerow_tenant
+  using (user_id = (select app_public.current_user_id()));
+create policy insert_own on app_public.todos for insert to hedgerow_tenant
+  with check (user_id = (select app_public.current_user_id()));
+create policy update_own on app_public.todos for update to hedgerow_tenant
+  using (user_id = (select app_public.current_user_id()))
+  with check (user_id = (select app_public.current_user_id()));
+create policy delete_own on app_public.todos for delete to hedgerow_tenant
+  using (user_id = (select app_public.current_user_id()));
+
+grant select, insert (id, name), update (name), delete on app_public.lists to hedgerow_tenant;
+grant select, insert (id, list_id, title, description, completed, priority, due_date),
+  update (list_id, title, description, completed, priority, due_date), delete on app_public.todos to hedgerow_tenant;
+
+comment on column app_public.todos.search is e'@behavior -*\nThe words of title and description, kept by the database.';
+comment on constraint lists_name_check on app_public.lists is 'name must have 1 to 255 characters';
+comment on constraint lists_pkey on app_public.lists is 'there is a list with this rowId already';
+comment on constraint lists_user_id_fkey on app_public.lists is 'there is no such user';
+comment on constraint lists_user_id_name_key on app_public.lists is 'there is a list with this name already';
+comment on constraint todos_description_check on app_public.todos is 'description must have at most 10000 characters';
+comment on constraint todos_pkey on app_public.todos is 'there is a todo with this rowId already';
+comment on constraint todos_priority_check on app_public.todos is 'priority must be a number from 0 to 5';
+comment on constraint todos_title_check on app_public.todos is 'title must have 1 to 255 characters';
+comment on constraint todos_user_id_fkey on app_public.todos is 'there is no such user';
+comment on constraint todos_user_id_list_id_fkey on app_public.todos is 'listId must name a list of yours';
+
+create or replace function app_public.search_todos(query text) returns setof app_public.todos
+  language plpgsql stable strict rows 20
+  set search_path = ''
+  as $$
+declare
+  wanted tsquery;
+begin
+  if char_length(query) > 200 then
+    raise exception 'query must have at most 200 characters' using errcode = 'HR400', column = 'query';
+  end if;
+  wanted := app_search.beginnings(query);
+  for attempt in 1..2 loop
+    return query
+      select t.* from app_public.todos t where t.search @@ wanted
+      -- What is a word of its own comes before what is the beginning of one.
+      order by
+        ts_rank(t.search, wanted) + ts_rank(t.search, replace(wanted::text, ':*', '')::tsquery) desc,
+        t.created_at desc, t.id;
+    exit when found;
+    wanted := app_search.resembling(query, 'select search from app_public.todos');
+  end loop;
+end
+$$;
+
+comment on function app_public.search_todos(text) is
+  'Todos with every word of `query` in title or description, best first, then newest. A word may be unfinished; where '
+  'nothing matches, it may be misspelt.';
+
+grant execute on function app_public.search_todos(text) to hedgerow_tenant;

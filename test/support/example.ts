@@ -1,0 +1,46 @@
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { calculateHash } from 'graphile-migrate/dist/hash.js';
+import { parseMigrationText, serializeMigration } from 'graphile-migrate/dist/migration.js';
+import { withClient } from '../../dba/client.ts';
+import { root } from '../../dba/root.ts';
+import { takeSnapshot } from '../../dba/snapshot.ts';
+
+/** The example as a migration of its own, for a project whose migrations have removed it. */
+export interface ExampleMigration {
+  /** The project's migrations with the example behind them. */
+  readonly folder: string;
+  readonly hash: string;
+  readonly previous: string;
+  /** As graphile-migrate records it: `000009.sql`. */
+  readonly recorded: string;
+}
+
+/**
+ * Gives the tables that most tests work with to a database whose migrations have removed them. The server, whose files are
+ * those of the project, must not find a migration that they lack: it is recorded only where a checkout has it too.
+ *
+ * @returns undefined if the migrations have the example.
+ */
+export async function addExample(ownerUrl: string, directory: string): Promise<ExampleMigration | undefined> {
+  return withClient(ownerUrl, async (client) => {
+    const { rows } = await client.query("select to_regclass('app_public.todos') is not null as found");
+    if (rows[0].found) return undefined;
+    const sql = `${(await readFile(join(root, 'test', 'support', 'example.sql'), 'utf8')).trim()}\n`;
+    await client.query(`set search_path = pg_catalog;\n${sql}`);
+    const folder = join(directory, 'migrations');
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
+    const names = (await readdir(join(root, 'migrations'))).filter((name) => name !== 'current.sql');
+    for (const name of names) await cp(join(root, 'migrations', name), join(folder, name), { recursive: true });
+    const last = (await readdir(join(folder, 'committed'))).sort().at(-1) as string;
+    const { headers } = parseMigrationText(last, await readFile(join(folder, 'committed', last), 'utf8'));
+    const previous = String(headers.Hash);
+    const hash = calculateHash(sql, previous);
+    const number = String(Number.parseInt(last, 10) + 1).padStart(6, '0');
+    const text = serializeMigration(sql, { Previous: previous, Hash: hash });
+    await writeFile(join(folder, 'committed', `${number}-example-of-the-tests.sql`), text);
+    await writeFile(join(folder, 'snapshot.txt'), await takeSnapshot(client));
+    return { folder, hash, previous, recorded: `${number}.sql` };
+  });
+}
