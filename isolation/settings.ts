@@ -60,7 +60,7 @@ function isSupersededClaim(setting: string, name: string): boolean {
 const call = /\bcurrent_setting\s*\(\s*(?:E?'((?:[^']|'')*)'|[^\s')])/gi;
 
 /** The names of the settings that a text reads, in lower case. */
-export function settingsIn(text: string): (string | undefined)[] {
+function settingsIn(text: string): (string | undefined)[] {
   return [...text.matchAll(call)].map(([, name]) => name?.replaceAll("''", "'").toLowerCase());
 }
 

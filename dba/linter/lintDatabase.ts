@@ -13,7 +13,7 @@ import { isApiRule, isCatalogRule, isTextRule, readRules } from './rules.ts';
 import { type LintScope, setScope } from './scope.ts';
 
 /** Something that the lint could not judge, and why. */
-export interface NotJudged {
+interface NotJudged {
   readonly about: string;
   readonly reason: string;
 }

@@ -29,7 +29,7 @@ test('the tables of the migrations, and those that the DBA’s page adds, hold a
   const tables = new Set(attempts.map(({ table }) => table));
   for (const table of ['users', 'lists', 'todos', 'audit_events', 'tags', 'todo_tags'])
     expect(tables).toContain(`app_public.${table}`);
-}, 180_000);
+}, 600_000);
 
 test('what is wrong with a table is reported, with what was sent and whose it is', async () => {
   const { leaks } = await attack(faulty, (table) => /note|bodies|\(API\)/i.test(table));
@@ -44,4 +44,4 @@ test('what is wrong with a table is reported, with what was sent and whose it is
   expect(evidence('bodies', /arguments of another/)[0]).toMatch(/answered differently/);
   expect(evidence('emptyNote', /one value of another|arguments of another/)[0]).toMatch(/changed what is A's/);
   expect(evidence('alike', /while A writes/)[0]).toMatch(/before and after A wrote/);
-}, 180_000);
+}, 600_000);

@@ -2,13 +2,12 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { jest } from '@jest/globals';
 import pg from 'pg';
 import { root } from '../../dba/root.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 // A machine under load takes minutes for what takes seconds otherwise.
-jest.setTimeout(300_000);
+import.meta.jest.setTimeout(300_000);
 
 let db: TestDatabase;
 let directory: string;

@@ -1,11 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { jest } from '@jest/globals';
 import { attackSql } from '../../isolation/sql/attackSql.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { leaksFrom, onSchema, roles } from './onSchema.ts';
 
 // A machine under load takes minutes for what takes seconds otherwise.
-jest.setTimeout(300_000);
+import.meta.jest.setTimeout(300_000);
 
 let db: TestDatabase;
 beforeAll(async () => {

@@ -59,7 +59,7 @@ test('what makes the schema weaker is noticed, or changes nothing', async () => 
     if (outcome === 'killed') expect(caught[0]?.evidence).not.toBe('');
     else expect([reason, proof]).toEqual([expect.stringMatching(/\.$/), expect.stringMatching(/^select /)]);
   }
-}, 120_000);
+}, 600_000);
 
 test('without the attacks that would notice it, a mutant survives, and the page and the exit code say so', async () => {
   const chosen = ({ id }: Mutant) => id === 'widen USING: policy update_own on app_public.idempotency_keys';
@@ -75,7 +75,7 @@ test('without the attacks that would notice it, a mutant survives, and the page 
   expect(exitCodeOf(report)).toBe(1);
   expect(await htmlReport(report)).toContain('1 mutant survived.');
   expect(terminalReport(report)).toContain('USING is true: update reaches every row of app_public.idempotency_keys.');
-}, 120_000);
+}, 600_000);
 
 test('what is called equivalent is noticed by no attack', async () => {
   const { mutants: all } = await mutants();
@@ -93,7 +93,7 @@ test('what is called equivalent is noticed by no attack', async () => {
   expect(verdicts.filter(({ outcome }) => outcome !== 'equivalent').map(({ id, caught }) => ({ id, caught }))).toEqual(
     [],
   );
-}, 120_000);
+}, 600_000);
 
 /** Sound, with what the tables of Hedgerow do not have. */
 const unusual = `

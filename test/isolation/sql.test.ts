@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { jest } from '@jest/globals';
 import { holding } from '../../isolation/cast/cast.ts';
 import { runControls } from '../../isolation/proveSql.ts';
 import { attackSql } from '../../isolation/sql/attackSql.ts';
@@ -11,7 +10,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { leaksFrom, onSchema, roles } from './onSchema.ts';
 
 // A machine under load takes minutes for what takes seconds otherwise.
-jest.setTimeout(300_000);
+import.meta.jest.setTimeout(300_000);
 
 let db: TestDatabase;
 beforeAll(async () => {
