@@ -24,6 +24,11 @@ export class Apart {
     if (this.#until.size > most) this.#until.delete(this.#until.keys().next().value);
   }
 
+  /** The user's statements are short again. */
+  remove({ statement }: Identity): void {
+    this.#until.delete(statement.confirms);
+  }
+
   has({ statement }: Identity): boolean {
     const until = this.#until.get(statement.confirms);
     return until !== undefined && performance.now() < until;

@@ -12,6 +12,9 @@ import type { Result, Statement } from './statement.ts';
 /** Statements of a transaction that others may wait behind, at the most: each has its time. */
 const maxPipelinedStatements = 5;
 
+/** Milliseconds that a pipelined statement has. */
+const short = 50;
+
 /** SQLSTATE of a statement that was stopped, by its timeout for example. */
 const queryCanceled = '57014';
 
@@ -123,18 +126,27 @@ export class ImplicitTransactions {
   #alone(caller: Caller, statements: readonly Statement[]): Promise<Result<unknown>[]> {
     const { identity, readOnly } = caller;
     const lanes: Lane[] = readOnly ? [] : ['write'];
-    if (identity.inCompany) lanes.push('bypass');
+    if (!identity.inCompany) return this.#send(caller, lanes, [identity.statement, ...statements]);
     const first = (readOnly && identity.bypassing) || identity.statement;
-    return this.#send(caller, lanes, [first, ...statements]);
+    return this.#send(caller, [...lanes, 'bypass'], [first, ...statements], (milliseconds) => {
+      // It was slow because of others: its user does not have to share the connections of slow statements.
+      if (milliseconds < short) this.#apart.remove(identity);
+    });
   }
 
+  /** @param took is told how long Postgres took, in milliseconds. */
   #send(
     { identity, cancellation, readOnly }: Caller,
     lanes: readonly Lane[],
     statements: readonly Statement[],
+    took: (milliseconds: number) => void = () => {},
   ): Promise<Result<unknown>[]> {
-    const tenant = identity.user;
-    return this.#pool.use({ cancellation, lanes, tenant }, (lease) => lease.send(statements, !readOnly));
+    return this.#pool.use({ cancellation, lanes, tenant: identity.user }, async (lease) => {
+      const start = performance.now();
+      const results = await lease.send(statements, !readOnly);
+      took(performance.now() - start);
+      return results;
+    });
   }
 
   #bypass(identity: Identity): void {

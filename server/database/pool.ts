@@ -75,6 +75,8 @@ export class ConnectionPool {
   readonly #draining = new Set<Lease>();
   #closing = false;
   #prepares: boolean;
+  /** It is not known yet whether the server keeps prepared statements. */
+  #unprobed: boolean;
   /** Settles once it is known whether the server keeps prepared statements; undefined before the first connection. */
   #probe: Promise<void> | undefined;
 
@@ -84,6 +86,7 @@ export class ConnectionPool {
     this.#log = log;
     this.#options = options;
     this.#prepares = preparedStatements;
+    this.#unprobed = preparedStatements;
     this.#patience = new Patience(patience * 1000, timeout * 1000);
     this.#Client = boundedClient(attempt * 1000);
     this.lanes = new Lanes(size);
@@ -234,7 +237,7 @@ export class ConnectionPool {
       let wanted = true;
       const connect = async () => {
         const client = await this.#pool.connect();
-        if (this.#prepares) await this.#probed(client);
+        if (this.#unprobed) await this.#probed(client);
         if (!wanted) client.release(doubt(client) !== undefined);
         return client;
       };
@@ -254,6 +257,7 @@ export class ConnectionPool {
     try {
       this.#probe ??= this.#findOut(client);
       await this.#probe;
+      this.#unprobed = false;
     } catch (error) {
       this.#probe = undefined;
       client.release(true);

@@ -14,7 +14,7 @@ beforeAll(async () => {
   await db.asAdmin(`create function app_public.dawdle(seconds float) returns int language plpgsql stable
     as $$ begin perform pg_sleep(seconds); return 1; end $$`);
   await db.asAdmin('grant execute on function app_public.dawdle to hedgerow_tenant');
-  server = await serve(db, { poolSize: 1, requestTimeout: 0.5 });
+  server = await serve(db, { poolSize: 1, requestTimeout: 2 });
   // Signing up takes longer than that on a busy machine.
   const patient = await serve(db);
   const { token } = await signUp(patient.app, 'ada');
@@ -52,8 +52,8 @@ test('so is a mutation in the middle of its transaction, and nothing has happene
 
 test('a request that waits too long for a connection is answered, and leaves the queue', async () => {
   const [first, second] = await Promise.all([
-    ada.graphql('{ dawdle(seconds: 0.3) }'),
-    ada.graphql('{ dawdle(seconds: 0.3) }'),
+    ada.graphql('{ dawdle(seconds: 1.5) }'),
+    ada.graphql('{ dawdle(seconds: 1.5) }'),
   ]);
   const codes = [first, second].flatMap(({ body }) => body.errors?.[0].extensions.code ?? 'none').sort();
   expect(codes).toEqual(['TIMEOUT', 'none']);

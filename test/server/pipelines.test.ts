@@ -218,6 +218,23 @@ test('who keeps others waiting is stopped, begins again alone, and stays apart f
   await database.close();
 });
 
+test('a user whose statement was slow because of others goes back to the pipelines at once', async () => {
+  const database = openConnections(db, { preparedStatements: true });
+  await database.as(as('ada')).query(who);
+  await withClient(db.ownerUrl, async (owner) => {
+    await owner.query('begin; lock table app_public.lists');
+    const waits = database.as(as('ada')).query({ text: 'select from app_public.lists' });
+    while (database.counts.apart === 0) await sleep(5);
+    await owner.query('commit');
+    await waits;
+  });
+  // The wait for the lock was long. Short statements end the bypass, and the next ones share a connection.
+  const short = () => Promise.all(['ada', 'ada', 'ada'].map((name) => database.as(as(name)).query(who)));
+  while (database.counts.shared === 0) await short();
+  expect(database.counts.apart).toBe(1);
+  await database.close();
+});
+
 test('who is given up while waiting is not begun, and takes nobody along while under way', async () => {
   const database = openConnections(db, { preparedStatements: true });
   const [waits, runs] = [new Cancellation(), new Cancellation()];

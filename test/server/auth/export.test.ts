@@ -15,7 +15,8 @@ let ada: Tenant;
 let bob: Tenant;
 
 beforeAll(async () => {
-  server = await startTestServer();
+  // Connections for two exports at a time.
+  server = await startTestServer({ poolSize: 16 });
   http = createServer(server.app).listen(0, '127.0.0.1');
   await once(http, 'listening');
   [ada, bob] = await Promise.all([signUp(server.app, 'ada'), signUp(server.app, 'bob')]);
