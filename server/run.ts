@@ -48,11 +48,24 @@ async function main(): Promise<void> {
     // While the API is built, which keeps this process busy, and Postgres idle.
     const unsafe = inspectSchema(database, { allowed: config.allowedRules, schemaIsNewer }, log);
     unsafe.catch(() => {});
-    const { allowedOrigins, externalIssuer, limitFactor, persistedDocuments, privateKeys, production } = config;
+    const {
+      allowedOrigins,
+      auditRetentionDays,
+      externalIssuer,
+      limitFactor,
+      persistedDocuments,
+      privateKeys,
+      production,
+    } = config;
     const jwtSecret = config.jwtSecret ?? (privateKeys ? undefined : development?.jwtSecret);
     const mail = { ...config.mail, directory: development?.mailDirectory };
     const admission = new Admission(config.admission);
-    const auth = createAuth(database, { jwtSecret, privateKeys, externalIssuer, limitFactor, mail }, admission, log);
+    const auth = createAuth(
+      database,
+      { jwtSecret, privateKeys, externalIssuer, limitFactor, mail, auditRetentionDays },
+      admission,
+      log,
+    );
     const listenUrl = config.listenUrl ?? databaseUrl;
     const graphql = await step('built the API', async () => {
       const catalog = askAhead(database);
