@@ -72,6 +72,7 @@ const environment = z.object({
     .optional(),
   AUTH_JWKS_URL: https.optional(),
   AUTH_AUDIENCE: z.string().max(255, 'is longer than 255 characters').optional(),
+  AUDIT_RETENTION_DAYS: whole('days', 30, 36_500).optional(),
   AUTH_LIMIT_FACTOR: whole('(a factor)', 1, 1000).default(1),
   SMTP_URL: smtpUrl.optional(),
   MAIL_FROM: mailFrom.default({ name: 'Hedgerow', address: 'no-reply@localhost' }),
@@ -116,6 +117,8 @@ export interface Config {
   readonly externalIssuer: ExternalIssuer | undefined;
   /** How much more often than usual sign-in and the like may be tried. */
   readonly limitFactor: number;
+  /** Days that lines of the audit log are kept for; undefined keeps them forever. */
+  readonly auditRetentionDays: number | undefined;
   readonly mail: MailSettings;
   /** Folder of the documents that alone may run in production; without one, any may. */
   readonly persistedDocuments: string | undefined;
@@ -185,6 +188,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     privateKeys: data.JWT_PRIVATE_KEYS && Object.freeze(data.JWT_PRIVATE_KEYS),
     externalIssuer: externalIssuer(data),
     limitFactor: data.AUTH_LIMIT_FACTOR,
+    auditRetentionDays: data.AUDIT_RETENTION_DAYS,
     mail: Object.freeze({ smtpUrl: data.SMTP_URL, from: Object.freeze(data.MAIL_FROM), appUrl: data.APP_URL }),
     persistedDocuments: data.PERSISTED_DOCUMENTS,
     allowedOrigins: Object.freeze(data.ALLOWED_ORIGINS),

@@ -50,11 +50,24 @@ async function main(): Promise<void> {
     const policy = { allowed: config.allowedRules, schemaIsNewer };
     const unsafe = linter.then((inspectLive) => unsafeSchema(inspectLive, database, policy, log));
     unsafe.catch(() => {});
-    const { allowedOrigins, externalIssuer, limitFactor, persistedDocuments, privateKeys, production } = config;
+    const {
+      allowedOrigins,
+      auditRetentionDays,
+      externalIssuer,
+      limitFactor,
+      persistedDocuments,
+      privateKeys,
+      production,
+    } = config;
     const jwtSecret = config.jwtSecret ?? (privateKeys ? undefined : development?.jwtSecret);
     const mail = { ...config.mail, directory: development?.mailDirectory };
     const admission = new Admission(config.admission);
-    const auth = createAuth(database, { jwtSecret, privateKeys, externalIssuer, limitFactor, mail }, admission, log);
+    const auth = createAuth(
+      database,
+      { jwtSecret, privateKeys, externalIssuer, limitFactor, mail, auditRetentionDays },
+      admission,
+      log,
+    );
     const listenUrl = config.listenUrl ?? databaseUrl;
     const graphql = await step('built the API', async () => {
       const catalog = askAhead(database);

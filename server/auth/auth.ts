@@ -28,6 +28,8 @@ export interface AuthSettings {
   /** How much more often than usual things may be tried. */
   readonly limitFactor: number;
   readonly mail: MailSettings;
+  /** Days that lines of the audit log are kept for; undefined keeps them forever. */
+  readonly auditRetentionDays?: number | undefined;
 }
 
 /** Sign-in, as the app mounts it. */
@@ -45,7 +47,7 @@ export interface Auth {
 export function createAuth(database: Database, settings: AuthSettings, admission: Admission, log: Logger): Auth {
   const keys = keysOf(settings);
   const limits = createLimits(database.as(Identity.signIn), settings.limitFactor);
-  const stopClearing = clearRegularly(database.as(Identity.signIn), log);
+  const stopClearing = clearRegularly(database.as(Identity.signIn), settings.auditRetentionDays, log);
   const outbox = createOutbox(settings.mail, log);
   const context: AuthContext = { database, keys, limits, outbox };
   const { externalIssuer } = settings;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { GraphQLError } from 'postgraphile/graphql';
+import { tooComplex } from './limits/limits.ts';
 import type { MutationClient } from './mutationClient.ts';
 
 /** A mutation that its client may send again: the same key with the same operation is done once. */
@@ -65,13 +66,34 @@ export async function claim(
   return { data: JSON.parse(done.answer) };
 }
 
-/** Keeps the answer, in the mutation's transaction. */
+/** What is kept: bytes of one answer, and keys and stored bytes of one tenant within 24 hours. */
+export const kept = { answer: 2_000_000, keys: 10_000, bytes: 64_000_000 } as const;
+
+/**
+ * Keeps the answer, in the mutation's transaction.
+ *
+ * @throws GraphQLError TOO_COMPLEX where the answer, or what the tenant has kept in 24 hours, is too much; the mutation
+ *   has to be rolled back.
+ */
 export async function keepAnswer(client: MutationClient, { key }: IdempotentRequest, data: unknown): Promise<void> {
-  await client.query({
+  const answer = JSON.stringify(data);
+  if (Buffer.byteLength(answer) > kept.answer) {
+    throw tooComplex(`the answer to a mutation with an Idempotency-Key has more than ${kept.answer} bytes`);
+  }
+  const { rowCount } = await client.query({
     name: 'idempotency_keep',
-    text: 'update app_public.idempotency_keys set answer = $2 where key = $1',
-    values: [key, JSON.stringify(data)],
+    // pg_column_size() is what is stored, compressed, and reads none of it.
+    text: `update app_public.idempotency_keys set answer = $2
+      where key = $1 and (
+        select count(*) <= $3 and coalesce(sum(pg_column_size(answer)), 0) + pg_column_size($2::text) <= $4
+        from app_public.idempotency_keys
+      )`,
+    values: [key, answer, kept.keys, kept.bytes],
   });
+  if (rowCount === 1) return;
+  throw tooComplex(
+    `mutations with an Idempotency-Key are more than ${kept.keys}, or their answers more than ${kept.bytes} bytes, in 24 hours`,
+  );
 }
 
 /** `extensions.reason` of the error that is answered with 409. */

@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import { clearExpired } from '../../server/auth/limits/expiry.ts';
+import { Identity } from '../../server/database/identity.ts';
+import { kept } from '../../server/graphql/idempotency.ts';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -112,6 +115,63 @@ test('a key is forgotten after a day', async () => {
   expect(await server.db.asAdmin('select from app_public.idempotency_keys where user_id = $1', [ada.id])).toHaveLength(
     1,
   );
+});
+
+test('keys of all tenants are cleared after a day, and none before', async () => {
+  const [old, young] = [randomUUID(), randomUUID()];
+  for (const key of [old, young]) await Promise.all([create(ada, key).expect(200), create(bob, key).expect(200)]);
+  await server.db.asAdmin(
+    `update app_public.idempotency_keys set created_at = now() - interval '24 hours 1 minute' where key = $1`,
+    [old],
+  );
+  const signIn = server.database.as(Identity.signIn);
+  // Its role sees no key that a tenant may still use.
+  expect(await signIn.query({ text: 'select key from app_public.idempotency_keys' })).toMatchObject({ rowCount: 2 });
+  await expect(signIn.query({ text: 'select answer from app_public.idempotency_keys' })).rejects.toMatchObject({
+    code: '42501',
+  });
+  await clearExpired(signIn);
+  const keys = await server.db.asAdmin<{ key: string }>('select key from app_public.idempotency_keys');
+  expect(keys.filter(({ key }) => key === old)).toEqual([]);
+  expect(keys.filter(({ key }) => key === young)).toHaveLength(2);
+});
+
+test('an answer that is too large to be kept is refused, and its mutation has not happened', async () => {
+  const aliases = Array.from({ length: 10 }, (_, n) => `a${n}: description`).join(' ');
+  const text = `mutation ($todos: [TodoInput!]!) { createTodos(input: {todos: $todos}) { todos { ${aliases} } } }`;
+  const todos = Array.from({ length: 100 }, () => ({ title: 'x', description: 'y'.repeat(2500) }));
+  const key = randomUUID();
+  const send = () => ada.graphql(text, { todos });
+  const { body } = await send().set('Idempotency-Key', key);
+  expect(body).toEqual({
+    errors: [
+      {
+        message: `the answer to a mutation with an Idempotency-Key has more than ${kept.answer} bytes`,
+        extensions: { code: 'TOO_COMPLEX' },
+      },
+    ],
+  });
+  expect(await count()).toBe(0);
+  expect((await send()).body.errors).toBeUndefined();
+  expect(await count()).toBe(100);
+});
+
+test('a tenant keeps a bounded number of keys, and others are none the worse', async () => {
+  const carol = await signUp(server.app, 'carol');
+  await server.db.asAdmin(
+    `insert into app_public.idempotency_keys (user_id, key, request_hash, answer)
+      select $1, 'key ' || n, sha256('x'), '{}' from generate_series(1, $2) n`,
+    [carol.id, kept.keys],
+  );
+  const { body } = await create(carol, randomUUID());
+  expect(body.errors).toMatchObject([
+    { message: expect.stringContaining(`more than ${kept.keys}`), extensions: { code: 'TOO_COMPLEX' } },
+  ]);
+  expect(await count()).toBe(0);
+  await create(bob, randomUUID()).expect(200);
+  expect((await carol.graphql(document, { title: 'without a key' })).body.errors).toBeUndefined();
+  await server.db.asAdmin(`update app_public.idempotency_keys set created_at = now() - interval '25 hours'`);
+  expect((await create(carol, randomUUID())).body.errors).toBeUndefined();
 });
 
 test.each(['', 'a b', 'x'.repeat(256)])('%j is no key', async (key) => {

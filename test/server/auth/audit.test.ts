@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import supertest from 'supertest';
 import { root } from '../../../dba/root.ts';
+import { clearAuditLog } from '../../../server/auth/limits/expiry.ts';
 import { Identity } from '../../../server/database/identity.ts';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../../support/server.ts';
 import { type MailServer, startMailServer, tokenIn } from '../../support/smtp.ts';
@@ -189,9 +190,12 @@ test('nobody changes a line: not the tenant, not sign-in, not the owner, and the
     expect([text, await sqlState(tenant.query({ text }))]).toEqual([text, '42501']);
   }
   const [update, remove] = changes('app_private.audit_log');
-  for (const text of [update, remove, 'truncate app_private.audit_log', 'select from app_private.audit_log']) {
+  for (const text of [update, 'truncate app_private.audit_log', 'select event from app_private.audit_log']) {
     expect([text, await sqlState(signIn.query({ text: text as string }))]).toEqual([text, '42501']);
   }
+  // Sign-in's role may delete what is over, and sees nothing else.
+  expect(await signIn.query({ text: 'select id from app_private.audit_log' })).toMatchObject({ rowCount: 0 });
+  expect(await signIn.query({ text: remove as string })).toMatchObject({ rowCount: 0 });
   const owner = new pg.Client({ connectionString: server.db.ownerUrl });
   await owner.connect();
   await owner.query('alter table app_private.audit_log no force row level security');
@@ -205,6 +209,29 @@ test('nobody changes a line: not the tenant, not sign-in, not the owner, and the
   const mutations = Object.keys(server.graphqlSchema.getMutationType()?.getFields() ?? {});
   expect(mutations).toContain('createTodo');
   expect(mutations.filter((name) => /audit/i.test(name))).toEqual([]);
+});
+
+test('lines older than AUDIT_RETENTION_DAYS are cleared, and none of the last 30 days', async () => {
+  await server.db.asAdmin(
+    `insert into app_private.audit_log (event, created_at)
+      select 'logged_in', now() - make_interval(days => days) from unnest(array[20, 29, 31, 60, 400]) as days`,
+  );
+  await server.db.asAdmin(
+    `insert into app_private.audit_log (event, created_at)
+      select 'logged_in', now() - interval '2 years' from generate_series(1, 12000)`,
+  );
+  const ages = async () =>
+    (
+      await server.db.asAdmin<{ days: number }>(
+        `select extract(day from now() - created_at)::int as days from app_private.audit_log
+          where created_at < now() - interval '10 days' order by created_at desc`,
+      )
+    ).map(({ days }) => days);
+  const signIn = server.database.as(Identity.signIn);
+  await clearAuditLog(signIn, 90);
+  expect(await ages()).toEqual([20, 29, 31, 60]);
+  await clearAuditLog(signIn, 1);
+  expect(await ages()).toEqual([20, 29]);
 });
 
 test('what need not be kept is deleted as docs/operator.md says, and the log is as closed as before', async () => {
