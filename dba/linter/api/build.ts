@@ -1,3 +1,4 @@
+import '../../../server/graphql/grafastEnvironment.ts';
 import type pg from 'pg';
 import { pino } from 'pino';
 import { makeSchema } from 'postgraphile';

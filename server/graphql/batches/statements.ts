@@ -35,26 +35,63 @@ export class Statements {
     return Math.floor(65_535 / (Object.keys(this.#resource.codec.attributes).length + 1));
   }
 
-  /** Adds a row for each of `rows`; what one does not say is the column's default. Answers with their keys. */
+  /** Whether tenants may read the columns that name a row. Without them a new row cannot be told from another. */
+  get canReadKeys(): boolean {
+    return this.#keys.every((key) => this.#may('canSelect', key));
+  }
+
+  /**
+   * Adds a row for each of `rows`; what one does not say is the column's default. Answers with their keys; with nothing of
+   * a row whose key tenants may not read.
+   */
   async insert(client: PgClient, rows: readonly Values[]): Promise<Values[]> {
     const said = columnsOf(rows);
-    const columns = said.length > 0 ? said : this.#keys;
+    // A row of defaults names a column, too, and one that tenants may write.
+    const [any = this.#keys[0] as string] = this.#columns.filter((column) => this.#may('canInsert', column));
+    const columns = said.length > 0 ? said : [any];
     const values = rows.map((row) => tuple(columns.map((column) => this.#value(column, row) ?? sql`default`)));
-    // As text, which is what codecs read. The rows of RETURNING are in the order of VALUES.
-    const keys = this.#keys.map((key) => sql`${sql.identifier(key)}::text as ${sql.identifier(key)}`);
-    const inserted = await run<Record<string, string>>(
-      client,
-      sql`insert into ${this.#table} ${tuple(columns.map((column) => sql.identifier(column)))}
-values ${sql.join(values, ', ')}
-returning ${sql.join(keys, ', ')}`,
-    );
+    const insert = sql`insert into ${this.#table} ${tuple(columns.map((column) => sql.identifier(column)))}
+values ${sql.join(values, ', ')}`;
+    if (!this.canReadKeys) {
+      await run(client, insert);
+      return rows.map(() => ({}));
+    }
+    // The rows of RETURNING are in the order of VALUES.
+    const keys = this.#keys.map((key) => sql`${this.#asText(key)} as ${sql.identifier(key)}`);
+    const inserted = await run<Record<string, string>>(client, sql`${insert}\nreturning ${sql.join(keys, ', ')}`);
     return inserted.map((row) =>
       Object.fromEntries(this.#keys.map((key) => [key, this.#codec(key).fromPg(row[key] as string)])),
     );
   }
 
   /** Changes a row for each of `updates`. Answers with their keys; undefined where there is no such row. */
-  update(client: PgClient, updates: readonly Update[]): Promise<(Values | undefined)[]> {
+  async update(client: PgClient, updates: readonly Update[]): Promise<(Values | undefined)[]> {
+    const done: (Values | undefined)[] = [];
+    for (const indices of this.#together(updates)) {
+      const some = await this.#updateTogether(
+        client,
+        indices.map((index) => updates[index] as Update),
+      );
+      for (const [position, index] of indices.entries()) done[index] = some[position];
+    }
+    return done;
+  }
+
+  /**
+   * The positions of the updates that one statement can do. A column that an update leaves out gets the value that it has,
+   * which only those may be given who may read it: updates that differ in other columns are apart.
+   */
+  #together(updates: readonly Update[]): number[][] {
+    const groups = new Map<string, number[]>();
+    for (const [index, { patch }] of updates.entries()) {
+      const unreadable = Object.keys(patch).filter((column) => !this.#may('canSelect', column));
+      const group = JSON.stringify(unreadable.sort());
+      groups.set(group, [...(groups.get(group) ?? []), index]);
+    }
+    return [...groups.values()];
+  }
+
+  #updateTogether(client: PgClient, updates: readonly Update[]): Promise<(Values | undefined)[]> {
     const columns = columnsOf(updates.map(({ patch }) => patch));
     const items = updates.map(({ key, patch }) => [
       key,
@@ -66,7 +103,9 @@ returning ${sql.join(keys, ', ')}`,
     const names = columns.flatMap((_, index) => [sql.identifier(`value${index}`), sql.identifier(`said${index}`)]);
     const set = columns.map((column, index) => {
       const name = sql.identifier(column);
-      return sql`${name} = case when item.${sql.identifier(`said${index}`)} then item.${sql.identifier(`value${index}`)} else existing.${name} end`;
+      const value = sql`item.${sql.identifier(`value${index}`)}`;
+      if (!this.#may('canSelect', column)) return sql`${name} = ${value}`;
+      return sql`${name} = case when item.${sql.identifier(`said${index}`)} then ${value} else existing.${name} end`;
     });
     return this.#byKey(
       client,
@@ -94,6 +133,21 @@ ${action} where existing.${sql.identifier(column)} = item.key returning item.ind
     );
     const found = new Set(done.map(({ index }) => index));
     return items.map(([key], index) => (found.has(index) ? { [column]: key } : undefined));
+  }
+
+  get #columns(): string[] {
+    return Object.keys(this.#resource.codec.attributes);
+  }
+
+  /** Whether tenants are granted it, by a grant on the table or on the column. */
+  #may(what: 'canSelect' | 'canInsert', column: string): boolean {
+    return this.#resource.codec.attributes[column]?.extensions?.[what] !== false;
+  }
+
+  /** As text, which is what codecs read. */
+  #asText(column: string): SQL {
+    const name = sql.identifier(column);
+    return this.#codec(column).castFromPg?.(name) ?? sql`${name}::text`;
   }
 
   #codec(column: string) {

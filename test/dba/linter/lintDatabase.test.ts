@@ -37,14 +37,17 @@ test.each([
     expect(errorsIn(report)).toEqual([]);
     expect(report.inspected).toMatchObject({ tables: 3 });
     expect(report.notJudged.filter(({ about }) => about.startsWith('rule ')).map(({ about }) => about)).toEqual([
+      'rule api-not-buildable',
       'rule current-user-id-replaced',
       'rule function-executable-by-public',
+      'rule granted-not-served',
       'rule lock-timeout-missing',
       'rule no-transaction-not-repeatable',
       'rule owned-by-another-role',
       'rule owner-column-without-foreign-key',
       'rule policy-not-to-tenant',
       'rule private-schema-reachable',
+      'rule role-bypasses-rls',
     ]);
   },
   patience,
