@@ -26,6 +26,9 @@ export interface AppParts {
   readonly graphql: GraphQLApi;
 }
 
+/** Bytes that the headers of a request may have. Node's own limit of 16 kB is too small for tokens with many groups. */
+export const headerLimit = 49_152;
+
 /** The whole path of a request. */
 export async function createApp(parts: AppParts): Promise<Express> {
   const { config, log, database, readiness, admission, auth, graphql } = parts;

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import pg from 'pg';
 import type { Logger } from 'pino';
-import { createApp } from './app.ts';
+import { createApp, headerLimit } from './app.ts';
 import { createAuth } from './auth/auth.ts';
 import { authenticator } from './auth/authenticate.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
@@ -73,6 +73,7 @@ async function main(): Promise<void> {
       connectionsCheckingInterval: 1000,
       // Longer than a proxy keeps its idle connections: one that the server closes first may just carry a request.
       keepAliveTimeout: config.keepAliveTimeout * 1000,
+      maxHeaderSize: headerLimit,
     };
     const server = createServer(timeouts, app);
     const authenticate = authenticator(auth.signedIn);

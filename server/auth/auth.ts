@@ -51,7 +51,7 @@ export function createAuth(database: Database, settings: AuthSettings, admission
   const { externalIssuer } = settings;
   const refusals = new RefusalLog(log);
   const external = externalIssuer && externalTokens(context, externalIssuer, log, refusals);
-  const signedIn = bearer(ownTokens(keys, refusals), external);
+  const signedIn = bearer(ownTokens(keys, refusals), external, refusals);
   const close = async () => {
     await Promise.all([stopClearing(), outbox.close()]);
   };

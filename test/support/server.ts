@@ -5,7 +5,7 @@ import type { Express } from 'express';
 import pino, { type Logger } from 'pino';
 import type { GraphQLSchema } from 'postgraphile/graphql';
 import supertest from 'supertest';
-import { createApp } from '../../server/app.ts';
+import { createApp, headerLimit } from '../../server/app.ts';
 import { type AuthSettings, createAuth } from '../../server/auth/auth.ts';
 import { authenticator } from '../../server/auth/authenticate.ts';
 import type { MailSettings } from '../../server/auth/mail/settings.ts';
@@ -96,7 +96,7 @@ export async function serve(
     log,
   );
   const app = await createApp({ config, log, database, readiness, admission, auth, graphql });
-  const server = createServer(app);
+  const server = createServer({ maxHeaderSize: headerLimit }, app);
   const authenticate = authenticator(auth.signedIn);
   const sockets = graphql.openSockets(server, { admission, authenticate, allowedOrigins });
   return {

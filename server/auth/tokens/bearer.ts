@@ -1,6 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { Identity } from '../../database/identity.ts';
 import { unauthenticated } from '../problem.ts';
+import { type RefusalLog, TokenRefusedError } from './refusals.ts';
 import { RememberedTokens } from './remembered.ts';
 
 declare global {
@@ -30,14 +31,17 @@ export interface TrustedIssuer {
   readonly authenticate: Authenticate;
 }
 
-/** Longest Authorization header that is looked at, in characters. Our own are half as long. */
-const longest = { own: 1000, external: 8192 };
+/**
+ * Longest Authorization header that is read, in characters. Our own are half as long; those of other issuers name each
+ * group of a user, some 60 characters each. `headerLimit` in app.ts has to leave room for it.
+ */
+const longest = { own: 1000, external: 32_768 };
 
 /** The scheme, in any case, and the three parts of a signed token: everything else is refused unparsed. */
 const wellFormed = /^bearer +([\w-]+\.[\w-]+\.[\w-]+)$/i;
 
 /** Lets a request pass that carries a valid access token, and sets `request.user`. Anything else: 401. */
-export function bearer(own: Authenticate, external: TrustedIssuer | undefined): RequestHandler {
+export function bearer(own: Authenticate, external: TrustedIssuer | undefined, refusals: RefusalLog): RequestHandler {
   const verified = new RememberedTokens();
   const limit = external ? longest.external : longest.own;
   return async (request, response, next) => {
@@ -47,7 +51,11 @@ export function bearer(own: Authenticate, external: TrustedIssuer | undefined): 
       request.user = known;
       return next();
     }
-    const token = authorization.length <= limit ? wellFormed.exec(authorization)?.[1] : undefined;
+    if (authorization.length > limit) {
+      refusals.note(external ? 'external' : 'own', new TokenRefusedError('too long'));
+      throw unauthenticated();
+    }
+    const token = wellFormed.exec(authorization)?.[1];
     if (!token) throw unauthenticated();
     const authenticate = external?.issued(token) ? external.authenticate : own;
     const user = await authenticate(request, response, token);

@@ -14,7 +14,8 @@ export type RefusalCause =
   | 'algorithm not accepted'
   | 'claim missing or malformed'
   | 'revoked'
-  | 'malformed';
+  | 'malformed'
+  | 'too long';
 
 /** A token was refused. The client is told 401 and nothing else; the cause is for the log. */
 export class TokenRefusedError extends Error {
@@ -39,6 +40,7 @@ const advice: Readonly<Partial<Record<RefusalCause, string>>> = {
   'wrong audience': 'Compare the aud of the tokens with AUTH_AUDIENCE.',
   'wrong type': 'Send the access token, and not an ID token or another kind.',
   'algorithm not accepted': 'Have the issuer sign with ES256, RS256, PS256 or EdDSA.',
+  'too long': 'Have the issuer leave groups and other large claims out of its access tokens.',
   'claim missing or malformed': 'Have the issuer put sub, iat and exp into its access tokens.',
 };
 

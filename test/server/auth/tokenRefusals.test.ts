@@ -101,3 +101,22 @@ test('the log counts the refusals since the line before, however many tokens str
   const refusals = lines.filter(({ msg }) => msg === 'access tokens were refused').map(({ refusals }) => refusals);
   expect(refusals).toEqual([1, 20]);
 });
+
+test('a token of another issuer may name hundreds of groups, and one that is longer still is refused with its cause', async () => {
+  const lines: string[] = [];
+  const log = createLog('info', { write: (line) => void lines.push(line) });
+  const instance = await serve(server.db, { externalIssuer: issuer.settings, log });
+  started.push(instance);
+  const url = await instance.listen();
+  const groups = (count: number) => Array.from({ length: count }, (_, index) => `${index}`.padStart(60, 'group-'));
+  const status = async (count: number) => {
+    const token = await issuer.token({ groups: groups(count) });
+    return (await fetch(`${url}/auth/me`, { headers: { Authorization: `Bearer ${token}` } })).status;
+  };
+  expect([await status(150), await status(380)]).toEqual([200, 200]);
+  expect(await status(450)).toBe(401);
+  const refusals = lines
+    .map((line): Line => JSON.parse(line))
+    .filter(({ msg }) => msg === 'access tokens were refused');
+  expect(refusals).toMatchObject([{ level: 40, issuer: 'external', cause: 'too long' }]);
+});
