@@ -2,7 +2,7 @@ import { LIST_TYPES, listOfCodec, type PgCodec, type PgInterval, TYPES } from 'p
 import { type SQL, sql } from 'postgraphile/pg-sql2';
 
 /** A value of Postgres that its GraphQL type cannot hold. The message is for the log. */
-export class UnservableValueError extends Error {}
+class UnservableValueError extends Error {}
 
 /**
  * PostGraphile formats dates and times by `to_char`, which knows no era, gives null for infinity, and turns 24:00 into 00:00
