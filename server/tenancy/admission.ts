@@ -7,6 +7,8 @@ export interface AdmissionLimits {
   readonly perTenant: number;
   /** Requests of one tenant that may wait for their turn. */
   readonly queue: number;
+  /** What a tenant may spend on holding the event loop before it pauses, in ms². */
+  readonly holdBudget: number;
 }
 
 /** Places for each database connection: connections are shared by transactions, and some requests need none. */
@@ -14,7 +16,7 @@ const placesPerConnection = 4;
 
 /** The limits of a server with `connections` database connections. */
 export function admissionLimits(connections: number, { perTenant = 10, queue = 50 } = {}): AdmissionLimits {
-  return { total: placesPerConnection * connections, perTenant, queue };
+  return { total: placesPerConnection * connections, perTenant, queue, holdBudget: 2500 };
 }
 
 export interface EnterOptions {
@@ -50,10 +52,10 @@ const quickestTime = 1000;
 /**
  * The price of holding the event loop for t milliseconds is t². Somebody who comes at a random moment meets a long hold
  * more often than a short one, and waits for half of it: a tenant that pays `perMillisecond` makes everybody else's
- * requests wait for half of that on average. A budget that is saved up allows bursts.
+ * requests wait for half of that on average. `holdBudget` is saved up, which allows bursts.
  * Source: mean residual life in renewal theory (the inspection paradox).
  */
-const price = { budget: 2500, perMillisecond: 1 };
+const perMillisecond = 1;
 
 /** Milliseconds of one hold that are charged at most: beyond it the cause is mostly the machine. */
 const longestHold = 200;
@@ -233,7 +235,7 @@ export class Admission {
     if (!this.#hasCompany(tenant, now)) return true;
     if (tenant.running >= this.#allowance(tenant, now)) return false;
     tenant.pay(now);
-    if (tenant.debt <= price.budget) return true;
+    if (tenant.debt <= this.#limits.holdBudget) return true;
     this.#pause(tenant);
     return false;
   }
@@ -242,7 +244,7 @@ export class Admission {
     if (tenant.paused || tenant.queue.length === 0) return;
     this.counts.pauses++;
     tenant.paused = true;
-    const milliseconds = (tenant.debt - price.budget) / price.perMillisecond;
+    const milliseconds = (tenant.debt - this.#limits.holdBudget) / perMillisecond;
     setTimeout(() => {
       tenant.paused = false;
       this.#offer(tenant);
@@ -311,7 +313,7 @@ class Tenant {
 
   /** @param now in milliseconds of `performance.now()`. */
   pay(now: number): void {
-    this.debt = Math.max(0, this.debt - (now - this.#paidAt) * price.perMillisecond);
+    this.debt = Math.max(0, this.debt - (now - this.#paidAt) * perMillisecond);
     this.#paidAt = now;
   }
 }

@@ -8,7 +8,7 @@ const documents = {
   list: `{ todos(first: 1000, orderBy: CREATED_AT_DESC) { nodes { ${row} } totalCount } currentUser { username } }`,
   byId: `query ($rowId: UUID!) { todo(rowId: $rowId) { ${row} user { rowId username } } }`,
   filter: `query ($text: String!) { todos(first: 1000, filter: {title: {includes: $text}}) { nodes { ${row} } } }`,
-  nested: `{ lists(first: 10) { nodes { rowId name todos(first: 1000) { nodes { ${row} user { rowId } } totalCount } } } }`,
+  nested: `{ lists(first: 10) { nodes { rowId name todos(first: 900) { nodes { ${row} user { rowId } } totalCount } } } }`,
   currentUser: '{ currentUser { rowId username email } }',
   several: `query ($a: UUID!, $b: UUID!) {
     a: todo(rowId: $a) { ${row} } b: todo(rowId: $b) { ${row} } all: todos { totalCount } me: currentUser { rowId }

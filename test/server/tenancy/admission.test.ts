@@ -6,7 +6,7 @@ import { Admission, type AdmissionLimits, RefusedError, type Turn } from '../../
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
-const limits: AdmissionLimits = { total: 8, perTenant: 4, queue: 5 };
+const limits: AdmissionLimits = { total: 8, perTenant: 4, queue: 5, holdBudget: 2500 };
 
 /** A request that runs until its turn is ended. */
 function enter(admission: Admission, tenant: string, cancellation = new Cancellation()) {
@@ -109,7 +109,7 @@ describe('the limits of a tenant', () => {
   });
 
   test('an answer that is being sent holds a place of its tenant and none of the server', async () => {
-    const admission = new Admission({ total: 4, perTenant: 4, queue: 5 });
+    const admission = new Admission({ ...limits, total: 4, perTenant: 4, queue: 5 });
     const slowReaders = enterTimes(5, admission, 'a');
     await settled();
     for (const { turn } of slowReaders) turn?.sending();
@@ -126,7 +126,7 @@ describe('the limits of a tenant', () => {
 
 describe('turns between tenants', () => {
   test('tenants that wait take turns, however many requests each has', async () => {
-    const admission = new Admission({ total: 1, perTenant: 1, queue: 10 });
+    const admission = new Admission({ ...limits, total: 1, perTenant: 1, queue: 10 });
     const order: string[] = [];
     const requests = ['a', 'a', 'a', 'a', 'b', 'b', 'c'].map((tenant) =>
       admission.run(tenant, { cancellation: new Cancellation() }, () => {
@@ -138,7 +138,7 @@ describe('turns between tenants', () => {
   });
 
   test('a tenant with slow requests runs one at a time beside a tenant with quick ones', async () => {
-    const admission = new Admission({ total: 20, perTenant: 10, queue: 20 });
+    const admission = new Admission({ ...limits, total: 20, perTenant: 10, queue: 20 });
     await work(admission, 'quick', 5, 2);
     await work(admission, 'slow', 5, 300);
     jest.advanceTimersByTime(2000);
@@ -150,7 +150,7 @@ describe('turns between tenants', () => {
   });
 
   test('a network that makes all requests slow takes no concurrency from anybody', async () => {
-    const admission = new Admission({ total: 20, perTenant: 10, queue: 20 });
+    const admission = new Admission({ ...limits, total: 20, perTenant: 10, queue: 20 });
     await work(admission, 'a', 5, 60);
     await work(admission, 'b', 5, 62);
     jest.advanceTimersByTime(2000);
@@ -160,7 +160,7 @@ describe('turns between tenants', () => {
   });
 
   test('a tenant that has the server to itself runs slow requests side by side', async () => {
-    const admission = new Admission({ total: 20, perTenant: 10, queue: 20 });
+    const admission = new Admission({ ...limits, total: 20, perTenant: 10, queue: 20 });
     await work(admission, 'slow', 5, 300);
     const slow = enterTimes(12, admission, 'slow');
     await settled();
@@ -217,7 +217,7 @@ test('no sequence of requests, ends and departures loses a place or exceeds a li
   );
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 200 }), async (steps) => {
-      const admission = new Admission({ total: 4, perTenant: 3, queue: 3 });
+      const admission = new Admission({ ...limits, total: 4, perTenant: 3, queue: 3 });
       const open: { tenant: string; cancellation: Cancellation; request: { turn?: Turn; error?: unknown } }[] = [];
       const picked = (pick: number) => open[pick % Math.max(1, open.length)];
       for (const action of steps) {
