@@ -7,6 +7,11 @@ export interface AdmissionLimits {
   readonly perTenant: number;
   /** Requests of one tenant that may wait for their turn. */
   readonly queue: number;
+  /**
+   * The work that one tenant may have under way beside others, in milliseconds: as many requests run as take this long
+   * together.
+   */
+  readonly workUnderWay: number;
   /** What a tenant may spend on holding the event loop before it pauses, in ms². */
   readonly holdBudget: number;
 }
@@ -16,7 +21,7 @@ const placesPerConnection = 4;
 
 /** The limits of a server with `connections` database connections. */
 export function admissionLimits(connections: number, { perTenant = 10, queue = 50 } = {}): AdmissionLimits {
-  return { total: placesPerConnection * connections, perTenant, queue, holdBudget: 2500 };
+  return { total: placesPerConnection * connections, perTenant, queue, workUnderWay: 40, holdBudget: 2500 };
 }
 
 export interface EnterOptions {
@@ -36,9 +41,6 @@ export class RefusedError extends Error {
 }
 
 export type RefusalReason = 'queue full' | 'deadline';
-
-/** The work that one tenant may have under way, in milliseconds: as many requests as take this long together. */
-const workUnderWay = 40;
 
 /** Requests at a time of a tenant that is not known yet. */
 const firstRequests = 2;
@@ -257,7 +259,7 @@ export class Admission {
     if (time === undefined) return firstRequests;
     if (now - this.#quickest.at > quickestTime) this.#quickest = { time: this.#quickestTime(now), at: now };
     const work = Math.max(1, time - this.#quickest.time);
-    return Math.max(1, Math.floor(workUnderWay / work));
+    return Math.max(1, Math.floor(this.#limits.workUnderWay / work));
   }
 
   #quickestTime(now: number): number {

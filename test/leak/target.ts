@@ -58,7 +58,13 @@ export async function startTarget(db: TestDatabase, poolSize: number): Promise<T
   const graphql = await createGraphQL({ database, listenUrl: db.listenUrl, log, production: true });
   // Its tenants all sign up from one address.
   // Tenants under faults hold connections for long, and shall meet one another in the database all the same.
-  const admission = new Admission({ total: 1000, perTenant: 1000, queue: 1000, holdBudget: Number.POSITIVE_INFINITY });
+  const admission = new Admission({
+    total: 1000,
+    perTenant: 1000,
+    queue: 1000,
+    workUnderWay: Number.POSITIVE_INFINITY,
+    holdBudget: Number.POSITIVE_INFINITY,
+  });
   const auth = createAuth(database, { jwtSecret, limitFactor: 1000, mail: { from: sender } }, admission, log);
   const app = await createApp({
     config: { allowedOrigins: [], production: true, trustProxy: 0, requestTimeout },

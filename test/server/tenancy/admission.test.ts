@@ -6,7 +6,7 @@ import { Admission, type AdmissionLimits, RefusedError, type Turn } from '../../
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
-const limits: AdmissionLimits = { total: 8, perTenant: 4, queue: 5, holdBudget: 2500 };
+const limits: AdmissionLimits = { total: 8, perTenant: 4, queue: 5, workUnderWay: 40, holdBudget: 2500 };
 
 /** A request that runs until its turn is ended. */
 function enter(admission: Admission, tenant: string, cancellation = new Cancellation()) {
