@@ -18,7 +18,7 @@ export type AttackName = (typeof attackNames)[number];
 export type ApiName = 'hedgerow' | 'postgraphile5' | 'rest';
 
 /** A request of an attack. `size` is what the server may refuse as too complex: the client then asks for less. */
-export type MakeCall = (size: number, serial: number) => Call;
+type MakeCall = (size: number, serial: number) => Call;
 
 export interface Attack {
   /** For people. */

@@ -1,101 +1,14 @@
-import { Connection, type ConnectionEvents } from './connection.ts';
-import type { Job, JobResult } from './job.ts';
-import { sourceOf } from './source.ts';
+import { Flood } from './flood.ts';
+import type { Job } from './job.ts';
 
-/** Milliseconds after which a connection that was closed is opened again. */
-const reconnectAfter = 100;
-
-interface Request {
-  readonly size: number;
-  readonly sent: number;
-}
-
-/** Runs one job until it is told to stop. */
-class Client {
-  readonly #job: Job;
-  readonly #source;
-  readonly #underWay = new Map<Connection, Request>();
-  readonly #all = new Set<Connection>();
-  readonly #latencies: number[] = [];
-  readonly #answers: Record<string, number> = {};
-  readonly #samples: Record<string, string> = {};
-  #bytes = 0;
-  #isStopped = false;
-
-  constructor(job: Job) {
-    this.#job = job;
-    this.#source = sourceOf(job.source);
-    for (let index = 0; index < job.connections; index++) this.#connect();
-  }
-
-  stop(): JobResult {
-    this.#isStopped = true;
-    for (const { sent } of this.#underWay.values()) {
-      this.#latencies.push(performance.now() - sent);
-      // The last request of a short job is under way for a moment; only a long wait is a fault.
-      if (performance.now() - sent > longWait) this.#count('no answer', '');
-    }
-    for (const connection of this.#all) connection.close();
-    return {
-      latencies: Float64Array.from(this.#latencies).sort(),
-      answers: this.#answers,
-      bytes: this.#bytes,
-      size: this.#source.accepted,
-      samples: this.#samples,
-    };
-  }
-
-  #connect(): void {
-    const events: ConnectionEvents = {
-      open: (connection) => this.#send(connection),
-      answered: (connection, { kind, bytes, beginning }) => {
-        const request = this.#underWay.get(connection);
-        if (!request || this.#isStopped) return;
-        this.#underWay.delete(connection);
-        this.#latencies.push(performance.now() - request.sent);
-        this.#bytes += bytes;
-        this.#count(kind, beginning);
-        this.#source.answered(request.size, kind);
-        this.#send(connection);
-      },
-      closed: (connection) => {
-        this.#all.delete(connection);
-        if (this.#isStopped) return;
-        const request = this.#underWay.get(connection);
-        if (request) this.#latencies.push(performance.now() - request.sent);
-        // A connection that was opened always has a request under way.
-        this.#count(request ? 'closed' : 'no connection', '');
-        this.#underWay.delete(connection);
-        setTimeout(() => !this.#isStopped && this.#connect(), reconnectAfter);
-      },
-    };
-    this.#all.add(new Connection(this.#job.port, events));
-  }
-
-  #send(connection: Connection): void {
-    if (this.#isStopped) return;
-    const { bytes, size } = this.#source.next();
-    this.#underWay.set(connection, { size, sent: performance.now() });
-    connection.send(bytes);
-  }
-
-  #count(kind: string, beginning: string): void {
-    this.#answers[kind] = (this.#answers[kind] ?? 0) + 1;
-    if (kind !== 'ok') this.#samples[kind] ??= beginning.slice(0, 300);
-  }
-}
-
-/** Milliseconds without an answer that count as a fault: the deadline of Hedgerow's requests. */
-const longWait = 10_000;
-
-let client: Client | undefined;
+let flood: Flood | undefined;
 
 process.on('message', (message: Job | 'stop') => {
   if (message !== 'stop') {
-    client = new Client(message);
+    flood = new Flood(message);
     return;
   }
-  process.send?.(client?.stop());
-  client = undefined;
+  process.send?.(flood?.stop());
+  flood = undefined;
 });
 process.on('disconnect', () => process.exit());

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 
-export interface Answer {
+interface Answer {
   /** `ok`, an HTTP status, or a code of GraphQL. */
   readonly kind: string;
   readonly bytes: number;

@@ -7,7 +7,7 @@ export interface Job {
   readonly source: FixedRequest | AttackRequests;
 }
 
-export interface FixedRequest {
+interface FixedRequest {
   readonly request: string;
 }
 

@@ -13,7 +13,7 @@ import { floodingTenants, noisyContents } from './contents.ts';
 import { NoisyServer } from './noisyServer.ts';
 
 /** The bystander's list in one turn. Times in milliseconds. */
-export interface BystanderTimes {
+interface BystanderTimes {
   readonly p50: number;
   readonly p99: number;
   readonly answers: number;

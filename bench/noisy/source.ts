@@ -3,7 +3,7 @@ import { attacks } from './attacks.ts';
 import type { AttackRequests, Job } from './job.ts';
 
 /** A request, with the size that it has. */
-export interface SizedRequest {
+interface SizedRequest {
   readonly bytes: Buffer;
   readonly size: number;
 }
