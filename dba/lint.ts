@@ -1,3 +1,4 @@
+import { Option } from 'commander';
 import { migrate, watch } from 'graphile-migrate';
 import type pg from 'pg';
 import { withClient } from './client.ts';
@@ -6,6 +7,8 @@ import { lint as inspect } from './linter/lint.ts';
 import { type DatabaseReport, lintDatabase } from './linter/lintDatabase.ts';
 import { printDatabaseReport, printReport } from './linter/report.ts';
 import type { Finding } from './linter/rule.ts';
+import { toSarif } from './linter/sarif.ts';
+import { type Fixed, fixCurrent, printDiff } from './lintFix/fixCurrent.ts';
 import { migrateSettings } from './migrateSettings.ts';
 import { demandSoundCurrent } from './migrations/demandSound.ts';
 import { withScratch } from './scratch.ts';
@@ -14,12 +17,14 @@ import { type ExitCode, UsageError } from './verb.ts';
 
 interface Options {
   readonly json?: boolean;
+  readonly format?: 'text' | 'json' | 'sarif';
+  readonly fix?: boolean;
   readonly strict?: boolean;
   readonly all?: boolean;
 }
 
 /** What is said of a database that is not Hedgerow's. */
-interface DatabaseOptions extends Pick<Options, 'json' | 'strict'> {
+interface DatabaseOptions extends Pick<Options, 'json' | 'strict' | 'format' | 'fix'> {
   readonly databaseUrl?: string;
   readonly schema?: readonly string[];
   readonly role?: readonly string[];
@@ -32,7 +37,9 @@ const again = (value: string, before: readonly string[] = []) => [...before, val
 export const lintCommand = command('lint', 'inspect the schema that the migrations and current.sql make')
   .option('--all', "the committed migrations' text too, which nobody can mend any more")
   .option('--strict', 'exit code 1 for warnings too')
-  .option('--json', 'for machines')
+  .option('--json', 'for machines; the same as --format json')
+  .addOption(new Option('--format <format>', 'how to report').choices(['text', 'json', 'sarif']).default('text'))
+  .option('--fix', 'write SQL to the end of current.sql that corrects what needs no decision, and show it')
   .option('--database-url <url>', 'inspect this database instead, which need not be Hedgerow’s; nothing in it changes')
   .option(
     '--schema <name>',
@@ -51,6 +58,11 @@ export const lintCommand = command('lint', 'inspect the schema that the migratio
   .action((...given: unknown[]) => {
     const options = given[0] as Options & DatabaseOptions;
     const { databaseUrl } = options;
+    if (databaseUrl !== undefined && options.fix) {
+      return run(async () => {
+        throw new UsageError('--fix writes migrations of Hedgerow: leave out --database-url.');
+      });
+    }
     if (databaseUrl !== undefined) return run(() => lintUrl(databaseUrl, options));
     const isMeant = (['schema', 'role', 'setting', 'settingTemplate'] as const).some((name) => options[name]);
     if (!isMeant) return onTarget<Options>(lint)(...given);
@@ -63,13 +75,15 @@ export const lintCommand = command('lint', 'inspect the schema that the migratio
 
 /** Inspects a database as it is. */
 async function lintUrl(url: string, options: DatabaseOptions): Promise<ExitCode> {
-  const { schema, role = [], setting, settingTemplate, json = false, strict } = options;
+  const { schema, role = [], setting, settingTemplate, strict } = options;
+  const format = formatOf(options);
   readUrl('--database-url', url);
   const claims = settingTemplate === undefined ? undefined : claimsIn(settingTemplate);
   const report: DatabaseReport = await withClient(url, (client) =>
     lintDatabase(client, { schemas: schema, roles: role, setting, claims }),
   );
-  if (json) console.log(JSON.stringify(report));
+  if (format === 'json') console.log(JSON.stringify(report));
+  else if (format === 'sarif') console.log(JSON.stringify(toSarif(report), null, 2));
   else printDatabaseReport(report);
   return report.findings.some(({ level }) => strict || level === 'error') ? 1 : 0;
 }
@@ -98,19 +112,34 @@ function claimsIn(template: string): readonly string[] | undefined {
 }
 
 /** Applies the migrations and current.sql to a scratch database, and inspects what comes of it. */
-async function lint(target: Target, { json = false, strict, all }: Options): Promise<ExitCode> {
+async function lint(target: Target, options: Options): Promise<ExitCode> {
+  const { strict, all, fix = false } = options;
+  const format = formatOf(options);
   await demandSoundCurrent();
-  const report = await withScratch(target, async (scratch) => {
-    if (!json) console.error(`Applying the migrations and current.sql to ${scratch.name}`);
-    return withClient(scratch.ownerUrl, async (client) => {
+  const outcome = await withScratch(target, async (scratch) => {
+    if (format === 'text') console.error(`Applying the migrations and current.sql to ${scratch.name}`);
+    return withClient(scratch.ownerUrl, async (client): Promise<Fixed> => {
       const repeated = await applyTwice(scratch, client);
-      const { findings, ...rest } = await inspect(client, all ? 'all' : 'current');
-      return { ...rest, findings: [...repeated, ...findings] };
+      const inspectAll = async () => {
+        const { findings, ...rest } = await inspect(client, all ? 'all' : 'current');
+        return { ...rest, findings: [...repeated, ...findings] };
+      };
+      const report = await inspectAll();
+      return fix ? fixCurrent(client, report, inspectAll) : { fixed: [], report };
     });
   });
-  if (json) console.log(JSON.stringify(report));
-  else printReport(report);
+  const { report, fixed } = outcome;
+  if (format === 'json') console.log(JSON.stringify(fix ? { ...report, fixed } : report));
+  else if (format === 'sarif') console.log(JSON.stringify(toSarif(report), null, 2));
+  else {
+    if (fix) printDiff(outcome);
+    printReport(report);
+  }
   return report.findings.some(({ level }) => strict || level === 'error') ? 1 : 0;
+}
+
+function formatOf({ json, format = 'text' }: Options): 'text' | 'json' | 'sarif' {
+  return json ? 'json' : format;
 }
 
 /** Applies everything, and current.sql once more, as `watch` does at a save. */

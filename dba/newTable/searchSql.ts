@@ -19,10 +19,18 @@ begin
   end if;
   wanted := app_search.beginnings(query);
   for attempt in 1..2 loop
-    return query select t.* from ${table} t where t.search @@ wanted
-      order by ts_rank(t.search, wanted) desc, t.created_at desc, t.id;
+    exit when wanted is null;
+    -- Ranked with \`|\`: with \`&\`, ts_rank() takes seconds for one long text.
+    return query
+      select t.*
+      from (
+        select id from (select id, search from ${table} order by created_at desc, id desc limit 10000) newest
+        where search @@ wanted
+      ) found
+      join ${table} t on t.id = found.id
+      order by ts_rank(t.search, replace(wanted::text, ' & ', ' | ')::tsquery) desc, t.created_at desc, t.id;
     exit when found;
-    wanted := app_search.resembling(query, 'select search from ${table}');
+    wanted := app_search.resembling(query, 'select search from ${table} order by created_at desc, id desc limit 5000');
   end loop;
 end
 $$;`,

@@ -80,32 +80,56 @@ comment on constraint todos_title_check on app_public.todos is 'title must have 
 comment on constraint todos_user_id_fkey on app_public.todos is 'there is no such user';
 comment on constraint todos_user_id_list_id_fkey on app_public.todos is 'listId must name a list of yours';
 
+-- The limits keep every search short, whatever the tenant has stored and whatever the query is; see docs/adr/ for the
+-- figures. Searched are the newest 100,000 todos, as far as their words fit into 32 MiB; ranked are the newest 10,000
+-- matches.
 create or replace function app_public.search_todos(query text) returns setof app_public.todos
   language plpgsql stable strict rows 20
   set search_path = ''
   as $$
 declare
   wanted tsquery;
+  some_word tsquery;
+  some_whole_word tsquery;
 begin
   if char_length(query) > 200 then
     raise exception 'query must have at most 200 characters' using errcode = 'HR400', column = 'query';
   end if;
   wanted := app_search.beginnings(query);
   for attempt in 1..2 loop
+    exit when wanted is null;
+    -- ts_rank() compares every pair of positions where words are joined by `&`, which takes seconds for one long text.
+    -- With `|` its time is proportional to the text.
+    some_word := replace(wanted::text, ' & ', ' | ')::tsquery;
+    some_whole_word := replace(some_word::text, ':*', '')::tsquery;
     return query
-      select t.* from app_public.todos t where t.search @@ wanted
-      -- What is a word of its own comes before what is the beginning of one.
-      order by
-        ts_rank(t.search, wanted) + ts_rank(t.search, replace(wanted::text, ':*', '')::tsquery) desc,
-        t.created_at desc, t.id;
+      select t.*
+      from (
+        select id, ts_rank(search, some_word) + ts_rank(search, some_whole_word) as rank
+        from (
+          select id, search from (
+            select id, search,
+              sum(pg_column_size(search)) over (order by created_at desc, id desc rows unbounded preceding) as bytes
+            from (
+              select id, created_at, search from app_public.todos order by created_at desc, id desc limit 100000
+            ) newest
+          ) measured
+          where bytes <= 32 * 1024 * 1024 and search @@ wanted
+          limit 10000
+        ) matching
+      ) found
+      join app_public.todos t on t.id = found.id
+      order by found.rank desc, t.created_at desc, t.id;
     exit when found;
-    wanted := app_search.resembling(query, 'select search from app_public.todos');
+    wanted := app_search.resembling(
+      query, 'select search from app_public.todos order by created_at desc, id desc limit 5000'
+    );
   end loop;
 end
 $$;
 
 comment on function app_public.search_todos(text) is
   'Todos with every word of `query` in title or description, best first, then newest. A word may be unfinished; where '
-  'nothing matches, it may be misspelt.';
+  'nothing matches, it may be misspelt. The first eight different words count. Of many todos the newest are searched.';
 
 grant execute on function app_public.search_todos(text) to hedgerow_tenant;
