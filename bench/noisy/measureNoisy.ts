@@ -46,7 +46,7 @@ export interface NoisySeries {
 }
 
 /** Connections of the flood. */
-export const floodConnections = 100;
+const floodConnections = 100;
 
 /** Seconds of the bystander's load before a server's first turn, and of the flood before the bystander is measured. */
 const warmUp = 8;

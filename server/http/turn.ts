@@ -1,5 +1,5 @@
 /** A request's permission to run, which its tenant shares with the tenant's other requests. */
-export interface RequestTurn {
+interface RequestTurn {
   /** Adds `milliseconds` for which the request has held the event loop. */
   charge(milliseconds: number): void;
   /** The answer is complete: from here on the request waits for its client, and keeps no other tenant waiting. */
@@ -23,7 +23,7 @@ declare global {
 }
 
 /** Processor time of this thread, in milliseconds. Time that other processes take on a busy machine does not count. */
-export function threadTime(): number {
+function threadTime(): number {
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1000;
 }

@@ -1,5 +1,5 @@
 /** Bytes of memory, as they are estimated: of all documents that are kept, and of those of one tenant. */
-export const cacheLimits = { total: 100_000_000, tenant: 25_000_000 } as const;
+const cacheLimits = { total: 100_000_000, tenant: 25_000_000 } as const;
 
 /** Owner of the operator's own documents, which no tenant's push out. */
 export const operator = Symbol('operator');

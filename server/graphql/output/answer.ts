@@ -19,7 +19,7 @@ interface Measured {
  * @returns its pieces and length in bytes; undefined where it is longer than an answer may be.
  * @throws CancelledError once the request was given up.
  */
-export async function measure(value: unknown, time: TimeSlice): Promise<Measured | undefined> {
+async function measure(value: unknown, time: TimeSlice): Promise<Measured | undefined> {
   if (isSmall(value)) {
     const json = JSON.stringify(value);
     return { bytes: Buffer.byteLength(json), pieces: [json] };

@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Cancellation } from '../../../server/database/cancellation.ts';
 import { Admission, type AdmissionLimits, RefusedError, type Turn } from '../../../server/tenancy/admission.ts';
+
+const { jest } = import.meta;
 
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
