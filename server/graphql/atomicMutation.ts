@@ -65,6 +65,8 @@ async function inOneTransaction(
     const request = idempotentRequestOf(args, context);
     const answered = request && (await claim(client, request));
     const result = answered ?? (await execute());
+    // From here on it waits, and other requests have the event loop.
+    args.requestContext?.expressv4?.req.hold?.end();
     if (!('data' in result) || !result.data) {
       await client.rollback();
       return result;

@@ -132,5 +132,6 @@ function tenantOf(database: Database, request: Request | undefined, { document, 
     },
   });
   request.hold = new Hold(request);
+  if (operation?.operation === 'mutation') request.turn?.writes();
   return asPgSettings(metered(client, () => meter, request.hold));
 }

@@ -2,6 +2,10 @@
 interface RequestTurn {
   /** Adds `milliseconds` for which the request has held the event loop. */
   charge(milliseconds: number): void;
+  /** The request has run a statement. */
+  queried(): void;
+  /** The request writes: it may wait for a commit, a lock or a standby. */
+  writes(): void;
   /** The answer is complete: from here on the request waits for its client, and keeps no other tenant waiting. */
   sending(): void;
 }
@@ -53,6 +57,11 @@ export class Hold {
 
   begin(): void {
     this.#since ??= threadTime();
+  }
+
+  /** A statement of the request was answered. */
+  queried(): void {
+    this.#request.turn?.queried();
   }
 
   /** Charges the request's tenant. Does nothing where nothing has begun. */

@@ -12,7 +12,7 @@ export interface AdmissionLimits {
    * together.
    */
   readonly workUnderWay: number;
-  /** What a tenant may spend on holding the event loop before it pauses, in ms². */
+  /** Debt for holding the event loop that a tenant may have before it pauses, in ms². */
   readonly holdBudget: number;
 }
 
@@ -45,8 +45,17 @@ export type RefusalReason = 'queue full' | 'deadline';
 /** Requests at a time of a tenant that is not known yet. */
 const firstRequests = 2;
 
-/** The weight of the newest request in a tenant's average time. */
-const newest = 0.2;
+/**
+ * The fewest requests at a time of a tenant with slow requests, beside others. Two, because one waits for the database
+ * while the other needs the processor.
+ */
+const fewestRequests = 2;
+
+/** The share of the places that tenants with running requests may have. The rest is for tenants that have none. */
+const shareOfRunning = 0.75;
+
+/** The weight of the newest request in a tenant's average time: a tenant that turns slow is noticed at once. */
+const newest = { slower: 0.5, quicker: 0.2 };
 
 /** Milliseconds after which the time of the quickest tenant is looked up again. */
 const quickestTime = 1000;
@@ -60,10 +69,13 @@ const quickestTime = 1000;
 const perMillisecond = 1;
 
 /** Milliseconds of one hold that are charged at most: beyond it the cause is mostly the machine. */
-const longestHold = 200;
+const longestHold = 100;
 
-/** Milliseconds for which another tenant's last request counts as company. */
-const companyTime = 60_000;
+/** The longest pause, in milliseconds. */
+const longestPause = 10_000;
+
+/** Milliseconds after the last request of another tenant for which the server counts as shared. */
+const sharedFor = 10_000;
 
 /** Tenants whose average is remembered while they have nothing under way. */
 const rememberedTenants = 10_000;
@@ -77,10 +89,13 @@ const rememberedTenants = 10_000;
  * - `sending`: the client reads the answer. It holds a place of its tenant's only, so that slow readers keep nobody out;
  * - `ended`.
  *
- * Tenants that wait take turns (round robin). How many requests of a tenant run at a time follows from how much longer
- * they take than those of the quickest tenant, which shows what the network costs: `perTenant` of quick ones, one at a
- * time of slow ones. A tenant that holds the event loop for long pauses afterwards. Neither applies while nobody else
- * uses the server.
+ * Tenants that wait take turns (round robin). A quarter of the places is kept for tenants that have no running request.
+ *
+ * While other tenants use the server too, two more rules apply:
+ * - A tenant with slow requests runs fewer at a time, down to two. Slow is measured against the quickest tenant, whose
+ *   time shows the latency of the database. Of writes only the time on the event loop counts: they may wait for a commit
+ *   or a standby, which is no work.
+ * - A tenant that has held the event loop for long pauses afterwards.
  */
 export class Admission {
   readonly counts = {
@@ -99,9 +114,9 @@ export class Admission {
   readonly #turns = new Set<Tenant>();
   #running = 0;
   #waiting = 0;
-  /** Average time of the tenant whose requests are the quickest, and when it was looked up. */
+  /** The shortest average time of a tenant, and when it was looked up. */
   #quickest = { time: 0, at: Number.NEGATIVE_INFINITY };
-  /** Who was active last, and when somebody else was. */
+  /** The tenant that was active last, and the time of the last request of any other tenant. */
   #latest: { id: string; at: number; othersAt: number } = { id: '', at: 0, othersAt: Number.NEGATIVE_INFINITY };
 
   constructor(limits: AdmissionLimits) {
@@ -117,7 +132,7 @@ export class Admission {
   /** A turn for `tenantId` if it need not wait for one; `undefined` otherwise. */
   tryEnter(tenantId: string): Turn | undefined {
     const tenant = this.#tenantOf(tenantId);
-    if (tenant.queue.length > 0 || this.#running >= this.#limits.total || !this.#mayRun(tenant)) return undefined;
+    if (tenant.queue.length > 0 || !this.#hasPlace(tenant) || !this.#mayRun(tenant)) return undefined;
     return this.#start(tenant);
   }
 
@@ -170,20 +185,19 @@ export class Admission {
   /** @internal For `Turn`. */
   charge(tenant: Tenant, milliseconds: number): void {
     tenant.pay(performance.now());
-    tenant.debt += Math.min(milliseconds, longestHold) ** 2;
+    const most = this.#limits.holdBudget + longestPause * perMillisecond;
+    tenant.debt = Math.min(most, tenant.debt + Math.min(milliseconds, longestHold) ** 2);
   }
 
   /** @internal For `Turn`. */
-  freePlace(tenant: Tenant, milliseconds: number): void {
+  freePlace(tenant: Tenant): void {
     this.#running--;
-    tenant.time = tenant.time === undefined ? milliseconds : (1 - newest) * tenant.time + newest * milliseconds;
     this.#offer(tenant);
     this.#run();
   }
 
   /** @internal For `Turn`. */
   end(tenant: Tenant): void {
-    tenant.running--;
     this.#offer(tenant);
     this.#run();
   }
@@ -207,9 +221,9 @@ export class Admission {
 
   /** Gives free places to the tenants whose turn it is. */
   #run(): void {
-    while (this.#running < this.#limits.total) {
-      const [tenant] = this.#turns;
-      if (!tenant) return;
+    for (const tenant of this.#turns) {
+      if (this.#running >= this.#limits.total) return;
+      if (!this.#hasPlace(tenant)) continue;
       this.#turns.delete(tenant);
       const place = tenant.queue.shift();
       if (!place) continue;
@@ -226,16 +240,21 @@ export class Admission {
 
   #start(tenant: Tenant): Turn {
     this.#running++;
-    tenant.running++;
     this.counts.admitted++;
     return new Turn(this, tenant);
   }
 
+  /** Whether the server has a place for one more request of the tenant. */
+  #hasPlace({ turns }: Tenant): boolean {
+    const { total } = this.#limits;
+    return this.#running < (turns.size === 0 ? total : Math.max(1, Math.floor(total * shareOfRunning)));
+  }
+
   #mayRun(tenant: Tenant): boolean {
-    if (tenant.running >= this.#limits.perTenant) return false;
+    if (tenant.turns.size >= this.#limits.perTenant) return false;
     const now = performance.now();
-    if (!this.#hasCompany(tenant, now)) return true;
-    if (tenant.running >= this.#allowance(tenant, now)) return false;
+    if (!this.#isShared(tenant, now)) return true;
+    if (tenant.turns.size >= this.#allowance(tenant, now)) return false;
     tenant.pay(now);
     if (tenant.debt <= this.#limits.holdBudget) return true;
     this.#pause(tenant);
@@ -246,7 +265,7 @@ export class Admission {
     if (tenant.paused || tenant.queue.length === 0) return;
     this.counts.pauses++;
     tenant.paused = true;
-    const milliseconds = (tenant.debt - this.#limits.holdBudget) / perMillisecond;
+    const milliseconds = Math.min(longestPause, (tenant.debt - this.#limits.holdBudget) / perMillisecond);
     setTimeout(() => {
       tenant.paused = false;
       this.#offer(tenant);
@@ -255,24 +274,26 @@ export class Admission {
   }
 
   /** Requests that a tenant may run at a time beside others. */
-  #allowance({ time }: Tenant, now: number): number {
-    if (time === undefined) return firstRequests;
+  #allowance(tenant: Tenant, now: number): number {
+    const time = Math.max(tenant.time ?? 0, tenant.oldestTime(now));
+    if (tenant.time === undefined && time < this.#limits.workUnderWay) return firstRequests;
     if (now - this.#quickest.at > quickestTime) this.#quickest = { time: this.#quickestTime(now), at: now };
     const work = Math.max(1, time - this.#quickest.time);
-    return Math.max(1, Math.floor(this.#limits.workUnderWay / work));
+    return Math.max(fewestRequests, Math.floor(this.#limits.workUnderWay / work));
   }
 
+  /** Requests without a statement say nothing about the latency of the database, and do not count. */
   #quickestTime(now: number): number {
     let quickest = Number.POSITIVE_INFINITY;
-    for (const { time, activeAt } of this.#tenants.values()) {
-      if (time !== undefined && now - activeAt < companyTime) quickest = Math.min(quickest, time);
+    for (const { queryTime, activeAt } of this.#tenants.values()) {
+      if (queryTime !== undefined && now - activeAt < sharedFor) quickest = Math.min(quickest, queryTime);
     }
     return quickest === Number.POSITIVE_INFINITY ? 0 : quickest;
   }
 
-  #hasCompany({ id }: Tenant, now: number): boolean {
+  #isShared({ id }: Tenant, now: number): boolean {
     const { id: latest, at, othersAt } = this.#latest;
-    return now - (latest === id ? othersAt : at) < companyTime;
+    return now - (latest === id ? othersAt : at) < sharedFor;
   }
 
   #tenantOf(id: string): Tenant {
@@ -295,12 +316,14 @@ export class Admission {
 class Tenant {
   readonly id: string;
   readonly queue: PromiseWithResolvers<Turn>[] = [];
-  /** Requests that run, and those whose answers are being sent. */
-  running = 0;
+  /** Turns of requests that run and of those whose answers are being sent, the oldest first. */
+  readonly turns = new Set<Turn>();
   /** Average time of its requests, in milliseconds; `undefined` until the first has ended. */
   time: number | undefined;
+  /** The same of those that have run a statement. */
+  queryTime: number | undefined;
   activeAt = 0;
-  /** What it has to pay for holding the event loop. */
+  /** Debt for holding the event loop, in ms². */
   debt = 0;
   paused = false;
   #paidAt = 0;
@@ -310,7 +333,13 @@ class Tenant {
   }
 
   get isIdle(): boolean {
-    return this.running === 0 && this.queue.length === 0;
+    return this.turns.size === 0 && this.queue.length === 0;
+  }
+
+  /** Time of the oldest request that still runs, in milliseconds. */
+  oldestTime(now: number): number {
+    for (const turn of this.turns) if (turn.isRunning) return turn.time(now);
+    return 0;
   }
 
   /** @param now in milliseconds of `performance.now()`. */
@@ -320,28 +349,62 @@ class Tenant {
   }
 }
 
+function average(before: number | undefined, latest: number): number {
+  if (before === undefined) return latest;
+  const weight = latest > before ? newest.slower : newest.quicker;
+  return (1 - weight) * before + weight * latest;
+}
+
 /** A request's permission to run. It has to be ended, whatever becomes of the request. */
 export class Turn {
   readonly #admission: Admission;
   readonly #tenant: Tenant;
   readonly #start = performance.now();
   #state: 'running' | 'sending' | 'ended' = 'running';
+  /** Time for which it has held the event loop, in milliseconds. */
+  #held = 0;
+  #queried = false;
+  #writes = false;
 
   constructor(admission: Admission, tenant: Tenant) {
     this.#admission = admission;
     this.#tenant = tenant;
+    tenant.turns.add(this);
+  }
+
+  get isRunning(): boolean {
+    return this.#state === 'running';
+  }
+
+  /** Time of the request so far, in milliseconds: of a write only that on the event loop. */
+  time(now: number): number {
+    return this.#writes ? this.#held : now - this.#start;
   }
 
   /** Notes that the request has held the event loop for `milliseconds`. */
   charge(milliseconds: number): void {
+    this.#held += milliseconds;
     this.#admission.charge(this.#tenant, milliseconds);
+  }
+
+  /** Notes that the request has run a statement. */
+  queried(): void {
+    this.#queried = true;
+  }
+
+  /** Notes that the request may wait for a commit, a lock or a standby. */
+  writes(): void {
+    this.#writes = true;
   }
 
   /** The answer is complete, and waits for the client to read it. */
   sending(): void {
     if (this.#state !== 'running') return;
+    const time = this.time(performance.now());
     this.#state = 'sending';
-    this.#admission.freePlace(this.#tenant, performance.now() - this.#start);
+    this.#tenant.time = average(this.#tenant.time, time);
+    if (this.#queried && !this.#writes) this.#tenant.queryTime = average(this.#tenant.queryTime, time);
+    this.#admission.freePlace(this.#tenant);
   }
 
   /** Does nothing where the turn has ended. */
@@ -349,6 +412,7 @@ export class Turn {
     if (this.#state === 'ended') return;
     this.sending();
     this.#state = 'ended';
+    this.#tenant.turns.delete(this);
     this.#admission.end(this.#tenant);
   }
 }

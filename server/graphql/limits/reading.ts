@@ -65,12 +65,28 @@ export function metered(client: TenantClient, meter: () => Meter, hold?: Hold): 
     (statement) => {
       hold?.end();
       const result = query({ meter: meter(), ...statement });
-      if (hold) result.then(() => hold.begin()).catch(() => {});
+      if (hold) {
+        const queried = () => {
+          hold.begin();
+          hold.queried();
+        };
+        result.then(queried).catch(() => {});
+      }
       return result as never;
     };
   return {
     query: counted(client),
     transaction: (work, ...options) =>
-      client.transaction((transaction) => work({ query: counted(transaction) }), ...options),
+      client.transaction(
+        async (transaction) => {
+          try {
+            return await work({ query: counted(transaction) });
+          } finally {
+            // The commit may wait for long, and the event loop does not.
+            hold?.end();
+          }
+        },
+        ...options,
+      ),
   };
 }

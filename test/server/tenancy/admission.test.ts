@@ -37,6 +37,7 @@ async function work(admission: Admission, tenant: string, count: number, millise
   for (let done = 0; done < count; done++) {
     const turn = await admission.enter(tenant, { cancellation: new Cancellation() });
     jest.advanceTimersByTime(milliseconds);
+    turn.queried();
     turn.end();
   }
 }
@@ -138,7 +139,7 @@ describe('turns between tenants', () => {
     expect(order.join('')).toBe('abcabaa');
   });
 
-  test('a tenant with slow requests runs one at a time beside a tenant with quick ones', async () => {
+  test('a tenant with slow requests runs two at a time beside a tenant with quick ones', async () => {
     const admission = new Admission({ ...limits, total: 20, perTenant: 10, queue: 20 });
     await work(admission, 'quick', 5, 2);
     await work(admission, 'slow', 5, 300);
@@ -146,8 +147,59 @@ describe('turns between tenants', () => {
     const slow = enterTimes(10, admission, 'slow');
     const quick = enterTimes(10, admission, 'quick');
     await settled();
-    expect(running(slow)).toBe(1);
+    expect(running(slow)).toBe(2);
     expect(running(quick)).toBe(10);
+  });
+
+  test('requests that run for long count before they end', async () => {
+    const admission = new Admission({ ...limits, total: 20, perTenant: 10, queue: 20 });
+    await work(admission, 'other', 1, 1);
+    await work(admission, 'a', 30, 1);
+    const first = enterTimes(3, admission, 'a');
+    jest.advanceTimersByTime(500);
+    await work(admission, 'other', 1, 1);
+    const more = enterTimes(7, admission, 'a');
+    await settled();
+    expect([running(first), running(more)]).toEqual([3, 0]);
+  });
+
+  test('requests without a statement do not make the requests of others slow', async () => {
+    const admission = new Admission({ ...limits, total: 20, perTenant: 10, queue: 20 });
+    await work(admission, 'a', 5, 60);
+    for (let request = 0; request < 20; request++) admission.tryEnter('b')?.end();
+    jest.advanceTimersByTime(2000);
+    const requests = enterTimes(10, admission, 'a');
+    await settled();
+    expect(running(requests)).toBe(10);
+  });
+
+  test('writes that wait for their commit run side by side', async () => {
+    const admission = new Admission({ ...limits, total: 20, perTenant: 10, queue: 20 });
+    await work(admission, 'other', 1, 1);
+    for (let write = 0; write < 10; write++) {
+      const turn = await admission.enter('a', { cancellation: new Cancellation() });
+      turn.writes();
+      turn.charge(1);
+      jest.advanceTimersByTime(300);
+      turn.end();
+    }
+    await work(admission, 'other', 1, 1);
+    const requests = enterTimes(10, admission, 'a');
+    await settled();
+    expect(running(requests)).toBe(10);
+  });
+
+  test('tenants that hold many places leave some for a tenant that has none', async () => {
+    const admission = new Admission({ ...limits, total: 8, perTenant: 4, queue: 10 });
+    const greedy = ['a', 'b'].flatMap((tenant) => enterTimes(8, admission, tenant));
+    await settled();
+    expect(running(greedy)).toBe(6);
+    const newcomers = ['c', 'd', 'e'].map((tenant) => enter(admission, tenant));
+    await settled();
+    expect(running(newcomers)).toBe(2);
+    greedy.find(({ turn }) => turn)?.turn?.end();
+    await settled();
+    expect([running(greedy), running(newcomers)]).toEqual([6, 3]);
   });
 
   test('a network that makes all requests slow takes no concurrency from anybody', async () => {
@@ -185,6 +237,19 @@ describe('holding the event loop', () => {
     await jest.advanceTimersByTimeAsync(100 ** 2 - 2500 + 10);
     expect(next.turn).toBeDefined();
     expect(admission.counts.pauses).toBe(1);
+  });
+
+  test('no pause is longer than 10 seconds', async () => {
+    const admission = new Admission(limits);
+    const turn = admission.tryEnter('a');
+    for (let hold = 0; hold < 100; hold++) turn?.charge(1000);
+    turn?.end();
+    enter(admission, 'other').turn?.end();
+    const next = enter(admission, 'a');
+    await settled();
+    expect(next.turn).toBeUndefined();
+    await jest.advanceTimersByTimeAsync(10_010);
+    expect(next.turn).toBeDefined();
   });
 
   test('many short holds cost nothing', async () => {
