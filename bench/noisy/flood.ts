@@ -47,7 +47,7 @@ export class Flood {
       latencies: Float64Array.from(this.#latencies).sort(),
       answers: this.#answers,
       bytes: this.#bytes,
-      size: this.#source.accepted,
+      size: this.#source.size,
       samples: this.#samples,
     };
   }

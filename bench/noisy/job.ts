@@ -25,7 +25,7 @@ export interface JobResult {
   /** Number of answers by kind: `ok`, a code of GraphQL, an HTTP status, `closed`, `no connection`, `no answer`. */
   readonly answers: Readonly<Record<string, number>>;
   readonly bytes: number;
-  /** The largest request of the attack that was accepted. */
+  /** The size of the next request: in the end, the largest that the server accepts. */
   readonly size: number;
   /** The first answer of each kind other than `ok`. */
   readonly samples: Readonly<Record<string, string>>;

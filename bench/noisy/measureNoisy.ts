@@ -51,8 +51,8 @@ const floodConnections = 100;
 /** Seconds of the bystander's load before a server's first turn, and of the flood before the bystander is measured. */
 const warmUp = 8;
 const rampUp = 1;
-/** Seconds in which the largest accepted request of an attack is looked for. */
-const calibration = 6;
+/** How long the largest accepted request of an attack is looked for. */
+const calibration = { seconds: 5, attempts: 4 };
 /** Seconds that a server gets to recover from an attack. */
 const recovery = 5;
 
@@ -141,11 +141,11 @@ class Turn {
     this.#flood(server, attack, size, floodConnections);
     await sleep(rampUp * 1000);
     const beside = await this.#list(server, ground.seconds);
-    const { answers, samples, bytes } = await flood.finish();
+    const { answers, samples, bytes, size: lastSize } = await flood.finish();
     return {
       alone,
       beside,
-      flood: { answers, samples, bytes, size },
+      flood: { answers, samples, bytes, size: lastSize },
       peakMemory: server.takePeak(),
       ended: !server.isRunning,
     };
@@ -160,16 +160,21 @@ class Turn {
 
   /** The largest size that the server accepts: found once, with one connection, before anything is measured. */
   async #allowedSize(server: NoisyServer, attack: AttackName): Promise<number> {
-    const { size, fixed } = attacks[attack];
-    if (size === 1 || fixed) return size;
+    const { size: largest, fixed } = attacks[attack];
+    if (largest === 1 || fixed) return largest;
     const key = `${server.peer.name} ${attack}`;
     const known = this.#sizes.get(key);
     if (known !== undefined) return known;
-    this.#flood(server, attack, size, 1);
-    await sleep(calibration * 1000);
-    const { size: accepted } = await this.#stage.flood.finish();
-    this.#sizes.set(key, accepted || size);
-    return accepted || size;
+    let size = largest;
+    for (let attempt = 0, isAccepted = false; attempt < calibration.attempts && !isAccepted; attempt++) {
+      this.#flood(server, attack, size, 1);
+      await sleep(calibration.seconds * 1000);
+      const result = await this.#stage.flood.finish();
+      size = result.size;
+      isAccepted = (result.answers.ok ?? 0) > 0;
+    }
+    this.#sizes.set(key, size);
+    return size;
   }
 
   /** The bystander's list for `seconds`, one request after the other. */

@@ -13,7 +13,8 @@ export interface Source {
   next(): SizedRequest;
   /** Says how the server took a request of `size`. */
   answered(size: number, kind: string): void;
-  readonly accepted: number;
+  /** The size of the next request. */
+  readonly size: number;
 }
 
 export function sourceOf(source: Job['source']): Source {
@@ -21,7 +22,7 @@ export function sourceOf(source: Job['source']): Source {
 }
 
 class Fixed implements Source {
-  readonly accepted = 0;
+  readonly size = 0;
   readonly #request: SizedRequest;
 
   constructor(text: string) {
@@ -61,12 +62,14 @@ class Adaptive implements Source {
     this.#isFixed = fixed === true;
   }
 
-  get accepted(): number {
-    return this.#accepted;
+  get size(): number {
+    if (this.#refused === undefined) return this.#first;
+    const isFound = this.#refused - this.#accepted <= Math.max(1, this.#refused * 0.03);
+    return Math.max(1, isFound ? this.#accepted : Math.floor((this.#accepted + this.#refused) / 2));
   }
 
   next(): SizedRequest {
-    const size = this.#size();
+    const { size } = this;
     if (this.#unique || this.#last?.size !== size) this.#last = { bytes: this.#make(size, ++this.#serial), size };
     return this.#last;
   }
@@ -76,11 +79,5 @@ class Adaptive implements Source {
     if (kind === 'TOO_COMPLEX') this.#refused = Math.min(this.#refused ?? size, size);
     else if (kind === 'ok') this.#accepted = Math.max(this.#accepted, size);
     if (this.#refused !== undefined) this.#accepted = Math.min(this.#accepted, this.#refused - 1);
-  }
-
-  #size(): number {
-    if (this.#refused === undefined) return this.#first;
-    const isFound = this.#refused - this.#accepted <= Math.max(1, this.#refused * 0.03);
-    return Math.max(1, isFound ? this.#accepted : Math.floor((this.#accepted + this.#refused) / 2));
   }
 }

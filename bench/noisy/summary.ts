@@ -17,7 +17,7 @@ export interface NoisyRow {
   /** Of the bystander. */
   readonly errors: Readonly<Record<string, number>>;
   readonly flood: Readonly<Record<string, number>>;
-  /** The largest request of the attack that was accepted. */
+  /** The size of the flood's requests. */
   readonly size: number;
   readonly peakMemory: number;
   readonly ended: boolean;

@@ -8,7 +8,7 @@ import type { FloodTarget } from './floodTarget.ts';
 export interface FloodDamage {
   /** Answers to the flood by kind. */
   readonly flood: JobResult['answers'];
-  /** The largest request that the server accepted. */
+  /** The size of the flood's last requests. */
   readonly size: number;
   /** Times of the bystander's lists, in milliseconds, and what was wrong with answers. */
   readonly bystander: { readonly milliseconds: readonly number[]; readonly complaints: readonly string[] };
