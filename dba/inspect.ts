@@ -17,11 +17,11 @@ interface What {
  * @throws UsageError where the prover is wanted and not there, before anything is looked at.
  */
 export async function inspect(
-  target: Pick<Target, 'ownerUrl' | 'adminUrl'>,
+  target: Pick<Target, 'ownerUrl' | 'adminUrl' | 'serverUrl'>,
   { text, attacks }: What,
 ): Promise<readonly Finding[]> {
   const attack = attacks ? await prover() : async () => [];
-  const { findings } = await withClient(target.ownerUrl, (client) => lint(client, text));
+  const { findings } = await withClient(target.ownerUrl, (client) => lint(client, text, target.serverUrl));
   return [...findings, ...(await attack(target))];
 }
 

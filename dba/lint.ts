@@ -121,7 +121,7 @@ async function lint(target: Target, options: Options): Promise<ExitCode> {
     return withClient(scratch.ownerUrl, async (client): Promise<Fixed> => {
       const repeated = await applyTwice(scratch, client);
       const inspectAll = async () => {
-        const { findings, ...rest } = await inspect(client, all ? 'all' : 'current');
+        const { findings, ...rest } = await inspect(client, all ? 'all' : 'current', scratch.serverUrl);
         return { ...rest, findings: [...repeated, ...findings] };
       };
       const report = await inspectAll();

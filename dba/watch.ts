@@ -62,7 +62,7 @@ async function apply(target: Target, wait: number): Promise<ExitCode> {
   await whileMigrating(target, { verb: 'watch', wait }, async () =>
     applyCurrent(await migrateSettings(target, (line) => console.log(line)), true),
   );
-  const report = await withClient(target.ownerUrl, (client) => lint(client, 'current'));
+  const report = await withClient(target.ownerUrl, (client) => lint(client, 'current', target.serverUrl));
   printReport(report);
   return report.findings.some(({ level }) => level === 'error') ? 1 : 0;
 }

@@ -8,6 +8,7 @@ import { readSources } from './sources.ts';
 import { squawk } from './squawk.ts';
 import { splitStatements } from './statements.ts';
 import { inspectText } from './text.ts';
+import { tryPolicies } from './tryPolicies.ts';
 
 export interface LintReport {
   readonly findings: readonly Finding[];
@@ -21,9 +22,14 @@ export interface LintReport {
  *
  * @param text which files' text is inspected beside the database. With any of it, the database has to have all migrations
  * and current.sql, and comments that allow what is not there are findings.
+ * @param serverUrl the server's own connection to the same database, where it is known: its policies are tried as a tenant.
  * @throws UsageError where there is nothing to inspect.
  */
-export async function lint(client: pg.ClientBase, text: 'none' | 'current' | 'all' = 'none'): Promise<LintReport> {
+export async function lint(
+  client: pg.ClientBase,
+  text: 'none' | 'current' | 'all' = 'none',
+  serverUrl?: string | undefined,
+): Promise<LintReport> {
   const [rules, sources] = await Promise.all([readRules(), readSources()]);
   const all = sources.flatMap(({ file, sql }) => splitStatements(file, sql));
   const texts = sources.filter(({ committed }) => text === 'all' || (text === 'current' && !committed));
@@ -31,13 +37,26 @@ export async function lint(client: pg.ClientBase, text: 'none' | 'current' | 'al
     inspected: await countInspected(client),
     found: await inspectCatalog(client, rules),
   }));
+  const tried = serverUrl === undefined ? [] : await tryPolicies(serverUrl).catch(untried);
+  const untold = tried.filter(({ object }) => !found.some((one) => isAboutPolicy(one, object)));
   const { findings: written, statements } = await inspectText(texts, rules.filter(isTextRule));
   const about = new Map(rules.map((rule) => [rule.name, isTextRule(rule) ? 'text' : 'database']));
   const silences = readSilences(sources, (rule) => rule.startsWith('squawk/') || about.has(rule));
   const { findings, silenced } = applySilences(
-    [...found.map((finding) => locate(finding, all)), ...written, ...(await squawk(texts, sources))],
+    [...[...found, ...untold].map((finding) => locate(finding, all)), ...written, ...(await squawk(texts, sources))],
     silences,
     ({ rule, file }) => text !== 'none' && (about.get(rule) === 'database' || texts.some((one) => one.file === file)),
   );
   return { findings, silenced, inspected: { ...inspected, rules: rules.length, statements } };
+}
+
+/** Whether a finding tells already why a policy of the table cannot run. */
+function isAboutPolicy({ rule, object }: Finding, table: string): boolean {
+  return ['policy-not-executable', 'policy-reads-own-table'].includes(rule) && object.endsWith(` on ${table}`);
+}
+
+/** The lint needs no connection of the server: without one, policies are judged by the catalog alone. */
+function untried(error: Error): Finding[] {
+  console.error(`Policies were not tried as a tenant: ${error.message}`);
+  return [];
 }

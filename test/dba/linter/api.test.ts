@@ -3,7 +3,9 @@ import { readRules } from '../../../dba/linter/rules.ts';
 import { openTestDatabase } from '../../support/database.ts';
 
 const { client } = await openTestDatabase();
-const rules = (await readRules()).filter(({ name }) => name === 'api-not-buildable');
+const all = await readRules();
+const rules = all.filter(({ name }) => name === 'api-not-buildable');
+const unserved = all.filter(({ name }) => name === 'granted-not-served');
 
 const table = (name: string, columns: string, comment = '') => `
   create table app_public.${name} (
@@ -12,12 +14,12 @@ const table = (name: string, columns: string, comment = '') => `
   grant select, insert, update, delete on app_public.${name} to hedgerow_tenant;
   ${comment && `comment on table app_public.${name} is ${comment};`}`;
 
-async function findings(sql: string) {
+async function findings(sql: string, of = rules) {
   await client.query('begin');
   try {
     await client.query(sql);
     await client.query('set local search_path = pg_catalog');
-    return (await inspectCatalog(client, rules)).map(({ object, detail }) => ({ object, detail }));
+    return (await inspectCatalog(client, of)).map(({ object, detail }) => ({ object, detail }));
   } finally {
     await client.query('rollback');
   }
@@ -118,4 +120,20 @@ test.each([
   ],
 ])('%s can be served', async (_what, sql) => {
   expect(await findings(sql)).toEqual([]);
+});
+
+test('mutations of a polymorphic table that tenants are granted are told as missing', async () => {
+  const sql = table(
+    'things',
+    'type text not null, a text',
+    "E'@interface mode:single type:type\\n@type A name:ThingA attributes:a'",
+  );
+  expect(await findings(sql)).toEqual([]);
+  // Its comment says nothing of a behavior: the grants are looked at.
+  expect(await findings(sql, unserved)).toEqual([
+    {
+      object: 'app_public.things',
+      detail: 'the API has no mutation for insert and update and delete, which tenants are granted',
+    },
+  ]);
 });

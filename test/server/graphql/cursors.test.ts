@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { isEnumType } from 'postgraphile/graphql';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { serve, signUp, type Tenant, type TestServer } from '../../support/server.ts';
 
@@ -47,7 +48,19 @@ beforeAll(async () => {
     comment on function app_public.books_size(app_public.books) is '@behavior +orderBy +filterBy';
     create function app_public.newest_books() returns setof app_public.books language sql stable
       set search_path from current as $$ select * from app_public.books order by position desc $$`);
-  for (const table of ['shelves', 'books', 'marks']) {
+  // Rows of two tables in one connection.
+  await db.asAdmin(`
+    create type app_public.entry as (id uuid, label text, rank int);
+    comment on type app_public.entry is '@interface mode:union';
+    create table app_public.letters (
+      user_id uuid not null default app_public.current_user_id() references app_public.users,
+      id uuid not null default gen_random_uuid(), label text not null, rank int, primary key (user_id, id));
+    create table app_public.cards (
+      user_id uuid not null default app_public.current_user_id() references app_public.users,
+      id uuid not null default gen_random_uuid(), label text not null, rank int, primary key (user_id, id));
+    comment on table app_public.letters is '@implements Entry';
+    comment on table app_public.cards is '@implements Entry'`);
+  for (const table of ['shelves', 'books', 'marks', 'letters', 'cards']) {
     await db.asAdmin(`alter table app_public.${table} enable row level security, force row level security;
       create policy own on app_public.${table} to hedgerow_tenant using (user_id = (select app_public.current_user_id()));
       grant select, insert, update, delete on app_public.${table} to hedgerow_tenant`);
@@ -227,6 +240,23 @@ test('the first column of a key is not taken for the whole key', async () => {
 test('the rows of a function keep its order', async () => {
   const { rows } = await walk('newestBooks', 'position', 'first: 4');
   expect(rows).toEqual(Array.from({ length: 23 }, (_, index) => ({ position: 23 - index })));
+});
+
+test('rows of several tables are not ordered by what may be null, which PostGraphile would lose rows by', async () => {
+  const values = server.graphqlSchema.getType('EntryOrderBy');
+  const offered = isEnumType(values) ? values.getValues().map(({ name }) => name) : undefined;
+  expect(offered).not.toContain('RANK_ASC');
+  await db.asAdmin(
+    `insert into app_public.letters (user_id, label, rank) select $1, 'l' || i, nullif(i % 3, 0) from generate_series(1, 5) i`,
+    [ada.id],
+  );
+  await db.asAdmin(
+    `insert into app_public.cards (user_id, label, rank) select $1, 'c' || i, nullif(i % 3, 0) from generate_series(1, 5) i`,
+    [ada.id],
+  );
+  const { rows } = await walk('entries', 'label', 'first: 3');
+  expect(new Set(rows.map((row) => (row as { label: string }).label)).size).toBe(10);
+  expect(rows).toHaveLength(10);
 });
 
 /** The rows of a connection of the root, read page by page. */
