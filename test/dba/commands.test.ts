@@ -47,14 +47,14 @@ test('a migration goes from current.sql to committed and back', async () => {
   expect(await committed()).toEqual(names);
   expect(await read('current.sql')).toContain(sql.trim());
   expect(await read('migrations/snapshot.txt')).not.toContain('notes');
-});
+}, 120_000);
 
 test('reset erases only when told to, and never in production', async () => {
   expect(await db('reset')).toMatchObject({ code: 2, output: expect.stringContaining('--yes') });
   expect((await checkout.run('dba/cli.ts', ['reset', '--yes'], { NODE_ENV: 'production' })).code).toBe(2);
   expect(await db('reset', '--yes')).toMatchObject({ code: 0 });
   expect(await db('status')).toMatchObject({ code: 0 });
-});
+}, 120_000);
 
 test('a broken current.sql is an error that says where, and changes nothing', async () => {
   const names = await committed();
@@ -76,7 +76,7 @@ test('a broken current.sql is an error that says where, and changes nothing', as
   await rm(join(checkout.directory, 'current.sql'));
   expect(await db('commit')).toMatchObject({ code: 2, output: expect.stringContaining('current.sql is blank') });
   expect(await db('status')).toMatchObject({ code: 0 });
-});
+}, 120_000);
 
 test('watch --once says by its exit code that the linter has found an error, and is not for production', async () => {
   await writeCurrent('drop table if exists app_public.bare;\ncreate table app_public.bare (id uuid primary key);\n');
@@ -89,7 +89,7 @@ test('watch --once says by its exit code that the linter has found an error, and
     output: expect.stringContaining('not for production'),
   });
   await writeCurrent('');
-});
+}, 120_000);
 
 test('a schema that no server could serve is not committed', async () => {
   const names = await committed();
@@ -107,7 +107,7 @@ grant select on app_public.moods to hedgerow_tenant;
   expect(await read('current.sql')).toBe(sql);
   expect(await committed()).toEqual(names);
   await writeCurrent('');
-});
+}, 120_000);
 
 test('a commit that was killed is not made twice', async () => {
   const sql = 'drop table if exists app_private.once;\n';
@@ -122,7 +122,7 @@ test('a commit that was killed is not made twice', async () => {
   await writeCurrent('');
   expect(await db('uncommit')).toMatchObject({ code: 0 });
   await writeCurrent('');
-});
+}, 120_000);
 
 test('an edited migration is told from an applied one', async () => {
   const [name] = await committed();
@@ -134,7 +134,7 @@ test('an edited migration is told from an applied one', async () => {
     output: expect.stringContaining('was edited after it was applied'),
   });
   await writeFile(file, text);
-});
+}, 120_000);
 
 test("graphile-migrate's own command line works with .gmrc", async () => {
   const watching = checkout.run('dba/cli.ts', ['watch']);
@@ -147,7 +147,7 @@ test("graphile-migrate's own command line works with .gmrc", async () => {
   expect(status).toMatchObject({ code: 0, output: expect.stringContaining('Up to date') });
   process.kill(watcher, 'SIGINT');
   expect(await watching).toMatchObject({ code: 0 });
-});
+}, 120_000);
 
 test('watch ends when it is told to, also where its folder is gone', async () => {
   const gone = await copyCheckout();
@@ -165,7 +165,7 @@ test('watch ends when it is told to, also where its folder is gone', async () =>
     process.kill(Number(postgres), 'SIGQUIT');
     await rm(away, { recursive: true, maxRetries: 10 });
   }
-});
+}, 120_000);
 
 /** The process beside this one that holds the embedded Postgres, once there is one. */
 async function holder(): Promise<number> {
@@ -183,7 +183,7 @@ test('a database of one’s own needs its direct connection', async () => {
   expect(code).toBe(2);
   expect(output).toContain('DATABASE_URL_DIRECT');
   expect(output).not.toContain('secret-word');
-});
+}, 120_000);
 
 test('a connection string that cannot be read is told by its name, and not shown', async () => {
   for (const url of ['hedgerow', 'postgres://hedgerow_owner:secret%word@127.0.0.1/x']) {
@@ -197,4 +197,4 @@ test('a connection string that cannot be read is told by its name, and not shown
       expect(output).not.toContain('secret');
     }
   }
-});
+}, 120_000);

@@ -70,7 +70,7 @@ test('a migration that would hurt is told from one that does not, and why', asyn
     "select from pg_attribute where attrelid = 'app_public.todos'::regclass and attname = 'place'",
   );
   expect(column).toBeUndefined();
-});
+}, 120_000);
 
 test('changes that row-level security hides from the owner are found in every kind of statement', async () => {
   await write(`create table app_private.copies (title text);
@@ -110,7 +110,7 @@ test('changes that row-level security hides from the owner are found in every ki
     { line: 12, rows: 2, blindTables: [] },
     { line: 15, rows: 0, blindTables: [] },
   ]);
-});
+}, 120_000);
 
 test('placeholders of .gmrc have their values, and what must not run is refused before a branch is made', async () => {
   const gmrc = JSON.parse(await readFile(bench.file('.gmrc'), 'utf8'));
@@ -129,7 +129,7 @@ test('placeholders of .gmrc have their values, and what must not run is refused 
   const { code, output } = await rehearse();
   expect({ code, output }).toEqual({ code: 2, output: expect.stringContaining('current.sql:2: `commit` controls') });
   expect(output).not.toContain('Copying');
-});
+}, 120_000);
 
 test('a migration that fails is a finding, with its line', async () => {
   await write('create table app_private.a ();\n\nselect 1 / 0;\n');
@@ -139,7 +139,7 @@ test('a migration that fails is a finding, with its line', async () => {
   await write('create table app_private.a ();\ncommit;\n');
   expect(await rehearse()).toMatchObject({ code: 2, output: expect.stringContaining('controls the transaction') });
   expect(await branches()).toEqual([]);
-});
+}, 120_000);
 
 test('a table that lets everybody in is attacked, and what was reached is told', async () => {
   await write(`create table app_public.notes (
@@ -176,7 +176,7 @@ test('interrupted it leaves nothing, and what a killed one leaves goes with the 
   expect(await once(interrupted, 'close')).toEqual([2, null]);
   expect(words()).toMatch(/^Dropping branch rehearsal-[\s\S]*interrupted, and its branch is dropped.\n$/);
   expect(await branches()).toEqual([]);
-});
+}, 120_000);
 
 test('what was not rehearsed is not promoted', async () => {
   await write('select 1;');
@@ -185,7 +185,7 @@ test('what was not rehearsed is not promoted', async () => {
   await write('create table app_private.unseen ();');
   expect(await once(running, 'close')).toEqual([2, null]);
   expect(words()).toContain('rehearse it again');
-});
+}, 120_000);
 
 function start(...args: string[]): ChildProcess {
   return spawn(process.execPath, ['dba/cli.ts', 'rehearse', '--disconnect', '--yes', '--no-attacks', ...args], {
@@ -231,9 +231,9 @@ test('without findings it can be promoted; there is a report for the pull reques
   });
   expect(await bench.db('status')).toMatchObject({ code: 0 });
   expect(await rehearse()).toMatchObject({ code: 2, output: expect.stringContaining('Nothing to rehearse') });
-});
+}, 120_000);
 
 test('while others are connected it refuses, and says who they are', async () => {
   await bench.database.asAdmin('select 1');
   expect(await bench.db('rehearse')).toMatchObject({ code: 2, output: expect.stringMatching(/pid \d+.* as postgres/) });
-});
+}, 120_000);

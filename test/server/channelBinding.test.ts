@@ -166,7 +166,7 @@ test('graphile-migrate keeps channel_binding=require', async () => {
     await sleep(250);
   }
   expect(message).toMatch(/without channel binding/);
-});
+}, 120_000);
 
 describe('sslmode', () => {
   test.each(['prefer', 'allow'])('%s connects without TLS to a server that has none', async (sslmode) => {

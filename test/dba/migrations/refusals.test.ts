@@ -37,19 +37,27 @@ async function commitUnchecked(words: string, sql: string): Promise<string> {
 
 const refusing = [['watch', '--once'], ['commit'], ['lint'], ['rehearse', '--yes', '--disconnect']];
 
-test.each(refusing)('%s runs nothing of a migration that commits half-way', async (...verb) => {
-  await save('drop table if exists app_private.half;\ncreate table app_private.half ();\ncommit;\nselect 1 / 0;\n');
-  const { code, output } = await bench.db(...verb);
-  expect({ code, output }).toEqual({ code: 2, output: expect.stringContaining('current.sql:3: `commit`') });
-  expect(await exists('app_private.half')).toBe(false);
-});
+test.each(refusing)(
+  '%s runs nothing of a migration that commits half-way',
+  async (...verb) => {
+    await save('drop table if exists app_private.half;\ncreate table app_private.half ();\ncommit;\nselect 1 / 0;\n');
+    const { code, output } = await bench.db(...verb);
+    expect({ code, output }).toEqual({ code: 2, output: expect.stringContaining('current.sql:3: `commit`') });
+    expect(await exists('app_private.half')).toBe(false);
+  },
+  120_000,
+);
 
-test.each(refusing)('%s names a byte order mark and CRLF line ends', async (...verb) => {
-  await save('\ufeffselect 1;\n');
-  expect(await bench.db(...verb)).toMatchObject({ code: 2, output: expect.stringContaining('byte order mark') });
-  await save('select 1;\r\nselect 2;\r\n');
-  expect(await bench.db(...verb)).toMatchObject({ code: 2, output: expect.stringContaining('CRLF') });
-});
+test.each(refusing)(
+  '%s names a byte order mark and CRLF line ends',
+  async (...verb) => {
+    await save('\ufeffselect 1;\n');
+    expect(await bench.db(...verb)).toMatchObject({ code: 2, output: expect.stringContaining('byte order mark') });
+    await save('select 1;\r\nselect 2;\r\n');
+    expect(await bench.db(...verb)).toMatchObject({ code: 2, output: expect.stringContaining('CRLF') });
+  },
+  120_000,
+);
 
 test('status and check-chain name them too, also in fixtures and committed migrations', async () => {
   const fixture = bench.file('migrations', 'fixtures', 'marked.sql');
@@ -66,7 +74,7 @@ test('status and check-chain name them too, also in fixtures and committed migra
     expect(output).toMatch(/committed|-marked\.sql begins with a byte order mark/);
   }
   await Promise.all([rm(fixture), rm(path)]);
-});
+}, 120_000);
 
 test('settings of one committed migration do not reach the next', async () => {
   const probe = (name: string) =>
@@ -92,7 +100,7 @@ test('settings of one committed migration do not reach the next', async () => {
   expect(second?.own || null).toBeNull();
   expect(await bench.database.asAdmin('select timeout from app_private.probe_d')).toEqual([{ timeout: '0' }]);
   expect(paths).toHaveLength(4);
-});
+}, 120_000);
 
 test('a committed migration that would be applied half is refused before any is applied', async () => {
   const before = await commitUnchecked('sound', 'create table app_private.sound ();');
@@ -100,7 +108,7 @@ test('a committed migration that would be applied half is refused before any is 
   expect(await bench.db('migrate')).toMatchObject({ code: 2, output: expect.stringMatching(/-half\.sql:2: `commit`/) });
   expect(await exists('app_private.sound')).toBe(false);
   await Promise.all([rm(before), rm(half)]);
-});
+}, 120_000);
 
 describe('create index concurrently', () => {
   const create = (name: string) =>
@@ -141,7 +149,7 @@ describe('create index concurrently', () => {
     expect(await bench.db('migrate')).toMatchObject({ code: 0 });
     expect(await bench.database.asAdmin('select t from app_private.after')).toEqual([{ t: '100ms' }]);
     expect(path).toMatch(/patient/);
-  });
+  }, 120_000);
 
   test('that is cancelled is told with the invalid index and how to drop it', async () => {
     await save(create('cancelled_idx'));
@@ -153,7 +161,7 @@ describe('create index concurrently', () => {
     expect(output).toMatch(/canceling statement/);
     expect(output).toContain('`drop index concurrently app_private.cancelled_idx`');
     await bench.database.asAdmin('drop index app_private.cancelled_idx');
-  });
+  }, 120_000);
 });
 
 test.each([
@@ -166,10 +174,14 @@ test.each([
     'invalid transaction termination',
     'backfill',
   ],
-])('the error of %j names the next step', async (sql, message, next) => {
-  await save(`${sql}\n`);
-  const { code, output } = await bench.db('watch', '--once');
-  expect(code).toBe(2);
-  expect(output).toContain(message);
-  expect(output.slice(output.lastIndexOf(message))).toContain(next);
-});
+])(
+  'the error of %j names the next step',
+  async (sql, message, next) => {
+    await save(`${sql}\n`);
+    const { code, output } = await bench.db('watch', '--once');
+    expect(code).toBe(2);
+    expect(output).toContain(message);
+    expect(output.slice(output.lastIndexOf(message))).toContain(next);
+  },
+  120_000,
+);
