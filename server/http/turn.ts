@@ -45,7 +45,7 @@ export function charged<T>(request: HoldsTurn | undefined, work: () => T): T {
 
 /**
  * Measures how long a request keeps the event loop with what its statements have read: from the moment that one is
- * answered (`begin`) until the next one is sent, or all is done (`end`). Nothing in between waits for anything.
+ * answered (`begin`) until the next one is sent, all is done, or the event loop is free again (`end`).
  */
 export class Hold {
   readonly #request: HoldsTurn;
@@ -56,7 +56,10 @@ export class Hold {
   }
 
   begin(): void {
-    this.#since ??= threadTime();
+    if (this.#since !== undefined) return;
+    this.#since = threadTime();
+    // Behind all promises that are settled by now, and before anything else: from then on the request waits.
+    process.nextTick(() => this.end());
   }
 
   /** A statement of the request was answered. */
