@@ -71,8 +71,8 @@ const perMillisecond = 1;
 /** Milliseconds of one hold that are charged at most: beyond it the cause is mostly the machine. */
 const longestHold = 100;
 
-/** The longest pause, in milliseconds. */
-const longestPause = 10_000;
+/** The longest pause, in milliseconds: a request that waits for its end has time left before its deadline. */
+const longestPause = 8000;
 
 /** Milliseconds after the last request of another tenant for which the server counts as shared. */
 const sharedFor = 10_000;
