@@ -154,6 +154,7 @@ const byPoolersWords: readonly (readonly [RegExp, ConnectionFault])[] = [
 
 const byLane: Readonly<Record<Lane, ConnectionFault>> = {
   write: stalledWrites,
+  unshared: poolBusy,
   bypass: slowStatements,
   export: exportsBusy,
 };

@@ -115,7 +115,7 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
   /** Shares of the connections that an explicit transaction of `identity` counts in. */
   const lanesOf = (identity: Identity, snapshot: boolean): Lane[] => {
     if (snapshot) return ['export'];
-    return identity.inCompany && apart.has(identity) ? ['write', 'bypass'] : ['write'];
+    return identity.inCompany && apart.placeOf(identity) === 'bypass' ? ['write', 'bypass'] : ['write'];
   };
 
   function as(
@@ -142,7 +142,7 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
           await under.rollback();
           throw error;
         } finally {
-          if (!snapshot && identity.inCompany && under.busy > longTransaction) apart.add(identity);
+          if (!snapshot && identity.inCompany && under.busy > longTransaction) apart.demote(identity, 'bypass');
         }
       });
     };
@@ -162,7 +162,12 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
     load: () => {
       const { open, idle, waiting, draining } = pool.load;
       const inUse = (lane: Lane) => pool.lanes.inUse(lane);
-      const lanes = { write: inUse('write'), bypass: inUse('bypass'), export: inUse('export') };
+      const lanes = {
+        write: inUse('write'),
+        unshared: inUse('unshared'),
+        bypass: inUse('bypass'),
+        export: inUse('export'),
+      };
       return { open, idle, waiting: waiting + implicit.waiting, draining, lanes };
     },
     counts: Object.assign(pool.counts, { transactions }, replica && { replica: replica.counts }),

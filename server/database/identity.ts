@@ -58,8 +58,7 @@ export interface ExternalToken {
 export interface Freshness {
   /** Establishes the identity, and answers with `written`: the user's last write that this server has. */
   readonly check: Statement;
-  /** As `check`, with the time that a pipelined statement has, and that a read has which bypasses pipelines. */
-  readonly pipelined: Statement;
+  /** As `check`, with the time that a read has which bypasses the pipelines. */
   readonly bypassing: Statement;
   /** Go behind a tenant's write, in its transaction, and note it. */
   readonly note: readonly Statement[];
@@ -136,7 +135,6 @@ export class Identity {
     const check: Statement = { name, text, values, ...(confirms !== undefined && { confirms }) };
     return {
       check,
-      pipelined: { ...check, name: `${name}_pipelined`, text: inCompany(text) },
       bypassing: { ...check, name: `${name}_bypassing`, text: bypassing(text) },
       note: [becoming('hedgerow_auth'), { name: 'hedgerow_write', text: writeText, values: [values[0]] }],
     };
