@@ -5,7 +5,7 @@ import { connectionFault } from './connectionErrors.ts';
 import { ExplicitTransaction, type Transaction } from './explicitTransaction.ts';
 import { Identity, IdentityRefusedError } from './identity.ts';
 import { ImplicitTransactions } from './implicitTransactions.ts';
-import type { Lane } from './lanes.ts';
+import { type Lane, unnamed } from './lanes.ts';
 import { ConnectionPool, type PoolCounts, type PoolOptions } from './pool.ts';
 import { Replica, type ReplicaCounts } from './replica.ts';
 import { share } from './share.ts';
@@ -131,8 +131,11 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
 
     const transaction = async <T>(work: (transaction: Transaction) => Promise<T>, snapshot: boolean): Promise<T> => {
       const lanes = lanesOf(identity, snapshot);
-      return pool.use({ cancellation, lanes, tenant: identity.user }, async (lease) => {
-        const opening = [snapshot ? beginSnapshot : begin, identity.statement];
+      return pool.use({ cancellation, lanes, tenant: identity.user ?? unnamed }, async (lease) => {
+        // A nested query of a mutation holds a connection for writes: it has the time of a slow read, not the role's.
+        const opening = snapshot
+          ? [beginSnapshot, identity.statement]
+          : [begin, identity.bypassing ?? identity.statement];
         const under = new ExplicitTransaction(lease, cancellation, opening, (error) => pool.isStale(error));
         try {
           const result = await work({ query: (statement) => under.query(named(statement)) });

@@ -27,7 +27,7 @@ const ofIssuer = `
 const externalTenantText = establish('hedgerow_tenant', ofIssuer);
 const externalAccountText = establish('hedgerow_auth', ofIssuer);
 
-// Reads that bypass the pipelines have less time than the role's statement_timeout gives: their share of connections is small.
+// Statements outside of the pipelines have less time than the role's statement_timeout gives: their share of connections is small.
 const bypassing = (text: string) => `${text}, set_config('statement_timeout', '4000', true)`;
 
 const tenantInCompanyText = inCompany(tenantText);
@@ -74,7 +74,7 @@ export class Identity {
   readonly statement: Statement;
   /** Its tenant's statement for a transaction that others wait behind: it has 50 ms, and then SQLSTATE 57014. */
   readonly inCompany: Statement | undefined;
-  /** Its tenant's statement for a read that bypasses the pipelines: it has 4 s, and then SQLSTATE 57014. */
+  /** Its tenant's statement for an explicit transaction, or one that bypasses the pipelines: 4 s, and then SQLSTATE 57014. */
   readonly bypassing: Statement | undefined;
   readonly #written: Named | undefined;
 

@@ -4,7 +4,7 @@ import { withBudget, withoutBudget } from './budget.ts';
 import type { Cancellation } from './cancellation.ts';
 import { connectionFault } from './connectionErrors.ts';
 import { type Freshness, type Identity, refusal } from './identity.ts';
-import { type Lane, sharesOf } from './lanes.ts';
+import { type Lane, sharesOf, unnamed } from './lanes.ts';
 import { Pipelines } from './pipelines.ts';
 import type { ConnectionPool } from './pool.ts';
 import type { Replica } from './replica.ts';
@@ -135,7 +135,7 @@ export class ImplicitTransactions {
         this.#demote(error, identity, 'bypass');
       }
     }
-    return this.#send(caller, 'bypass', [(readOnly && identity.bypassing) || identity.statement, ...statements]);
+    return this.#send(caller, 'bypass', [identity.bypassing ?? identity.statement, ...statements]);
   }
 
   /** On a connection of its own. Returns the results without the first one, which is the identity's. */
@@ -143,7 +143,7 @@ export class ImplicitTransactions {
     const { identity, cancellation, readOnly } = caller;
     const lanes: Lane[] = readOnly ? [] : ['write'];
     if (place) lanes.push(place);
-    return this.#pool.use({ cancellation, lanes, tenant: identity.user }, async (lease) => {
+    return this.#pool.use({ cancellation, lanes, tenant: identity.user ?? unnamed }, async (lease) => {
       const start = performance.now();
       const results = await lease.send(statements, !readOnly);
       // Where it was slow because of others, its user goes back to the pipelines at once.

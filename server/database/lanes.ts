@@ -7,6 +7,9 @@ import type { Cancellation } from './cancellation.ts';
  */
 export type Lane = 'write' | 'unshared' | 'bypass' | 'export';
 
+/** The tenant that work of no signed-in user counts as: all of it has one queue and one tenant's share. No user has this id. */
+export const unnamed = 'unnamed';
+
 /** Milliseconds for which a tenant that has used the `bypass` lane is served behind tenants that have not. */
 const remembered = 10_000;
 
@@ -76,7 +79,7 @@ export class Lanes {
   readonly #queues = new Map<string, Waiter[]>();
   /** When tenants last used the `bypass` lane, the oldest first. */
   readonly #lastBypass = new Map<string, number>();
-  #unnamed = 0;
+  #shared = 0;
 
   constructor(size: number) {
     this.#shares = sharesOf(size);
@@ -96,7 +99,8 @@ export class Lanes {
   /**
    * Waits for room in all of `lanes` at once.
    *
-   * @param tenant whose share of the lanes counts; undefined for work that is nobody's or several tenants'.
+   * @param tenant whose share of the lanes counts; `unnamed` for work of no signed-in user, undefined for work of several
+   *   tenants, which has no share of its own.
    * @param timeout milliseconds.
    * @returns what to call once the connection is free again.
    * @throws LaneTimeoutError; CancelledError.
@@ -142,7 +146,7 @@ export class Lanes {
 
   async #wait(asked: Pick<Waiter, 'lanes' | 'tenant'>, cancellation: Cancellation, timeout: number): Promise<void> {
     const start = performance.now();
-    const key = `${asked.lanes.join('+')} ${asked.tenant ?? `#${this.#unnamed++}`}`;
+    const key = `${asked.lanes.join('+')} ${asked.tenant ?? `#${this.#shared++}`}`;
     const room = Promise.withResolvers<void>();
     let admitted = false;
     const waiter: Waiter = {
