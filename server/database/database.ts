@@ -5,7 +5,7 @@ import { connectionFault } from './connectionErrors.ts';
 import { ExplicitTransaction, type Transaction } from './explicitTransaction.ts';
 import { Identity, IdentityRefusedError } from './identity.ts';
 import { ImplicitTransactions } from './implicitTransactions.ts';
-import { type Lane, unnamed } from './lanes.ts';
+import { type Lane, sharesOf, unnamed } from './lanes.ts';
 import { ConnectionPool, type PoolCounts, type PoolOptions } from './pool.ts';
 import { Replica, type ReplicaCounts } from './replica.ts';
 import { share } from './share.ts';
@@ -71,6 +71,8 @@ export interface Database {
    * that wait for one.
    */
   load(): { open: number; idle: number; waiting: number; draining: number; lanes: Record<Lane, number> };
+  /** Exports that can run at once. */
+  readonly exports: number;
   readonly counts: PoolCounts & {
     readonly transactions: TransactionCounts;
     /** Absent where there is no replica. */
@@ -173,6 +175,7 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
       };
       return { open, idle, waiting: waiting + implicit.waiting, draining, lanes };
     },
+    exports: sharesOf(options.size).export.total,
     counts: Object.assign(pool.counts, { transactions }, replica && { replica: replica.counts }),
     close: async () => {
       await Promise.all([pool.close(), replica?.close()]);

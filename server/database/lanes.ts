@@ -52,7 +52,8 @@ export function sharesOf(size: number): Readonly<Record<Lane, Share>> {
     write: { total: write, tenant: Math.ceil(write / 2) },
     unshared: { total: write, tenant: Math.max(1, Math.floor(size / 4)) },
     bypass: { total: bypass, tenant: bypass < 8 ? 1 : 2 },
-    export: { total: Math.max(1, Math.floor(size / 8)), tenant: 1 },
+    // Two, where there are four: one reader who takes their time must not keep everybody else waiting.
+    export: { total: Math.max(size < 4 ? 1 : 2, Math.floor(size / 8)), tenant: 1 },
   };
 }
 

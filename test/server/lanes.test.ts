@@ -17,6 +17,16 @@ test.each([
   expect(sharesOf(size)).toMatchObject({ write: { total: write }, bypass: { total: bypass } });
 });
 
+test.each([
+  [1, 1],
+  [3, 1],
+  [4, 2],
+  [10, 2],
+  [40, 5],
+])('a pool of %d connections has %d for exports', (size, total) => {
+  expect(sharesOf(size).export.total).toBe(total);
+});
+
 test('a lane admits its share, and the next one when a connection is free', async () => {
   const lanes = new Lanes(2);
   const leave = await lanes.enter(['write'], 'ada', never, patience);
