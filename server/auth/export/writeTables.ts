@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
-import { ClientPace } from './clientPace.ts';
 import type { Transaction } from '../../database/database.ts';
+import { ClientPace } from './clientPace.ts';
 import { type ReadableTable, rowsOf } from './tables.ts';
 
 /**
