@@ -1,10 +1,13 @@
---! Previous: sha1:62b7d97acedb98f1e37d8e45613a52d76ea44eb6
---! Hash: sha1:38faecce5d8224f4a8745ae208fd7baf1b811770
+--! Previous: sha1:fddf619432811fdbee2fc798e518c929018284ce
+--! Hash: sha1:3c57ebe3518794ca25b84033538591ceca2dd8b6
 --! Message: clear what has expired for all tenants
 
 -- Let one job clear what has expired, for all tenants: idempotency keys after a day, and lines of the audit log after
 -- AUDIT_RETENTION_DAYS. See docs/adr/0022-expiry-for-all-tenants.md.
 set local lock_timeout = '1s';
+
+-- Added by the migration before. It comes first: nothing else is locked while it reads all rows, and users can be written.
+alter table app_public.users validate constraint users_email_check;
 
 grant select (user_id, key, created_at), delete on app_public.idempotency_keys to hedgerow_auth;
 grant select (id, created_at), delete on app_private.audit_log to hedgerow_auth;

@@ -14,6 +14,9 @@ export interface ConnectionFault {
   readonly silent: boolean;
 }
 
+/** A read of a subscription had no answer in its time. */
+export class UnansweredReadError extends Error {}
+
 /** A request was given up while its commit was under way, and Postgres has not answered since. */
 export class UnansweredCommitError extends Error {}
 
@@ -154,6 +157,7 @@ const byPoolersWords: readonly (readonly [RegExp, ConnectionFault])[] = [
 
 const byLane: Readonly<Record<Lane, ConnectionFault>> = {
   write: stalledWrites,
+  unshared: poolBusy,
   bypass: slowStatements,
   export: exportsBusy,
 };
@@ -175,6 +179,7 @@ export function connectionFault(error: unknown): ConnectionFault | undefined {
   if (!isNativeError(error) || error instanceof CancelledError) return undefined;
   if (error instanceof LaneTimeoutError) return byLane[error.lane];
   if (error instanceof UnansweredCommitError) return unansweredCommit;
+  if (error instanceof UnansweredReadError) return noAnswer;
   const { code = '', errors } = error as { code?: string; errors?: readonly unknown[] };
   if (error instanceof pg.DatabaseError) return isStale(error) ? schemaChanged : ofPostgres(code, error.message);
   // Node tries every address of a host and reports them together.

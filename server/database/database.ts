@@ -5,7 +5,7 @@ import { connectionFault } from './connectionErrors.ts';
 import { ExplicitTransaction, type Transaction } from './explicitTransaction.ts';
 import { Identity, IdentityRefusedError } from './identity.ts';
 import { ImplicitTransactions } from './implicitTransactions.ts';
-import type { Lane } from './lanes.ts';
+import { type Lane, sharesOf, unnamed } from './lanes.ts';
 import { ConnectionPool, type PoolCounts, type PoolOptions } from './pool.ts';
 import { Replica, type ReplicaCounts } from './replica.ts';
 import { share } from './share.ts';
@@ -71,6 +71,8 @@ export interface Database {
    * that wait for one.
    */
   load(): { open: number; idle: number; waiting: number; draining: number; lanes: Record<Lane, number> };
+  /** Exports that can run at once. */
+  readonly exports: number;
   readonly counts: PoolCounts & {
     readonly transactions: TransactionCounts;
     /** Absent where there is no replica. */
@@ -115,7 +117,7 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
   /** Shares of the connections that an explicit transaction of `identity` counts in. */
   const lanesOf = (identity: Identity, snapshot: boolean): Lane[] => {
     if (snapshot) return ['export'];
-    return identity.inCompany && apart.has(identity) ? ['write', 'bypass'] : ['write'];
+    return identity.inCompany && apart.placeOf(identity) === 'bypass' ? ['write', 'bypass'] : ['write'];
   };
 
   function as(
@@ -131,8 +133,11 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
 
     const transaction = async <T>(work: (transaction: Transaction) => Promise<T>, snapshot: boolean): Promise<T> => {
       const lanes = lanesOf(identity, snapshot);
-      return pool.use({ cancellation, lanes, tenant: identity.user }, async (lease) => {
-        const opening = [snapshot ? beginSnapshot : begin, identity.statement];
+      return pool.use({ cancellation, lanes, tenant: identity.user ?? unnamed }, async (lease) => {
+        // A nested query of a mutation holds a connection for writes: it has the time of a slow read, not the role's.
+        const opening = snapshot
+          ? [beginSnapshot, identity.statement]
+          : [begin, identity.bypassing ?? identity.statement];
         const under = new ExplicitTransaction(lease, cancellation, opening, (error) => pool.isStale(error));
         try {
           const result = await work({ query: (statement) => under.query(named(statement)) });
@@ -142,7 +147,7 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
           await under.rollback();
           throw error;
         } finally {
-          if (!snapshot && identity.inCompany && under.busy > longTransaction) apart.add(identity);
+          if (!snapshot && identity.inCompany && under.busy > longTransaction) apart.demote(identity, 'bypass');
         }
       });
     };
@@ -162,9 +167,15 @@ export function openDatabase(url: string, options: DatabaseOptions, log: Logger)
     load: () => {
       const { open, idle, waiting, draining } = pool.load;
       const inUse = (lane: Lane) => pool.lanes.inUse(lane);
-      const lanes = { write: inUse('write'), bypass: inUse('bypass'), export: inUse('export') };
+      const lanes = {
+        write: inUse('write'),
+        unshared: inUse('unshared'),
+        bypass: inUse('bypass'),
+        export: inUse('export'),
+      };
       return { open, idle, waiting: waiting + implicit.waiting, draining, lanes };
     },
+    exports: sharesOf(options.size).export.total,
     counts: Object.assign(pool.counts, { transactions }, replica && { replica: replica.counts }),
     close: async () => {
       await Promise.all([pool.close(), replica?.close()]);

@@ -27,7 +27,7 @@ const ofIssuer = `
 const externalTenantText = establish('hedgerow_tenant', ofIssuer);
 const externalAccountText = establish('hedgerow_auth', ofIssuer);
 
-// Reads that bypass the pipelines have less time than the role's statement_timeout gives: their share of connections is small.
+// Statements outside of the pipelines have less time than the role's statement_timeout gives: their share of connections is small.
 const bypassing = (text: string) => `${text}, set_config('statement_timeout', '4000', true)`;
 
 const tenantInCompanyText = inCompany(tenantText);
@@ -58,8 +58,7 @@ export interface ExternalToken {
 export interface Freshness {
   /** Establishes the identity, and answers with `written`: the user's last write that this server has. */
   readonly check: Statement;
-  /** As `check`, with the time that a pipelined statement has, and that a read has which bypasses pipelines. */
-  readonly pipelined: Statement;
+  /** As `check`, with the time that a read has which bypasses the pipelines. */
   readonly bypassing: Statement;
   /** Go behind a tenant's write, in its transaction, and note it. */
   readonly note: readonly Statement[];
@@ -75,7 +74,7 @@ export class Identity {
   readonly statement: Statement;
   /** Its tenant's statement for a transaction that others wait behind: it has 50 ms, and then SQLSTATE 57014. */
   readonly inCompany: Statement | undefined;
-  /** Its tenant's statement for a read that bypasses the pipelines: it has 4 s, and then SQLSTATE 57014. */
+  /** Its tenant's statement for an explicit transaction, or one that bypasses the pipelines: 4 s, and then SQLSTATE 57014. */
   readonly bypassing: Statement | undefined;
   readonly #written: Named | undefined;
 
@@ -136,7 +135,6 @@ export class Identity {
     const check: Statement = { name, text, values, ...(confirms !== undefined && { confirms }) };
     return {
       check,
-      pipelined: { ...check, name: `${name}_pipelined`, text: inCompany(text) },
       bypassing: { ...check, name: `${name}_bypassing`, text: bypassing(text) },
       note: [becoming('hedgerow_auth'), { name: 'hedgerow_write', text: writeText, values: [values[0]] }],
     };

@@ -1,9 +1,10 @@
 import type pg from 'pg';
-import type { Apart } from './apart.ts';
+import type { Apart, Place } from './apart.ts';
+import { withBudget, withoutBudget } from './budget.ts';
 import type { Cancellation } from './cancellation.ts';
 import { connectionFault } from './connectionErrors.ts';
 import { type Freshness, type Identity, refusal } from './identity.ts';
-import { type Lane, sharesOf } from './lanes.ts';
+import { type Lane, sharesOf, unnamed } from './lanes.ts';
 import { Pipelines } from './pipelines.ts';
 import type { ConnectionPool } from './pool.ts';
 import type { Replica } from './replica.ts';
@@ -31,9 +32,15 @@ export interface Caller {
 /**
  * Runs statements of one identity as one implicit transaction: all of them in one round trip, or none.
  *
- * A tenant's transaction is _pipelined_ first: others may share its connection, and each of its statements has 50 ms. One that
- * needs more is rolled back and _bypasses_ the pipelines, as its user does for a while (`Apart`): on a connection of its own,
- * within the small share that such transactions have. A read has 4 s there, a write the role's statement_timeout.
+ * A tenant's transaction runs in one of three places. One that is too slow is rolled back, and begins again in the next:
+ *
+ * - _pipelined_: others may share its connection, and each of its statements has 50 ms. Only for a few statements, and where
+ *   statements are prepared.
+ * - _unshared_: a connection of its own, in a lane with a share for each tenant. All of its statements have 500 ms together.
+ * - _bypass_: a connection of its own, in a small lane. Each statement has 4 s.
+ *
+ * Its user's next transactions begin there too, for a while or until one takes less than 50 ms (`Apart`). Under load 50 ms pass
+ * for short statements as well: the place in between keeps users of those out of the lane of users whose statements are slow.
  */
 export class ImplicitTransactions {
   readonly #pool: ConnectionPool;
@@ -77,15 +84,16 @@ export class ImplicitTransactions {
 
   async #onReplica(caller: Caller, statements: readonly Statement[]): Promise<Result<unknown>[] | undefined> {
     const { identity, cancellation, freshness } = caller;
-    if (!freshness || !this.#replica) return undefined;
-    const bypasses = this.#apart.has(identity);
-    try {
-      return await this.#replica.read(freshness, cancellation, statements, bypasses ? identity.user : undefined);
-    } catch (error) {
-      if ((error as pg.DatabaseError).code !== queryCanceled || bypasses) throw error;
-      this.#bypass(identity);
-      return this.#replica.read(freshness, cancellation, statements, identity.user);
+    const { user } = identity;
+    if (!freshness || !user || !this.#replica) return undefined;
+    if (this.#apart.placeOf(identity) !== 'bypass') {
+      try {
+        return await this.#replica.read(freshness, cancellation, statements, user, 'unshared');
+      } catch (error) {
+        this.#demote(error, identity, 'bypass');
+      }
     }
+    return this.#replica.read(freshness, cancellation, statements, user, 'bypass');
   }
 
   async #onPrimary(
@@ -96,8 +104,8 @@ export class ImplicitTransactions {
     const all = [...statements, ...note];
     for (let retries = 0; ; retries++) {
       try {
-        const results = (await this.#pipelined(caller, all)) ?? (await this.#alone(caller, all));
-        return results.slice(1, 1 + statements.length);
+        const results = await this.#inPlace(caller, all);
+        return results.slice(0, statements.length);
       } catch (error) {
         // Nothing has happened, and the connection prepares it again.
         if (!this.#pool.isStale(error) || retries === 3) throw error;
@@ -106,51 +114,48 @@ export class ImplicitTransactions {
     }
   }
 
-  /** Beside other requests' transactions; undefined where they would wait for it too long. Then nothing has happened. */
-  async #pipelined(caller: Caller, statements: readonly Statement[]): Promise<Result<unknown>[] | undefined> {
+  /** Runs `statements` in the first place where they have enough time. Returns their results, without the identity's. */
+  async #inPlace(caller: Caller, statements: readonly Statement[]): Promise<Result<unknown>[]> {
     const { identity, cancellation, readOnly } = caller;
-    if (!identity.inCompany || this.#apart.has(identity)) return undefined;
-    const all = [identity.inCompany, ...statements];
-    try {
-      if (statements.length <= maxPipelinedStatements && this.#pool.prepares)
-        return await (readOnly ? this.#reads : this.#writes).run(cancellation, all);
-      return await this.#send(caller, readOnly ? [] : ['write'], all);
-    } catch (error) {
-      if ((error as pg.DatabaseError).code !== queryCanceled) throw refusal(error);
-      this.#bypass(identity);
-      return undefined;
+    if (!identity.inCompany) return this.#send(caller, undefined, [identity.statement, ...statements]);
+    const place = this.#apart.placeOf(identity);
+    if (place === 'pipelined' && statements.length <= maxPipelinedStatements && this.#pool.prepares) {
+      try {
+        const pipelines = readOnly ? this.#reads : this.#writes;
+        return (await pipelines.run(cancellation, [identity.inCompany, ...statements])).slice(1);
+      } catch (error) {
+        this.#demote(error, identity, 'unshared');
+      }
     }
+    if (place !== 'bypass') {
+      try {
+        const all = [identity.statement, ...withBudget(statements)];
+        return withoutBudget(await this.#send(caller, 'unshared', all));
+      } catch (error) {
+        this.#demote(error, identity, 'bypass');
+      }
+    }
+    return this.#send(caller, 'bypass', [identity.bypassing ?? identity.statement, ...statements]);
   }
 
-  /** On a connection of its own: what bypasses the pipelines, and what is no tenant's. */
-  #alone(caller: Caller, statements: readonly Statement[]): Promise<Result<unknown>[]> {
-    const { identity, readOnly } = caller;
+  /** On a connection of its own. Returns the results without the first one, which is the identity's. */
+  #send(caller: Caller, place: 'unshared' | 'bypass' | undefined, statements: readonly Statement[]) {
+    const { identity, cancellation, readOnly } = caller;
     const lanes: Lane[] = readOnly ? [] : ['write'];
-    if (!identity.inCompany) return this.#send(caller, lanes, [identity.statement, ...statements]);
-    const first = (readOnly && identity.bypassing) || identity.statement;
-    return this.#send(caller, [...lanes, 'bypass'], [first, ...statements], (milliseconds) => {
-      // It was slow because of others: its user does not have to share the connections of slow statements.
-      if (milliseconds < short) this.#apart.remove(identity);
-    });
-  }
-
-  /** @param took is told how long Postgres took, in milliseconds. */
-  #send(
-    { identity, cancellation, readOnly }: Caller,
-    lanes: readonly Lane[],
-    statements: readonly Statement[],
-    took: (milliseconds: number) => void = () => {},
-  ): Promise<Result<unknown>[]> {
-    return this.#pool.use({ cancellation, lanes, tenant: identity.user }, async (lease) => {
+    if (place) lanes.push(place);
+    return this.#pool.use({ cancellation, lanes, tenant: identity.user ?? unnamed }, async (lease) => {
       const start = performance.now();
       const results = await lease.send(statements, !readOnly);
-      took(performance.now() - start);
-      return results;
+      // Where it was slow because of others, its user goes back to the pipelines at once.
+      if (place && performance.now() - start < short) this.#apart.restore(identity);
+      return results.slice(1);
     });
   }
 
-  #bypass(identity: Identity): void {
+  /** Notes that `identity` needs `place`. @throws `error`, as the caller is told it, unless the time was too short. */
+  #demote(error: unknown, identity: Identity, place: Place): void {
+    if ((error as pg.DatabaseError).code !== queryCanceled) throw refusal(error);
     this.#pool.counts.apart++;
-    this.#apart.add(identity);
+    this.#apart.demote(identity, place);
   }
 }

@@ -1,10 +1,20 @@
 import type { Cancellation } from './cancellation.ts';
 
 /**
- * Kinds of work that may hold only a share of the connections. `write`: everything that can commit. `bypass`: transactions
- * of users whose statements take too long for a pipeline. `export`: one tenant's data as a file, which takes minutes.
+ * Kinds of work that may hold only a share of the connections. `write`: everything that can commit. `unshared`: a tenant's
+ * transactions outside of pipelines, for half a second each. `bypass`: transactions that take longer than that, and those of
+ * their users. `export`: one tenant's data as a file, which takes minutes.
  */
-export type Lane = 'write' | 'bypass' | 'export';
+export type Lane = 'write' | 'unshared' | 'bypass' | 'export';
+
+/** The tenant that work of no signed-in user counts as: all of it has one queue and one tenant's share. No user has this id. */
+export const unnamed = 'unnamed';
+
+/** Milliseconds for which a tenant that has used the `bypass` lane is served behind tenants that have not. */
+const remembered = 10_000;
+
+/** Tenants that are remembered for that. */
+const mostRemembered = 1000;
 
 /** Connections of a lane that may be in use: by all tenants together, and by one of them. */
 interface Share {
@@ -40,8 +50,10 @@ export function sharesOf(size: number): Readonly<Record<Lane, Share>> {
   const bypass = Math.max(1, Math.floor(size / 4));
   return {
     write: { total: write, tenant: Math.ceil(write / 2) },
+    unshared: { total: write, tenant: Math.max(1, Math.floor(size / 4)) },
     bypass: { total: bypass, tenant: bypass < 8 ? 1 : 2 },
-    export: { total: Math.max(1, Math.floor(size / 8)), tenant: 1 },
+    // Two, where there are four: one reader who takes their time must not keep everybody else waiting.
+    export: { total: Math.max(size < 4 ? 1 : 2, Math.floor(size / 8)), tenant: 1 },
   };
 }
 
@@ -50,21 +62,25 @@ export function sharesOf(size: number): Readonly<Record<Lane, Share>> {
  *
  * A request is _waiting_ until each of its lanes has room, for its tenant too; then it is _admitted_ and counts in each of
  * them; it _leaves_ once its connection is free again, which for a commit that nobody waits for any more is later than the
- * answer. Requests of one tenant wait in the order in which they came, and tenants take turns.
+ * answer. Requests of one tenant wait in the order in which they came, and tenants take turns. For the `bypass` lane a tenant
+ * that has not used it in the last 10 s comes first: tenants that are slow all the time do not keep out one that was slow once.
  */
 export class Lanes {
   readonly counts: Readonly<Record<Lane, LaneCounts>> = {
     write: { waits: 0, waitSeconds: 0 },
+    unshared: { waits: 0, waitSeconds: 0 },
     bypass: { waits: 0, waitSeconds: 0 },
     export: { waits: 0, waitSeconds: 0 },
   };
   readonly #shares: Readonly<Record<Lane, Share>>;
-  readonly #inUse: Record<Lane, number> = { write: 0, bypass: 0, export: 0 };
+  readonly #inUse: Record<Lane, number> = { write: 0, unshared: 0, bypass: 0, export: 0 };
   /** Connections in use by lane and tenant, where there are any. */
   readonly #ofTenant = new Map<string, number>();
   /** Waiting requests by lanes and tenant; the tenant whose turn is next comes first. */
   readonly #queues = new Map<string, Waiter[]>();
-  #unnamed = 0;
+  /** When tenants last used the `bypass` lane, the oldest first. */
+  readonly #lastBypass = new Map<string, number>();
+  #shared = 0;
 
   constructor(size: number) {
     this.#shares = sharesOf(size);
@@ -84,7 +100,8 @@ export class Lanes {
   /**
    * Waits for room in all of `lanes` at once.
    *
-   * @param tenant whose share of the lanes counts; undefined for work that is nobody's or several tenants'.
+   * @param tenant whose share of the lanes counts; `unnamed` for work of no signed-in user, undefined for work of several
+   *   tenants, which has no share of its own.
    * @param timeout milliseconds.
    * @returns what to call once the connection is free again.
    * @throws LaneTimeoutError; CancelledError.
@@ -120,6 +137,7 @@ export class Lanes {
     for (const lane of lanes) {
       this.#inUse[lane] += change;
       if (tenant === undefined) continue;
+      if (lane === 'bypass') this.#remember(tenant);
       const key = `${lane} ${tenant}`;
       const own = (this.#ofTenant.get(key) ?? 0) + change;
       if (own > 0) this.#ofTenant.set(key, own);
@@ -129,7 +147,7 @@ export class Lanes {
 
   async #wait(asked: Pick<Waiter, 'lanes' | 'tenant'>, cancellation: Cancellation, timeout: number): Promise<void> {
     const start = performance.now();
-    const key = `${asked.lanes.join('+')} ${asked.tenant ?? `#${this.#unnamed++}`}`;
+    const key = `${asked.lanes.join('+')} ${asked.tenant ?? `#${this.#shared++}`}`;
     const room = Promise.withResolvers<void>();
     let admitted = false;
     const waiter: Waiter = {
@@ -172,11 +190,27 @@ export class Lanes {
     }
   }
 
+  #remember(tenant: string): void {
+    this.#lastBypass.delete(tenant);
+    this.#lastBypass.set(tenant, performance.now());
+    if (this.#lastBypass.size > mostRemembered) this.#lastBypass.delete(this.#lastBypass.keys().next().value as string);
+  }
+
+  #bypassedLately({ lanes, tenant }: Waiter): boolean {
+    const last = lanes.includes('bypass') && tenant !== undefined ? this.#lastBypass.get(tenant) : undefined;
+    return last !== undefined && performance.now() - last < remembered;
+  }
+
   /** Admits everybody who has room, one of each tenant in turn. */
   #admitWaiting(): void {
+    this.#admit((waiter) => !this.#bypassedLately(waiter));
+    this.#admit(() => true);
+  }
+
+  #admit(isDue: (waiter: Waiter) => boolean): void {
     // A tenant that has been admitted goes to the end of the map, where this loop meets it again.
     for (const [key, [next, ...rest]] of this.#queues) {
-      if (!next || !this.#hasRoom(next)) continue;
+      if (!next || !isDue(next) || !this.#hasRoom(next)) continue;
       this.#queues.delete(key);
       if (rest.length > 0) this.#queues.set(key, rest);
       this.#count(next, 1);

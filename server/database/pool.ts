@@ -34,7 +34,7 @@ export interface Checkout {
   readonly cancellation: Cancellation;
   /** Shares of the connections that it counts in; none for short reads. */
   readonly lanes?: readonly Lane[] | undefined;
-  /** Whose share of the lanes it takes; undefined for work of nobody or of several tenants. */
+  /** Whose share of the lanes it takes: a user, or `unnamed`; undefined for work of several tenants. */
   readonly tenant?: string | undefined;
 }
 

@@ -1,4 +1,4 @@
-import type { Cancellation } from './cancellation.ts';
+import { Cancellation } from './cancellation.ts';
 import type { Database } from './database.ts';
 import { compareMigrations, type Migration, migrationFiles, newerMigrations } from './migrationFiles.ts';
 
@@ -16,11 +16,22 @@ interface ReadinessReport {
 export interface Readiness {
   /** @throws what the connection reports when the database is away. */
   report(cancellation?: Cancellation): Promise<ReadinessReport>;
+  /**
+   * As `report`, for anybody who asks without a token: calls at the same time share one check, and its outcome is kept for a
+   * second. Nobody's cancellation ends it; it has 10 s.
+   */
+  recentReport(): Promise<ReadinessReport>;
   /** The reasons of `report`. */
   reasonsNotToServe(cancellation?: Cancellation): Promise<readonly string[]>;
   /** From here on the answer is that the server is stopping. */
   stopping(): void;
 }
+
+/** Milliseconds for which the outcome of a check is kept. */
+const recent = 1000;
+
+/** Seconds that a shared check has. */
+const patience = 10;
 
 const nothing: ReadinessReport = { reasons: [], advice: [], schemaIsNewer: false };
 
@@ -29,15 +40,44 @@ type Ask = <Row>(text: string) => Promise<Row[]>;
 /** Checks who we are connected as, that row-level security is on, and that migrations match the files. */
 export function createReadiness(database: Database): Readiness {
   let stopping = false;
+  // The files of a running server do not change.
+  let files: Promise<Migration[]> | undefined;
+  const readFiles = () => {
+    files ??= migrationFiles().catch((error: unknown) => {
+      files = undefined;
+      throw error;
+    });
+    return files;
+  };
   const report = async (cancellation?: Cancellation): Promise<ReadinessReport> => {
     if (stopping) return { ...nothing, reasons: ['the server is stopping'] };
     const ask: Ask = async <Row>(text: string) => (await database.inspect<Row>({ text }, cancellation)).rows;
     const role = await wrongRole(ask);
-    const schema = await schemaReport(ask);
+    const schema = await schemaReport(ask, readFiles);
     return { ...schema, reasons: [...role, ...schema.reasons] };
+  };
+  const check = async (): Promise<ReadinessReport> => {
+    const cancellation = new Cancellation();
+    cancellation.expireIn(patience);
+    return report(cancellation).finally(() => cancellation.end());
+  };
+  let shared: Promise<ReadinessReport> | undefined;
+  const recentReport = (): Promise<ReadinessReport> => {
+    if (stopping) return report();
+    if (shared) return shared;
+    const checking = check();
+    shared = checking;
+    const forget = () => {
+      setTimeout(() => {
+        shared = undefined;
+      }, recent).unref();
+    };
+    checking.then(forget, forget);
+    return checking;
   };
   return {
     report,
+    recentReport,
     reasonsNotToServe: async (cancellation) => (await report(cancellation)).reasons,
     stopping() {
       stopping = true;
@@ -77,7 +117,7 @@ async function wrongRole(ask: Ask): Promise<string[]> {
   ].filter((reason) => reason !== false);
 }
 
-async function schemaReport(ask: Ask): Promise<ReadinessReport> {
+async function schemaReport(ask: Ask, readFiles: () => Promise<readonly Migration[]>): Promise<ReadinessReport> {
   const [found] = await ask<{ unprotected: string[] | null; tables: number; migrated: boolean }>(`
       select
         array_agg(c.oid::regclass::text order by 1) filter (where not (c.relrowsecurity and c.relforcerowsecurity)) as unprotected,
@@ -92,7 +132,7 @@ async function schemaReport(ask: Ask): Promise<ReadinessReport> {
   if (!found?.migrated || found.tables === 0)
     return { ...nothing, reasons: ['the database has not been migrated: run `npm run db -- migrate`'] };
   const applied = await ask<Migration>('select filename, hash from graphile_migrate.migrations');
-  const files = await migrationFiles();
+  const files = await readFiles();
   // While servers are replaced, the old ones go on serving from the schema of the new ones.
   const newer = newerMigrations(files, applied);
   const known = applied.filter((migration) => !newer.includes(migration));

@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
+import { withBudget, withoutBudget } from './budget.ts';
 import { Cancellation, CancelledError } from './cancellation.ts';
 import { connectionFault } from './connectionErrors.ts';
 import type { Freshness } from './identity.ts';
-import { ConnectionPool, type PoolOptions } from './pool.ts';
+import { type Checkout, ConnectionPool, type PoolOptions } from './pool.ts';
 import { Rest } from './rest.ts';
 import type { Result, Statement } from './statement.ts';
 
@@ -46,35 +47,36 @@ export class Replica {
   /**
    * The results of `statements`, or undefined where the primary has to give them.
    *
-   * @param bypass the user whose reads bypass the pipelines and have 4 s; undefined for a read that has 50 ms.
+   * @param place `unshared`: all statements have 500 ms together. `bypass`: each has 4 s.
    * @throws what the primary says of the session, or that it is away: then nobody can tell whether the session lives;
    *   pg.DatabaseError 57014 for a statement that needs more time than it has.
    */
   async read(
-    { check, pipelined, bypassing }: Freshness,
+    { check, bypassing }: Freshness,
     cancellation: Cancellation,
     statements: readonly Statement[],
-    bypass: string | undefined,
+    user: string,
+    place: 'unshared' | 'bypass',
   ): Promise<Result<unknown>[] | undefined> {
     if (!this.#rest.inUse) {
       this.counts.failed++;
       this.#rest.probe(() => this.#answers());
       return undefined;
     }
-    const first = bypass === undefined ? pipelined : bypassing;
+    const all = place === 'bypass' ? [bypassing, ...statements] : [check, ...withBudget(statements)];
     const [asked, answered] = await Promise.allSettled([
       this.#primary.use({ cancellation }, (lease) => lease.send([check])),
-      this.#ask(cancellation, [first, ...statements], bypass),
+      this.#ask(cancellation, all, { lanes: [place], tenant: user }),
     ]);
     if (asked.status === 'rejected') throw asked.reason;
     if (answered.status === 'rejected') return this.#failed(answered.reason);
-    const [shown, ...results] = answered.value;
+    const [shown, ...rest] = answered.value;
     if (written(shown) !== written(asked.value[0])) {
       this.counts.behind++;
       return undefined;
     }
     this.counts.answered++;
-    return results;
+    return place === 'bypass' ? rest : withoutBudget(rest);
   }
 
   close(): Promise<void> {
@@ -82,15 +84,17 @@ export class Replica {
   }
 
   /** @throws CancelledError `no answer` where the replica seems to be frozen. */
-  async #ask(cancellation: Cancellation, statements: readonly Statement[], bypass: string | undefined) {
+  async #ask(
+    cancellation: Cancellation,
+    statements: readonly Statement[],
+    share: Pick<Checkout, 'lanes' | 'tenant'>,
+  ): Promise<Result<unknown>[]> {
     const attempt = new Cancellation();
     const timer = setTimeout(async () => {
       if (!(await this.#answers())) attempt.cancel('no answer');
     }, limits.answer * 1000);
     try {
-      const lanes = bypass === undefined ? [] : (['bypass'] as const);
-      const work = () =>
-        this.#pool.use({ cancellation: attempt, lanes, tenant: bypass }, (lease) => lease.send(statements));
+      const work = () => this.#pool.use({ cancellation: attempt, ...share }, (lease) => lease.send(statements));
       return await cancellation.race(work, ({ reason }) => attempt.cancel(reason));
     } finally {
       clearTimeout(timer);

@@ -28,8 +28,24 @@ test('a healthy server says so', async () => {
   expect((await get('/health/db').expect(200)).body).toEqual({ status: 'ok', reasons: [], advice: [] });
 });
 
+/** Waits until the outcome of the last check of readiness is not kept any more. */
+const untilForgotten = () => sleep(1100);
+
+test('probes at the same time share one check of the database, and the next second has the same answer', async () => {
+  await untilForgotten();
+  const { waits } = server.database.counts;
+  await Promise.all(Array.from({ length: 20 }, () => get('/health/db').expect(200)));
+  // Three statements; on a loaded machine the second may be over before all have been sent.
+  const statements = server.database.counts.waits - waits;
+  expect(statements).toBeGreaterThan(0);
+  expect(statements).toBeLessThan(20);
+  await untilForgotten();
+  await get('/health/db').expect(200);
+});
+
 test('a missing migration is told, and is not the process', async () => {
   const { db } = server;
+  await untilForgotten();
   await db.asAdmin('create table public.kept as table graphile_migrate.migrations');
   const [newest] = await db.asAdmin<{ filename: string }>(
     `delete from graphile_migrate.migrations
@@ -43,12 +59,13 @@ test('a missing migration is told, and is not the process', async () => {
   });
   await get('/health').expect(200);
   await db.asAdmin('insert into graphile_migrate.migrations table public.kept on conflict do nothing');
+  await untilForgotten();
   await get('/health/db').expect(200);
 });
 
 test('a server that stops is not ready, whatever the database says', async () => {
   const readiness = createReadiness(server.database);
-  const app = express().use(health(readiness, silent));
+  const app = express().use(deadline(30), health(readiness, silent));
   await supertest(app).get('/health/db').expect(200);
   readiness.stopping();
   await supertest(app).get('/health/db').expect(503);
@@ -63,6 +80,7 @@ test('a database that shuts its door is a 503 for everybody until it opens again
     `select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and usename = 'hedgerow_authenticator'`,
   );
+  await untilForgotten();
   const [readiness, api, login] = await Promise.all([
     get('/health/db'),
     ada.graphql('{ currentUser { email } }'),
@@ -83,7 +101,7 @@ test('a database that shuts its door is a 503 for everybody until it opens again
 test('a database behind a closed port does not answer', async () => {
   const url = 'postgres://hedgerow_authenticator:secret-word@127.0.0.1:1/hedgerow';
   const database = openConnections({ serverUrl: url, preparedStatements: true });
-  const { text } = await supertest(express().use(health(createReadiness(database), silent)))
+  const { text } = await supertest(express().use(deadline(30), health(createReadiness(database), silent)))
     .get('/health/db')
     .expect(503);
   expect(JSON.parse(text)).toEqual({ status: 'unavailable', reasons: ['the database does not answer'], advice: [] });
@@ -144,8 +162,8 @@ test('probes log the cause when the database stops answering and when it answers
   });
   const [good, bad] = [createReadiness(server.database), createReadiness(away)];
   let current = good;
-  const readiness = { ...good, report: (...args: Parameters<typeof good.report>) => current.report(...args) };
-  const app = express().use(requestLog(log), health(readiness, log));
+  const readiness = { ...good, recentReport: () => current.report() };
+  const app = express().use(requestLog(log), deadline(30), health(readiness, log));
   const probe = (path = '/health/db') => supertest(app).get(path);
   try {
     for (const path of ['/health', '/health/db', '/health/db?verbose']) await probe(path).expect(200);

@@ -17,6 +17,16 @@ test.each([
   expect(sharesOf(size)).toMatchObject({ write: { total: write }, bypass: { total: bypass } });
 });
 
+test.each([
+  [1, 1],
+  [3, 1],
+  [4, 2],
+  [10, 2],
+  [40, 5],
+])('a pool of %d connections has %d for exports', (size, total) => {
+  expect(sharesOf(size).export.total).toBe(total);
+});
+
 test('a lane admits its share, and the next one when a connection is free', async () => {
   const lanes = new Lanes(2);
   const leave = await lanes.enter(['write'], 'ada', never, patience);
@@ -45,7 +55,36 @@ test('tenants take turns, however many requests one of them has', async () => {
     leave();
   };
   await Promise.all(['ada', 'ada', 'ada', 'ada', 'bob', 'carol'].map(run));
-  expect(order).toEqual(['ada', 'ada', 'bob', 'carol', 'ada', 'ada']);
+  expect(order).toEqual(['ada', 'bob', 'carol', 'ada', 'ada', 'ada']);
+});
+
+test('a tenant that was slow once comes ahead of tenants that use the bypass lane all the time', async () => {
+  const lanes = new Lanes(4);
+  const order: string[] = [];
+  const run = async (tenant: string) => {
+    const leave = await lanes.enter(['bypass'], tenant, never, patience);
+    order.push(tenant);
+    await settle();
+    leave();
+  };
+  const slow = Array.from({ length: 20 }, (_, index) => `slow ${index}`);
+  await Promise.all(slow.map(run));
+  order.length = 0;
+  await Promise.all([...slow.map(run), run('bystander')]);
+  expect(order.indexOf('bystander')).toBe(1);
+});
+
+test('a tenant has a quarter of the unshared connections, and tenants together leave some to the pipelines', async () => {
+  const lanes = new Lanes(10);
+  const asked = (tenant: string) => lanes.enter(['unshared'], tenant, never, patience);
+  const ada = Array.from({ length: 10 }, () => asked('ada'));
+  await settle();
+  expect(lanes.inUse('unshared')).toBe(2);
+  const others = ['bob', 'carol', 'dora', 'erin'].flatMap((tenant) => [asked(tenant), asked(tenant)]);
+  await settle();
+  expect(lanes.inUse('unshared')).toBe(6);
+  await Promise.all([...ada, ...others].map(async (entered) => (await entered)()));
+  expect(lanes.inUse('unshared')).toBe(0);
 });
 
 test('one tenant does not get the whole share while it is the only one that asks', async () => {

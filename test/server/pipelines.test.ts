@@ -235,6 +235,74 @@ test('a user whose statement was slow because of others goes back to the pipelin
   await database.close();
 });
 
+test('a user whose statement was slow once does not wait for the connections of slow statements', async () => {
+  const database = openConnections(db, { preparedStatements: true, size: 4 });
+  const slow = (seconds: number) => ({ text: `select pg_sleep(${seconds})`, discard: true });
+  // Bob's statement needs more than 50 and 500 ms, and holds the only connection of its lane.
+  const cancellation = new Cancellation();
+  const holds = database.as(as('bob'), { cancellation, readOnly: true }).query(slow(60));
+  while (database.load().lanes.bypass === 0) await sleep(5);
+  await database.as(as('ada'), { readOnly: true }).query(slow(0.1));
+  expect(database.load().lanes.bypass).toBe(1);
+  expect(database.counts.lanes.bypass.waits).toBe(0);
+  cancellation.cancel('client gone');
+  await expect(holds).rejects.toThrow(CancelledError);
+  await database.close();
+});
+
+test('a tenant’s statement in an explicit transaction has 4 s, and so has one in a write that bypasses the pipelines', async () => {
+  const database = openConnections(db, { preparedStatements: true, apartFor: 60 });
+  const limit = { text: `select current_setting('statement_timeout') as limit` };
+  const ofTransaction = () =>
+    database.as(as('ada')).transaction(async ({ query }) => (await query<{ limit: string }>(limit)).rows[0]?.limit);
+  expect(await ofTransaction()).toBe('4s');
+  await database.as(as('ada')).query({ text: 'select pg_sleep(0.7)' });
+  const { rows } = await database.as(as('ada')).query<{ limit: string }>({
+    text: `select current_setting('statement_timeout') as limit from pg_sleep(0.1)`,
+  });
+  expect(rows).toEqual([{ limit: '4s' }]);
+  const snapshot = database
+    .as(as('ada'), { readOnly: true })
+    .transaction(({ query }) => query(limit), { snapshot: true });
+  expect((await snapshot).rows).toEqual([{ limit: '8s' }]);
+  await database.close();
+});
+
+test('many statements of one tick have one budget, and a user holds a share of the connections with them', async () => {
+  const database = openConnections(db, { preparedStatements: true, size: 4, timeout: 60 });
+  const burst = () => {
+    const client = database.as(as('ada'), { readOnly: true });
+    return Promise.all(Array.from({ length: 12 }, () => client.query({ text: 'select pg_sleep(0.05)' })));
+  };
+  const bursts = Promise.all(Array.from({ length: 4 }, burst));
+  while (database.counts.apart === 0) {
+    expect(database.load().lanes.unshared).toBeLessThanOrEqual(1);
+    await sleep(5);
+  }
+  // Together they need 600 ms, with which their user goes on in the lane of slow statements.
+  await bursts;
+  expect(database.counts.lanes.unshared.waits).toBeGreaterThan(0);
+  expect(database.counts.lanes.bypass.waits).toBeGreaterThan(0);
+  await database.close();
+});
+
+test('work of no signed-in user has one share of the writes, and a tenant has the rest', async () => {
+  const database = openConnections(db, { preparedStatements: true, size: 4 });
+  const cancellation = new Cancellation();
+  const anonymous = Array.from({ length: 12 }, () =>
+    database.as(Identity.signIn, { cancellation }).transaction(({ query }) => query({ text: 'select pg_sleep(60)' })),
+  );
+  const given = Promise.allSettled(anonymous);
+  await sleep(200);
+  expect(database.load().lanes.write).toBe(2);
+  await database.as(as('ada')).transaction(({ query }) => query(insertTodo('not behind them')));
+  expect(await todoTitles(db)).toEqual(['not behind them']);
+  expect(database.load().lanes.write).toBe(2);
+  cancellation.cancel('client gone');
+  expect((await given).every(({ status }) => status === 'rejected')).toBe(true);
+  await database.close();
+});
+
 test('who is given up while waiting is not begun, and takes nobody along while under way', async () => {
   const database = openConnections(db, { preparedStatements: true });
   const [waits, runs] = [new Cancellation(), new Cancellation()];

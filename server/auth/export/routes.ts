@@ -6,9 +6,6 @@ import { Problem } from '../problem.ts';
 import { readableTables } from './tables.ts';
 import { writeTables } from './writeTables.ts';
 
-/** Exports that run at once, of different tenants: each holds a connection of the pool. */
-const most = 2;
-
 /** Seconds that one may take. */
 const longest = 300;
 
@@ -22,7 +19,7 @@ export function exportRoutes(context: AuthContext, signedIn: RequestHandler): Ro
         headers: { 'Retry-After': '10' },
       });
     }
-    if (running.size >= most) {
+    if (running.size >= context.database.exports) {
       throw new Problem(503, 'Too many exports are running right now. Try again shortly.', {
         headers: { 'Retry-After': '10' },
       });

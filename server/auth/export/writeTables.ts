@@ -1,29 +1,20 @@
-import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import { CancelledError } from '../../database/cancellation.ts';
 import type { Transaction } from '../../database/database.ts';
+import { ClientPace } from './clientPace.ts';
 import { type ReadableTable, rowsOf } from './tables.ts';
-
-/** Milliseconds that a client may take for what was sent, at most: the transaction holds a connection meanwhile. */
-const patience = 10_000;
 
 /**
  * Writes the rows of `tables` that are the transaction's tenant's to `output`, as one JSON object; does not end `output`.
  *
- * @throws CancelledError when the reader stops reading; whatever the database reports.
+ * @throws CancelledError when the client reads too slowly; whatever the database reports.
  */
 export async function writeTables(
   transaction: Transaction,
   tables: readonly ReadableTable[],
   output: Writable,
 ): Promise<void> {
-  const write = async (text: string) => {
-    if (output.write(text)) return;
-    const signal = AbortSignal.timeout(patience);
-    await once(output, 'drain', { signal }).catch((error) => {
-      throw signal.aborted ? new CancelledError('client gone') : error;
-    });
-  };
+  const pace = new ClientPace();
+  const write = (text: string) => pace.write(output, text);
   await write(`{"exportedAt":${JSON.stringify(new Date())},"tables":{`);
   for (const [index, table] of tables.entries()) {
     let between = `${index === 0 ? '' : ','}\n${JSON.stringify(table.name)}:[\n`;

@@ -1,7 +1,7 @@
 import type { Origin } from '../origin.ts';
 
 /** What is limited, each by itself. */
-export type LimitedAction = 'register' | 'login' | 'refresh' | 'password' | 'mail' | 'export';
+export type LimitedAction = 'register' | 'login' | 'refresh' | 'logout' | 'password' | 'mail' | 'export';
 
 /** How often things may be tried, counted over all instances of the server. */
 export interface Limits {

@@ -36,6 +36,8 @@ export const rules: Readonly<Record<LimitedAction, Rules>> = {
   },
   // A client refreshes once in fifteen minutes, and a few times more when its network is bad.
   refresh: { address: { points: 600, seconds: quarter }, account: { points: 60, seconds: quarter } },
+  // Needs no account: without a limit, made-up tokens would each cost a transaction.
+  logout: { address: { points: 600, seconds: quarter }, account: { points: 60, seconds: quarter } },
   // Asked of who is signed in already: a stolen access token must not become the password.
   password: { address: { points: 100, seconds: quarter }, account: { points: 10, seconds: quarter } },
   // Each of them fills a mailbox that may be somebody else's.

@@ -29,7 +29,11 @@ export function sessionRoutes(context: AuthContext, signedIn: RequestHandler): R
     })
     .post('/logout', async (request, response) => {
       const token = parseRefreshToken(request.body?.refreshToken);
-      if (token) await logout(asSignIn(context, request), token, originOf(request));
+      if (token) {
+        const origin = originOf(request);
+        await context.limits.count('logout', origin, hashOf(token.family).toString('hex'));
+        await logout(asSignIn(context, request), token, origin);
+      }
       response.status(204).end();
     })
     .post('/logout-all', signedIn, async (request, response) => {

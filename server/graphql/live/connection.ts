@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cancellation, CancelledError } from '../../database/cancellation.ts';
-import { isUnavailable } from '../../database/connectionErrors.ts';
+import { isUnavailable, UnansweredReadError } from '../../database/connectionErrors.ts';
 import { type Database, type IdentifiedClient, IdentityRefusedError } from '../../database/database.ts';
+import type { Statement } from '../../database/statement.ts';
 import type { Admission } from '../../tenancy/admission.ts';
 import { Feed } from './feed.ts';
 
@@ -22,6 +23,16 @@ export const closing = {
 interface Parts {
   readonly database: Database;
   readonly admission: Admission;
+  /** Seconds that a read has; 10 by default. */
+  readonly readTimeout?: number;
+}
+
+/** Reads at the same time, which share a deadline, and a transaction where they can. */
+interface Reads {
+  readonly client: IdentifiedClient;
+  running: number;
+  /** None of them runs any more. */
+  end(): void;
 }
 
 /** Longest time of setTimeout, in milliseconds. */
@@ -33,26 +44,70 @@ export class LiveConnection {
   readonly feeds = new Set<Feed>();
   readonly #database: Database;
   readonly #admission: Admission;
+  readonly #readTimeout: number;
   readonly #end: (code: number, reason: string) => void;
   readonly #cancellation = new Cancellation();
   #expiry: NodeJS.Timeout | undefined;
+  #back: Promise<boolean> | undefined;
 
-  constructor(user: LiveUser, { database, admission }: Parts, end: (code: number, reason: string) => void) {
+  constructor(
+    user: LiveUser,
+    { database, admission, readTimeout = 10 }: Parts,
+    end: (code: number, reason: string) => void,
+  ) {
     this.user = user;
     this.#database = database;
     this.#admission = admission;
+    this.#readTimeout = readTimeout;
     this.#end = end;
     this.#endAtExpiry();
   }
 
-  /** SQL as the socket's user, in the user's turn: reads from the primary, which has the rows that events tell of. */
+  /**
+   * SQL as the socket's user, in the user's turn: reads from the primary, which has the rows that events tell of. Reads at the
+   * same time have `readTimeout` seconds together from when the first one has its turn. A primary that is frozen would keep
+   * their connections and places otherwise. Without an answer they fail with UnansweredReadError.
+   */
   client(): IdentifiedClient {
-    const client = this.#database.as(this.user.identity, {
-      cancellation: this.#cancellation,
-      readOnly: true,
-      replica: false,
-    });
-    return { ...client, query: (statement) => this.inTurn(() => client.query(statement)) };
+    let reads: Reads | undefined;
+    const query = async <Row>(statement: Statement) => {
+      reads ??= this.#beginReads();
+      const current = reads;
+      current.running++;
+      try {
+        return await current.client.query<Row>(statement);
+      } catch (error) {
+        const isLate = error instanceof CancelledError && error.reason === 'deadline';
+        throw isLate ? new UnansweredReadError('the database did not answer', { cause: error }) : error;
+      } finally {
+        if (--current.running === 0) {
+          current.end();
+          reads = undefined;
+        }
+      }
+    };
+    const options = { cancellation: this.#cancellation, readOnly: true, replica: false };
+    const { transaction } = this.#database.as(this.user.identity, options);
+    return { query: (statement) => this.inTurn(() => query(statement)), transaction };
+  }
+
+  #beginReads(): Reads {
+    const cancellation = new Cancellation();
+    cancellation.expireIn(this.#readTimeout);
+    const settled = Promise.withResolvers<void>();
+    // It gives the reads up with the socket.
+    this.#cancellation
+      .race(
+        () => settled.promise,
+        ({ reason }) => cancellation.cancel(reason),
+      )
+      .catch(() => cancellation.cancel('client gone'));
+    const client = this.#database.as(this.user.identity, { cancellation, readOnly: true, replica: false });
+    const end = () => {
+      cancellation.end();
+      settled.resolve();
+    };
+    return { client, running: 0, end };
   }
 
   /** Runs `work` when it is the user's turn. Subscriptions are bounded in number, so none is refused. */
@@ -95,9 +150,17 @@ export class LiveConnection {
 
   /**
    * Waits for the database. Resolves with whether the subscriptions go on: the session lives, and the socket is open.
-   * If the database answers and cannot say, the socket is closed so that its client comes back.
+   * If the database answers and cannot say, the socket is closed so that its client comes back. All subscriptions of the
+   * socket wait for one check.
    */
-  async isBack(): Promise<boolean> {
+  isBack(): Promise<boolean> {
+    this.#back ??= this.#waitUntilBack().finally(() => {
+      this.#back = undefined;
+    });
+    return this.#back;
+  }
+
+  async #waitUntilBack(): Promise<boolean> {
     try {
       await this.checkOnceAvailable();
       return true;

@@ -15,8 +15,7 @@ let ada: Tenant;
 let bob: Tenant;
 
 beforeAll(async () => {
-  // Connections for two exports at a time.
-  server = await startTestServer({ poolSize: 16 });
+  server = await startTestServer({ poolSize: 10 });
   http = createServer(server.app).listen(0, '127.0.0.1');
   await once(http, 'listening');
   [ada, bob] = await Promise.all([signUp(server.app, 'ada'), signUp(server.app, 'bob')]);

@@ -396,6 +396,7 @@ describe('over HTTP', () => {
     ['register', 'post', '/auth/register', { email, username: 'frank', password }],
     ['login', 'post', '/auth/login', { email, password }],
     ['refresh', 'post', '/auth/refresh', { refreshToken: `${randomToken()}.${randomToken()}` }],
+    ['logout', 'post', '/auth/logout', { refreshToken: `${randomToken()}.${randomToken()}` }],
     ['password', 'post', '/auth/password', { currentPassword: 'wrong', newPassword: password }],
     ['password', 'post', '/auth/deactivate', { password: 'wrong' }],
     ['password', 'delete', '/auth/me', { password: 'wrong' }],
