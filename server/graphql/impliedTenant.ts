@@ -1,4 +1,14 @@
+import type { PgResourceUnique } from 'postgraphile/@dataplan/pg';
 import type { Introspection, PgConstraint } from 'postgraphile/graphile-build-pg/pg-introspection';
+
+declare global {
+  namespace DataplanPg {
+    interface PgResourceUniqueExtensions {
+      /** The key in Postgres also has the tenant's column. */
+      hidesTenant?: boolean;
+    }
+  }
+}
 
 /** The column that says whose a row is. The policies fill it in, so the API never speaks of it. */
 export const tenantColumn = 'user_id';
@@ -20,6 +30,9 @@ export const impliedTenantPlugin: GraphileConfig.Plugin = {
           for (const constraint of introspection.constraints) dropTenant(introspection, constraint);
         },
       },
+      pgTables_unique(_info: unknown, { pgConstraint, unique }: { pgConstraint: PgConstraint; unique: PgResourceUnique }) {
+        if (withoutTenant.has(pgConstraint)) unique.extensions = { ...unique.extensions, hidesTenant: true };
+      },
     },
   } as unknown as NonNullable<GraphileConfig.Plugin['gather']>,
   schema: {
@@ -33,10 +46,19 @@ export const impliedTenantPlugin: GraphileConfig.Plugin = {
   },
 };
 
+/** The constraints that lost the tenant's column. */
+const withoutTenant = new WeakSet<PgConstraint>();
+
+/** The columns of a key as Postgres enforces it. The tenant's column is last: without it the others lead an index. */
+export function columnsOfKey({ attributes, extensions }: PgResourceUnique): readonly string[] {
+  return extensions?.hidesTenant ? [...attributes, tenantColumn] : attributes;
+}
+
 function dropTenant(introspection: Introspection, constraint: PgConstraint): void {
   const { conkey, confkey, conrelid } = constraint;
   const position = conkey?.findIndex((number) => columnName(introspection, conrelid, number) === tenantColumn) ?? -1;
   if (!conkey || position < 0 || conkey.length === 1) return;
+  withoutTenant.add(constraint);
   constraint.conkey = conkey.toSpliced(position, 1);
   if (confkey) constraint.confkey = confkey.toSpliced(position, 1);
 }

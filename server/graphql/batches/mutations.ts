@@ -9,12 +9,17 @@ import type { Table } from './table.ts';
 /** The keys of a mutation's rows, a record of columns for each item, in their order. */
 export type Keys = readonly Values[];
 
+/** The fields of a payload that a document selects. Planning the payload fills it in, before the mutation runs. */
+export interface Selection {
+  rows: boolean;
+}
+
 /** A mutation of many rows of one table. */
 export interface Mutation {
   readonly fieldName: string;
   readonly description: string;
   inputFields(): GraphQLInputFieldConfigMap;
-  plan(input: (name: string) => Step): Step<Keys>;
+  plan(input: (name: string) => Step, selection: Selection): Step<Keys>;
   /** Whether the rows are there afterwards, or only their keys are left to answer with. */
   readonly answers: 'rows' | 'keys';
 }
@@ -38,10 +43,12 @@ function createMany(table: Table): Mutation {
     fieldName: table.named('create'),
     description: `Creates up to 1,000 \`${rows}\`: all of them, or none.`,
     inputFields: () => ({ [rows]: { type: table.listOf('input') } }),
-    plan: (input) =>
+    plan: (input, selection) =>
       run(table, bakedInput(table.listOf('input'), input(rows)), async (client, items: readonly Values[]) => {
         checkCount(rows, items);
-        return allOrNothing(client, items, statements.most, (part, some) => statements.insert(part, some));
+        // RETURNING needs policies of SELECT, which a table that is only written may not have.
+        const insert = selection.rows ? statements.insertReturningKeys : statements.insert;
+        return allOrNothing(client, items, statements.most, (part, some) => insert.call(statements, part, some));
       }),
     answers: 'rows',
   };

@@ -7,7 +7,7 @@ import {
   type Step,
 } from 'postgraphile/grafast';
 import type { GraphQLOutputType } from 'postgraphile/graphql';
-import { type Keys, type Mutation, mutationsOf } from './mutations.ts';
+import { type Keys, type Mutation, mutationsOf, type Selection } from './mutations.ts';
 import { type Table, tablesOf } from './table.ts';
 
 type Build = GraphileBuild.Build;
@@ -52,17 +52,24 @@ function typeName({ inflection }: Build, { fieldName }: Mutation, suffix: 'Input
   return `${inflection.upperCamelCase(fieldName)}${suffix}`;
 }
 
+/** Selections by the payload that they are of. */
+const selections = new WeakMap<Step, Selection>();
+
 function mutationField(build: Build, mutation: Mutation) {
   const { GraphQLNonNull } = build.graphql;
   return {
     description: mutation.description,
     args: { input: { type: new GraphQLNonNull(build.getInputTypeByName(typeName(build, mutation, 'Input'))) } },
     type: build.getOutputTypeByName(typeName(build, mutation, 'Payload')),
-    plan: (_$root: Step, args: { getRaw(path: readonly string[]): Step }) =>
-      object({
-        keys: mutation.plan((name) => args.getRaw(['input', name])),
+    plan: (_$root: Step, args: { getRaw(path: readonly string[]): Step }) => {
+      const selection: Selection = { rows: false };
+      const $payload = object({
+        keys: mutation.plan((name) => args.getRaw(['input', name]), selection),
         clientMutationId: args.getRaw(['input', 'clientMutationId']),
-      }),
+      });
+      selections.set($payload, selection);
+      return $payload;
+    },
   };
 }
 
@@ -93,8 +100,14 @@ function rowsField(build: Build, { resource, keys, rows, statements }: Table) {
   if (!statements.canReadKeys) return {};
   const { GraphQLList, GraphQLNonNull } = build.graphql;
   const type = build.getGraphQLTypeByPgCodec(resource.codec, 'output') as GraphQLOutputType;
-  const plan = ($payload: Payload) =>
-    each($payload.get('keys'), ($key) => resource.get(Object.fromEntries(keys.map((key) => [key, access($key, key)]))));
+  const plan = ($payload: Payload) => {
+    const selection = selections.get($payload);
+    if (!selection) throw new Error(`The rows of ${resource.name} are selected from a payload of another mutation.`);
+    selection.rows = true;
+    return each($payload.get('keys'), ($key) =>
+      resource.get(Object.fromEntries(keys.map((key) => [key, access($key, key)]))),
+    );
+  };
   return { [rows]: { type: new GraphQLList(new GraphQLNonNull(type)), plan } };
 }
 

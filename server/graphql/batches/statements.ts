@@ -40,28 +40,31 @@ export class Statements {
     return this.#keys.every((key) => this.#may('canSelect', key));
   }
 
-  /**
-   * Adds a row for each of `rows`; what one does not say is the column's default. Answers with their keys; with nothing of
-   * a row whose key tenants may not read.
-   */
+  /** Adds a row for each of `rows`. A column without a value gets its default. Answers with nothing of each row. */
   async insert(client: PgClient, rows: readonly Values[]): Promise<Values[]> {
+    await run(client, this.#insertOf(rows));
+    return rows.map(() => ({}));
+  }
+
+  /** Adds rows as `insert` does. Answers with their keys, which tenants have to be granted SELECT on. */
+  async insertReturningKeys(client: PgClient, rows: readonly Values[]): Promise<Values[]> {
+    // The rows of RETURNING are in the order of VALUES.
+    const keys = this.#keys.map((key) => sql`${this.#asText(key)} as ${sql.identifier(key)}`);
+    const insert = sql`${this.#insertOf(rows)}\nreturning ${sql.join(keys, ', ')}`;
+    const inserted = await run<Record<string, string>>(client, insert);
+    return inserted.map((row) =>
+      Object.fromEntries(this.#keys.map((key) => [key, this.#codec(key).fromPg(row[key] as string)])),
+    );
+  }
+
+  #insertOf(rows: readonly Values[]): SQL {
     const said = columnsOf(rows);
     // A row of defaults names a column, too, and one that tenants may write.
     const [any = this.#keys[0] as string] = this.#columns.filter((column) => this.#may('canInsert', column));
     const columns = said.length > 0 ? said : [any];
     const values = rows.map((row) => tuple(columns.map((column) => this.#value(column, row) ?? sql`default`)));
-    const insert = sql`insert into ${this.#table} ${tuple(columns.map((column) => sql.identifier(column)))}
+    return sql`insert into ${this.#table} ${tuple(columns.map((column) => sql.identifier(column)))}
 values ${sql.join(values, ', ')}`;
-    if (!this.canReadKeys) {
-      await run(client, insert);
-      return rows.map(() => ({}));
-    }
-    // The rows of RETURNING are in the order of VALUES.
-    const keys = this.#keys.map((key) => sql`${this.#asText(key)} as ${sql.identifier(key)}`);
-    const inserted = await run<Record<string, string>>(client, sql`${insert}\nreturning ${sql.join(keys, ', ')}`);
-    return inserted.map((row) =>
-      Object.fromEntries(this.#keys.map((key) => [key, this.#codec(key).fromPg(row[key] as string)])),
-    );
   }
 
   /** Changes a row for each of `updates`. Answers with their keys; undefined where there is no such row. */

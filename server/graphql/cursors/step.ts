@@ -1,6 +1,7 @@
 import type { PgCodecWithAttributes, PgResource, PgSelectQueryBuilder } from 'postgraphile/@dataplan/pg';
 import { SafeError, type Step, UnbatchedStep } from 'postgraphile/grafast';
 import { conditionOf, type Side } from './condition.ts';
+import { columnsOfKey } from '../impliedTenant.ts';
 import { type Cursor, checkCursor, readCursor } from './cursor.ts';
 import { addOrder, digestOf, ordersOf } from './order.ts';
 
@@ -73,13 +74,17 @@ export class CursorStep extends UnbatchedStep<ApplyCursors> {
   }
 }
 
-/** The columns by which no two rows are the same; undefined where there are none, as of functions and views. */
+/** The columns of a unique key that tenants may read; undefined where there is none, as of functions and views. */
 function keyOf({ uniques, codec }: Table): readonly string[] | undefined {
   const { attributes } = codec;
-  const primary = uniques.find(({ isPrimary }) => isPrimary);
-  // Rows that have null in a unique column may be many.
-  const unique = primary ?? uniques.find((one) => one.attributes.every((name) => attributes[name]?.notNull));
-  return unique?.attributes;
+  const isReadable = (name: string) => attributes[name]?.extensions?.canSelect !== false;
+  return (
+    uniques
+      // Rows that have null in a unique column may be many.
+      .filter(({ isPrimary, attributes: names }) => isPrimary || names.every((name) => attributes[name]?.notNull))
+      .map(columnsOfKey)
+      .find((columns) => columns.every(isReadable))
+  );
 }
 
 function completeOrder(query: PgSelectQueryBuilder, { codec }: Table, key: readonly string[]): void {

@@ -38,6 +38,14 @@ beforeAll(async () => {
       grant ${given} on app_public.${nameOf(index)} to hedgerow_tenant;`;
   });
   await db.asAdmin(tables.join(''));
+  await db.asAdmin(`
+    create table app_public.drops (
+      user_id uuid not null default app_public.current_user_id() references app_public.users,
+      id uuid not null default gen_random_uuid(), body text, primary key (user_id, id));
+    alter table app_public.drops enable row level security, force row level security;
+    create policy add on app_public.drops for insert to hedgerow_tenant
+      with check (user_id = (select app_public.current_user_id()));
+    grant select, insert (body) on app_public.drops to hedgerow_tenant`);
   server = await serve(db);
   ada = await signUp(server.app, 'ada');
 }, 300_000);
@@ -135,3 +143,21 @@ test.each(combinations.map((grants, index) => [describeAll(grants).join(', ') ||
   },
   120_000,
 );
+
+test('a bulk mutation inserts without a policy of SELECT, as the single one does, unless rows are selected', async () => {
+  const documents = [
+    'mutation { createDrop(input: {drop: {body: "x"}}) { clientMutationId } }',
+    'mutation { createDrops(input: {drops: [{body: "x"}, {body: "y"}]}) { clientMutationId } }',
+    'mutation { createDrops(input: {drops: [{body: "z"}]}) { clientMutationId drops @skip(if: true) { body } } }',
+  ];
+  for (const document of documents) expect((await ada.graphql(document)).body.errors).toBeUndefined();
+  const selecting = [
+    'mutation { createDrop(input: {drop: {body: "no"}}) { drop { rowId } } }',
+    'mutation { createDrops(input: {drops: [{body: "no"}]}) { drops { rowId } } }',
+  ];
+  const [one, all] = await Promise.all(selecting.map(async (document) => (await ada.graphql(document)).body.errors));
+  expect(codes(all)).toEqual(codes(one));
+  expect(codes(one)).toHaveLength(1);
+  const stored = await db.asAdmin('select body from app_public.drops order by body');
+  expect(stored).toEqual(['x', 'x', 'y', 'z'].map((body) => ({ body })));
+});

@@ -43,6 +43,10 @@ beforeAll(async () => {
     create table app_public.marks (
       user_id uuid not null default app_public.current_user_id() references app_public.users,
       a int not null, b int not null, primary key (user_id, a, b));
+    -- Tenants read public rows of each other, and their keys differ in the owner alone.
+    create table app_public.pubs (
+      user_id uuid not null default app_public.current_user_id() references app_public.users,
+      a int not null, title text, primary key (user_id, a));
     create function app_public.books_size(book app_public.books) returns int language sql stable
       set search_path from current as $$ select case when book.n > 1 then book.n % 3 end $$;
     comment on function app_public.books_size(app_public.books) is '@behavior +orderBy +filterBy';
@@ -65,6 +69,10 @@ beforeAll(async () => {
       create policy own on app_public.${table} to hedgerow_tenant using (user_id = (select app_public.current_user_id()));
       grant select, insert, update, delete on app_public.${table} to hedgerow_tenant`);
   }
+  await db.asAdmin(`alter table app_public.pubs enable row level security, force row level security;
+    create policy own on app_public.pubs to hedgerow_tenant
+      using (user_id = (select app_public.current_user_id()) or title is not null);
+    grant select, insert, update, delete on app_public.pubs to hedgerow_tenant`);
   server = await serve(db);
   ada = await signUp(server.app, 'ada');
   for (const { id } of [ada, await signUp(server.app, 'bob')]) {
@@ -89,6 +97,11 @@ beforeAll(async () => {
       [id],
     );
     await db.asAdmin('insert into app_public.marks select $1, i / 4, i from generate_series(1, 11) i', [id]);
+    await db.asAdmin(
+      `insert into app_public.pubs
+      select $1, i, (array['same', 'other', 'same'])[i] from generate_series(1, 3) i`,
+      [id],
+    );
   }
   shelves = (await ada.graphql('{ shelves { nodes { rowId } } }')).body.data.shelves.nodes.map(
     ({ rowId }: { rowId: string }) => rowId,
@@ -236,6 +249,52 @@ test('the first column of a key is not taken for the whole key', async () => {
     await db.asAdmin('select a, b from app_public.marks where user_id = $1 order by a desc, b desc', [ada.id]),
   );
 });
+
+const publicReading = fc.record({
+  orders: fc.uniqueArray(fc.constantFrom('A_ASC', 'A_DESC', 'TITLE_ASC', 'TITLE_DESC'), {
+    maxLength: 2,
+    selector: (value) => value.split('_')[0],
+  }),
+  size: fc.integer({ min: 1, max: 4 }),
+  side: fc.constantFrom('after', 'before'),
+});
+
+test('pages have the rows of all tenants that a policy shows, where only the owner tells their keys apart', async () => {
+  await fc.assert(
+    fc.asyncProperty(publicReading, async ({ orders, size, side }) => {
+      const by = [...orders, `A_${orders[0]?.split('_')[1] ?? 'ASC'}`].map((value) => value.replace('_', ' '));
+      const expected = await db.asAdmin(`select a, title from app_public.pubs order by ${by.join(', ')}`);
+      expect(await walkAll('pubs', 'a title', { orders, size, side })).toEqual(expected);
+    }),
+    { numRuns: 40 },
+  );
+}, 120_000);
+
+/** The rows of a connection of the root, read page by page from either end. Each page has to have a row. */
+async function walkAll(
+  field: string,
+  fields: string,
+  { orders, size, side }: { orders: readonly string[]; size: number; side: string },
+): Promise<unknown[]> {
+  const rows: unknown[] = [];
+  let cursor: string | null = null;
+  for (;;) {
+    const page = `${side === 'after' ? 'first' : 'last'}: ${size}, ${side}: ${JSON.stringify(cursor)}`;
+    const document: string = `{ ${field}(${page}, orderBy: [${orders}]) {
+      nodes { ${fields} } totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }`;
+    const { body } = await ada.graphql(document);
+    expect(body.errors).toBeUndefined();
+    const { nodes, totalCount, pageInfo } = body.data[field];
+    expect(nodes).not.toEqual([]);
+    if (side === 'after') rows.push(...nodes);
+    else rows.unshift(...nodes);
+    if (!(side === 'after' ? pageInfo.hasNextPage : pageInfo.hasPreviousPage)) {
+      expect(rows).toHaveLength(totalCount);
+      return rows;
+    }
+    cursor = side === 'after' ? pageInfo.endCursor : pageInfo.startCursor;
+  }
+}
 
 test('the rows of a function keep its order', async () => {
   const { rows } = await walk('newestBooks', 'position', 'first: 4');
