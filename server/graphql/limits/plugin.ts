@@ -67,8 +67,8 @@ export function createLimits({ trusted, live }: Options): Limits {
       return {
         ...config,
         parseAndValidate: (query) => charged(request, () => parse(query, user?.userId ?? '')),
-        execute: (args) => check(args) ?? execute(args),
-        subscribe: (args) => check(args) ?? subscribe(args),
+        execute: (args) => charged(request, () => check(args)) ?? execute(args),
+        subscribe: (args) => charged(request, () => check(args)) ?? subscribe(args),
       };
     };
     return function (this: unknown, context) {
@@ -148,12 +148,14 @@ function checker(schema: GraphQLSchema): Checker {
       costs.set(operation, cost);
     }
     const variables = variableValues ?? {};
-    const value = cost.of(variables);
+    // The size of the variables is checked first, because working out the cost reads all of them.
     const error =
-      typeof value === 'number'
-        ? (beyond('cost', value) ?? checkVariables(variables, cost.use, operation.operation === 'mutation'))
-        : value;
+      checkVariables(variables, cost.use, operation.operation === 'mutation') ?? checkCost(cost.of(variables));
     return error && { errors: [error] };
   };
   return Object.assign(check, { costs });
+}
+
+function checkCost(cost: number | GraphQLError): GraphQLError | undefined {
+  return typeof cost === 'number' ? beyond('cost', cost) : cost;
 }
