@@ -212,7 +212,7 @@ export class Batch {
 
   /** @throws what the meter says of a row that is too much. */
   #count(values: readonly (string | null)[]): void {
-    const bytes = values.reduce((sum, value) => sum + (value?.length ?? 0), 0);
+    const bytes = values.reduce((sum, value) => sum + (value === null ? 0 : Buffer.byteLength(value)), 0);
     this.#read += bytes;
     this.#meter?.add(bytes);
   }

@@ -73,13 +73,14 @@ async function inOneTransaction(
     }
     const checked = withMissingRows(result as MutationResult);
     if (checked.errors) return await finish(client, checked);
-    if (!(await fits(checked.data, args.requestContext?.expressv4?.req ?? {}))) {
+    const worked = args.requestContext?.expressv4?.req ?? {};
+    if (!(await fits(checked.data, worked))) {
       await client.rollback();
       return nothingDone(checked, [
         answerTooLarge(client.isCommitted ? 'The mutation was done, but its answer' : undefined),
       ]);
     }
-    if (request && !answered) await keepAnswer(client, request, checked.data);
+    if (request && !answered) await keepAnswer(client, request, checked.data, worked);
     return await finish(client, checked);
   } catch (error) {
     await client.rollback();

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { GraphQLError } from 'postgraphile/graphql';
 import { tooComplex } from './limits/limits.ts';
 import type { MutationClient } from './mutationClient.ts';
+import { fits } from './output/answer.ts';
+import type { Worked } from './output/timeSlice.ts';
 
 /** A mutation that its client may send again: the same key with the same operation is done once. */
 export interface IdempotentRequest {
@@ -34,7 +36,8 @@ export function idempotentRequest(
  * Takes the key for this mutation, in its transaction. Who comes with the same key meanwhile waits for that one's end.
  *
  * @returns what was answered when the mutation was done, within the last 24 hours; undefined where it is new.
- * @throws GraphQLError CONFLICT when the key was used for another operation.
+ * @throws GraphQLError CONFLICT when the key was used for another operation; TOO_COMPLEX where the tenant has kept too
+ *   much in 24 hours, before the mutation does anything.
  */
 export async function claim(
   client: MutationClient,
@@ -46,8 +49,13 @@ export async function claim(
   });
   const { rowCount } = await client.query({
     name: 'idempotency_claim',
-    text: 'insert into app_public.idempotency_keys (key, request_hash) values ($1, $2) on conflict do nothing',
-    values: [key, hash],
+    // pg_column_size() is what is stored, compressed, and reads none of it.
+    text: `insert into app_public.idempotency_keys (key, request_hash)
+      select $1, $2 where (
+        select count(*) < $3 and coalesce(sum(pg_column_size(answer)), 0) < $4 from app_public.idempotency_keys
+      )
+      on conflict do nothing`,
+    values: [key, hash, kept.keys, kept.bytes],
   });
   if (rowCount === 1) return undefined;
   // The row lock makes this transaction write: so its commit waits for a synchronous standby, and with it for the commit that
@@ -58,7 +66,12 @@ export async function claim(
     values: [key, hash],
   });
   const [done] = rows;
-  if (!done?.same) {
+  if (!done) {
+    throw tooComplex(
+      `mutations with an Idempotency-Key are more than ${kept.keys}, or their answers more than ${kept.bytes} bytes, in 24 hours`,
+    );
+  }
+  if (!done.same) {
     throw new GraphQLError('This Idempotency-Key was used for another request.', {
       extensions: { code: 'CONFLICT', reason: keyReused },
     });
@@ -66,34 +79,33 @@ export async function claim(
   return { data: JSON.parse(done.answer) };
 }
 
-/** What is kept: bytes of one answer, and keys and stored bytes of one tenant within 24 hours. */
-export const kept = { answer: 2_000_000, keys: 10_000, bytes: 64_000_000 } as const;
+/**
+ * Bytes of one answer, and keys and stored bytes of one tenant within 24 hours. The last answers may go beyond `bytes`, by
+ * as many as there are mutations of the tenant at the same time.
+ */
+export const kept = { answer: 2_000_000, keys: 50_000, bytes: 64_000_000 } as const;
 
 /**
  * Keeps the answer, in the mutation's transaction.
  *
- * @throws GraphQLError TOO_COMPLEX where the answer, or what the tenant has kept in 24 hours, is too much; the mutation
- *   has to be rolled back.
+ * @param request measures the answer, in time slices that are charged to it.
+ * @throws GraphQLError TOO_COMPLEX where the answer is too large; the mutation has to be rolled back.
  */
-export async function keepAnswer(client: MutationClient, { key }: IdempotentRequest, data: unknown): Promise<void> {
-  const answer = JSON.stringify(data);
-  if (Buffer.byteLength(answer) > kept.answer) {
+export async function keepAnswer(
+  client: MutationClient,
+  { key }: IdempotentRequest,
+  data: unknown,
+  request: Worked,
+): Promise<void> {
+  // Measured first, because JSON.stringify() of a large answer is not interrupted.
+  if (!(await fits(data, request, kept.answer))) {
     throw tooComplex(`the answer to a mutation with an Idempotency-Key has more than ${kept.answer} bytes`);
   }
-  const { rowCount } = await client.query({
+  await client.query({
     name: 'idempotency_keep',
-    // pg_column_size() is what is stored, compressed, and reads none of it.
-    text: `update app_public.idempotency_keys set answer = $2
-      where key = $1 and (
-        select count(*) <= $3 and coalesce(sum(pg_column_size(answer)), 0) + pg_column_size($2::text) <= $4
-        from app_public.idempotency_keys
-      )`,
-    values: [key, answer, kept.keys, kept.bytes],
+    text: 'update app_public.idempotency_keys set answer = $2 where key = $1',
+    values: [key, JSON.stringify(data)],
   });
-  if (rowCount === 1) return;
-  throw tooComplex(
-    `mutations with an Idempotency-Key are more than ${kept.keys}, or their answers more than ${kept.bytes} bytes, in 24 hours`,
-  );
 }
 
 /** `extensions.reason` of the error that is answered with 409. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type {
   MakePgServiceOptions,
   PgClient,
@@ -10,6 +9,7 @@ import type { IdentifiedClient, Transaction } from '../database/database.ts';
 import type { Result, Statement } from '../database/statement.ts';
 import { noteStatement, RowNotFoundError } from './errors.ts';
 import type { TenantClient } from './mutationClient.ts';
+import { StatementNames } from './statementNames.ts';
 
 declare global {
   namespace GraphileConfig {
@@ -70,31 +70,10 @@ function inside({ query }: Transaction): PgClient {
   return client;
 }
 
-/** Characters of SQL: of all texts whose names are kept, and of one that is worth a name. */
-const namedTexts = { characters: 2_000_000, longest: 20_000 } as const;
-
-/** Names of statements that come without one, so that Postgres need not plan each again. */
-const names = new Map<string, string>();
-let characters = 0;
-
-/** Empty for a text that is too long to be kept prepared: such a text has values' places by the hundred, and no second use. */
-function nameOf(text: string): string {
-  if (text.length > namedTexts.longest) return '';
-  let name = names.get(text);
-  if (name === undefined) {
-    if (characters + text.length > namedTexts.characters) {
-      names.clear();
-      characters = 0;
-    }
-    name = createHash('sha256').update(text).digest('hex').slice(0, 40);
-    names.set(text, name);
-    characters += text.length;
-  }
-  return name;
-}
+const names = new StatementNames();
 
 async function run<TData>(
-  { text, values, name = nameOf(text), arrayMode }: PgClientQuery,
+  { text, values, name = names.nameOf(text), arrayMode }: PgClientQuery,
   query: (statement: Statement) => Promise<Result<TData>>,
 ): Promise<PgClientResult<TData>> {
   const statement = { text, name, ...(values && { values }), ...(arrayMode && { rowMode: 'array' as const }) };

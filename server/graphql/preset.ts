@@ -93,7 +93,7 @@ export function preset({ database, catalog, log, production, documents, live }: 
       context: ({ expressv4, ws }, args) => {
         const connection = ws?.request && live?.connectionOf(ws.request);
         if (connection) {
-          const client = metered(connection.client(), () => new ReadMeter());
+          const client = metered(connection.client(), () => ReadMeter.ofEvent());
           return { pgSettings: asPgSettings(client), ...liveContext(connection) };
         }
         return {

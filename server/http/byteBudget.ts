@@ -1,4 +1,8 @@
-/** Memory that requests share, in bytes: all of them, and those of one tenant. */
+/**
+ * Memory that requests share, in bytes. A tenant may hold at most `limits.tenant`, and at most half as much as is still
+ * free. So the more is used, the less each tenant gets, and a few tenants cannot take it all.
+ * Source: Choudhury and Hahne, Dynamic queue length thresholds for shared-memory packet switches (1998).
+ */
 export class ByteBudget {
   readonly #limits: { readonly total: number; readonly tenant: number };
   readonly #tenants = new Map<string, number>();
@@ -15,7 +19,8 @@ export class ByteBudget {
   /** Takes `bytes` for a request of `tenant`; false where there is no room, and then nothing is taken. */
   take(tenant: string, bytes: number): boolean {
     const own = (this.#tenants.get(tenant) ?? 0) + bytes;
-    if (this.#used + bytes > this.#limits.total || own > this.#limits.tenant) return false;
+    const free = this.#limits.total - this.#used - bytes;
+    if (own > Math.min(this.#limits.tenant, free / 2)) return false;
     this.#tenants.set(tenant, own);
     this.#used += bytes;
     return true;

@@ -173,10 +173,10 @@ export class Admission {
    *
    * @throws as `enter`, and what `work` throws.
    */
-  async run<T>(tenantId: string, options: EnterOptions, work: () => Promise<T> | T): Promise<T> {
+  async run<T>(tenantId: string, options: EnterOptions, work: (turn: Turn) => Promise<T> | T): Promise<T> {
     const turn = this.tryEnter(tenantId) ?? (await this.enter(tenantId, options));
     try {
-      return await work();
+      return await work(turn);
     } finally {
       turn.end();
     }

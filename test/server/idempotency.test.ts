@@ -168,6 +168,9 @@ test('a tenant keeps a bounded number of keys, and others are none the worse', a
     { message: expect.stringContaining(`more than ${kept.keys}`), extensions: { code: 'TOO_COMPLEX' } },
   ]);
   expect(await count()).toBe(0);
+  // The refusal comes before the mutation's work, which would fail otherwise.
+  const tooLong = await carol.graphql(document, { title: 'x'.repeat(10_000) }).set('Idempotency-Key', randomUUID());
+  expect(tooLong.body.errors).toMatchObject([{ extensions: { code: 'TOO_COMPLEX' } }]);
   await create(bob, randomUUID()).expect(200);
   expect((await carol.graphql(document, { title: 'without a key' })).body.errors).toBeUndefined();
   await server.db.asAdmin(`update app_public.idempotency_keys set created_at = now() - interval '25 hours'`);

@@ -403,3 +403,20 @@ test('who waits behind too many others is told', async () => {
   expect(connectionFault((answers.at(-1) as PromiseRejectedResult).reason)?.cause).toBe('pool exhausted');
   await database.close();
 });
+
+test('a meter counts bytes, and not characters', async () => {
+  let read = 0;
+  const meter = {
+    mostOnWire: 1_000_000,
+    refusal: () => new Error('too much'),
+    add: (bytes: number) => {
+      read += bytes;
+    },
+  };
+  await withClient(db.serverUrl, async (client) => {
+    await together(client, [
+      { text: "select repeat('漢', 1000) as cjk, repeat('🌿', 100) as emoji, 'abc' as ascii", meter },
+    ]);
+  });
+  expect(read).toBe(3403);
+});

@@ -39,15 +39,16 @@ export class Documents {
   }
 
   find(text: string, tenant: string): DocumentNode | undefined {
-    const name = nameOf(text);
-    return (this.#cache.get(name) ?? this.#cache.get(privately(name, tenant)))?.document;
+    const hash = hashOf(text);
+    const shared = this.#cache.get(sharedKey(hash), tenant);
+    return (shared ?? this.#cache.get(privateKey(hash, tenant), tenant))?.document;
   }
 
   /** Keeps a valid document: for `tenant` alone where it has values in it. */
   add(text: string, document: DocumentNode, tenant: string): void {
     const isTrusted = this.#trusted.has(text);
-    const name = nameOf(text);
-    const key = !isTrusted && hasSensitiveLiterals(document) ? privately(name, tenant) : name;
+    const hash = hashOf(text);
+    const key = !isTrusted && hasSensitiveLiterals(document) ? privateKey(hash, tenant) : sharedKey(hash);
     const owner: Owner = isTrusted ? operator : tenant;
     const known: KnownDocument = { document, schema: withPlansOfItsOwn(this.#schema) };
     this.#kept.set(document, { key, known });
@@ -89,12 +90,17 @@ export class Documents {
   }
 }
 
-function nameOf(text: string): string {
-  return text.length > 500 ? createHash('sha256').update(text).digest('base64') : text;
+/** A key never contains the text, because a text could be written so that it equals another tenant's key. */
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64');
 }
 
-function privately(name: string, tenant: string): string {
-  return `${tenant}\n${name}`;
+function sharedKey(hash: string): string {
+  return `shared:${hash}`;
+}
+
+function privateKey(hash: string, tenant: string): string {
+  return `private:${tenant}:${hash}`;
 }
 
 /**

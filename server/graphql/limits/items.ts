@@ -1,5 +1,25 @@
 import { type FieldNode, Kind, type ValueNode } from 'postgraphile/graphql';
+import { limits } from './limits.ts';
 import type { Variables } from './page.ts';
+
+/** Results of longestList by value: each list of an operation's cost asks for the same variables again. */
+const longestLists = new WeakMap<object, number>();
+
+/** Items of the longest list in a variable's value; -1 where it has none. `checkVariables` has bounded the value. */
+function longestList(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return -1;
+  const known = longestLists.get(value);
+  if (known !== undefined) return known;
+  let longest = -1;
+  const visit = (inner: unknown, depth: number) => {
+    if (typeof inner !== 'object' || inner === null || depth > limits['input depth']) return;
+    if (Array.isArray(inner)) longest = Math.max(longest, inner.length);
+    for (const key in inner) visit((inner as Record<string, unknown>)[key], depth + 1);
+  };
+  visit(value, 0);
+  longestLists.set(value, longest);
+  return longest;
+}
 
 /** The items of a mutation's input, which are those of its answer: values, or variables that have them. */
 export class Items {
@@ -19,15 +39,9 @@ export class Items {
 
   /** Items of the longest list in the input; undefined where it has no list. */
   size(variables: Variables): number | undefined {
-    let longest = this.#longest;
-    const visit = (value: unknown, depth: number) => {
-      // Deeper input has been refused.
-      if (typeof value !== 'object' || value === null || depth > 15) return;
-      if (Array.isArray(value)) longest = Math.max(longest ?? 0, value.length);
-      for (const inner of Object.values(value)) visit(inner, depth + 1);
-    };
-    for (const name of this.#variables) visit(variables[name], 0);
-    return longest;
+    let longest = this.#longest ?? -1;
+    for (const name of this.#variables) longest = Math.max(longest, longestList(variables[name]));
+    return longest < 0 ? undefined : longest;
   }
 
   #read(node: ValueNode | undefined): void {

@@ -35,8 +35,11 @@ export const limits = {
 
 export type Limit = keyof typeof limits;
 
-/** Bytes that one request may read from the database, and bytes of its answer. */
-export const byteLimits = { read: 16_000_000, answer: 16_000_000 } as const;
+/**
+ * Bytes that one request may read from the database, and bytes of its answer. `event`: both, for one event of a
+ * subscription, because an account may have 200 subscriptions.
+ */
+export const byteLimits = { read: 16_000_000, answer: 16_000_000, event: 250_000 } as const;
 
 /**
  * Price of a value in an answer. A row has each of its columns for little; the same field again, under another alias,
@@ -81,6 +84,10 @@ export function busy(message: string): GraphQLError {
 
 export function answerTooLarge(message = 'the answer'): GraphQLError {
   return tooComplex(`${message} has more than ${byteLimits.answer} bytes`);
+}
+
+export function eventTooLarge(): GraphQLError {
+  return tooComplex(`the event has more than ${byteLimits.event} bytes`);
 }
 
 export function badInput(message: string, field: string): GraphQLError {

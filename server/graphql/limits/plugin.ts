@@ -10,6 +10,7 @@ import {
 } from 'postgraphile/graphql';
 import { charged } from '../../http/turn.ts';
 import { Documents } from '../documents/documents.ts';
+import type { LiveConnection } from '../live/connection.ts';
 import type { LiveHub } from '../live/hub.ts';
 import { costOf, type OperationCost } from './cost.ts';
 import { beyond, tooComplex } from './limits.ts';
@@ -62,13 +63,13 @@ export function createLimits({ trusted, live }: Options): Limits {
     const withLimits = (config: ExecutionConfig, context: RequestContext): ExecutionConfig => {
       const { schema, execute, subscribe } = config;
       const { parse, check } = ofSchema(schema, options);
-      const request = requestOf(context);
-      const user = request ? request.user : context.ws?.request && live?.connectionOf(context.ws.request)?.user;
+      const request = requestOf(context, live);
+      const user = request?.user;
       return {
         ...config,
         parseAndValidate: (query) => charged(request, () => parse(query, user?.userId ?? '')),
-        execute: (args) => check(args) ?? execute(args),
-        subscribe: (args) => check(args) ?? subscribe(args),
+        execute: (args) => charged(request, () => check(args)) ?? execute(args),
+        subscribe: (args) => charged(request, () => check(args)) ?? subscribe(args),
       };
     };
     return function (this: unknown, context) {
@@ -95,7 +96,7 @@ export function createLimits({ trusted, live }: Options): Limits {
           const documents = current?.documents;
           event.schema = documents?.schemaFor(document) ?? event.schema;
           try {
-            const plan = charged(requestContext && requestOf(requestContext), next);
+            const plan = charged(requestContext && requestOf(requestContext, live), next);
             const units = current?.check.costs.get(event.operation)?.planning ?? 0;
             documents?.planned(document, event.operation, plan, units);
             return plan;
@@ -112,8 +113,9 @@ export function createLimits({ trusted, live }: Options): Limits {
   return { plugin, grow: (document, bytes) => current?.documents.grow(document, bytes) };
 }
 
-function requestOf({ expressv4 }: RequestContext): HttpRequest | undefined {
-  return expressv4?.req;
+/** The HTTP request or the websocket connection whose tenant pays for the work. */
+function requestOf({ expressv4, ws }: RequestContext, live?: LiveHub): HttpRequest | LiveConnection | undefined {
+  return expressv4?.req ?? (ws?.request && live?.connectionOf(ws.request));
 }
 
 function isTimeout(error: unknown): boolean {
@@ -148,12 +150,14 @@ function checker(schema: GraphQLSchema): Checker {
       costs.set(operation, cost);
     }
     const variables = variableValues ?? {};
-    const value = cost.of(variables);
+    // The size of the variables is checked first, because working out the cost reads all of them.
     const error =
-      typeof value === 'number'
-        ? (beyond('cost', value) ?? checkVariables(variables, cost.use, operation.operation === 'mutation'))
-        : value;
+      checkVariables(variables, cost.use, operation.operation === 'mutation') ?? checkCost(cost.of(variables));
     return error && { errors: [error] };
   };
   return Object.assign(check, { costs });
+}
+
+function checkCost(cost: number | GraphQLError): GraphQLError | undefined {
+  return typeof cost === 'number' ? beyond('cost', cost) : cost;
 }

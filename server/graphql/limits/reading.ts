@@ -5,13 +5,13 @@ import type { TenantClient } from '../mutationClient.ts';
 import { busy, byteLimits, tooComplex } from './limits.ts';
 
 /** Bytes that a request reads without asking the shared budget: most requests read no more. */
-const free = 250_000;
+const free = byteLimits.event;
 
 /** Bytes that are taken from the budget at a time. */
 const portion = 1_000_000;
 
 /** Bytes that all requests under way hold of what they have read, and those of one tenant. */
-const budget = new ByteBudget({ total: 96_000_000, tenant: 48_000_000 });
+const budget = new ByteBudget({ total: 96_000_000, tenant: 32_000_000 });
 
 /** The request whose answer holds what was read. */
 export interface Holder {
@@ -25,24 +25,31 @@ export class ReadMeter implements Meter {
   readonly mostOnWire = 2 * byteLimits.read;
   readonly #holder: Holder | undefined;
   readonly #budget: ByteBudget;
+  readonly #most: number;
   #read = 0;
   #taken = 0;
 
   /** @param holder where what is read counts in the memory that requests share. */
-  constructor(holder?: Holder, shared: ByteBudget = budget) {
+  constructor(holder?: Holder, shared: ByteBudget = budget, most: number = byteLimits.read) {
     this.#holder = holder;
     this.#budget = shared;
+    this.#most = most;
+  }
+
+  /** The meter of one event: it reads no more than requests may without asking the shared budget. */
+  static ofEvent(): ReadMeter {
+    return new ReadMeter(undefined, budget, byteLimits.event);
   }
 
   /** @throws GraphQLError TOO_COMPLEX beyond the request's limit; UNAVAILABLE while large answers have all memory. */
   add(bytes: number): void {
     this.#read += bytes;
-    if (this.#read > byteLimits.read) throw this.refusal();
+    if (this.#read > this.#most) throw this.refusal();
     if (this.#holder) this.#take(this.#holder);
   }
 
   refusal(): Error {
-    return tooComplex(`the request reads more than ${byteLimits.read} bytes`);
+    return tooComplex(`the request reads more than ${this.#most} bytes`);
   }
 
   #take({ tenant, whenAnswered }: Holder): void {

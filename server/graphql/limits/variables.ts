@@ -19,11 +19,14 @@ export function checkVariables(variables: Variables, use: InputUse, isMutation: 
   const visit = (value: unknown, depth: number, times: number): void => {
     if (typeof value === 'string') characters += value.length * times;
     if (typeof value !== 'object' || value === null) return;
+    // A list that is refused anyway: reading the rest of a large body would only hold the event loop.
+    if (longest > limits['input list']) return;
     if (depth > deepest) deepest = depth;
     // As deep as it takes to refuse it.
     if (depth > limits['input depth']) return;
     if (Array.isArray(value)) {
       if (value.length > longest) longest = value.length;
+      if (longest > limits['input list']) return;
       for (const item of value) visit(item, depth + 1, times);
     } else {
       objects += times;

@@ -3,7 +3,8 @@ import { Cancellation, CancelledError } from '../../database/cancellation.ts';
 import { isUnavailable, UnansweredReadError } from '../../database/connectionErrors.ts';
 import { type Database, type IdentifiedClient, IdentityRefusedError } from '../../database/database.ts';
 import type { Statement } from '../../database/statement.ts';
-import type { Admission } from '../../tenancy/admission.ts';
+import type { HoldsTurn } from '../../http/turn.ts';
+import type { Admission, Turn } from '../../tenancy/admission.ts';
 import { Feed } from './feed.ts';
 
 /** Whom a socket speaks for, from its verified token. */
@@ -14,6 +15,7 @@ export const closing = {
   expired: [4403, 'The token has expired'],
   ended: [4401, 'The session has ended'],
   tooMany: [4429, 'Too many sockets'],
+  tooSlow: [4429, 'Events are not read'],
   tooManyMessages: [4429, 'Too many messages'],
   unavailable: [1013, 'Try again shortly'],
   stopping: [1001, 'The server is stopping'],
@@ -39,8 +41,10 @@ interface Reads {
 const longestTimer = 2 ** 31 - 1;
 
 /** A socket whose token was verified. It ends with the token, and with the session. */
-export class LiveConnection {
+export class LiveConnection implements HoldsTurn {
   readonly user: LiveUser;
+  /** The latest turn of the user. Charging any of a tenant's turns charges the tenant, also after the turn has ended. */
+  turn?: Turn;
   readonly feeds = new Set<Feed>();
   readonly #database: Database;
   readonly #admission: Admission;
@@ -111,8 +115,11 @@ export class LiveConnection {
   }
 
   /** Runs `work` when it is the user's turn. Subscriptions are bounded in number, so none is refused. */
-  inTurn<T>(work: () => Promise<T> | T): Promise<T> {
-    return this.#admission.run(this.user.userId, { cancellation: this.#cancellation, always: true }, work);
+  inTurn<T>(work: (turn: Turn) => Promise<T> | T): Promise<T> {
+    return this.#admission.run(this.user.userId, { cancellation: this.#cancellation, always: true }, (turn) => {
+      this.turn = turn;
+      return work(turn);
+    });
   }
 
   /** The changes of `table` that this connection shall be told from now on. */

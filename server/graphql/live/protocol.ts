@@ -6,7 +6,7 @@ import { CancelledError } from '../../database/cancellation.ts';
 import { isUnavailable } from '../../database/connectionErrors.ts';
 import { type Database, IdentityRefusedError } from '../../database/database.ts';
 import type { Admission } from '../../tenancy/admission.ts';
-import { answerTooLarge } from '../limits/limits.ts';
+import { byteLimits, eventTooLarge } from '../limits/limits.ts';
 import { fits } from '../output/answer.ts';
 import { closing, LiveConnection, type LiveUser } from './connection.ts';
 import type { Feed } from './feed.ts';
@@ -53,6 +53,7 @@ export function liveProtocol({ server, hub, database, admission, authenticate }:
         socket.close(...closing.tooMany);
         return false;
       }
+      extra.tenant = user.userId;
       extra.leave = () => {
         hub.leave(connection);
         connection.dispose();
@@ -118,9 +119,9 @@ export function liveProtocol({ server, hub, database, admission, authenticate }:
             if (await connection.isBack()) continue;
             return results.return();
           }
-          if (!(await fits(result.value, {}))) {
+          if (!(await fits(result.value, connection, byteLimits.event))) {
             feed()?.resync();
-            return { done: false, value: { errors: [answerTooLarge('the event')] } };
+            return { done: false, value: { errors: [eventTooLarge()] } };
           }
           // What could not be read is lost to the client, who has to read it again.
           if (errors.length > 0) feed()?.resync();

@@ -4,6 +4,7 @@ import { handleProtocols, makeServer, type ServerOptions as Protocol } from 'gra
 import type { Logger } from 'pino';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import { closing } from './connection.ts';
+import { Outbound } from './outbound.ts';
 
 /** Milliseconds: for the first message, for the answer to a ping, and for the answer to a close. */
 const times = { init: 5000, ping: 30_000, goodbye: 2000 };
@@ -19,6 +20,8 @@ export interface Extra {
   readonly request: IncomingMessage;
   /** Its user has it counted; undefined until its token was verified. */
   leave?: () => void;
+  /** The user's id, once the token was verified. */
+  tenant?: string;
 }
 
 export interface SocketParts {
@@ -46,10 +49,13 @@ export function openSockets(server: HttpServer, { path, allowedOrigins, protocol
   } as ServerOptions);
   const graphqlWs = makeServer({ ...protocol, connectionInitWaitTimeout: times.init });
   const answered = new WeakSet<WebSocket>();
+  const outbounds = new WeakMap<WebSocket, Outbound>();
   let stopping = false;
 
   const opened = (socket: WebSocket, request: IncomingMessage) => {
     const extra: Extra = { socket, request };
+    const outbound = new Outbound(socket);
+    outbounds.set(socket, outbound);
     answered.add(socket);
     // Without this a frame that is not one ends the process. What follows is a close.
     socket.on('error', () => {});
@@ -62,11 +68,7 @@ export function openSockets(server: HttpServer, { path, allowedOrigins, protocol
     const closed = graphqlWs.opened(
       {
         protocol: socket.protocol,
-        // Resolves when the client's side has taken it, which is what slows a subscription down to its client.
-        send: (data) =>
-          new Promise((resolve, reject) => {
-            socket.send(data, (error) => (error ? reject(error) : resolve()));
-          }),
+        send: (data) => outbound.send(data, extra.tenant ?? ''),
         close: (code, reason) => socket.close(code, reason),
         onMessage: (read) => {
           const tooMany = messageLimit();
@@ -94,7 +96,7 @@ export function openSockets(server: HttpServer, { path, allowedOrigins, protocol
 
   const heart = setInterval(() => {
     for (const socket of sockets.clients) {
-      if (!answered.delete(socket)) socket.terminate();
+      if (!answered.delete(socket) || outbounds.get(socket)?.isStuck()) socket.terminate();
       else socket.ping();
     }
   }, times.ping);

@@ -16,10 +16,11 @@ interface Measured {
 /**
  * Measures a value's JSON, in time slices.
  *
- * @returns its pieces and length in bytes; undefined where it is longer than an answer may be.
+ * @param most bytes that it may have.
+ * @returns its pieces and length in bytes; undefined where it is longer than `most`.
  * @throws CancelledError once the request was given up.
  */
-async function measure(value: unknown, time: TimeSlice): Promise<Measured | undefined> {
+async function measure(value: unknown, time: TimeSlice, most: number): Promise<Measured | undefined> {
   if (isSmall(value)) {
     const json = JSON.stringify(value);
     return { bytes: Buffer.byteLength(json), pieces: [json] };
@@ -30,7 +31,7 @@ async function measure(value: unknown, time: TimeSlice): Promise<Measured | unde
   let bytes = 0;
   for (const piece of jsonPieces(value)) {
     bytes += Buffer.byteLength(piece);
-    if (bytes > byteLimits.answer) return undefined;
+    if (bytes > most) return undefined;
     if (bytes <= keptWhileMeasured) kept.push(piece);
     await time.pause();
   }
@@ -38,11 +39,17 @@ async function measure(value: unknown, time: TimeSlice): Promise<Measured | unde
   return { bytes, pieces: bytes <= keptWhileMeasured ? kept : jsonPieces(value) };
 }
 
-/** Whether a value's JSON is not longer than an answer may be. @throws CancelledError once the request was given up. */
-export async function fits(value: unknown, request: Worked): Promise<boolean> {
+/**
+ * Measures a value's JSON in time slices, and stops at the limit.
+ *
+ * @param most bytes, not less than 250,000.
+ * @returns whether it has at most that many.
+ * @throws CancelledError once the request was given up.
+ */
+export async function fits(value: unknown, request: Worked, most: number = byteLimits.answer): Promise<boolean> {
   if (isSmall(value)) return true;
   const time = new TimeSlice(request);
-  const measured = await measure(value, time);
+  const measured = await measure(value, time, most);
   time.end();
   return measured !== undefined;
 }
@@ -61,7 +68,7 @@ export interface Head {
  */
 export async function send(request: Request, response: Response, head: Head, payload: unknown): Promise<boolean> {
   const time = new TimeSlice(request);
-  const measured = await measure(payload, time);
+  const measured = await measure(payload, time, byteLimits.answer);
   if (!measured) {
     time.end();
     return false;

@@ -42,3 +42,10 @@ test('plans go with their document, and weigh as much as they took to plan', () 
   documents.forget(document);
   expect([weight(), documents.find('{ todos }', 'ada')]).toEqual([0, undefined]);
 });
+
+test.each(['bob\n', 'bob:', 'private:bob:'])('a text that begins with %j is no key of bob’s documents', (prefix) => {
+  const documents = new Documents(schema, new Set());
+  const text = '{ todos(title: "x") }';
+  documents.add(text, parse(text), 'bob');
+  expect(documents.find(`${prefix}${text}`, 'mallory')).toBeUndefined();
+});
