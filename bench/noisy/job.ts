@@ -14,7 +14,8 @@ interface FixedRequest {
 export interface AttackRequests {
   readonly attack: AttackName;
   readonly api: ApiName;
-  readonly token: string;
+  /** Access tokens of the flooding tenants, who take turns. */
+  readonly tokens: readonly string[];
   /** The size of the first request. */
   readonly size: number;
 }

@@ -155,7 +155,7 @@ class Turn {
     const { flood, ground, flooding } = this.#stage;
     const token = ground.tokenOf(flooding[attacks[attack].tenant]);
     const api = server.peer.attackApi as NonNullable<Peer['attackApi']>;
-    flood.start({ port: server.port, connections, source: { attack, api, token, size } });
+    flood.start({ port: server.port, connections, source: { attack, api, tokens: [token], size } });
   }
 
   /** The largest size that the server accepts: found once, with one connection, before anything is measured. */

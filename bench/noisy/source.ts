@@ -52,12 +52,13 @@ class Adaptive implements Source {
   #refused: number | undefined;
   #serial = 0;
 
-  constructor({ attack, api, token, size }: AttackRequests) {
+  constructor({ attack, api, tokens, size }: AttackRequests) {
     const { calls, unique, fixed } = attacks[attack];
     const call = calls[api];
     if (!call) throw new Error(`The API ${api} offers nothing for the attack ${attack}.`);
-    this.#make = (size, serial) => Buffer.from(requestText(call(size, serial), token));
-    this.#unique = unique === true;
+    this.#make = (size, serial) =>
+      Buffer.from(requestText(call(size, serial), tokens[serial % tokens.length] as string));
+    this.#unique = unique === true || tokens.length > 1;
     this.#first = size;
     this.#isFixed = fixed === true;
   }

@@ -11,7 +11,7 @@ describe('a source of an attack', () => {
   const allow = (limit: number, size: number) => (size > limit ? 'TOO_COMPLEX' : 'ok');
 
   test.each([1, 2, 150, 969, 970])('finds that the server accepts requests of size %i', (limit) => {
-    const source = sourceOf({ attack: 'documents', api: 'hedgerow', token: 'token', size: 970 });
+    const source = sourceOf({ attack: 'documents', api: 'hedgerow', tokens: ['token'], size: 970 });
     for (let index = 0; index < 30; index++) {
       const { size } = source.next();
       source.answered(size, allow(limit, size));
@@ -22,26 +22,26 @@ describe('a source of an attack', () => {
   });
 
   test('does not take refusals for lack of a place as a limit of size', () => {
-    const source = sourceOf({ attack: 'page', api: 'hedgerow', token: 'token', size: 1000 });
+    const source = sourceOf({ attack: 'page', api: 'hedgerow', tokens: ['token'], size: 1000 });
     source.answered(source.next().size, '429');
     expect(source.next().size).toBe(1000);
   });
 
   test('keeps the size of an attack that is about refusals', () => {
-    const source = sourceOf({ attack: 'oversized', api: 'hedgerow', token: 'token', size: 970 });
+    const source = sourceOf({ attack: 'oversized', api: 'hedgerow', tokens: ['token'], size: 970 });
     source.answered(source.next().size, 'TOO_COMPLEX');
     expect(source.next().size).toBe(970);
   });
 
   test('makes each request different where the attack is about new ones', () => {
-    const source = sourceOf({ attack: 'documents', api: 'hedgerow', token: 'token', size: 970 });
+    const source = sourceOf({ attack: 'documents', api: 'hedgerow', tokens: ['token'], size: 970 });
     expect(source.next().bytes.equals(source.next().bytes)).toBe(false);
   });
 
   test('has a request for each attack and API that the attack names', () => {
     for (const [attack, { calls, size }] of Object.entries(attacks)) {
       for (const api of Object.keys(calls)) {
-        const source = sourceOf({ attack, api, token: 'token', size } as Parameters<typeof sourceOf>[0]);
+        const source = sourceOf({ attack, api, tokens: ['token'], size } as Parameters<typeof sourceOf>[0]);
         expect(source.next().bytes.toString()).toMatch(/^(GET|POST) \/\S+ HTTP\/1\.1\r\nHost: /);
       }
     }

@@ -10,8 +10,10 @@ export interface FloodTarget {
   readonly url: string;
   readonly port: number;
   readonly process: Running;
-  /** Access tokens: of tenants with many todos and with large ones, who flood, and of a bystander with a few. */
-  readonly tokens: Readonly<Record<'many' | 'large' | 'bystander', string>>;
+  /** Access tokens of the tenants who flood: some have many todos, others large ones. */
+  readonly tokens: Readonly<Record<'many' | 'large', readonly string[]>>;
+  /** Access token of a tenant with 20 todos. */
+  readonly bystander: string;
   /** The largest delay of the event loop since the last call, in milliseconds, and the used heap, in bytes. */
   metrics(): Promise<{ eventLoopDelay: number; heap: number }>;
   close(): Promise<void>;
@@ -22,7 +24,9 @@ export interface FloodTargetOptions {
   readonly directory?: string | undefined;
   /** Size of the old generation, in MB. */
   readonly heap?: number;
-  /** Todos of the flooding tenants. */
+  /** Flooding tenants of each kind. */
+  readonly tenants: number;
+  /** Todos of each flooding tenant. */
   readonly many: number;
   readonly large: number;
 }
@@ -31,6 +35,7 @@ export interface FloodTargetOptions {
 export async function startFloodTarget({
   directory = root,
   heap = 512,
+  tenants,
   many,
   large,
 }: FloodTargetOptions): Promise<FloodTarget> {
@@ -54,16 +59,23 @@ export async function startFloodTarget({
       const { user, accessToken } = (await answer.json()) as { user: { id: string }; accessToken: string };
       return { id: user.id, token: accessToken };
     };
-    const tenants = { many: await signUp('many'), large: await signUp('large'), bystander: await signUp('bystander') };
-    await fill(db.asAdmin, tenants.many.id, many, "'words that nobody looks for, number ' || n");
-    await fill(db.asAdmin, tenants.large.id, large, "left(repeat('Trim the hedge along the lane. ', 400), 9900)");
-    await fill(db.asAdmin, tenants.bystander.id, 20, "'of the bystander'");
-    const { many: m, large: l, bystander: b } = tenants;
+    const tokens = { many: [] as string[], large: [] as string[] };
+    for (let index = 0; index < tenants; index++) {
+      const manyTodos = await signUp(`many${index}`);
+      const largeTodos = await signUp(`large${index}`);
+      await fill(db.asAdmin, manyTodos.id, many, "'words that nobody looks for, number ' || n");
+      await fill(db.asAdmin, largeTodos.id, large, "left(repeat('Trim the hedge along the lane. ', 400), 9900)");
+      tokens.many.push(manyTodos.token);
+      tokens.large.push(largeTodos.token);
+    }
+    const bystander = await signUp('bystander');
+    await fill(db.asAdmin, bystander.id, 20, "'of the bystander'");
     return {
       url,
       port: Number(new URL(url).port),
       process,
-      tokens: { many: m.token, large: l.token, bystander: b.token },
+      tokens,
+      bystander: bystander.token,
       async metrics() {
         const text = await (await fetch(`${url}/metrics`)).text();
         const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);

@@ -5,7 +5,7 @@ import { type FloodTarget, startFloodTarget } from './floodTarget.ts';
 // HOSTILE_SERVER attacks the server of another directory. `npm run test:hostile -- --floods` does more of the same.
 let target: FloodTarget;
 beforeAll(async () => {
-  target = await startFloodTarget({ directory: process.env.HOSTILE_SERVER, many: 3000, large: 300 });
+  target = await startFloodTarget({ directory: process.env.HOSTILE_SERVER, tenants: 1, many: 3000, large: 300 });
 }, 120_000);
 afterAll(() => target?.close());
 

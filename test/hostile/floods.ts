@@ -33,12 +33,12 @@ export interface FloodOptions {
 /** Answers that a flood may get: an error of the server's own is none of them. */
 export const answersToFloods = ['ok', '429', '503', 'TOO_COMPLEX', 'TIMEOUT', 'UNAVAILABLE', 'no answer'];
 
-/** Floods the server as one tenant, while another one lists its todos. */
+/** Floods the server, while a bystander lists its todos. */
 export async function flood(target: FloodTarget, attack: AttackName, options: FloodOptions): Promise<FloodDamage> {
   const { tenant } = attacks[attack];
   const { size = attacks[attack].size, connections, answers, accepted, patience } = options;
   await target.metrics();
-  const source = { attack, api: 'hedgerow', token: target.tokens[tenant], size } as const;
+  const source = { attack, api: 'hedgerow', tokens: target.tokens[tenant], size } as const;
   const running = new Flood({ port: target.port, connections, source });
   const end = performance.now() + patience;
   const milliseconds: number[] = [];
@@ -56,11 +56,11 @@ export async function flood(target: FloodTarget, attack: AttackName, options: Fl
   return { flood: result.answers, size: result.size, bystander: { milliseconds, complaints }, eventLoopDelay, heap };
 }
 
-async function listAsBystander({ url, tokens }: FloodTarget): Promise<string | undefined> {
+async function listAsBystander({ url, bystander }: FloodTarget): Promise<string | undefined> {
   try {
     const response = await fetch(`${url}/graphql`, {
       method: 'POST',
-      headers: { Authorization: `Bearer ${tokens.bystander}`, 'Content-Type': 'application/json' },
+      headers: { Authorization: `Bearer ${bystander}`, 'Content-Type': 'application/json' },
       body: JSON.stringify({ query: '{ todos(first: 20) { nodes { title description } } }' }),
     });
     const text = await response.text();
