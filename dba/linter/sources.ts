@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readCurrent } from '../currentSql.ts';
 import { root } from '../root.ts';
 
 /** A file of migrations. */
@@ -17,7 +18,7 @@ export async function readSources(): Promise<Source[]> {
     read('migrations/committed', true),
     read('migrations/fixtures', false),
   ]);
-  const current = { file: 'current.sql', sql: await readFile(join(root, 'current.sql'), 'utf8'), committed: false };
+  const current = { file: 'current.sql', sql: await readCurrent(), committed: false };
   return [...committed.map(withoutIncluded), ...fixtures, current];
 }
 

@@ -18,7 +18,10 @@ const granted = `
     (select quote_ident(a.attname) from pg_attribute a
      where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attidentity = ''
        and has_column_privilege('hedgerow_tenant', t.oid, a.attnum, 'update') limit 1) as updatable
-  from ${tenantTables} t order by 1`;
+  from ${tenantTables} t
+  -- A table in a schema that tenants may not enter is for views and functions.
+  where has_schema_privilege('hedgerow_tenant', (select relnamespace from pg_class c where c.oid = t.oid), 'usage')
+  order by 1`;
 
 /** SQLSTATEs of a statement that took too long, or waited for a lock: they say nothing of a policy. */
 const notAboutPolicies = ['57014', '55P03'];
