@@ -1,7 +1,7 @@
 import type { Result, Statement } from './statement.ts';
 
 /** Milliseconds that all statements of an unshared transaction have together. */
-export const unsharedBudget = 500;
+const unsharedBudget = 500;
 
 /**
  * Sets the time limit of the next statement to what is left of the transaction's budget. now() is when the transaction began.
