@@ -30,7 +30,10 @@ export const impliedTenantPlugin: GraphileConfig.Plugin = {
           for (const constraint of introspection.constraints) dropTenant(introspection, constraint);
         },
       },
-      pgTables_unique(_info: unknown, { pgConstraint, unique }: { pgConstraint: PgConstraint; unique: PgResourceUnique }) {
+      pgTables_unique(
+        _info: unknown,
+        { pgConstraint, unique }: { pgConstraint: PgConstraint; unique: PgResourceUnique },
+      ) {
         if (withoutTenant.has(pgConstraint)) unique.extensions = { ...unique.extensions, hidesTenant: true };
       },
     },

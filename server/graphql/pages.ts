@@ -1,7 +1,19 @@
-import { __InputStaticLeafStep, ConstantStep, type FieldArgs, lambda, list, type Step } from 'postgraphile/grafast';
+import {
+  __InputStaticLeafStep,
+  access,
+  ConstantStep,
+  constant,
+  type FieldArgs,
+  lambda,
+  list,
+  type Step,
+} from 'postgraphile/grafast';
+import { isNumbered, rangeOf } from './cursors/rowNumber.ts';
 import { pageSize } from './limits/limits.ts';
 
 interface Pages extends Step {
+  getSubplan(): Step;
+  setOffset(offset: Step): void;
   setFirst(first: number | Step): void;
   setLast(last: number | Step): void;
 }
@@ -28,6 +40,13 @@ export const pagesPlugin: GraphileConfig.Plugin = {
           // Both are set below, where each is known beside the other.
           argument.applyPlan = () => {};
         }
+        const { offset } = args;
+        const setOffset = offset?.applyPlan;
+        if (offset && setOffset) {
+          offset.applyPlan = ($parent, $connection: Pages, input, info) => {
+            if (!isNumbered($connection.getSubplan())) setOffset($parent, $connection, input, info);
+          };
+        }
         return args;
       },
       GraphQLObjectType_fields_field(field, _build, { scope }) {
@@ -38,7 +57,8 @@ export const pagesPlugin: GraphileConfig.Plugin = {
           plan($parent, fieldArgs, info) {
             const $connection = plan($parent, fieldArgs, info) as unknown as Pages;
             const names = info.field.args.map(({ name }) => name);
-            if (names.includes('first')) setSizes($connection, fieldArgs, names.includes('last'));
+            if (isNumbered($connection.getSubplan())) setRange($connection, fieldArgs, names);
+            else if (names.includes('first')) setSizes($connection, fieldArgs, names.includes('last'));
             return $connection;
           },
         };
@@ -61,6 +81,24 @@ function setSizes($connection: Pages, fieldArgs: FieldArgs, backwards: boolean):
   $connection.setFirst(lambda($values, (values) => sizes(values).first, true));
   const forwards = known.slice(1).every((value) => value == null);
   if (!forwards) $connection.setLast(lambda($values, (values) => sizes(values).last, true));
+}
+
+/** The sizes and the offset of a page whose cursors are numbers of rows. */
+function setRange($connection: Pages, fieldArgs: FieldArgs, names: readonly string[]): void {
+  const given = ['first', 'last', 'before', 'after', 'offset'].map((name) =>
+    names.includes(name) ? (fieldArgs.getRaw(name) as Step) : constant(null),
+  );
+  const $range = lambda(
+    list(given),
+    (values) => {
+      const [, , before, after, offset] = values as [Value, Value, unknown, unknown, Value];
+      return rangeOf({ ...sizes(values), offset }, after, before);
+    },
+    true,
+  );
+  $connection.setFirst(access($range, 'first'));
+  if (names.includes('last')) $connection.setLast(access($range, 'last'));
+  $connection.setOffset(access($range, 'offset'));
 }
 
 const variable = Symbol('what only the request knows');

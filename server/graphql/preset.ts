@@ -19,6 +19,7 @@ import type { LiveHub } from './live/hub.ts';
 import { livePlugins } from './live/plugin.ts';
 import { liveContext } from './live/protocol.ts';
 import { namesPlugin } from './names.ts';
+import { nullChecksPlugin } from './nullChecks.ts';
 import { pagesPlugin } from './pages.ts';
 import { asPgSettings, pgService } from './pgService.ts';
 import { selectsPlugin } from './selects/plugin.ts';
@@ -66,6 +67,7 @@ export function preset({ database, catalog, log, production, documents, live }: 
     plugins: [
       impliedTenantPlugin,
       constraints.plugin,
+      nullChecksPlugin,
       pagesPlugin,
       limits.plugin,
       batchesPlugin,

@@ -7,6 +7,7 @@ import {
 import { type FieldArgs, lambda, Step } from 'postgraphile/grafast';
 import type { GraphQLEnumValueConfig } from 'postgraphile/graphql';
 import { isNatural } from './cursor.ts';
+import { isReadable } from './key.ts';
 import { addOrder } from './order.ts';
 import { CursorStep } from './step.ts';
 
@@ -113,9 +114,13 @@ function isOfOneTable(query: PgSelectQueryBuilder | Step): boolean {
 }
 
 /** The query, as an order that is not PostGraphile's own sees it: what is added is recorded. */
-function recorder(query: PgSelectQueryBuilder, { attributes }: PgCodecWithAttributes): PgSelectQueryBuilder {
+function recorder(query: PgSelectQueryBuilder, codec: PgCodecWithAttributes): PgSelectQueryBuilder {
+  const orderBy = (spec: PgOrderSpec) => {
+    // The order by the primary key is offered whether or not tenants may read all of its columns.
+    if (spec.attribute === undefined || isReadable(codec, spec.attribute)) addOrder(query, spec, codec.attributes);
+  };
   return Object.create(query, {
-    orderBy: { value: (spec: PgOrderSpec) => addOrder(query, spec, attributes) },
+    orderBy: { value: orderBy },
     // PostGraphile says so of the first column of a key, and of columns with nulls.
     setOrderIsUnique: { value: () => {} },
   });

@@ -1,9 +1,11 @@
-import type { PgCodecWithAttributes, PgResource, PgSelectQueryBuilder } from 'postgraphile/@dataplan/pg';
-import { SafeError, type Step, UnbatchedStep } from 'postgraphile/grafast';
+import type { PgSelectQueryBuilder } from 'postgraphile/@dataplan/pg';
+import { type Step, UnbatchedStep } from 'postgraphile/grafast';
+import { sql } from 'postgraphile/pg-sql2';
 import { conditionOf, type Side } from './condition.ts';
-import { columnsOfKey } from '../impliedTenant.ts';
 import { type Cursor, checkCursor, readCursor } from './cursor.ts';
-import { addOrder, digestOf, ordersOf } from './order.ts';
+import { type Key, keyOf, type Table } from './key.ts';
+import { addOrder, digestOf, type Order, ordersOf } from './order.ts';
+import { numberCodec, numberOf, rowNumberIn } from './rowNumber.ts';
 
 export type Cursors = Partial<Record<Side, Cursor>>;
 
@@ -13,8 +15,6 @@ export interface ApplyCursors {
   readonly cursors: Cursors;
 }
 
-type Table = PgResource<string, PgCodecWithAttributes>;
-
 /**
  * Makes the order of a select unique and keeps the rows on the far side of a cursor. It has to be applied after all
  * orders. PostGraphile's own condition loses rows wherever an order has nulls; docs/adr/0050 has the details.
@@ -22,12 +22,15 @@ type Table = PgResource<string, PgCodecWithAttributes>;
 export class CursorStep extends UnbatchedStep<ApplyCursors> {
   override isSyncAndSafe = true;
   readonly table: Table;
-  readonly #key: readonly string[] | undefined;
+  readonly #key: Key;
+  /** A row that a mutation answers with is alone in its select, and has no number among the others. */
+  readonly #isPage: boolean;
 
   constructor(table: Table, $after: Step | undefined, $before: Step | undefined) {
     super();
     this.table = table;
     this.#key = keyOf(table);
+    this.#isPage = $after !== undefined;
     if ($after && $before) {
       this.addUnaryDependency($after);
       this.addUnaryDependency($before);
@@ -45,7 +48,9 @@ export class CursorStep extends UnbatchedStep<ApplyCursors> {
       ['before', before],
     ] as const) {
       const cursor = readCursor(text);
-      if (cursor && cursor[0] !== 'natural') cursors[side] = cursor;
+      if (!cursor || cursor[0] === 'natural') continue;
+      if (!this.#key.isUnique) numberOf(cursor);
+      cursors[side] = cursor;
     }
     return this.apply(cursors);
   }
@@ -57,42 +62,44 @@ export class CursorStep extends UnbatchedStep<ApplyCursors> {
     const apply = (query: PgSelectQueryBuilder): void => {
       // Of all rows, wherever the page is.
       if (query.mode === 'aggregate') return;
-      if (key) completeOrder(query, table, key);
-      const orders = ordersOf(query);
+      if (key.isUnique || ordersOf(query).length > 0) completeOrder(query, table, key);
+      // PostGraphile would add a key that tenants may not read.
+      query.setOrderIsUnique();
+      const completed = ordersOf(query);
+      const orders = key.isUnique || completed.length === 0 ? completed : this.#numberRows(query, completed);
       for (const side of ['after', 'before'] as const) {
         const cursor = cursors[side];
         if (!cursor) continue;
-        if (!key && orders.length > 0) {
-          throw new SafeError(`Can only use '${side}' cursor when there is a unique defined order.`);
-        }
         checkCursor(cursor, digestOf(orders), orders.length, side);
-        const condition = conditionOf(orders, cursor.slice(1), side);
-        query.where(condition);
+        // The plan of a numbered select made an offset of the cursor.
+        if (key.isUnique) query.where(conditionOf(orders, cursor.slice(1), side));
       }
     };
     return Object.assign(apply, { cursors });
   }
+
+  /** Puts the number of the row into cursors. @returns the orders that cursors have values of. */
+  #numberRows(query: PgSelectQueryBuilder, orders: readonly Order[]): readonly Order[] {
+    const number = this.#isPage ? rowNumberIn(orders) : sql`null::text`;
+    // Counting the rows sorts all of them: each page then has the same order of rows that are equal.
+    if (this.#isPage) query.selectAndReturnIndex(number);
+    const [{ expression, isDescending, nullsFirst }] = orders as [Order];
+    // Again the first order, which changes nothing about the sequence of rows, and has its own value in cursors.
+    query.orderBy({
+      fragment: expression,
+      codec: numberCodec(number),
+      direction: isDescending ? 'DESC' : 'ASC',
+      nulls: nullsFirst ? 'FIRST' : 'LAST',
+    });
+    return [...orders, orders[0] as Order];
+  }
 }
 
-/** The columns of a unique key that tenants may read; undefined where there is none, as of functions and views. */
-function keyOf({ uniques, codec }: Table): readonly string[] | undefined {
-  const { attributes } = codec;
-  const isReadable = (name: string) => attributes[name]?.extensions?.canSelect !== false;
-  return (
-    uniques
-      // Rows that have null in a unique column may be many.
-      .filter(({ isPrimary, attributes: names }) => isPrimary || names.every((name) => attributes[name]?.notNull))
-      .map(columnsOfKey)
-      .find((columns) => columns.every(isReadable))
-  );
-}
-
-function completeOrder(query: PgSelectQueryBuilder, { codec }: Table, key: readonly string[]): void {
+function completeOrder(query: PgSelectQueryBuilder, { codec }: Table, { columns }: Key): void {
   const orders = ordersOf(query);
   const direction = orders[0]?.isDescending ? 'DESC' : 'ASC';
   const ordered = new Set(orders.map(({ column }) => column));
-  for (const attribute of key) {
+  for (const attribute of columns) {
     if (!ordered.has(attribute)) addOrder(query, { attribute, direction }, codec.attributes);
   }
-  query.setOrderIsUnique();
 }

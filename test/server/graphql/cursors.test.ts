@@ -47,6 +47,14 @@ beforeAll(async () => {
     create table app_public.pubs (
       user_id uuid not null default app_public.current_user_id() references app_public.users,
       a int not null, title text, primary key (user_id, a));
+    -- Tenants may read these columns and no key.
+    create table app_public.secs (
+      user_id uuid not null default app_public.current_user_id() references app_public.users,
+      id uuid not null default gen_random_uuid(), body text, n int, primary key (user_id, id));
+    create view app_public.zoo_view with (security_invoker) as
+      select b.position % 4 as position, b.words, b.shelf_id from app_public.books b;
+    grant select on app_public.zoo_view to hedgerow_tenant;
+    comment on view app_public.zoo_view is '@behavior +orderBy';
     create function app_public.books_size(book app_public.books) returns int language sql stable
       set search_path from current as $$ select case when book.n > 1 then book.n % 3 end $$;
     comment on function app_public.books_size(app_public.books) is '@behavior +orderBy +filterBy';
@@ -69,6 +77,9 @@ beforeAll(async () => {
       create policy own on app_public.${table} to hedgerow_tenant using (user_id = (select app_public.current_user_id()));
       grant select, insert, update, delete on app_public.${table} to hedgerow_tenant`);
   }
+  await db.asAdmin(`alter table app_public.secs enable row level security, force row level security;
+    create policy own on app_public.secs to hedgerow_tenant using (user_id = (select app_public.current_user_id()));
+    grant select (body, n), insert (body, n) on app_public.secs to hedgerow_tenant`);
   await db.asAdmin(`alter table app_public.pubs enable row level security, force row level security;
     create policy own on app_public.pubs to hedgerow_tenant
       using (user_id = (select app_public.current_user_id()) or title is not null);
@@ -97,6 +108,11 @@ beforeAll(async () => {
       [id],
     );
     await db.asAdmin('insert into app_public.marks select $1, i / 4, i from generate_series(1, 11) i', [id]);
+    await db.asAdmin(
+      `insert into app_public.secs (user_id, body, n)
+      select $1, (array[null, 'a', 'b'])[1 + i % 3], (array[null, 1])[1 + i % 2] from generate_series(1, 13) i`,
+      [id],
+    );
     await db.asAdmin(
       `insert into app_public.pubs
       select $1, i, (array['same', 'other', 'same'])[i] from generate_series(1, 3) i`,
@@ -269,6 +285,61 @@ test('pages have the rows of all tenants that a policy shows, where only the own
     { numRuns: 40 },
   );
 }, 120_000);
+
+const unkeyed = {
+  secs: { fields: ['body', 'n'], source: 'app_public.secs' },
+  zooViews: {
+    fields: ['position', 'words'],
+    source: '(select position % 4 as position, words, user_id from app_public.books)',
+  },
+} as const;
+
+test.each(['secs', 'zooViews'] as const)(
+  'pages of %s have all rows, although no key can be read',
+  async (field) => {
+    const { fields, source } = unkeyed[field];
+    const [first, second] = fields;
+    const select = `select ${fields} from ${source} as source where user_id = $1`;
+    for (const direction of ['ASC', 'DESC']) {
+      const all = await db.asAdmin(`${select} order by ${first} ${direction}, ${second} ${direction}`, [ada.id]);
+      const orders = [`${first}_${direction}`.toUpperCase(), `${second}_${direction}`.toUpperCase()];
+      for (const side of ['after', 'before']) {
+        for (const size of [1, 4, all.length]) {
+          expect(await walkAll(field, fields.join(' '), { orders, size, side })).toEqual(all);
+          const some = await walkAll(field, fields.join(' '), { orders: orders.slice(0, 1), size, side });
+          expect(some.map((row) => (row as Record<string, unknown>)[first])).toEqual(all.map((row) => row[first]));
+          expect(some).toEqual(expect.arrayContaining(all));
+        }
+      }
+    }
+    const natural = await walkAll(field, fields.join(' '), { orders: [], size: 3, side: 'after' });
+    expect(natural).toEqual(expect.arrayContaining(await db.asAdmin(select, [ada.id])));
+  },
+  120_000,
+);
+
+test('cursors are places in an order, although no key can be read', async () => {
+  const read = async (args: string) => {
+    const document = `{ zooViews(orderBy: POSITION_ASC, ${args}) { nodes { position words } edges { cursor } } }`;
+    const { body } = await ada.graphql(document);
+    return body.data?.zooViews ?? body.errors;
+  };
+  const { nodes, edges } = await read('first: 100');
+  const [after, before] = [`after: "${edges[4].cursor}"`, `before: "${edges[12].cursor}"`];
+  expect((await read(`${after}, offset: 2, first: 3`)).nodes).toEqual(nodes.slice(7, 10));
+  expect((await read(`${before}, last: 20`)).nodes).toEqual(nodes.slice(0, 12));
+  expect((await read(`${before}, last: 3`)).nodes).toEqual(nodes.slice(9, 12));
+  expect((await read('last: 5')).nodes).toEqual(nodes.slice(-5));
+  const [digest] = JSON.parse(Buffer.from(edges[0].cursor, 'base64').toString());
+  const invalid = Buffer.from(JSON.stringify([digest, '1', null, null, 'x'])).toString('base64');
+  expect(await read(`after: "${invalid}"`)).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+});
+
+test('tenants read columns of a table whose key they may not read', async () => {
+  const read = await ada.graphql('{ secs { nodes { body } } }');
+  expect(read.body.errors).toBeUndefined();
+  expect(read.body.data.secs.nodes).toHaveLength(13);
+});
 
 /** The rows of a connection of the root, read page by page from either end. Each page has to have a row. */
 async function walkAll(

@@ -1,0 +1,62 @@
+import { PgSelectStep, TYPES } from 'postgraphile/@dataplan/pg';
+import { SafeError } from 'postgraphile/grafast';
+import { type SQL, sql } from 'postgraphile/pg-sql2';
+import { type Cursor, readCursor } from './cursor.ts';
+import { keyOf, type Table } from './key.ts';
+import type { Order } from './order.ts';
+
+/** Whether nothing that tenants may read makes an order of the select unique. Its cursors are numbers of rows. */
+export function isNumbered($select: unknown): boolean {
+  return $select instanceof PgSelectStep && !keyOf($select.resource as Table).isUnique;
+}
+
+/** The number of a row in its order, from 1 on, as text. */
+export function rowNumberIn(orders: readonly Order[]): SQL {
+  const terms = orders.map(
+    ({ expression, isDescending, nullsFirst }) =>
+      sql`${expression} ${isDescending ? sql`desc` : sql`asc`} nulls ${nullsFirst ? sql`first` : sql`last`}`,
+  );
+  return sql`(row_number() over (order by ${sql.join(terms, ', ')}))::text`;
+}
+
+/** A codec by which `number` goes into cursors, in the place of the value that is ordered by. */
+export function numberCodec(number: SQL): typeof TYPES.int {
+  return Object.assign({}, TYPES.int, { castFromPg: () => number });
+}
+
+/** The number in a cursor of a numbered select. @throws SafeError where it has none. */
+export function numberOf(cursor: Cursor): number {
+  const number = cursor.at(-1);
+  if (!Number.isSafeInteger(number) || (number as number) < 1) {
+    throw new SafeError('Invalid cursor, please enter a cursor from a previous request, or null.');
+  }
+  return number as number;
+}
+
+type Value = number | null | undefined;
+
+/** The rows that are on a page, in numbers. */
+interface Range {
+  readonly first: Value;
+  readonly last: Value;
+  readonly offset: Value;
+}
+
+/**
+ * The rows on a page of a numbered select, with the cursors of the request. PostGraphile reads natural cursors, those of
+ * rows without an order, itself.
+ *
+ * @throws SafeError where a cursor is invalid.
+ */
+export function rangeOf({ first, last, offset }: Range, after: unknown, before: unknown): Range {
+  const [lower, upper] = [after, before].map((text) => {
+    const cursor = readCursor(text);
+    return cursor && cursor[0] !== 'natural' ? numberOf(cursor) : undefined;
+  });
+  if (lower === undefined && upper === undefined) return { first, last, offset };
+  const start = (lower ?? 0) + (offset ?? 0);
+  // Limits refuse `before` with `first`, `after` or `offset`, and `last` with `after` or `offset`.
+  if (upper === undefined) return { first, last, offset: start };
+  const size = Math.min(last ?? upper - 1, upper - 1);
+  return { first: size, last: null, offset: upper - 1 - size };
+}

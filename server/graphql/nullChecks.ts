@@ -1,0 +1,32 @@
+import type { PgCodecWithAttributes } from 'postgraphile/@dataplan/pg';
+import { type SQL, sql } from 'postgraphile/pg-sql2';
+
+/**
+ * PostGraphile selects a column of every row that is never null, to see whether there is a row. Here that is a column
+ * which tenants are granted SELECT on, so that they can read tables whose key they may not read.
+ */
+export const nullChecksPlugin: GraphileConfig.Plugin = {
+  name: 'NullChecksPlugin',
+  version: '1.0.0',
+  after: ['PgRBACPlugin'],
+  gather: {
+    hooks: {
+      pgCodecs_PgCodec(_info: unknown, { pgCodec }: { pgCodec: PgCodecWithAttributes }) {
+        if (pgCodec.attributes) avoidUnreadable(pgCodec);
+      },
+    },
+  } as unknown as NonNullable<GraphileConfig.Plugin['gather']>,
+};
+
+function avoidUnreadable(codec: PgCodecWithAttributes): void {
+  const columns = Object.entries(codec.attributes);
+  const unreadable = columns.filter(([, { extensions }]) => extensions?.canSelect === false);
+  // Tables without any readable column are read through functions, which have no grants on columns.
+  if (unreadable.length === 0 || unreadable.length === columns.length) return;
+  for (const [, attribute] of unreadable) attribute.restrictedAccess = true;
+  const name = columns.find(([, { notNull, restrictedAccess }]) => notNull && !restrictedAccess)?.[0];
+  // A row that may be missing was joined by a key, and a join by a key needs SELECT on it.
+  const check = (alias: SQL) =>
+    name === undefined ? sql`true::text` : sql`(not (${alias}.${sql.identifier(name)} is null))::text`;
+  Object.assign(codec, { notNullExpression: check });
+}
