@@ -31,6 +31,8 @@ const notRun = [
   // Needs a Postgres elsewhere; test/dba/init.test.ts does the same here.
   ['operator.md', "export ROOT_DATABASE_URL='postgres://postgres:…@db.example.com/postgres'"],
   ['operator.md', 'npm run --silent keys'],
+  // test/server/unsafeSchema.test.ts sets it.
+  ['operator.md', 'ALLOW_UNSAFE_SCHEMA=security-definer,materialized-view'],
   // They are runs of the tests themselves.
   ['tester.md', 'npm test'],
   ['tester.md', "import { signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';"],
@@ -46,6 +48,7 @@ const notRun = [
   ],
   ['tester.md', 'npm run test:leak'],
   ['tester.md', 'npm run test:hostile -- --requests 5000 --seed 42'],
+  ['tester.md', 'npm run test:hostile -- --floods'],
 ];
 
 test('every block of the pages is run, or is known not to be', async () => {

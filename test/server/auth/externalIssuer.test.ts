@@ -312,7 +312,6 @@ describe('a token that the issuer did not make for this server', () => {
     ['a begin in the future', () => issuer.token({ nbf: seconds() + 60 })],
     ['another type', () => issuer.token({}, { typ: 'logout+jwt' })],
     ['a type that is a list', () => issuer.token({}, { typ: ['jwt'] as never })],
-    ['nine thousand characters', () => issuer.token({ filler: 'x'.repeat(9000) })],
   ];
 
   test.each(forgeries)('%s: 401, and nobody is made', async (_, forge) => {
