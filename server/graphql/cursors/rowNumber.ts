@@ -1,4 +1,4 @@
-import { PgSelectStep, TYPES } from 'postgraphile/@dataplan/pg';
+import { PgSelectStep } from 'postgraphile/@dataplan/pg';
 import { SafeError } from 'postgraphile/grafast';
 import { type SQL, sql } from 'postgraphile/pg-sql2';
 import { type Cursor, readCursor } from './cursor.ts';
@@ -10,18 +10,13 @@ export function isNumbered($select: unknown): boolean {
   return $select instanceof PgSelectStep && !keyOf($select.resource as Table).isUnique;
 }
 
-/** The number of a row in its order, from 1 on, as text. */
+/** The number of a row in its order, from 1 on. */
 export function rowNumberIn(orders: readonly Order[]): SQL {
   const terms = orders.map(
     ({ expression, isDescending, nullsFirst }) =>
       sql`${expression} ${isDescending ? sql`desc` : sql`asc`} nulls ${nullsFirst ? sql`first` : sql`last`}`,
   );
-  return sql`(row_number() over (order by ${sql.join(terms, ', ')}))::text`;
-}
-
-/** A codec by which `number` goes into cursors, in the place of the value that is ordered by. */
-export function numberCodec(number: SQL): typeof TYPES.int {
-  return Object.assign({}, TYPES.int, { castFromPg: () => number });
+  return sql`(row_number() over (order by ${sql.join(terms, ', ')}))::int`;
 }
 
 /** The number in a cursor of a numbered select. @throws SafeError where it has none. */

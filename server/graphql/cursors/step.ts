@@ -1,11 +1,11 @@
-import type { PgSelectQueryBuilder } from 'postgraphile/@dataplan/pg';
+import { type PgSelectQueryBuilder, TYPES } from 'postgraphile/@dataplan/pg';
 import { type Step, UnbatchedStep } from 'postgraphile/grafast';
 import { sql } from 'postgraphile/pg-sql2';
 import { conditionOf, type Side } from './condition.ts';
 import { type Cursor, checkCursor, readCursor } from './cursor.ts';
 import { type Key, keyOf, type Table } from './key.ts';
 import { addOrder, digestOf, type Order, ordersOf } from './order.ts';
-import { numberCodec, numberOf, rowNumberIn } from './rowNumber.ts';
+import { numberOf, rowNumberIn } from './rowNumber.ts';
 
 export type Cursors = Partial<Record<Side, Cursor>>;
 
@@ -78,20 +78,12 @@ export class CursorStep extends UnbatchedStep<ApplyCursors> {
     return Object.assign(apply, { cursors });
   }
 
-  /** Puts the number of the row into cursors. @returns the orders that cursors have values of. */
+  /** Orders equal rows by their number, which cursors then have. @returns all orders. */
   #numberRows(query: PgSelectQueryBuilder, orders: readonly Order[]): readonly Order[] {
-    const number = this.#isPage ? rowNumberIn(orders) : sql`null::text`;
-    // Counting the rows sorts all of them: each page then has the same order of rows that are equal.
-    if (this.#isPage) query.selectAndReturnIndex(number);
-    const [{ expression, isDescending, nullsFirst }] = orders as [Order];
-    // Again the first order, which changes nothing about the sequence of rows, and has its own value in cursors.
-    query.orderBy({
-      fragment: expression,
-      codec: numberCodec(number),
-      direction: isDescending ? 'DESC' : 'ASC',
-      nulls: nullsFirst ? 'FIRST' : 'LAST',
-    });
-    return [...orders, orders[0] as Order];
+    const spec = { fragment: this.#isPage ? rowNumberIn(orders) : sql`null::int`, codec: TYPES.int };
+    query.orderBy({ ...spec, direction: 'ASC', nullable: false });
+    const number = { expression: spec.fragment, column: undefined, type: spec.codec.sqlType };
+    return [...orders, { ...number, isNullable: false, isDescending: false, nullsFirst: false }];
   }
 }
 
