@@ -15,7 +15,7 @@ let server: TestServer;
 const started: { close(): Promise<void> }[] = [];
 beforeAll(async () => {
   issuer = await startIssuer();
-  server = await startTestServer({ externalIssuer: issuer.settings });
+  server = await startTestServer({ externalIssuer: issuer.settings, poolSize: 10 });
 });
 afterEach(async () => {
   issuer.answer();
