@@ -23,7 +23,7 @@ interface Options {
   readonly all?: boolean;
 }
 
-/** What is said of a database that is not Hedgerow's. */
+/** Options for a database that Hedgerow does not own. */
 interface DatabaseOptions extends Pick<Options, 'json' | 'strict' | 'format' | 'fix'> {
   readonly databaseUrl?: string;
   readonly schema?: readonly string[];

@@ -3,7 +3,7 @@ import * as queries from './catalogQueries.ts';
 import { filledByTriggers } from './filled.ts';
 import type { Identity } from './identity.ts';
 
-/** What an attack is about: whose objects, in which role, and how a transaction is told its tenant. */
+/** Attack context: the schemas, the role, and the identity of a transaction. */
 export interface Scope extends Identity {
   readonly schema: string;
   readonly role: string;

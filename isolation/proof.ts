@@ -20,7 +20,7 @@ export interface Proof {
   readonly owners: Readonly<Record<string, string>>;
   /** Why nothing is proven, a sentence each, although nothing leaked. */
   readonly unproven: readonly string[];
-  /** What is left out, and why: it is not proven, and does not keep the rest from being proven. */
+  /** Omissions with their reasons. They are not proven, and do not change the verdict on the rest. */
   readonly notJudged: readonly NotJudged[];
   /** Undefined where no mutants were made. */
   readonly mutants: readonly Verdict[] | undefined;

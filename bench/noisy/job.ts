@@ -1,6 +1,6 @@
 import type { ApiName, AttackName } from './attacks.ts';
 
-/** What a client process sends, over and over, each time on the first connection that is free. */
+/** Requests that a client process repeats, each on the first free connection. */
 export interface Job {
   readonly port: number;
   readonly connections: number;

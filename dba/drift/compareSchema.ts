@@ -9,7 +9,7 @@ export interface SchemaLine {
 }
 
 /**
- * What differs between two descriptions of a schema, a sentence each. Postgres shows an expression in another way after a
+ * Compares two descriptions of a schema and returns one sentence for each difference. Postgres shows an expression in another way after a
  * dump (`between`, `varchar in (…)`) or an update; lines that mean the same to it are no difference.
  *
  * @param client connected to the database of `found`.

@@ -80,7 +80,7 @@ function ownerIndex(client: pg.ClientBase, { object }: Finding): Promise<string[
   );
 }
 
-/** What is granted on the whole table is granted on its other columns; what is granted on the column is revoked. */
+/** Replaces a grant on the table by grants on its other columns, and revokes grants on the column. */
 function ownerGrants(client: pg.ClientBase, { object }: Finding): Promise<string[]> {
   return statements(
     client,

@@ -21,7 +21,7 @@ export function demandSoundCommitted(migrations: readonly CommittedMigration[]):
   refuse(migrations.flatMap(({ filename, body }) => committedProblems(`migrations/committed/${filename}`, body)));
 }
 
-/** What is wrong with the encoding of current.sql and the fixtures, a sentence each. */
+/** Faults of the encoding of current.sql and the fixtures, one sentence each. */
 export async function currentEncodingProblems(): Promise<string[]> {
   const sources = (await readSources()).filter(({ committed }) => !committed);
   return sources.flatMap(({ file, sql }) => encodingProblems(file, sql));

@@ -60,7 +60,7 @@ export async function apply(
     const transaction = found.every(({ inTransaction }) => inTransaction);
     const whole = { ...found[0], sql, text: found.map(({ text }) => text).join('; ') } as Statement;
     const statements = transaction || found.length === 0 ? found : [whole];
-    // What waits for other transactions without blocking anybody may take its time, as in `migrate`.
+    // Statements that wait for other transactions without blocking them have no lock_timeout, as in `migrate`.
     if (!transaction && /\bconcurrently\b/i.test(whole.text)) await client.query('set lock_timeout = 0');
     if (transaction) await client.query('begin');
     const seen = new Set<string>();

@@ -38,7 +38,7 @@ export function explainer(client: pg.ClientBase, catalog: Catalog, cast: Cast): 
     await client.query('begin');
     try {
       const controls = await runControls(client, catalog, cast, { only: (name) => name === table });
-      // What a constraint refuses has passed the policies. Of a new row it may be the prover's own fault.
+      // A row that a constraint refuses has passed the policies. For a new row the prover itself may be at fault.
       const isView = catalog.views.some(({ name }) => name === table);
       const isConstraint = errors.every(({ extensions }) => extensions?.code !== 'NOT_FOUND');
       const isChange = ['update', 'delete'].includes(operationOf(root));

@@ -15,7 +15,7 @@ type Config = ConstructorParameters<typeof PostgresClient>[0];
 export function boundedClient(milliseconds: number): typeof PostgresClient {
   return class extends PostgresClient {
     constructor(config?: Config) {
-      // What is begun before the connection, such as asking for TLS, has an end of its own.
+      // Work before the connection, such as the request for TLS, has a timeout of its own.
       super(config && { ...config, connectionTimeoutMillis: 4 * milliseconds });
     }
 

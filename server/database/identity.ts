@@ -122,7 +122,7 @@ export class Identity {
   /** What the API's schema is read as: a tenant's grants without a tenant, so not one row. */
   static readonly nobody = new Identity(becoming('hedgerow_tenant'));
 
-  /** The user that its tenant or account is; undefined for identities that are nobody's. */
+  /** The user that its tenant or account is; undefined for identities without a user. */
   get user(): string | undefined {
     return this.statement.confirms || undefined;
   }

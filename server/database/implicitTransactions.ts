@@ -19,7 +19,7 @@ const short = 50;
 /** SQLSTATE of a statement that was stopped, by its timeout for example. */
 const queryCanceled = '57014';
 
-/** Whose statements they are, and for which request. */
+/** The identity and the request that statements run for. */
 export interface Caller {
   readonly identity: Identity;
   readonly cancellation: Cancellation;

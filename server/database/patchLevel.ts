@@ -16,7 +16,7 @@ export function patchAdvice(version: number): string | undefined {
   return `Postgres ${major}.${minor} lets a wrong guess about a hidden row be told from a right one: update to ${to}`;
 }
 
-/** What to do about the Postgres of `database`, a sentence each. For one that the operator can update. */
+/** Advice about the Postgres of `database`, one sentence each. It is for servers that the operator can update. */
 export async function postgresAdvice(database: Database): Promise<string[]> {
   const { rows } = await database.inspect<{ version: number }>({
     text: "select current_setting('server_version_num')::int as version",

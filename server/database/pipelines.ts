@@ -22,7 +22,7 @@ interface Asked {
  * the next one that is free: each with its own identity, its own Sync and its own answer. A write and a read of a socket
  * cost a request more time in Node than its own SQL does.
  *
- * Whoever waits behind others must not wait for long: what runs here is to have a short statement timeout. Reads and writes
+ * Pipelined statements need a short statement timeout, because other requests wait for them. Reads and writes
  * have pipelines of their own, so that no read waits behind a commit. A connection that carries writes is never canceled.
  */
 export class Pipelines {

@@ -28,13 +28,13 @@ export interface PoolOptions {
   readonly preparedStatements: boolean;
 }
 
-/** What a piece of work needs of the pool. */
+/** Options of a checkout. */
 export interface Checkout {
   /** Gives the work up. */
   readonly cancellation: Cancellation;
   /** Shares of the connections that it counts in; none for short reads. */
   readonly lanes?: readonly Lane[] | undefined;
-  /** Whose share of the lanes it takes: a user, or `unnamed`; undefined for work of several tenants. */
+  /** The user whose share of the lanes is used, or `unnamed`; undefined for work of several tenants. */
   readonly tenant?: string | undefined;
 }
 
@@ -282,7 +282,7 @@ export class ConnectionPool {
     this.#log.warn({ advice }, 'prepared statements are switched off: the pooler does not keep them for its clients');
   }
 
-  /** What the server's own sessions wait for, by Postgres' wait event. */
+  /** The server's own sessions by the wait event of Postgres. */
   async #waits(): Promise<{ waits: Record<string, number> }> {
     const cancellation = new Cancellation();
     cancellation.expireIn(1);

@@ -2,11 +2,11 @@ import { Cancellation } from './cancellation.ts';
 import type { Database } from './database.ts';
 import { compareMigrations, type Migration, migrationFiles, newerMigrations } from './migrationFiles.ts';
 
-/** What speaks against serving from a database, a sentence each. */
+/** Reasons not to serve from a database, one sentence each. */
 interface ReadinessReport {
   /** Reasons not to serve. Empty: this server may serve. */
   readonly reasons: readonly string[];
-  /** What an operator should know, and is no reason not to serve. */
+  /** Warnings that do not stop the server from serving. */
   readonly advice: readonly string[];
   /** Whether migrations of a later version of the server have been applied. */
   readonly schemaIsNewer: boolean;

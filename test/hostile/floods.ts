@@ -4,7 +4,7 @@ import { Flood } from '../../bench/noisy/flood.ts';
 import type { JobResult } from '../../bench/noisy/job.ts';
 import type { FloodTarget } from './floodTarget.ts';
 
-/** What a flood did to the server and to the bystander. */
+/** Effect of a flood on the server and on the bystander. */
 export interface FloodDamage {
   /** Answers to the flood by kind. */
   readonly flood: JobResult['answers'];

@@ -6,7 +6,7 @@ import { openConnections } from '../support/openDatabase.ts';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';
 import { createAccount, insertTodo } from '../support/sql.ts';
 
-// What a migration does to statements that connections keep prepared, within explicit transactions above all.
+// Effect of migrations on prepared statements, mostly in explicit transactions.
 let server: TestServer;
 let ada: Tenant;
 beforeAll(async () => {

@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterEach(killServers);
 afterAll(() => db.drop());
 
-/** What the server of another environment says as it refuses to start. */
+/** The message of a server that refuses to start in another environment. */
 async function refusal(env: Record<string, string>): Promise<string> {
   const server = spawnServer(env);
   expect(await server.exitCode).toBe(1);
@@ -19,7 +19,7 @@ async function refusal(env: Record<string, string>): Promise<string> {
   return server.output();
 }
 
-/** What makes a schema unsafe, what undoes it, and how the refusal names it. */
+/** Statements that make a schema unsafe, their reversal, and the name in the refusal. */
 const faults: Record<string, [make: string, undo: string, named: RegExp]> = {
   'view-without-security-invoker': [
     'create view app_public.open_view as select * from app_public.todos; grant select on app_public.open_view to hedgerow_tenant',

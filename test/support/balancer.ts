@@ -8,7 +8,7 @@ export interface Balancer {
   readonly url: string;
   /** Sends requests to `url` too, from its first good health check on. Resolves then. */
   add(url: string): Promise<void>;
-  /** What could not be passed on, or came back broken. */
+  /** Requests that could not be passed on, or whose answers were broken. */
   readonly failures: readonly string[];
   close(): Promise<void>;
 }

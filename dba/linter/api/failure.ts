@@ -34,7 +34,7 @@ export async function describeFailure(client: pg.ClientBase, error: Error): Prom
   if (error instanceof UnservableNameError) return { object: error.object, detail: message };
   const { rows } = await client.query<Named>(namedObjects);
   const mentioned = mentionedIn(message, rows);
-  // What was made last is what does not fit to the rest.
+  // The newest object is the likeliest cause.
   const object = mentioned[0] ?? 'schema app_public';
   return { object, detail: translate(message, mentioned) };
 }
@@ -51,7 +51,7 @@ function mentionedIn(message: string, objects: readonly Named[]): string[] {
   return [...new Set(objectsFound)];
 }
 
-/** What a name becomes in names of the API, and what is put around it there, without case and underscores. */
+/** Variants of a name as it appears in the API, in lower case and without underscores. */
 function formsOf(name: string): string[] {
   const plain = name.replace(/[^\p{L}\p{N}]/gu, '').toLowerCase();
   const bare = plain

@@ -6,11 +6,11 @@ export interface About {
   readonly detail: string;
 }
 
-/** What becomes of the API that the server would build from a database. */
+/** Result of building the API from a database. */
 export interface Api {
-  /** What keeps it from being built. */
+  /** The reason why the API cannot be built. */
   readonly failure: About | undefined;
-  /** What tenants are granted and the API does not have; empty where there is no API. */
+  /** Objects that tenants are granted and the API leaves out; empty where there is no API. */
   readonly unserved: readonly About[];
 }
 

@@ -39,7 +39,7 @@ interface GrantedTable extends Readonly<Record<(typeof commands)[number], boolea
   readonly columns: readonly string[];
 }
 
-/** What tenants may call, read or change, and for which the API has nothing. */
+/** Finds objects that tenants are granted and the API leaves out. */
 export async function findUnserved(client: pg.ClientBase, schema: GraphQLSchema, build: Build): Promise<About[]> {
   const functions = await client.query<{ object: string; name: string; overloads: number }>(grantedFunctions);
   const tables = await client.query<GrantedTable>(grantedTables);

@@ -75,7 +75,7 @@ export function createLimits(client: Counters, factor: number): Limits {
   };
 }
 
-/** What names an account is not stored as it is. */
+/** Names of accounts are stored as hashes only. */
 function hashOf(account: string): string {
   return createHash('sha256').update(account).digest('base64url');
 }

@@ -51,7 +51,7 @@ export function issuedBy({ issuer }: ExternalIssuer, token: string): boolean {
 }
 
 /**
- * What a valid token of the issuer says.
+ * Verifies a token of the issuer and returns its claims.
  *
  * @throws TokenRefusedError when the token is not valid; Problem 503 when the issuer's keys cannot be had.
  */

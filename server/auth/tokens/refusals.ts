@@ -44,7 +44,7 @@ const advice: Readonly<Partial<Record<RefusalCause, string>>> = {
   'claim missing or malformed': 'Have the issuer put sub, iat and exp into its access tokens.',
 };
 
-/** What every server refuses now and then, and what nobody has to look at. */
+/** Causes that occur in normal operation: they are logged at level info. */
 const usual: ReadonlySet<RefusalCause> = new Set(['expired', 'revoked', 'malformed']);
 
 /** Milliseconds between two lines about the same cause. */

@@ -96,7 +96,7 @@ function registerTypes(build: Build, table: Table, mutation: Mutation): void {
 
 /** The rows as they are now, in the order of the input. */
 function rowsField(build: Build, { resource, keys, rows, statements }: Table) {
-  // What tenants cannot read again is not in the answer, as in the mutation of one row.
+  // Omit rows whose key tenants cannot read, as the mutation of one row does.
   if (!statements.canReadKeys) return {};
   const { GraphQLList, GraphQLNonNull } = build.graphql;
   const type = build.getGraphQLTypeByPgCodec(resource.codec, 'output') as GraphQLOutputType;

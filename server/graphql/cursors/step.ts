@@ -9,7 +9,7 @@ import { numberOf, rowNumberIn } from './rowNumber.ts';
 
 export type Cursors = Partial<Record<Side, Cursor>>;
 
-/** What a step gives to a select: completes the order, and applies the cursors of the request. */
+/** Callback for a select: completes its order and applies the cursors of the request. */
 export interface ApplyCursors {
   (query: PgSelectQueryBuilder): void;
   readonly cursors: Cursors;

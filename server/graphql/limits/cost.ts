@@ -21,7 +21,7 @@ import { beyond, pageSize, planningUnits, valueCost } from './limits.ts';
 import { Page, type Variables } from './page.ts';
 import type { InputUse } from './variables.ts';
 
-/** What an answer may hold: some whatever the variables say, and some for each item of a list. */
+/** Cost of a selection: a fixed part, and a part for each item of its lists. */
 interface Cost {
   fixed: number;
   readonly lists: { readonly size: number | Page | Items; readonly each: Cost }[];

@@ -38,7 +38,7 @@ interface Limits {
   grow(document: DocumentNode, bytes: number): void;
 }
 
-/** What a schema's requests share. */
+/** State that the requests of a schema share. */
 interface OfSchema {
   readonly schema: GraphQLSchema;
   readonly documents: Documents;

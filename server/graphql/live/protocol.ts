@@ -123,7 +123,7 @@ export function liveProtocol({ server, hub, database, admission, authenticate }:
             feed()?.resync();
             return { done: false, value: { errors: [eventTooLarge()] } };
           }
-          // What could not be read is lost to the client, who has to read it again.
+          // A row that could not be read is lost to the client, who has to read it again.
           if (errors.length > 0) feed()?.resync();
           hub.delivered++;
           return result;

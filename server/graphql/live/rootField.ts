@@ -13,7 +13,7 @@ import {
 
 const noField = 'The subscription selects no field: @skip or @include leave none.';
 
-/** What `refuseEmptySubscriptions` will say of an operation of `document`, so that a websocket says it before it begins. */
+/** Returns the error of a subscription without a field, so that a websocket can refuse it before it starts. */
 export function rootFieldProblem(
   operation: OperationDefinitionNode,
   { definitions }: DocumentNode,

@@ -6,7 +6,7 @@ export function isSmall(value: unknown): boolean {
   return leftOf(value, pieceSize) >= 0;
 }
 
-/** What is left of `room` characters behind a value's JSON; less than 0 where it does not fit. */
+/** Remaining characters of `room` after a value's JSON; negative if it does not fit. */
 function leftOf(value: unknown, room: number): number {
   if (typeof value === 'string') return room - value.length - 3;
   if (typeof value !== 'object' || value === null) return room - 6;

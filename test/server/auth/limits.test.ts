@@ -302,7 +302,7 @@ describe('over HTTP', () => {
     const stranger = newAddress();
     await logIn('owner-one@example.com', password, stranger).expect(429);
     for (const known of [home, office, home]) await logIn('owner-one@example.com', password, known).expect(200);
-    // What lets the owner in lets nobody else in.
+    // The tries that let the owner in let nobody else in.
     await logIn('owner-one@example.com', password, stranger).expect(429);
     expect(await wrongLogins(1, 'owner-one@example.com', newAddress)).toEqual([429]);
   }, 120_000);

@@ -22,7 +22,7 @@ afterAll(async () => {
   await issuer.close();
 });
 
-/** What the log of a server of its own says of the refusal of tokens, with each of them sent twice. */
+/** Log lines about refused tokens, from a separate server to which each token is sent twice. */
 async function refusalsOf(...tokens: string[]): Promise<Line[]> {
   const lines: string[] = [];
   const log = createLog('trace', { write: (line) => void lines.push(line) });

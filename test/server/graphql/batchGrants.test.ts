@@ -13,7 +13,7 @@ const combinations = selects.flatMap((select) =>
   inserts.flatMap((insert) => updates.map((update) => ({ select, insert, update }))),
 );
 
-/** Letters alone: what a digit in a name does to its parts is nobody's question here. */
+/** Letters only: digits would split names into parts. */
 const nameOf = (index: number) => `memo${[36, 6, 1].map((digit) => 'bdgkpt'[Math.floor(index / digit) % 6]).join('')}`;
 
 let db: TestDatabase;
@@ -63,7 +63,7 @@ function offers(mutation: string, inputType: string, fields: readonly string[]):
   return offered.includes(mutation) && fields.every((field) => known.includes(field));
 }
 
-/** What a payload has of its rows: the rows or row, with what may be read of them. */
+/** The selection of a payload's rows, with the readable columns. */
 function selectionOf(payload: string, field: string, row: string, columns: Columns): string {
   const type = server.graphqlSchema.getType(payload);
   const readable = (columns === 'table' ? ['id', 'body'] : columns).map((name) => (name === 'id' ? 'rowId' : name));

@@ -299,7 +299,7 @@ test('no sequence of requests, ends and departures loses a place or exceeds a li
         expect(admission.load.running).toBeLessThanOrEqual(4);
         expect(admission.load.running).toBeGreaterThanOrEqual(0);
       }
-      // Whoever still waits is admitted once the others have ended.
+      // Requests that still wait are admitted once the others have ended.
       for (let round = 0; round < 300 && admission.load.tenants > 0; round++) {
         for (const { request } of open) request.turn?.end();
         await jest.advanceTimersByTimeAsync(10_000);

@@ -6,7 +6,7 @@ const long = 'x'.repeat(70_000);
 test('pieces make the JSON that JSON.stringify makes', () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.boolean(), (value, isLarge) => {
-      // What is large is written part by part.
+      // Large values are written part by part.
       const answer = { data: isLarge ? [value, { value, long }, { [long]: value }] : value };
       expect([...jsonPieces(answer)].join('')).toBe(JSON.stringify(answer));
     }),

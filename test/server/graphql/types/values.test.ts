@@ -10,7 +10,7 @@ interface Sample {
   readonly type: string;
   /** By the value in SQL: the value in GraphQL. */
   readonly values: Readonly<Record<string, unknown>>;
-  /** What stands behind `value`, for objects. */
+  /** Text after `value`, for objects. */
   readonly fields?: string;
 }
 
