@@ -6,5 +6,6 @@ export default {
   globalTeardown: './test/support/globalTeardown.ts',
   // Three files at a time on two cores: some wait for a lock or a process, and the others have the cores meanwhile.
   maxWorkers: 3,
-  testTimeout: 30_000,
+  // Generous: a test waits for conditions, and a loaded machine takes its time to reach them.
+  testTimeout: 120_000,
 };
