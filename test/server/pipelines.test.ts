@@ -361,15 +361,19 @@ test('a connection whose last waiting write was given up is kept until Postgres 
 });
 
 test('who cannot have a connection is told, and who asks later has a try of their own', async () => {
-  const database = openConnections(db, { preparedStatements: true, timeout: 1 });
-  const busy = database.inspect({ text: 'select pg_sleep(1.5)' });
+  const database = openConnections(db, { preparedStatements: true, timeout: 2 });
+  const holder = new pg.Client({ connectionString: db.adminUrl });
+  await holder.connect();
+  await holder.query('select pg_advisory_lock(1)');
+  const busy = database.inspect({ text: 'select pg_advisory_xact_lock(1)' });
   const exhausted = ['ada', 'bob'].map((name) => database.as(as(name)).query(who));
-  await sleep(700);
+  await sleep(1500);
   const later = database.as(as('carol')).query(who);
   for (const attempt of exhausted) {
     const error = await attempt.catch((reason: unknown) => reason);
     expect(connectionFault(error)?.cause).toBe('pool exhausted');
   }
+  await holder.end();
   expect((await later).rows).toEqual(answer('carol'));
   await busy;
   expect(database.load().waiting).toBe(0);
