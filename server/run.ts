@@ -93,10 +93,7 @@ async function main(): Promise<void> {
     const server = createServer(timeouts, app);
     const authenticate = authenticator(auth.signedIn);
     const sockets = graphql.openSockets(server, { admission, authenticate, allowedOrigins });
-    await listen(server, config);
-    const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`;
-    log.info({ url }, 'listening');
-    await development?.ready({ database, graphql, log, url });
+    // Before it listens: a signal must not end the process as soon as the first request can arrive.
     const { drainDelay } = config;
     const close = async () => {
       await Promise.all([graphql.close(), auth.close()]);
@@ -105,6 +102,10 @@ async function main(): Promise<void> {
     const shutdown = new Shutdown({ server, sockets, readiness, drainDelay, log, close });
     shutdown.closed.catch(fail);
     process.on('SIGTERM', () => shutdown.signal()).on('SIGINT', () => shutdown.signal());
+    await listen(server, config);
+    const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`;
+    log.info({ url }, 'listening');
+    await development?.ready({ database, graphql, log, url });
   } catch (error) {
     await stop();
     throw error;
