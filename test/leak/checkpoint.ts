@@ -32,7 +32,9 @@ function complain(context: Context, what: string, received: unknown): void {
 /** A request that waits for an answer that never comes also ends with a time-out, so there must not be many. */
 function fewTimeouts(context: Context): void {
   const { weather, timeouts } = context;
-  if (timeouts > weather.size * 0.05) complain(context, `${timeouts} time-outs in ${weather.size} requests`, timeouts);
+  // With one connection a read that is sent again waits twice for it, and may reach its deadline.
+  const most = weather.size * (context.target.poolSize === 1 ? 0.2 : 0.05);
+  if (timeouts > most) complain(context, `${timeouts} time-outs in ${weather.size} requests`, timeouts);
 }
 
 /** What a client has left behind may still run for a moment, but not for longer than statement_timeout. */

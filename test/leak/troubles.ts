@@ -43,7 +43,7 @@ const functions = `
   end $$;
 
   create function app_public.todos_at_length(todo app_public.todos) returns text language sql stable
-  set search_path = '' as 'select repeat(todo.title, 20000)';
+  set search_path = '' as 'select repeat(todo.title, 5000)';
 
   grant execute on function app_public.trouble, app_public.make_trouble, app_public.touch_both,
     app_public.todos_inverse, app_public.todos_slowly, app_public.todos_at_length to hedgerow_tenant;`;
