@@ -103,7 +103,7 @@ export const attacks: Readonly<Record<AttackName, Attack>> = {
     unique: true,
     calls: {
       hedgerow: largeDocuments('todos', 'list'),
-      postgraphile5: largeDocuments('todosByUserIdAndListId', 'listByUserIdAndListId'),
+      postgraphile5: largeDocuments('todosByUserIdAndListId', 'userList'),
     },
   },
   oversized: {
@@ -114,7 +114,7 @@ export const attacks: Readonly<Record<AttackName, Attack>> = {
     fixed: true,
     calls: {
       hedgerow: largeDocuments('todos', 'list'),
-      postgraphile5: largeDocuments('todosByUserIdAndListId', 'listByUserIdAndListId'),
+      postgraphile5: largeDocuments('todosByUserIdAndListId', 'userList'),
     },
   },
   answers: {
