@@ -100,7 +100,7 @@ const rememberedTenants = 10_000;
 export class Admission {
   readonly counts = {
     admitted: 0,
-    /** Admitted after a wait. */
+    /** Requests that waited for their turn, admitted or not. */
     waited: 0,
     waitSeconds: 0,
     /** Times that a tenant paused because it had held the event loop. */
