@@ -14,7 +14,6 @@ import { notFound, problem } from './http/problem.ts';
 import { requestLog } from './http/requestLog.ts';
 import { secureHeaders } from './http/secureHeaders.ts';
 import type { Admission } from './tenancy/admission.ts';
-import { admit } from './tenancy/admit.ts';
 
 export interface AppParts {
   readonly config: Pick<Config, 'allowedOrigins' | 'production' | 'requestTimeout' | 'trustProxy'>;
@@ -40,7 +39,7 @@ export async function createApp(parts: AppParts): Promise<Express> {
   app.use(secureHeaders(config.production ? {} : { contentSecurityPolicy: false }));
   app.use(requestLog(log), metrics.middleware, deadline(config.requestTimeout), crossOrigin(config.allowedOrigins));
   // The token's identity → the tenant's turn → tenant transaction → policies. A body that comes slowly holds no turn.
-  app.post('/graphql', auth.signedIn, readBody(), admit(admission, log), parseBody, graphql.answer);
+  app.post('/graphql', auth.signedIn, readBody(), auth.inTurn, parseBody, graphql.answer);
   app.use(health(readiness, log), metrics.routes);
   app.get('/.well-known/jwks.json', auth.wellKnown);
   app.use('/auth', jsonBody, auth.routes);

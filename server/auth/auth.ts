@@ -40,6 +40,8 @@ export interface Auth {
   readonly wellKnown: RequestHandler;
   /** Lets pass who brings a valid access token; 401 for everybody else. */
   readonly signedIn: RequestHandler;
+  /** Behind `signedIn`: lets a request pass when it is its user's turn. One for all routes, with one bound of refusals. */
+  readonly inTurn: RequestHandler;
   /** Resolves once what runs behind answered requests, and beside them, is done. */
   close(): Promise<void>;
 }
@@ -57,6 +59,7 @@ export function createAuth(database: Database, settings: AuthSettings, admission
   const close = async () => {
     await Promise.all([stopClearing(), outbox.close()]);
   };
-  const admitted = Router().use(signedIn, admit(admission, log));
-  return { routes: authRoutes(context, admitted), wellKnown: wellKnown(keys), signedIn, close };
+  const inTurn = admit(admission, log);
+  const routes = authRoutes(context, Router().use(signedIn, inTurn));
+  return { routes, wellKnown: wellKnown(keys), signedIn, inTurn, close };
 }

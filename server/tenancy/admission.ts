@@ -74,6 +74,15 @@ const longestHold = 100;
 /** The longest pause, in milliseconds: a request that waits for its end has time left before its deadline. */
 const longestPause = 8000;
 
+/**
+ * Milliseconds of work that requests may begin in one iteration of the event loop. Those that come beyond it begin in the
+ * next one, behind the events that have come meanwhile.
+ */
+const workPerIteration = 10;
+
+/** Debt in ms² up to which a tenant's waiting requests begin before those of tenants with more. */
+const lightDebt = 100;
+
 /** Milliseconds after the last request of another tenant for which the server counts as shared. */
 const sharedFor = 10_000;
 
@@ -89,7 +98,9 @@ const rememberedTenants = 10_000;
  * - `sending`: the client reads the answer. It holds a place of its tenant's only, so that slow readers keep nobody out;
  * - `ended`.
  *
- * Tenants that wait take turns (round robin). A quarter of the places is kept for tenants that have no running request.
+ * Tenants that wait take turns (round robin): first those that have held the event loop little, then the others. A quarter
+ * of the places is kept for tenants that have no running request. What begins in one iteration of the event loop is
+ * bounded, because requests that begin together hold it together.
  *
  * While other tenants use the server too, two more rules apply:
  * - A tenant with slow requests runs fewer at a time, down to two. Slow is measured against the quickest tenant, whose
@@ -114,6 +125,8 @@ export class Admission {
   readonly #turns = new Set<Tenant>();
   #running = 0;
   #waiting = 0;
+  /** Milliseconds of work in this iteration of the event loop: expected of what began, and counted so far. */
+  #iteration = 0;
   /** The shortest average time of a tenant, and when it was looked up. */
   #quickest = { time: 0, at: Number.NEGATIVE_INFINITY };
   /** The tenant that was active last, and the time of the last request of any other tenant. */
@@ -132,7 +145,8 @@ export class Admission {
   /** A turn for `tenantId` if it need not wait for one; `undefined` otherwise. */
   tryEnter(tenantId: string): Turn | undefined {
     const tenant = this.#tenantOf(tenantId);
-    if (tenant.queue.length > 0 || !this.#hasPlace(tenant) || !this.#mayRun(tenant)) return undefined;
+    if (tenant.queue.length > 0 || !this.#hasPlace(tenant) || !this.#hasTime(tenant) || !this.#mayRun(tenant))
+      return undefined;
     return this.#start(tenant);
   }
 
@@ -187,6 +201,7 @@ export class Admission {
     tenant.pay(performance.now());
     const most = this.#limits.holdBudget + longestPause * perMillisecond;
     tenant.debt = Math.min(most, tenant.debt + Math.min(milliseconds, longestHold) ** 2);
+    this.#spend(milliseconds);
   }
 
   /** @internal For `Turn`. */
@@ -221,9 +236,17 @@ export class Admission {
 
   /** Gives free places to the tenants whose turn it is. */
   #run(): void {
+    if (this.#turns.size === 0) return;
+    const now = performance.now();
+    this.#runWhere((tenant) => tenant.pay(now) <= lightDebt);
+    this.#runWhere(() => true);
+  }
+
+  #runWhere(isDue: (tenant: Tenant) => boolean): void {
     for (const tenant of this.#turns) {
       if (this.#running >= this.#limits.total) return;
-      if (!this.#hasPlace(tenant)) continue;
+      if (!isDue(tenant) || !this.#hasPlace(tenant)) continue;
+      if (!this.#hasTime(tenant)) return;
       this.#turns.delete(tenant);
       const place = tenant.queue.shift();
       if (!place) continue;
@@ -241,7 +264,25 @@ export class Admission {
   #start(tenant: Tenant): Turn {
     this.#running++;
     this.counts.admitted++;
+    this.#spend(tenant.held);
     return new Turn(this, tenant);
+  }
+
+  /** Whether one more request of the tenant may begin in this iteration of the event loop. */
+  #hasTime({ held }: Tenant): boolean {
+    return this.#iteration === 0 || this.#iteration + held <= workPerIteration;
+  }
+
+  /** Counts work in this iteration of the event loop. */
+  #spend(milliseconds: number): void {
+    if (milliseconds === 0) return;
+    if (this.#iteration === 0) {
+      setImmediate(() => {
+        this.#iteration = 0;
+        this.#run();
+      });
+    }
+    this.#iteration += milliseconds;
   }
 
   /** Whether the server has a place for one more request of the tenant. */
@@ -255,8 +296,7 @@ export class Admission {
     const now = performance.now();
     if (!this.#isShared(tenant, now)) return true;
     if (tenant.turns.size >= this.#allowance(tenant, now)) return false;
-    tenant.pay(now);
-    if (tenant.debt <= this.#limits.holdBudget) return true;
+    if (tenant.pay(now) <= this.#limits.holdBudget) return true;
     this.#pause(tenant);
     return false;
   }
@@ -322,6 +362,8 @@ class Tenant {
   time: number | undefined;
   /** The same of those that have run a statement. */
   queryTime: number | undefined;
+  /** Average time for which its requests hold the event loop, in milliseconds. */
+  held = 0;
   activeAt = 0;
   /** Debt for holding the event loop, in ms². */
   debt = 0;
@@ -342,10 +384,11 @@ class Tenant {
     return 0;
   }
 
-  /** @param now in milliseconds of `performance.now()`. */
-  pay(now: number): void {
+  /** @param now in milliseconds of `performance.now()`. @returns the debt that is left. */
+  pay(now: number): number {
     this.debt = Math.max(0, this.debt - (now - this.#paidAt) * perMillisecond);
     this.#paidAt = now;
+    return this.debt;
   }
 }
 
@@ -403,6 +446,7 @@ export class Turn {
     const time = this.time(performance.now());
     this.#state = 'sending';
     this.#tenant.time = average(this.#tenant.time, time);
+    this.#tenant.held = average(this.#tenant.held, this.#held);
     if (this.#queried && !this.#writes) this.#tenant.queryTime = average(this.#tenant.queryTime, time);
     this.#admission.freePlace(this.#tenant);
   }

@@ -30,6 +30,12 @@ const settled = async () => {
   for (let round = 0; round < 20; round++) await Promise.resolve();
 };
 
+/** Resolves once what was put off to the next iteration of the event loop has begun. */
+async function nextIteration(): Promise<void> {
+  await jest.advanceTimersToNextTimerAsync();
+  await settled();
+}
+
 const running = (requests: readonly { turn?: Turn }[]) => requests.filter(({ turn }) => turn).length;
 
 /** Ends every request of `milliseconds` that `tenant` is admitted to, one after the other. */
@@ -231,7 +237,7 @@ describe('holding the event loop', () => {
     first?.turn?.end();
     const next = enter(admission, 'a');
     const other = enter(admission, 'other');
-    await settled();
+    await nextIteration();
     expect(other.turn).toBeDefined();
     expect(next.turn).toBeUndefined();
     await jest.advanceTimersByTimeAsync(100 ** 2 - 2500 + 10);
@@ -269,7 +275,60 @@ describe('holding the event loop', () => {
     const turn = admission.tryEnter('a');
     turn?.charge(200);
     turn?.end();
+    await nextIteration();
     expect(admission.tryEnter('a')).toBeDefined();
+  });
+});
+
+describe('one iteration of the event loop', () => {
+  /** An admission that knows that each request of `tenants` holds the event loop for `milliseconds`. */
+  async function experienced(tenants: readonly string[], milliseconds: number): Promise<Admission> {
+    const admission = new Admission(limits);
+    for (const tenant of tenants) {
+      const turn = admission.tryEnter(tenant);
+      turn?.charge(milliseconds);
+      turn?.end();
+      await nextIteration();
+    }
+    return admission;
+  }
+
+  test('requests that hold the event loop for long begin one after the other', async () => {
+    const admission = await experienced(['a', 'b', 'c'], 20);
+    const requests = ['a', 'b', 'c'].map((tenant) => enter(admission, tenant));
+    await settled();
+    expect(running(requests)).toBe(1);
+    await nextIteration();
+    expect(running(requests)).toBe(2);
+    await nextIteration();
+    expect(running(requests)).toBe(3);
+  });
+
+  test('quick requests begin together', async () => {
+    const admission = await experienced(['a', 'b'], 1);
+    const requests = [...enterTimes(3, admission, 'a'), ...enterTimes(3, admission, 'b')];
+    await settled();
+    expect(running(requests)).toBe(6);
+  });
+
+  test('work that was not expected keeps further requests for the next iteration', async () => {
+    const admission = new Admission(limits);
+    admission.tryEnter('a')?.charge(20);
+    const next = enter(admission, 'b');
+    await settled();
+    expect(next.turn).toBeUndefined();
+    await nextIteration();
+    expect(next.turn).toBeDefined();
+  });
+
+  test('a tenant that holds the event loop little begins before those that hold it for long', async () => {
+    const tenants = ['a', 'b', 'c', 'd'];
+    const admission = await experienced(tenants, 20);
+    const heavy = tenants.map((tenant) => enter(admission, tenant));
+    const light = enter(admission, 'light');
+    await nextIteration();
+    expect(light.turn).toBeDefined();
+    expect(running(heavy)).toBeLessThan(tenants.length);
   });
 });
 
