@@ -101,7 +101,7 @@ test.each([true, false])(
     const sockets: Socket[] = [];
     // More of ada's is refused as long as these last, which is a few seconds; bob, and what is small, is not.
     const isRefused = async () => {
-      sockets.push(...(await Promise.all([1, 2, 3].map(() => begin(ada, 1_250_000, declared)))));
+      sockets.push(...(await Promise.all([1, 2, 3, 4, 5, 6].map(() => begin(ada, 1_250_000, declared)))));
       return (await sendLarge(ada)) === 503;
     };
     while (!(await isRefused())) for (const socket of sockets.splice(0)) socket.destroy();
