@@ -62,5 +62,5 @@ export function describeMissing({ name, readers }: SettingRead): string {
  * all of them, and a server that sets that one leaves these unset.
  */
 function isSupersededClaim(setting: string, name: string): boolean {
-  return setting.toLowerCase() === 'request.jwt.claims' && name.startsWith('request.jwt.claim.');
+  return setting.toLowerCase() === 'request.jwt.claims' && /^request\.jwt\.claim(\.|$)/.test(name);
 }

@@ -28,6 +28,18 @@ export interface PolicyFacts {
   readonly notNull: ReadonlySet<string>;
   /** In the same way, the columns by which alone no two rows are the same. */
   readonly unique: ReadonlySet<string>;
+  /**
+   * In the same way, the columns that refer by themselves to such a column of another table, as memberships do to a team.
+   * On Hedgerow's database these tell no tenant from another: its keys lead with the owner column.
+   */
+  readonly identifying: ReadonlySet<string>;
+  /** What is taken at its word where it asks for the tenant and its rows cannot be told. */
+  readonly trust: {
+    /** Functions that depend on the tenant. */
+    readonly functions: boolean;
+    /** Subqueries in which the tenant stands, and that are not understood. */
+    readonly subqueries: boolean;
+  };
   /** In the same way, the columns that tenants may update. */
   readonly updatable: ReadonlySet<string>;
   /** The tables that tenants may read at least one column of. */
@@ -44,7 +56,7 @@ export interface FunctionFacts {
   readonly leakproof: boolean;
   /** Says who the tenant is, or depends on it: it reads the setting, by itself or through another function. */
   readonly tenant: boolean;
-  /** It takes no argument and returns no boolean: what it returns is the tenant or a claim. */
+  /** It takes no argument, reads no rows, and returns one value that is no boolean: the tenant or a claim. */
   readonly isValue: boolean;
   /** Tenants may execute it. */
   readonly executable: boolean;

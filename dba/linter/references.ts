@@ -13,6 +13,8 @@ export interface References {
   readonly opaque: ReadonlyMap<string, string>;
   /** The oids of all functions and relations. */
   readonly oids: ReadonlySet<string>;
+  /** It reads a table or view that is not Postgres' own. */
+  readonly readsRows: boolean;
 }
 
 /** What one function or view, or an expression, refers to by itself. */
@@ -74,6 +76,8 @@ interface Named {
 export class ReferenceReader {
   readonly #client: pg.ClientBase;
   readonly #names = new Map<string, { readonly schema: string; readonly oid: string }[]>();
+  /** The oids of tables and views that are not Postgres' own. */
+  readonly #relations = new Set<string>();
   readonly #direct = new Map<string, Direct>();
 
   private constructor(client: pg.ClientBase) {
@@ -85,6 +89,7 @@ export class ReferenceReader {
     const { rows } = await client.query<{ oid: string; schema: string; name: string; kind: string }>(namesOfAll);
     for (const { oid, schema, name, kind } of rows) {
       const key = `${kind} ${name}`;
+      if (kind === 'relation' && Number(oid) >= 16384) reader.#relations.add(oid);
       reader.#names.set(key, [...(reader.#names.get(key) ?? []), { schema, oid }]);
     }
     return reader;
@@ -117,7 +122,7 @@ export class ReferenceReader {
       await this.#load([...next]);
       left = [...next].flatMap((oid) => this.#direct.get(oid) ?? []);
     }
-    return { settings, session, opaque, oids };
+    return { settings, session, opaque, oids, readsRows: [...oids].some((oid) => this.#relations.has(oid)) };
   }
 
   async #load(oids: readonly string[]): Promise<void> {

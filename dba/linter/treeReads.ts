@@ -44,7 +44,7 @@ export function readTree(tree: string): TreeReads {
 }
 
 /** The oids of the functions that a node calls. */
-export function calledBy({ fields }: Node): string[] {
+function calledBy({ fields }: Node): string[] {
   return [fields.funcid, fields.opfuncid, fields.aggfnoid, fields.winfnoid].flatMap((oid) =>
     typeof oid === 'string' && oid !== '0' ? [oid] : [],
   );
@@ -66,7 +66,7 @@ function isByTimeAlone(node: Node): boolean {
 }
 
 /** The value of text constants that are joined by `||`; undefined for anything else. */
-function constantOf(node: Node | undefined): string | undefined {
+export function constantOf(node: Node | undefined): string | undefined {
   if (node === undefined) return undefined;
   const { kind, fields } = node;
   if (kind === 'CONST') return fields.constisnull === 'true' ? undefined : textOf(node);
