@@ -10,6 +10,8 @@ export interface Policy {
   readonly permissive: boolean;
   readonly using: Node | null;
   readonly check: Node | null;
+  /** What tenants lack the right to, of all that it uses: `execute app_public.f()`. */
+  readonly missingRights: readonly string[];
 }
 
 /** Facts that a rule about policies may need beside the policy. Keys are oids, as text, as they are in node trees. */
@@ -42,10 +44,12 @@ export interface PolicyFacts {
   };
   /** In the same way, the columns that tenants may update. */
   readonly updatable: ReadonlySet<string>;
-  /** The tables that tenants may read at least one column of. */
-  readonly readable: ReadonlySet<string>;
   /** By the oid of a view or function: the tables and functions that it uses. */
   readonly uses: ReadonlyMap<string, readonly string[]>;
+  /** The names of functions and views, as in messages. */
+  readonly names: ReadonlyMap<string, string>;
+  /** Functions that call themselves without end. */
+  readonly endless: ReadonlySet<string>;
 }
 
 export interface FunctionFacts {
@@ -58,6 +62,4 @@ export interface FunctionFacts {
   readonly tenant: boolean;
   /** It takes no argument, reads no rows, and returns one value that is no boolean: the tenant or a claim. */
   readonly isValue: boolean;
-  /** Tenants may execute it. */
-  readonly executable: boolean;
 }

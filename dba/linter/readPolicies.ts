@@ -1,8 +1,10 @@
 import type pg from 'pg';
+import { readBodies } from './bodies.ts';
 import { tenantRoles, tenantTables } from './facts.ts';
+import { RightsReader } from './missingRights.ts';
 import { type Node, parseNodeTree } from './nodeTree.ts';
 import type { FunctionFacts, Policy, PolicyFacts } from './policies.ts';
-import { readUses } from './reads.ts';
+import { findEndless, findUses } from './reads.ts';
 import { ReferenceReader } from './references.ts';
 import { isHedgerow, type LintScope, tenantRole } from './scope.ts';
 
@@ -28,20 +30,16 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
     `select oid::text, pronamespace = 'pg_catalog'::regnamespace as "builtIn", provolatile = 'i' as immutable, proleakproof as leakproof,
       case when pronamespace = 'pg_catalog'::regnamespace then '' else pronamespace::regnamespace || '.' end || proname as name,
       pronargs = 0 and not proretset and prorettype <> 'boolean'::regtype
-        and (select typcategory <> 'A' from pg_type t where t.oid = prorettype) as "isValue",
-      has_function_privilege(${tenantRole}, oid, 'execute')
-        and has_schema_privilege(${tenantRole}, pronamespace, 'usage') as executable
+        and (select typcategory <> 'A' from pg_type t where t.oid = prorettype) as "isValue"
      from pg_proc where oid = any ($1::oid[])`,
-    [[...oids('funcid'), ...oids('opfuncid')]],
+    [[...oids('funcid'), ...oids('opfuncid'), ...oids('aggfnoid'), ...oids('winfnoid')]],
   );
   const operators = await client.query<{ oid: string; name: string }>(
     `select oid::text, oprname as name from pg_operator
      where oid = any ($1::oid[]) and oprnamespace = 'pg_catalog'::regnamespace`,
     [oids('opno')],
   );
-  const tables = await client.query<{ oid: string; object: string; readable: boolean }>(
-    `select oid::text, object, has_any_column_privilege(${tenantRole}, oid, 'select') as readable from ${tenantTables} t`,
-  );
+  const tables = await client.query<{ oid: string; object: string }>(`select oid::text, object from ${tenantTables} t`);
   const updatable = await client.query<{ key: string }>(
     `select format('%s.%s', attrelid, attnum) as key from pg_attribute a join ${tenantTables} t on t.oid = a.attrelid
      where a.attnum > 0 and not a.attisdropped and has_column_privilege(${tenantRole}, a.attrelid, a.attnum, 'update')`,
@@ -58,6 +56,8 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
     `select format('%s.%s', conrelid, conkey[1]) as key from pg_constraint
      where contype = 'f' and cardinality(conkey) = 1 and convalidated`,
   );
+  const bodies = await readBodies(client);
+  const rights = await RightsReader.open(client, bodies);
   const tree = (given: string | null) => (given === null ? null : (parseNodeTree(given) as Node));
   return {
     policies: rows.map(({ using, check, table, command, ...row }) => ({
@@ -66,6 +66,7 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
       command: command as Policy['command'],
       using: tree(using),
       check: tree(check),
+      missingRights: rights.missing([using, check].filter((one) => one !== null)),
     })),
     setting: scope.setting ?? '',
     claims: scope.claims,
@@ -77,8 +78,9 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
     identifying: new Set(isHedgerow(scope) ? [] : references.rows.map(({ key }) => key)),
     trust: { functions: true, subqueries: !isHedgerow(scope) },
     updatable: new Set(updatable.rows.map(({ key }) => key)),
-    readable: new Set(tables.rows.filter(({ readable }) => readable).map(({ oid }) => oid)),
-    uses: await readUses(client),
+    uses: findUses(bodies),
+    names: new Map([...bodies].map(([oid, { name }]) => [oid, name])),
+    endless: findEndless(bodies),
   };
 }
 

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { NameIndex } from './nameIndex.ts';
 import { dependsOnSession } from './sessionFunctions.ts';
 import { readSource } from './sourceReads.ts';
 import { readTree } from './treeReads.ts';
@@ -58,41 +59,19 @@ const viewsByOid = `
   select r.ev_class::text as oid, r.ev_action::text as tree from pg_rewrite r
   where r.ev_class = any ($1::oid[]) and r.ev_type = '1'`;
 
-/** Of catalogs only the views: their tables say the same to every session. */
-const namesOfAll = `
-  select c.oid::text, n.nspname as schema, c.relname as name, 'relation' as kind
-  from pg_class c join pg_namespace n on n.oid = c.relnamespace
-  where c.relkind = 'v' or c.oid >= 16384 and c.relkind in ('r', 'p', 'f', 'm')
-  union all
-  select p.oid::text, n.nspname, p.proname, 'function'
-  from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname <> 'pg_catalog' or p.oid >= 16384`;
-
-interface Named {
-  readonly schema: string | undefined;
-  readonly name: string;
-}
-
 /** Follows references through the catalog. What Postgres keeps parsed is read as it is; of other functions the text is read. */
 export class ReferenceReader {
   readonly #client: pg.ClientBase;
-  readonly #names = new Map<string, { readonly schema: string; readonly oid: string }[]>();
-  /** The oids of tables and views that are not Postgres' own. */
-  readonly #relations = new Set<string>();
+  readonly #names: NameIndex;
   readonly #direct = new Map<string, Direct>();
 
-  private constructor(client: pg.ClientBase) {
+  private constructor(client: pg.ClientBase, names: NameIndex) {
     this.#client = client;
+    this.#names = names;
   }
 
   static async open(client: pg.ClientBase): Promise<ReferenceReader> {
-    const reader = new ReferenceReader(client);
-    const { rows } = await client.query<{ oid: string; schema: string; name: string; kind: string }>(namesOfAll);
-    for (const { oid, schema, name, kind } of rows) {
-      const key = `${kind} ${name}`;
-      if (kind === 'relation' && Number(oid) >= 16384) reader.#relations.add(oid);
-      reader.#names.set(key, [...(reader.#names.get(key) ?? []), { schema, oid }]);
-    }
-    return reader;
+    return new ReferenceReader(client, await NameIndex.open(client));
   }
 
   /**
@@ -122,7 +101,7 @@ export class ReferenceReader {
       await this.#load([...next]);
       left = [...next].flatMap((oid) => this.#direct.get(oid) ?? []);
     }
-    return { settings, session, opaque, oids, readsRows: [...oids].some((oid) => this.#relations.has(oid)) };
+    return { settings, session, opaque, oids, readsRows: [...oids].some((oid) => this.#names.relations.has(oid)) };
   }
 
   async #load(oids: readonly string[]): Promise<void> {
@@ -158,7 +137,6 @@ export class ReferenceReader {
       return isTrusted ? nothing : { ...nothing, opaque: [full, `is written in ${language}`] };
     }
     const reads = readSource(source);
-    const schemas = path === null ? undefined : schemasIn(path);
     const builtIn = reads.calls.filter(
       ({ schema: of, name: called, count: given }) =>
         (of === undefined || of === 'pg_catalog') && dependsOnSession(called, given),
@@ -168,19 +146,10 @@ export class ReferenceReader {
       session: [...reads.keywords, ...builtIn.map(({ name: called }) => `${called}()`)],
       ...(reads.isDynamic && { opaque: [full, 'runs SQL that it puts together'] as const }),
       uses: [
-        ...reads.calls.flatMap((call) => this.#find('function', call, schemas)),
-        ...reads.names.flatMap((one) => this.#find('relation', one, schemas)),
+        ...reads.calls.flatMap((call) => this.#names.find('function', call, path)),
+        ...reads.names.flatMap((one) => this.#names.find('relation', one, path)),
       ],
     };
-  }
-
-  /** The oids of everything that a name may mean. */
-  #find(kind: 'function' | 'relation', { schema, name }: Named, path: readonly string[] | undefined): string[] {
-    const isMeant = (of: string) =>
-      schema === undefined
-        ? of === 'pg_catalog' || (path === undefined ? of !== 'information_schema' : path.includes(of))
-        : of === schema;
-    return (this.#names.get(`${kind} ${name}`) ?? []).filter((one) => isMeant(one.schema)).map(({ oid }) => oid);
   }
 }
 
@@ -193,6 +162,3 @@ function directOfTree(tree: string): Direct {
   const { functions, relations, settings, keywords } = readTree(tree);
   return { settings, session: keywords, uses: [...functions, ...relations] };
 }
-
-/** The schemas of a search_path, without those that the role decides. */
-const schemasIn = (path: string) => path.split(',').map((name) => name.trim().replaceAll('"', ''));

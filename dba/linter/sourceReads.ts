@@ -28,6 +28,8 @@ export interface SourceReads {
   readonly keywords: readonly string[];
   /** It runs SQL that it puts together at run time. */
   readonly isDynamic: boolean;
+  /** Something in it may keep a part of it from being run. */
+  readonly isConditional: boolean;
 }
 
 const pattern =
@@ -80,6 +82,7 @@ const sessionKeywords = /^(current_user|session_user|current_role|user|system_us
  */
 export function readSource(source: string): SourceReads {
   const tokens = tokenize(source);
+  const at = (index: number, text: string) => tokens[index]?.kind === 'symbol' && tokens[index]?.text === text;
   const reads = {
     settings: [] as (string | undefined)[],
     calls: [] as Call[],
@@ -87,10 +90,15 @@ export function readSource(source: string): SourceReads {
     tables: [] as SourceReads['tables'][number][],
     keywords: [] as string[],
     isDynamic: false,
+    isConditional: tokens.some((_, index) => isWord(tokens, index, conditions)),
   };
-  const at = (index: number, text: string) => tokens[index]?.kind === 'symbol' && tokens[index]?.text === text;
-  const isWord = (index: number, words: RegExp) =>
-    tokens[index]?.kind === 'word' && !tokens[index]?.quoted && words.test(tokens[index]?.text ?? '');
+  const ctes = new Set(
+    tokens.flatMap(({ text }, index) =>
+      isWord(tokens, index + 1, /^as$/) && (at(index + 2, '(') || isWord(tokens, index + 2, /^(not|materialized)$/))
+        ? [text]
+        : [],
+    ),
+  );
   for (const [index, { kind, text, quoted }] of tokens.entries()) {
     if (kind !== 'word') continue;
     // The schema of a name is read with the name.
@@ -102,14 +110,15 @@ export function readSource(source: string): SourceReads {
       reads.calls.push({ schema, name: text, count: given.length });
       if (text === 'current_setting' && (schema === undefined || schema === 'pg_catalog'))
         reads.settings.push(constantOf(given[0] ?? [])?.toLowerCase());
-      if (isWord(before, /^(into|join|from)$/)) reads.tables.push({ schema, name: text });
-    } else if (!quoted && schema === undefined && sessionKeywords.test(text) && !isWord(index - 1, /^as$/)) {
+      if (namesTable(tokens, before)) reads.tables.push({ schema, name: text });
+    } else if (!quoted && schema === undefined && sessionKeywords.test(text) && !isWord(tokens, index - 1, /^as$/)) {
       reads.keywords.push(text);
     }
     reads.names.push({ schema, name: text });
-    if (isWord(before, /^(from|join|update|into|using|only|table)$/) || isInFromList(tokens, before))
+    if (!(schema === undefined && ctes.has(text)) && namesTable(tokens, before))
       reads.tables.push({ schema, name: text });
-    if (quoted || text !== 'execute' || isWord(index + 1, /^(function|procedure|on)$/) || at(index + 1, '.')) continue;
+    if (quoted || text !== 'execute' || isWord(tokens, index + 1, /^(function|procedure|on)$/) || at(index + 1, '.'))
+      continue;
     const statement = expressionFrom(tokens, index + 1);
     const constant = constantOf(statement);
     if (constant === undefined) reads.isDynamic = true;
@@ -178,6 +187,24 @@ function constantOf(tokens: readonly Token[]): string | undefined {
     } else if (kind !== 'symbol' || !/^[()|]$/.test(text)) return undefined;
   }
   return tokens.some(({ kind }) => kind === 'string') ? value : undefined;
+}
+
+const conditions =
+  /^(if|case|when|where|coalesce|nullif|and|or|limit|fetch|loop|while|exit|exists|in|any|all|some|having|on|join|filter)$/;
+
+function isWord(tokens: readonly Token[], index: number, words: RegExp): boolean {
+  const token = tokens[index];
+  return token?.kind === 'word' && !token.quoted && words.test(token.text);
+}
+
+/** Whether a table is named behind the token at `before`. */
+function namesTable(tokens: readonly Token[], before: number): boolean {
+  let index = before;
+  while (tokens[index]?.kind === 'symbol' && tokens[index]?.text === '(') index -= 1;
+  if (isWord(tokens, index, /^into$/)) return isWord(tokens, index - 1, /^(insert|merge)$/);
+  if (isWord(tokens, index, /^from$/)) return !isWord(tokens, index - 1, /^distinct$/);
+  if (index !== before) return isWord(tokens, index, /^join$/);
+  return isWord(tokens, index, /^(join|update|using|only|table)$/) || isInFromList(tokens, index);
 }
 
 /** Whether a name stands behind a comma of a FROM clause. */

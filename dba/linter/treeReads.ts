@@ -6,6 +6,8 @@ export interface TreeReads {
   readonly functions: readonly string[];
   /** The oids of the relations that it reads or writes. */
   readonly relations: readonly string[];
+  /** What it selects from relations: column 0 stands for the whole row; without columns it is rows alone. */
+  readonly selects: readonly { readonly relation: string; readonly columns: readonly number[] }[];
   /** Settings that are read by name; undefined where the name is computed. */
   readonly settings: readonly (string | undefined)[];
   /** Keywords that stand for a value of the session, such as session_user. */
@@ -33,6 +35,7 @@ export function readTree(tree: string): TreeReads {
     relations: all.flatMap(({ kind, fields }) =>
       kind === 'RANGETBLENTRY' && typeof fields.relid === 'string' && fields.relid !== '0' ? [fields.relid] : [],
     ),
+    selects: all.flatMap(selectedFrom),
     settings: all.flatMap(({ kind, fields }) =>
       kind === 'FUNCEXPR' && currentSetting.includes(String(fields.funcid))
         ? [constantOf(nodes(fields.args)[0])?.toLowerCase()]
@@ -48,6 +51,18 @@ function calledBy({ fields }: Node): string[] {
   return [fields.funcid, fields.opfuncid, fields.aggfnoid, fields.winfnoid].flatMap((oid) =>
     typeof oid === 'string' && oid !== '0' ? [oid] : [],
   );
+}
+
+/** Columns in a set of Postgres are numbered from the first one of the system. */
+const systemColumns = 7;
+const aclSelect = 2;
+
+/** What Postgres checks the right to select of: with the relation before version 16, in a list of its own since then. */
+function selectedFrom({ fields }: Node): { relation: string; columns: number[] }[] {
+  const { relid, requiredPerms, selectedCols } = fields;
+  if (typeof relid !== 'string' || !Array.isArray(selectedCols) || !(Number(requiredPerms) & aclSelect)) return [];
+  const columns = selectedCols.slice(1).map((column) => Number(column) - systemColumns);
+  return [{ relation: relid, columns }];
 }
 
 function nodesOf(value: Value): Node[] {
