@@ -65,10 +65,24 @@ export async function readReaders(client: pg.ClientBase, catalog: Catalog): Prom
       what,
       decides,
       references: await reader.of(trees, oids),
-      isByTimeAlone: what.startsWith('policy ') && trees.some((tree) => readTree(tree).isByTimeAlone),
+      isByTimeAlone: what.startsWith('policy ') && (await isByTimeAlone(reader, trees)),
     });
   }
   return readers;
+}
+
+/** Whether a policy compares the time with nothing of a row: by itself, or by a function that reads nothing else. */
+async function isByTimeAlone(reader: ReferenceReader, trees: readonly string[]): Promise<boolean> {
+  for (const { isByTimeAlone: here, bareCalls } of trees.map(readTree)) {
+    if (here) return true;
+    for (const oid of bareCalls) {
+      // now() and its like are compared in the policy.
+      if (Number(oid) < 16384) continue;
+      const { tellsTime, readsRows } = await reader.of([], [oid]);
+      if (tellsTime && !readsRows) return true;
+    }
+  }
+  return false;
 }
 
 /** The first of several readers, and how many more there are. */

@@ -6,11 +6,10 @@ export interface Named {
   readonly name: string;
 }
 
-/** Of catalogs only the views: their tables say the same to every session. */
 const namesOfAll = `
   select c.oid::text, n.nspname as schema, c.relname as name, 'relation' as kind
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
-  where c.relkind = 'v' or c.oid >= 16384 and c.relkind in ('r', 'p', 'f', 'm')
+  where c.relkind in ('r', 'p', 'v', 'f', 'm', 'S') and c.relpersistence <> 't'
   union all
   select p.oid::text, n.nspname, p.proname, 'function'
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname <> 'pg_catalog' or p.oid >= 16384`;

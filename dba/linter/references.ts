@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { NameIndex } from './nameIndex.ts';
-import { dependsOnSession } from './sessionFunctions.ts';
+import { clock, dependsOnSession } from './sessionFunctions.ts';
 import { readSource } from './sourceReads.ts';
 import { readTree } from './treeReads.ts';
 
@@ -14,6 +14,8 @@ export interface References {
   readonly opaque: ReadonlyMap<string, string>;
   /** The oids of all functions and relations. */
   readonly oids: ReadonlySet<string>;
+  /** It reads the clock. */
+  readonly tellsTime: boolean;
   /** It reads a table or view that is not Postgres' own. */
   readonly readsRows: boolean;
 }
@@ -24,6 +26,7 @@ interface Direct {
   readonly session: readonly string[];
   readonly opaque?: readonly [name: string, reason: string];
   readonly uses: readonly string[];
+  readonly tellsTime?: boolean;
 }
 
 interface RoutineRow {
@@ -87,6 +90,7 @@ export class ReferenceReader {
     const session = new Set<string>();
     const opaque = new Map<string, string>();
     const oids = new Set<string>();
+    let tellsTime = false;
     for (let left = roots; left.length > 0; ) {
       const next = new Set<string>();
       for (const direct of left) {
@@ -94,6 +98,7 @@ export class ReferenceReader {
           if (name !== undefined && unsettable.has(name)) session.add(name);
           else settings.add(name);
         for (const name of direct.session) session.add(name);
+        tellsTime ||= direct.tellsTime ?? false;
         if (direct.opaque) opaque.set(...direct.opaque);
         for (const oid of direct.uses) if (!oids.has(oid)) next.add(oid);
       }
@@ -101,7 +106,14 @@ export class ReferenceReader {
       await this.#load([...next]);
       left = [...next].flatMap((oid) => this.#direct.get(oid) ?? []);
     }
-    return { settings, session, opaque, oids, readsRows: [...oids].some((oid) => this.#names.relations.has(oid)) };
+    return {
+      settings,
+      session,
+      opaque,
+      oids,
+      tellsTime,
+      readsRows: [...oids].some((oid) => this.#names.relations.has(oid)),
+    };
   }
 
   async #load(oids: readonly string[]): Promise<void> {
@@ -116,7 +128,10 @@ export class ReferenceReader {
 
   #ofRoutine(routine: RoutineRow): Direct {
     const { name, count, defaults, builtIn } = routine;
-    if (builtIn) return dependsOnSession(name, count) ? { ...nothing, session: [`${name}()`] } : nothing;
+    if (builtIn) {
+      const session = dependsOnSession(name, count) ? [`${name}()`] : [];
+      return { ...nothing, session, tellsTime: clock.test(name) };
+    }
     const body = this.#ofBody(routine);
     if (defaults === null) return body;
     const ofDefaults = directOfTree(defaults);
@@ -141,10 +156,15 @@ export class ReferenceReader {
       ({ schema: of, name: called, count: given }) =>
         (of === undefined || of === 'pg_catalog') && dependsOnSession(called, given),
     );
+    const unknown = reads.sources.find((one) => this.#names.find('relation', one, path).length === 0);
+    const reason = reads.isDynamic
+      ? 'runs SQL that it puts together'
+      : unknown && `selects from ${unknown.name}, which is no table or view of the database`;
     return {
       settings: reads.settings,
       session: [...reads.keywords, ...builtIn.map(({ name: called }) => `${called}()`)],
-      ...(reads.isDynamic && { opaque: [full, 'runs SQL that it puts together'] as const }),
+      tellsTime: reads.tellsTime,
+      ...(reason !== undefined && { opaque: [full, reason] as const }),
       uses: [
         ...reads.calls.flatMap((call) => this.#names.find('function', call, path)),
         ...reads.names.flatMap((one) => this.#names.find('relation', one, path)),
@@ -159,6 +179,6 @@ const unsettable = new Set(['is_superuser', 'session_authorization']);
 const nothing: Direct = { settings: [], session: [], uses: [] };
 
 function directOfTree(tree: string): Direct {
-  const { functions, relations, settings, keywords } = readTree(tree);
-  return { settings, session: keywords, uses: [...functions, ...relations] };
+  const { functions, relations, settings, keywords, tellsTime } = readTree(tree);
+  return { settings, session: keywords, uses: [...functions, ...relations], tellsTime };
 }

@@ -27,3 +27,7 @@ export function dependsOnSession(name: string, count: number): boolean {
   if (name === 'ts_rewrite') return count === 2;
   return sessionFunctions.test(name);
 }
+
+/** Functions and keywords of Postgres that tell the time. */
+export const clock =
+  /^(now|(transaction|statement|clock)_timestamp|timeofday|current_(date|time|timestamp)|localtime|localtimestamp)$/;

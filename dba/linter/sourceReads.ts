@@ -1,3 +1,5 @@
+import { clock } from './sessionFunctions.ts';
+
 /** A token of SQL or PL/pgSQL. */
 interface Token {
   readonly kind: 'word' | 'string' | 'symbol';
@@ -24,10 +26,14 @@ export interface SourceReads {
   readonly names: readonly { readonly schema: string | undefined; readonly name: string }[];
   /** The names of those that stand where a table is read or written. */
   readonly tables: readonly { readonly schema: string | undefined; readonly name: string }[];
+  /** Of these, those that rows are selected from by a plain name, which is no common table expression. */
+  readonly sources: readonly { readonly schema: string | undefined; readonly name: string }[];
   /** Keywords that stand for a value of the session, such as session_user. */
   readonly keywords: readonly string[];
   /** It runs SQL that it puts together at run time. */
   readonly isDynamic: boolean;
+  /** It reads the clock. */
+  readonly tellsTime: boolean;
   /** Something in it may keep a part of it from being run. */
   readonly isConditional: boolean;
 }
@@ -88,8 +94,10 @@ export function readSource(source: string): SourceReads {
     calls: [] as Call[],
     names: [] as SourceReads['names'][number][],
     tables: [] as SourceReads['tables'][number][],
+    sources: [] as SourceReads['sources'][number][],
     keywords: [] as string[],
     isDynamic: false,
+    tellsTime: tokens.some((_, index) => isWord(tokens, index, clock)),
     isConditional: tokens.some((_, index) => isWord(tokens, index, conditions)),
   };
   const ctes = new Set(
@@ -117,6 +125,8 @@ export function readSource(source: string): SourceReads {
     reads.names.push({ schema, name: text });
     if (!(schema === undefined && ctes.has(text)) && namesTable(tokens, before))
       reads.tables.push({ schema, name: text });
+    if (isWord(tokens, before, /^(from|join)$/) && namesTable(tokens, before) && !at(index + 1, '(') && !ctes.has(text))
+      reads.sources.push({ schema, name: text });
     if (quoted || text !== 'execute' || isWord(tokens, index + 1, /^(function|procedure|on)$/) || at(index + 1, '.'))
       continue;
     const statement = expressionFrom(tokens, index + 1);
@@ -133,6 +143,7 @@ interface Collected {
   readonly calls: Call[];
   readonly names: SourceReads['names'][number][];
   readonly tables: SourceReads['tables'][number][];
+  readonly sources: SourceReads['sources'][number][];
   readonly keywords: string[];
   isDynamic: boolean;
 }
@@ -142,6 +153,7 @@ function append(reads: Collected, more: Partial<SourceReads>): void {
   reads.calls.push(...(more.calls ?? []));
   reads.names.push(...(more.names ?? []));
   reads.tables.push(...(more.tables ?? []));
+  reads.sources.push(...(more.sources ?? []));
   reads.keywords.push(...(more.keywords ?? []));
   reads.isDynamic ||= more.isDynamic ?? false;
 }
@@ -202,9 +214,21 @@ function namesTable(tokens: readonly Token[], before: number): boolean {
   let index = before;
   while (tokens[index]?.kind === 'symbol' && tokens[index]?.text === '(') index -= 1;
   if (isWord(tokens, index, /^into$/)) return isWord(tokens, index - 1, /^(insert|merge)$/);
-  if (isWord(tokens, index, /^from$/)) return !isWord(tokens, index - 1, /^distinct$/);
+  if (isWord(tokens, index, /^from$/)) return !isWord(tokens, index - 1, /^distinct$/) && !isInCall(tokens, index);
   if (index !== before) return isWord(tokens, index, /^join$/);
   return isWord(tokens, index, /^(join|update|using|only|table)$/) || isInFromList(tokens, index);
+}
+
+/** Whether FROM separates the arguments of a function of the standard. */
+function isInCall(tokens: readonly Token[], from: number): boolean {
+  for (let index = from - 1, depth = 0; index >= 0; index--) {
+    const token = tokens[index] as Token;
+    if (token.kind !== 'symbol') continue;
+    if (token.text === ';') return false;
+    if (token.text === ')') depth += 1;
+    if (token.text === '(' && depth-- === 0) return isWord(tokens, index - 1, /^(extract|substring|trim|overlay)$/);
+  }
+  return false;
 }
 
 /** Whether a name stands behind a comma of a FROM clause. */

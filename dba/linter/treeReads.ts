@@ -12,6 +12,10 @@ export interface TreeReads {
   readonly settings: readonly (string | undefined)[];
   /** Keywords that stand for a value of the session, such as session_user. */
   readonly keywords: readonly string[];
+  /** The oids of the functions that it calls without arguments. */
+  readonly bareCalls: readonly string[];
+  /** A keyword such as current_timestamp is in it. */
+  readonly tellsTime: boolean;
   /** A comparison of times has no column in it: it is true or false of all rows at once. */
   readonly isByTimeAlone: boolean;
 }
@@ -42,6 +46,10 @@ export function readTree(tree: string): TreeReads {
         : [],
     ),
     keywords: values.flatMap((value) => keywords[value - firstKeyword] ?? []),
+    bareCalls: all.flatMap(({ kind, fields }) =>
+      kind === 'FUNCEXPR' && nodes(fields.args).length === 0 ? [String(fields.funcid)] : [],
+    ),
+    tellsTime: values.some((value) => value < firstKeyword),
     isByTimeAlone: all.some(isByTimeAlone),
   };
 }
