@@ -261,9 +261,9 @@ function functionsIn({ using, check }: Policy, { functions }: PolicyFacts): stri
   return [...new Set(called.map(({ name }) => `${name}()`))];
 }
 
-/** Policies that are accepted only because a function or a subquery is taken at its word. */
+/** Policies that are accepted only because a function or an expression is taken at its word. */
 function undecidedPolicies(facts: PolicyFacts): NotJudged[] {
-  const strict: PolicyFacts = { ...facts, trust: { functions: false, subqueries: false } };
+  const strict: PolicyFacts = { ...facts, trust: { functions: false, expressions: false } };
   const opens = ({ permissive, using, check, table }: Policy, by: PolicyFacts) =>
     permissive &&
     [using, check].some((one) =>
@@ -273,7 +273,7 @@ function undecidedPolicies(facts: PolicyFacts): NotJudged[] {
     if (opens(policy, facts) || !opens(policy, strict)) return [];
     const names = functionsIn(policy, facts);
     const doubtful =
-      names.length > 0 ? `${names.join(' and ')}, whose body no rule reads` : 'a subquery that no rule understands';
+      names.length > 0 ? `${names.join(' and ')}, whose body no rule reads` : 'an expression that no rule understands';
     return [
       {
         about: policy.object,

@@ -56,13 +56,31 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     facts.trust.functions && Boolean(facts.functions.get(String(oid))?.tenant);
   /** Whether a subquery with rows asks for the tenant, by itself or by the policies of a table, and is taken at its word. */
   const isTrustedQuery = (sublink: Node, { fromRows, understood, tables }: QueryParts) =>
-    facts.trust.subqueries &&
+    facts.trust.expressions &&
     (fromRows || !understood || (sublink.fields.subselect as Node).fields.hasTargetSRFs === 'true') &&
     (asksForTenant(sublink, facts) || tables.some((oid) => isBoundToTenant(oid, facts)));
   /** Whether the answer of a subquery can differ from row to row: if not, it opens all rows or none. */
   const isAboutRow = (sublink: Node) =>
     isCorrelated(sublink) ||
     (isNode(sublink.fields.testexpr) && descendants(sublink.fields.testexpr).some(({ kind }) => kind === 'VAR'));
+  /** Whether something of a row is equal to the tenant, or has it, in a way that is not understood: taken at its word. */
+  const isTrustedComparison = ({ fields }: Node, place: Place) => {
+    const sides = nodes(fields.args);
+    const ofRow = (side: Node) => descendants(side).some(({ kind }) => kind === 'VAR');
+    return (
+      facts.trust.expressions &&
+      !/^(<>|<|>|<=|>=|!.*)$/.test(operator(fields)) &&
+      sides.some((side) => ofRow(side) && !asksForTenant(side, facts)) &&
+      sides.some((side) => !ofRow(side) && bearsTenant(side, place))
+    );
+  };
+  /** Whether an expression is the tenant or made of it. Another claim of the same setting is not. */
+  const bearsTenant = (node: Node, place: Place): boolean => {
+    if (!asksForTenant(node, facts)) return false;
+    if (value(node, place) === tenant) return true;
+    const isClaim = node.kind === 'OPEXPR' && /^(->>?|#>>?)$/.test(operator(node.fields));
+    return !isClaim && node.kind !== 'SUBLINK' && children(node).some((child) => bearsTenant(child, place));
+  };
   const into = ({ depth, ofFunctions }: Place, { functions }: QueryParts): Place => ({
     depth: depth + 1,
     selected: [],
@@ -104,7 +122,9 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       }
       case 'OPEXPR': {
         const [left, right] = nodes(fields.args);
-        return left && right ? compare(operator(fields), value(left, place), value(right, place)) : ANYTHING;
+        if (!left || !right) return ANYTHING;
+        const compared = compare(operator(fields), value(left, place), value(right, place));
+        return isTrustedComparison(node, place) ? compared & ~TRUE || FALSE : compared;
       }
       case 'DISTINCTEXPR': {
         const [left = 'unknown', right = 'unknown'] = nodes(fields.args).map((one) => value(one, place));
@@ -118,7 +138,8 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
         const left = value(one, place);
         const items = list.kind === 'ARRAYEXPR' ? nodes(list.fields.elements) : [list];
         const compared = items.map((item) => compare(operator(fields), left, value(item, place)));
-        return fields.useOr === 'true' ? not(and(compared.map(not))) : and(compared);
+        const found = fields.useOr === 'true' ? not(and(compared.map(not))) : and(compared);
+        return fields.useOr === 'true' && isTrustedComparison(node, place) ? found & ~TRUE || FALSE : found;
       }
       case 'COALESCEEXPR': {
         let possible = 0;

@@ -39,8 +39,8 @@ export interface PolicyFacts {
   readonly trust: {
     /** Functions that depend on the tenant. */
     readonly functions: boolean;
-    /** Subqueries in which the tenant stands, and that are not understood. */
-    readonly subqueries: boolean;
+    /** Subqueries in which the tenant stands, and comparisons of it with something of the row, that are not understood. */
+    readonly expressions: boolean;
   };
   /** In the same way, the columns that tenants may update. */
   readonly updatable: ReadonlySet<string>;

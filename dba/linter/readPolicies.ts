@@ -76,7 +76,7 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
     notNull: new Set(columns.rows.map(({ key }) => key)),
     unique: new Set(keys.rows.map(({ key }) => key)),
     identifying: new Set(isHedgerow(scope) ? [] : references.rows.map(({ key }) => key)),
-    trust: { functions: true, subqueries: !isHedgerow(scope) },
+    trust: { functions: true, expressions: !isHedgerow(scope) },
     updatable: new Set(updatable.rows.map(({ key }) => key)),
     uses: findUses(bodies),
     names: new Map([...bodies].map(([oid, { name }]) => [oid, name])),
