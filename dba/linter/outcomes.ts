@@ -329,7 +329,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
 }
 
 /** Whether the tenant stands in an expression, by the setting or by a function that depends on it. */
-function asksForTenant(expression: Node, facts: PolicyFacts): boolean {
+export function asksForTenant(expression: Node, facts: PolicyFacts): boolean {
   return descendants(expression).some(({ kind, fields }) => {
     if (kind !== 'FUNCEXPR') return false;
     const called = facts.functions.get(String(fields.funcid));

@@ -155,6 +155,40 @@ test.each([
 );
 
 test(
+  'keys of tables that belong to a team are no errors, though a column says who made a row',
+  async () => {
+    const sql = `
+    create table public.teams (id uuid primary key default gen_random_uuid(), name text not null, slug text unique, created_by uuid references auth.users default auth.uid());
+    create table public.memberships (id bigint generated always as identity primary key, team_id uuid not null references public.teams on delete cascade, user_id uuid not null references auth.users on delete cascade, role text not null default 'member', unique (team_id, user_id));
+    create index on public.memberships (user_id);
+    create table public.boards (id uuid primary key default gen_random_uuid(), team_id uuid not null references public.teams on delete cascade, created_by uuid references auth.users default auth.uid(), title text not null, unique (team_id, title));
+    create table public.tasks (id uuid primary key default gen_random_uuid(), board_id uuid not null references public.boards on delete cascade, user_id uuid references auth.users on delete set null default auth.uid(), assignee uuid references auth.users, title text);
+    create index on public.boards (team_id);
+    alter table public.teams enable row level security; alter table public.memberships enable row level security; alter table public.boards enable row level security;alter table public.tasks enable row level security;
+    create policy own on public.memberships for select to authenticated using (user_id = (select auth.uid()));
+    create policy mine on public.teams for select to authenticated using (id in (select team_id from public.memberships where user_id = (select auth.uid())));
+    create policy b1 on public.boards for all to authenticated using (team_id in (select team_id from public.memberships where user_id = (select auth.uid())));
+    create policy t1 on public.tasks for all to authenticated using (exists (select from public.boards b join public.memberships m using (team_id) where b.id = tasks.board_id and m.user_id = (select auth.uid())));
+    create policy t2 on public.tasks for select to authenticated using (board_id in (select b.id from public.boards b where b.team_id in (select m.team_id from public.memberships m where m.user_id = auth.uid())));
+    grant select on public.teams, public.memberships to authenticated; grant select, insert, update, delete on public.boards, public.tasks to authenticated;`;
+    const db = await createSample('supabase', sql);
+    try {
+      const report = await withClient(db.adminUrl, (client) =>
+        lintDatabase(client, { schemas: ['public'], roles: ['authenticated'] }),
+      );
+      expect(errorsIn(report)).toEqual([]);
+      expect(report.undecided).toEqual([]);
+      expect(report.findings).toContainEqual(
+        expect.objectContaining({ rule: 'owner-column-missing', object: 'public.boards' }),
+      );
+    } finally {
+      await db.drop();
+    }
+  },
+  patience,
+);
+
+test(
   'the command exits with 2 for a policy that could not be judged, and names it with the reason',
   async () => {
     const db = await createSample(
