@@ -3,7 +3,7 @@ import { ReferenceReader, type References } from '../dba/linter/references.ts';
 import { readTree } from '../dba/linter/treeReads.ts';
 import { type Catalog, isReachable } from './catalog.ts';
 
-/** A policy, view, function, default, check or trigger, and what it refers to. */
+/** A policy, view, function, default, check, trigger or rule, and what it refers to. */
 export interface Reader {
   /** As a person names it: `policy own on app_public.notes`. */
   readonly what: string;
@@ -40,12 +40,20 @@ const ofTables = `
     array_remove(array[t.tgqual::text], null)
   from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
   where not t.tgisinternal and c.oid = any ($1::oid[])
+  union all
+  select format('rule %s on %s.%s', r.rulename, n.nspname, c.relname), false, '{}',
+    array_remove(array[r.ev_action::text, nullif(r.ev_qual::text, '<>')], null)
+  from pg_rewrite r join pg_class c on c.oid = r.ev_class join pg_namespace n on n.oid = c.relnamespace
+  where r.rulename <> '_RETURN' and c.oid = any ($1::oid[])
   order by 1`;
 
 /** Everything that may ask which session it runs in. */
 export async function readReaders(client: pg.ClientBase, catalog: Catalog): Promise<Reader[]> {
   const tables = catalog.tables.filter((table) => table.schema === catalog.schema || isReachable(table));
-  const { rows } = await client.query<Found>(ofTables, [tables.map(({ oid }) => oid), catalog.role]);
+  const { rows } = await client.query<Found>(ofTables, [
+    [...tables, ...catalog.views].map(({ oid }) => oid),
+    catalog.role,
+  ]);
   const found: Found[] = [
     ...rows,
     ...catalog.routines

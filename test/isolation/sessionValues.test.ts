@@ -220,6 +220,31 @@ test(
 );
 
 test(
+  'settings that rules of tables and triggers of views read are asked for',
+  async () => {
+    const { unproven } = await prove(
+      `${drafts('')}
+      create rule keep as on delete to app_public.drafts where current_setting('app.keep', true) = 'on' do instead nothing;
+      create view app_public.my_drafts with (security_invoker) as select * from app_public.drafts;
+      grant select, insert on app_public.my_drafts to hedgerow_tenant;
+      create function app_private.write_draft() returns trigger language plpgsql set search_path = ''
+        as $$ begin if current_setting('app.write', true) = 'on' then return new; end if; return null; end $$;
+      create trigger write_draft instead of insert on app_public.my_drafts for each row execute function app_private.write_draft();`,
+    );
+    const asked = unproven.flatMap(
+      (sentence) => /^The setting (\S+) has no value, and (.*) reads it/.exec(sentence)?.slice(1, 3) ?? [],
+    );
+    expect(asked).toEqual([
+      'app.keep',
+      'rule keep on app_public.drafts',
+      'app.write',
+      'trigger write_draft on app_public.my_drafts',
+    ]);
+  },
+  patience,
+);
+
+test(
   'what is the same for every session can be said, and is repeated as not judged',
   async () => {
     const sql = openTo(
