@@ -20,6 +20,23 @@ export function blank(sql: string): string {
   return text + sql.slice(from);
 }
 
+/** SQL without its comments. */
+export function withoutComments(sql: string): string {
+  const scanner = new RegExp(tokens);
+  let text = '';
+  let from = 0;
+  for (let match = scanner.exec(sql); match; match = scanner.exec(sql)) {
+    const end = endOf(sql, match);
+    if (end === undefined) continue;
+    if (/^(?:--|\/\*)/.test(match[0])) {
+      text += `${sql.slice(from, match.index)} `;
+      from = end;
+    }
+    scanner.lastIndex = end;
+  }
+  return text + sql.slice(from);
+}
+
 /** The body of a `do` statement, without its quotes; undefined for any other statement. */
 export function bodyOfDo(sql: string): string | undefined {
   if (!/^\s*do\b/i.test(blank(sql))) return undefined;

@@ -1,5 +1,5 @@
 import type { Statement } from '../linter/statements.ts';
-import { blank, bodyOfDo, callArguments } from './blank.ts';
+import { blank, bodyOfDo, callArguments, withoutComments } from './blank.ts';
 
 /** A mistake that must be corrected before a migration runs, and where it is. */
 export interface Mistake {
@@ -48,10 +48,6 @@ function isLocal(given: readonly string[]): boolean {
     if (inner === value) break;
   }
   return /^(true|'\s*(t|tr|tru|true|y|ye|yes|on|1)\s*')$/i.test(value);
-}
-
-function withoutComments(sql: string): string {
-  return sql.replace(/--[^\n]*|\/\*[\s\S]*?\*\//g, ' ');
 }
 
 /** Whether a statement of a PL/pgSQL body, behind its labels, begins with one of the commands. */
