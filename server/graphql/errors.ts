@@ -7,6 +7,7 @@ import { CancelledError } from '../database/cancellation.ts';
 import { isUnavailable } from '../database/connectionErrors.ts';
 import { IdentityRefusedError } from '../database/database.ts';
 import type { Constraints } from './constraints.ts';
+import { isOwnFault, type SentStatement } from './dataExceptions.ts';
 
 /** No such row, or none that this tenant may know of. */
 export class RowNotFoundError extends Error {}
@@ -55,14 +56,14 @@ const inputRefused = 'HR400';
 const isRefusedByCheck = ({ code, routine }: pg.DatabaseError) =>
   code === '44000' || (code === '42501' && routine === 'ExecWithCheckOptions');
 
-/** Errors of statements that change rows in place. */
-const errorsOfUpdates = new WeakSet<object>();
+const statements = new WeakMap<object, SentStatement>();
 
-/** Notes which statement an error is of: Postgres tells the same of a refused insert and a refused update. */
-export function noteStatement(error: unknown, text: string): void {
-  const isUpdate = /^(?:with item .*?\n)?update\s/s.test(text);
-  if (isUpdate && error instanceof pg.DatabaseError) errorsOfUpdates.add(error);
+/** Notes which statement an error is of, which Postgres does not tell. */
+export function noteStatement(error: unknown, text: string, values: readonly unknown[] = []): void {
+  if (error instanceof pg.DatabaseError) statements.set(error, { text, values });
 }
+
+const isUpdate = (text = '') => /^(?:with item .*?\n)?update\s/s.test(text);
 
 /** The stack of Postgres is full of functions that call each other, such as a policy that reads its own table by one. */
 const isRecursion = ({ code, where }: pg.DatabaseError) => code === '54001' && /function/.test(where ?? '');
@@ -88,6 +89,7 @@ function describe(error: unknown, constraints: Constraints): PublicError | undef
   }
   if (isRecursion(error)) return undefined;
   if (code.startsWith('54')) return { code: 'TOO_COMPLEX', message: 'The request is more than the database can take.' };
+  if (isOwnFault(error, statements.get(error))) return undefined;
   if (code.startsWith('22'))
     return { code: 'BAD_USER_INPUT', message: 'A value does not have the form that its type asks for.' };
   return bySqlState[code];
@@ -95,7 +97,7 @@ function describe(error: unknown, constraints: Constraints): PublicError | undef
 
 /** A row has to be visible after an update, too: Postgres asks the policy for select, and does not say which policy refused. */
 function refusedByCheck(error: pg.DatabaseError): string {
-  return errorsOfUpdates.has(error)
+  return isUpdate(statements.get(error)?.text)
     ? 'the change is not allowed: a value is not allowed, does not name a row of yours, or hides the row from you'
     : 'a value is not allowed, or does not name a row of yours';
 }
