@@ -3,7 +3,7 @@ import type { Introspection } from 'postgraphile/graphile-build-pg/pg-introspect
 type PgPolicy = Introspection['policies'][number];
 
 /** Why policies refuse a change: the new row is hidden, or a value of this column does not pass the check. */
-export type Refusal =
+type Refusal =
   | { readonly why: 'hidden' }
   | {
       readonly why: 'value' | 'reference' | 'either';
