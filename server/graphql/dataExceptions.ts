@@ -19,8 +19,8 @@ const quoted = /(?:: |\bvalue )"(.*)"(?: is out of range.*)?$/s;
  * - The value of a parameter, and an argument of a function that the document calls, is the client's.
  * - A value that is quoted and was not sent is not.
  * - A function that the statement does not call was called by a policy, a trigger or a default.
- * - A computation that fails outside of functions is one of a policy, unless rows are written: then it can be one of a
- *   check or a generated column.
+ * - A computation that fails outside of functions is one of a policy, unless rows are written (it can be one of a check or a
+ *   generated column) or the document calls a function.
  */
 export function isOwnFault(error: pg.DatabaseError, sent: SentStatement | undefined): boolean {
   const { code = '', message, where = '' } = error;
@@ -29,9 +29,12 @@ export function isOwnFault(error: pg.DatabaseError, sent: SentStatement | undefi
   if (value !== undefined) return !wasSent(value, sent.values);
   const outermost = [...where.matchAll(/function "?([^\s("]+)"?/g)].at(-1)?.[1];
   if (outermost !== undefined) return !calls(sent.text, outermost);
-  if (sent.values.length === 0) return true;
-  return ofComputation.has(code) && !/\b(insert into|update)\s/i.test(sent.text);
+  if (sent.values.length === 0) return !mayCompute.test(sent.text);
+  return ofComputation.has(code) && !mayCompute.test(sent.text);
 }
+
+/** A statement that writes rows, or calls a function, whose context is missing once Postgres has inlined it. */
+const mayCompute = /\b(insert into|update)\s|"\."(?:[^"]|"")+"\(/i;
 
 function calls(text: string, called: string): boolean {
   const name = called.replace(/^.*\./, '');
