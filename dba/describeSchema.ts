@@ -1,14 +1,9 @@
 import type pg from 'pg';
+import { accessQueries, grantees, ownRoles } from './describe/access.ts';
+import { operatorQueries } from './describe/operators.ts';
 import { ours } from './ours.ts';
 
 // Each query yields `object` (what the line belongs to), `kind` (its place below that object) and `line`.
-
-const grantees = (acl: string) => `(
-  select string_agg(line, e'\\n') from (
-    select format('  grant %s to %s', string_agg(lower(a.privilege_type), ', ' order by a.privilege_type),
-      coalesce(nullif(a.grantee, 0)::regrole::text, 'public')) as line
-    from aclexplode(${acl}) a where a.grantee <> o.owner group by a.grantee order by 1
-  ) grants)`;
 
 /** The collation of a column or type that is not its base type's own. */
 const collated = (collation: string, type: string) => `(
@@ -50,6 +45,12 @@ const queries: readonly string[] = [
      ' with (' || array_to_string(o.reloptions, ', ') || ')')
    from pg_class o join pg_namespace n on n.oid = o.relnamespace
    where ${ours} and o.relkind in ('r', 'p', 'v', 'm', 'S', 'f')`,
+
+  `select format('relation %s', o.oid::regclass), 1, format('  replica identity %s', case o.relreplident
+     when 'f' then 'full' when 'n' then 'nothing' else 'using index ' || (
+       select quote_ident(c.relname) from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = o.oid and i.indisreplident) end)
+   from pg_class o join pg_namespace n on n.oid = o.relnamespace
+   where ${ours} and o.relkind in ('r', 'p', 'm') and o.relreplident <> 'd'`,
 
   `select format('relation %s', o.oid::regclass), 1, format('  as %s', regexp_replace(pg_get_viewdef(o.oid), '\\s+', ' ', 'g'))
    from pg_class o join pg_namespace n on n.oid = o.relnamespace where ${ours} and o.relkind in ('v', 'm')`,
@@ -94,11 +95,12 @@ const queries: readonly string[] = [
    from (select oid, relacl as acl, relowner as owner, relnamespace from pg_class where relkind in ('r', 'p', 'v', 'm', 'S', 'f')) o
    join pg_namespace n on n.oid = o.relnamespace where ${ours} and o.acl is not null`,
 
-  `select format('relation %s', o.oid::regclass), 8, format('  grant %s (%s) to %s', lower(x.privilege_type),
-     string_agg(quote_ident(a.attname), ', ' order by a.attnum), coalesce(nullif(x.grantee, 0)::regrole::text, 'public'))
+  `select format('relation %s', o.oid::regclass), 8, format('  grant %s (%s) to %s%s', lower(x.privilege_type),
+     string_agg(quote_ident(a.attname), ', ' order by a.attnum), coalesce(nullif(x.grantee, 0)::regrole::text, 'public'),
+     case when x.is_grantable then ' with grant option' end)
    from pg_class o join pg_namespace n on n.oid = o.relnamespace
    join pg_attribute a on a.attrelid = o.oid and not a.attisdropped cross join lateral aclexplode(a.attacl) x
-   where ${ours} group by o.oid, x.privilege_type, x.grantee`,
+   where ${ours} group by o.oid, x.privilege_type, x.grantee, x.is_grantable`,
 
   `select format('function %s', o.oid::regprocedure), 0, format('function %s returns %s%s: %s', o.oid::regprocedure,
      pg_get_function_result(o.oid), attributes, regexp_replace(coalesce(pg_get_function_sqlbody(o.oid), o.prosrc), '\\s+', ' ', 'g'))
@@ -114,7 +116,7 @@ const queries: readonly string[] = [
 
   `select format('function %s', o.oid::regprocedure), 9, ${grantees("coalesce(o.acl, acldefault('f', o.owner))")}
    from (select oid, proacl as acl, proowner as owner, pronamespace, prokind from pg_proc) o
-   join pg_namespace n on n.oid = o.pronamespace where ${ours} and o.prokind in ('f', 'p', 'w')`,
+   join pg_namespace n on n.oid = o.pronamespace where ${ours}`,
 
   `select 'default privileges', 0, format('default privileges of %s on %s%s: %s', d.defaclrole::regrole,
      case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions' when 'T' then 'types' else 'schemas' end,
@@ -126,7 +128,7 @@ const queries: readonly string[] = [
      format('%s%s%s', m.roleid::regrole, case when coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, r.rolinherit) then ' with inherit' end,
        case when m.admin_option then ' with admin option' end), ', '))
    from pg_auth_members m join pg_roles r on r.oid = m.member
-   where r.rolname in ('hedgerow_owner', 'hedgerow_authenticator', 'hedgerow_tenant', 'hedgerow_auth')
+   where r.rolname in ${ownRoles}
    group by m.member`,
 
   // PostGraphile's smart comments, the sentences that clients get, and every other comment.
@@ -135,6 +137,7 @@ const queries: readonly string[] = [
     { catalog: 'pg_type', schema: 'typnamespace', object: "format('type %s', o.oid::regtype)" },
     { catalog: 'pg_proc', schema: 'pronamespace', object: "format('function %s', o.oid::regprocedure)" },
     { catalog: 'pg_collation', schema: 'collnamespace', object: "format('collation %s', o.oid::regcollation)" },
+    { catalog: 'pg_operator', schema: 'oprnamespace', object: "format('operator %s', o.oid::regoperator)" },
   ].map(
     ({ catalog, schema, object }) =>
       `select ${object}, 10, format('  comment %s', to_json(d.description))
@@ -173,12 +176,16 @@ const queries: readonly string[] = [
    join pg_attribute a on a.attrelid = o.oid
    join pg_description d on d.classoid = 'pg_class'::regclass and d.objoid = o.oid and d.objsubid = a.attnum
    where ${ours} and o.relkind = 'c' and a.attnum > 0`,
+
+  ...operatorQueries,
+  ...accessQueries,
 ];
 
 /**
  * The schema as text, a line for each thing that tenants' isolation rests on: tables with their row-level security,
- * columns, constraints, indexes, triggers, rules, policies, grants (of columns too), functions, types, collations, comments
- * and the memberships of Hedgerow's roles. Sorted, so that two databases are alike when their texts are.
+ * columns, constraints, indexes, triggers, rules, policies, grants (of columns too), functions, aggregates, operators, casts,
+ * types, collations, extensions, comments, owners other than hedgerow_owner, and the memberships and settings of Hedgerow's
+ * roles. Sorted, so that two databases are alike when their texts are.
  */
 export async function describeSchema(client: pg.Client): Promise<string> {
   // Without it names are qualified or not as the connection's search_path has it.

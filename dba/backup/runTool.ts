@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
-import { canonicalUrl, readParameters } from '../../server/database/connectionString.ts';
+import { readParameters, writeParameters } from '../../server/database/connectionParameters.ts';
+import { canonicalUrl } from '../../server/database/connectionString.ts';
 import { ended } from '../child.ts';
 import { UsageError } from '../verb.ts';
 
@@ -27,11 +28,10 @@ export async function runTool(program: string, url: string, args: readonly strin
 /** Parameters that libpq knows in a connection URI; it refuses every other one, such as those of other tools. */
 const libpqParameters = new Set([
   ...['application_name', 'channel_binding', 'client_encoding', 'connect_timeout', 'fallback_application_name'],
-  ...['gssdelegation', 'gssencmode', 'gsslib', 'hostaddr', 'keepalives', 'keepalives_count', 'keepalives_idle'],
-  ...['keepalives_interval', 'krbsrvname', 'load_balance_hosts', 'options', 'passfile', 'require_auth', 'requirepeer'],
-  ...['ssl_max_protocol_version', 'ssl_min_protocol_version', 'sslcert', 'sslcertmode', 'sslcompression', 'sslcrl'],
-  ...['sslcrldir', 'sslkey', 'sslmode', 'sslnegotiation', 'sslpassword', 'sslrootcert', 'sslsni'],
-  ...['target_session_attrs', 'tcp_user_timeout'],
+  ...['gssdelegation', 'gssencmode', 'gsslib', 'keepalives', 'keepalives_count', 'keepalives_idle'],
+  ...['keepalives_interval', 'krbsrvname', 'load_balance_hosts', 'options', 'sslcert', 'sslcertmode', 'sslcompression'],
+  ...['ssl_max_protocol_version', 'ssl_min_protocol_version', 'sslkey', 'sslmode', 'sslnegotiation', 'sslrootcert'],
+  ...['sslsni', 'target_session_attrs', 'tcp_user_timeout'],
 ]);
 
 /** A connection URI as libpq takes it, without its password. */
@@ -40,10 +40,7 @@ export function forLibpq(url: string): { connection: string; password: string } 
   const given = readParameters(parsed.search);
   const password = decodeURIComponent(parsed.password);
   parsed.password = '';
-  if (given.get('sslmode') === 'no-verify' || given.get('ssl') === 'no-verify') given.set('sslmode', 'require');
-  parsed.search = [...given]
-    .filter(([name]) => libpqParameters.has(name))
-    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
-    .join('&');
+  if (given.get('sslmode') === 'no-verify') given.set('sslmode', 'require');
+  parsed.search = writeParameters(new Map([...given].filter(([name]) => libpqParameters.has(name))));
   return { connection: parsed.href, password };
 }

@@ -64,7 +64,7 @@ function linesOf(text: string): SchemaLine[] {
   return text.split('\n').flatMap((line) => {
     if (line === '' || line.startsWith('--')) return [];
     if (line.startsWith(' ')) return { object, line: line.trim() };
-    object = /^(?:(?:partitioned|foreign|materialized) )?\S+ \S+/.exec(line)?.[0] ?? line;
+    object = /^(?:(?:partitioned|foreign|materialized) )?\S+ \S+?(?=:? |:?$)/.exec(line)?.[0] ?? line;
     return { object: '', line };
   });
 }

@@ -20,9 +20,17 @@ const setsSettings = /^select pg_catalog\.set_config\(\$1::text/;
 /** The statement that records a migration, after the migration itself. */
 const recordsMigration = 'migration-insert';
 
+/** Not `deallocate all`: node-postgres remembers which statements of its own are prepared. */
+const deallocateOwn = `do $$ declare one text; begin
+  for one in select name from pg_catalog.pg_prepared_statements where from_sql loop
+    execute pg_catalog.format('deallocate %I', one);
+  end loop;
+end $$`;
+
 /**
- * A connection of graphile-migrate. Settings that a migration made for the session end with the migration, and a
- * statement that waits for other transactions without blocking anybody (`create index concurrently`) has no `lock_timeout`.
+ * A connection of graphile-migrate. Settings, temporary tables, cursors and prepared statements that a migration made for
+ * the session end with the migration. A statement that waits for other transactions without blocking anybody
+ * (`create index concurrently`) has no `lock_timeout`.
  */
 class MigrationClient extends PostgresClient {
   #settings: Statement | undefined;
@@ -37,7 +45,12 @@ class MigrationClient extends PostgresClient {
   async #query(run: Run, given: string | Statement, values?: readonly unknown[]): Promise<unknown> {
     const statement = typeof given === 'string' ? { text: given, ...(values && { values }) } : given;
     const { text, name } = statement;
-    if (setsSettings.test(text)) this.#settings = statement;
+    if (setsSettings.test(text)) {
+      this.#settings = statement;
+      // The connection may be one that a migration has used before.
+      await this.#resetSession(run);
+      return;
+    }
     if (name === recordsMigration) await this.#resetSession(run);
     if (!isNoTransactionDefined(text) || !/\bconcurrently\b/i.test(text)) return run(statement);
     await run('set lock_timeout = 0');
@@ -50,6 +63,8 @@ class MigrationClient extends PostgresClient {
 
   async #resetSession(run: Run): Promise<void> {
     await run('reset session authorization; reset role; reset all');
+    await run('close all; unlisten *; discard temp; discard sequences');
+    await run(deallocateOwn);
     if (this.#settings) await run(this.#settings);
   }
 }

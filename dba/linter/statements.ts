@@ -87,7 +87,14 @@ const named = new RegExp(
   'is',
 );
 
+const unnamedIndex = new RegExp(
+  `^create (?:unique )?index (?:concurrently )?on (?:only )?(${identifier}(?:\\.${identifier})?)`,
+  'i',
+);
+
 function nameStatement(text: string): string {
+  const [, indexed] = unnamedIndex.exec(text) ?? [];
+  if (indexed) return `create index on ${indexed}`;
   const match = named.exec(text);
   if (!match) return text.length > 60 ? `${text.slice(0, 60).trimEnd()}…` : text;
   const [, verb, kind, name, table] = match as unknown as [string, string, string, string, string?];

@@ -3,17 +3,19 @@ import { parseMigrationText } from 'graphile-migrate/dist/migration.js';
 import { type Statement, splitStatements } from '../linter/statements.ts';
 import { blank, bodyOfDo } from './blank.ts';
 import { unqualifiedName } from './qualified.ts';
-
-/** A mistake that must be corrected before a migration runs, and where it is. */
-interface Mistake {
-  readonly line: number;
-  readonly message: string;
-}
+import { beginsInBody, type Mistake, sessionSettings } from './sessionSettings.ts';
 
 /** A text without a byte order mark and with LF line ends: everything else breaks hashes or is an invisible syntax error. */
 export function encodingProblems(file: string, text: string): string[] {
   if (text.includes('\0')) return [`${file} is not UTF-8: save it in that encoding`];
   const problems: string[] = [];
+  // Node reads every byte that is not UTF-8 as this character.
+  const foreign = text.indexOf('\ufffd');
+  if (foreign >= 0) {
+    problems.push(
+      `${file}:${lineAt(text, foreign)}: has bytes that are not UTF-8, such as letters in Latin-1: save the file as UTF-8`,
+    );
+  }
   if (text.startsWith('\ufeff')) {
     problems.push(`${file} begins with a byte order mark, a syntax error for Postgres: save it as UTF-8 without BOM`);
   }
@@ -32,11 +34,12 @@ export function textProblems(file: string, sql: string, searchPath?: string): st
   const encoding = encodingProblems(file, sql);
   if (encoding.length > 0) return encoding;
   const statements = splitStatements(file, sql);
+  const declared = isNoTransactionDefined(parseMigrationText(file, sql, false).body);
   const mistakes = [
     ...invisibleCharacters(sql),
     ...psqlCommands(sql),
-    ...outsideTransaction(file, sql, statements),
-    ...statements.flatMap((statement) => [...endedTransaction(statement), ...sessionSettings(statement)]),
+    ...outsideTransaction(sql, statements, declared),
+    ...statements.flatMap((statement) => [...endedTransaction(statement, declared), ...sessionSettings(statement)]),
     ...(searchPath === 'pg_catalog' ? unqualifiedName(statements) : []),
   ];
   return sentences(file, mistakes);
@@ -44,7 +47,12 @@ export function textProblems(file: string, sql: string, searchPath?: string): st
 
 /** The mistakes in a committed migration, which cannot be edited: only those that would leave half of it behind. */
 export function committedProblems(file: string, body: string): string[] {
-  return sentences(file, splitStatements(file, body).flatMap(endedTransaction));
+  const declared = isNoTransactionDefined(body);
+  const statements = splitStatements(file, body);
+  return sentences(
+    file,
+    statements.flatMap((statement) => endedTransaction(statement, declared)),
+  );
 }
 
 function sentences(file: string, mistakes: readonly Mistake[]): string[] {
@@ -85,9 +93,7 @@ function psqlCommands(sql: string): Mistake[] {
 const neverInTransaction =
   /^((create( unique)?|drop) index concurrently|reindex\b.*\bconcurrently|alter table\b.*\bdetach partition\b.*\bconcurrently|vacuum|(create|drop) (database|tablespace)|alter system)\b/is;
 
-function outsideTransaction(file: string, sql: string, statements: readonly Statement[]): Mistake[] {
-  const { body } = parseMigrationText(file, sql, false);
-  const declared = isNoTransactionDefined(body);
+function outsideTransaction(sql: string, statements: readonly Statement[], declared: boolean): Mistake[] {
   const mistakes = statements.flatMap(({ text, line }): Mistake[] => {
     const what = neverInTransaction.exec(text)?.[1]?.slice(0, 60);
     if (what === undefined || (declared && statements.length === 1)) return [];
@@ -104,43 +110,21 @@ function outsideTransaction(file: string, sql: string, statements: readonly Stat
 const transactionControl =
   /^(begin|start transaction|commit|end|abort|rollback|savepoint|release|prepare transaction)\b/i;
 
-function endedTransaction({ text, sql, line }: Statement): Mistake[] {
+/** @param declared whether the migration begins with `--! no-transaction`. */
+function endedTransaction({ text, sql, line }: Statement, declared: boolean): Mistake[] {
   const [command] = transactionControl.exec(text) ?? [];
+  const half = 'if a statement after it failed, half of the migration would stay';
   if (command) {
-    const message = `\`${command.toLowerCase()}\` controls the transaction, and a migration is one transaction of its own: if something after it failed, half of the migration would stay. Remove it`;
+    const message = declared
+      ? `\`${command.toLowerCase()}\` controls the transaction, and \`--! no-transaction\` is for one statement that cannot run in one: ${half}. Remove \`--! no-transaction\` and \`${command.toLowerCase()}\`; the migration then is one transaction`
+      : `\`${command.toLowerCase()}\` controls the transaction, and a migration is one transaction of its own: ${half}. Remove it`;
     return [{ line, message }];
   }
   const body = bodyOfDo(sql);
-  if (body === undefined || !inBody(body, 'commit|rollback')) return [];
-  const message =
-    'a `do` block in a migration cannot commit or roll back: remove that, or change rows with `npm run db -- backfill`';
+  if (body === undefined || !beginsInBody(body, 'commit|rollback')) return [];
+  const instead = 'remove that, or change rows with `npm run db -- backfill`';
+  const message = declared
+    ? `a \`do\` block that commits or rolls back leaves half of its work where it fails: ${instead}`
+    : `a \`do\` block in a migration cannot commit or roll back: ${instead}`;
   return [{ line, message }];
-}
-
-const sessionSetting = /^(set(?! (local|constraints|transaction)\b)|reset|discard)\b/i;
-const setConfig =
-  /\bset_config\s*\(([^()]|\([^()]*\))*?,\s*(is_local\s*=>\s*)?((?:pg_catalog\.)?false|no|'(f|false|off|no|0)')/i;
-
-function sessionSettings({ text, sql, line }: Statement): Mistake[] {
-  const message = (instead: string) =>
-    `it changes the session and would hold for the migrations after this one: ${instead}`;
-  const local = text.replace(/^set (session (?!authorization\b|characteristics\b))?/i, 'set local ');
-  if (sessionSetting.test(text)) {
-    const isSet = /^set\b/i.test(text) && !/^set session characteristics/i.test(text);
-    const instead = isSet
-      ? `write \`${local.slice(0, 80)}\``
-      : 'remove it; settings made by `set local` end with the migration';
-    return [{ line, message: `\`${text.slice(0, 80)}\`: ${message(instead)}` }];
-  }
-  const body = bodyOfDo(sql);
-  const called = body ?? (/^(select|with|values|insert|update|delete|merge|call|do)\b/i.test(text) ? text : '');
-  if (setConfig.test(called))
-    return [{ line, message: `\`set_config(…, false)\`: ${message('pass true as its third argument')}` }];
-  if (body === undefined || !inBody(body, 'set(?!\\s+(local|constraints|transaction)\\b)|reset|discard')) return [];
-  return [{ line, message: `a setting in a \`do\` block: ${message('write `set local`')}` }];
-}
-
-/** Whether a statement of a PL/pgSQL body begins with one of the commands. */
-function inBody(body: string, commands: string): boolean {
-  return new RegExp(`(^|;|\\b(begin|then|else|loop)\\b)\\s*(${commands})\\b`, 'i').test(blank(body));
 }

@@ -19,7 +19,7 @@ export interface Ran {
   readonly rewritten: readonly string[];
   /** Rows that the statement changed, also by functions and `do` blocks; null if it is about no rows. */
   readonly rows: number | null;
-  /** Whether it changed no row of a table, without an error, because row-level security hides the rows from the owner. */
+  /** Whether it found no row of a table to change or to read, because row-level security hides them from the owner. */
   readonly blind: boolean;
   /** The tables that `blind` is about. */
   readonly blindTables: readonly string[];
@@ -113,7 +113,9 @@ async function runOne(client: pg.Client, watch: LockWatch, statement: Statement,
   const after = message === undefined ? await files(client) : before;
   const changed = message === undefined ? changesBetween(changesBefore, await countChanges(client)) : new Map();
   const written = locks.filter(([, { mode }]) => mode === 'ROW EXCLUSIVE').map(([, { table }]) => table);
-  const blind = message === undefined ? await blindTables(client, statement.sql, changed, written) : [];
+  const { sql, inTransaction } = statement;
+  const blind =
+    message === undefined ? await blindTables(client, { sql, inTransaction, changed, locked: written }) : [];
   if (rows === null && changed.size > 0) rows = [...changed.values()].reduce((sum, count) => sum + count, 0);
   return {
     statement,

@@ -1,9 +1,6 @@
 import type pg from 'pg';
-import { bodyOfDo } from '../migrations/blank.ts';
-
-const name = '((?:"(?:[^"]|"")+"|[\\w$\\u0080-\\uffff]+)(?:\\.(?:"(?:[^"]|"")+"|[\\w$\\u0080-\\uffff]+))?)';
-const changing = new RegExp(`\\b(update|delete from|merge into|insert into)\\s+(?:only\\s+)?${name}`, 'gi');
-const reading = new RegExp(`\\b(?:from|join|using)\\s+(?:only\\s+)?${name}`, 'gi');
+import { blank, bodyOfDo } from '../migrations/blank.ts';
+import { statementTables } from './statementTables.ts';
 
 /** Rows that the transaction has inserted, updated and deleted so far, by table. */
 export async function countChanges(client: pg.Client): Promise<Map<string, number>> {
@@ -23,70 +20,68 @@ export function changesBetween(
   return new Map(changed.filter(([, count]) => count > 0));
 }
 
+interface Done {
+  readonly sql: string;
+  /** Whether the statement ran in a transaction, which an error would end. */
+  readonly inTransaction: boolean;
+  /** Rows that the statement has changed, by table. */
+  readonly changed: ReadonlyMap<string, number>;
+  /** Tables that the statement was the first to lock for changing rows. */
+  readonly locked: readonly string[];
+}
+
 /**
- * The tables of which a statement was meant to change or copy rows and has changed none, because row-level security hides
- * them from the owner. Knows `update`, `delete`, `merge` and `insert … select`, alone and in `do` blocks, and what functions
- * change.
- *
- * @param changed rows that the statement has changed, by table.
- * @param locked tables that the statement was the first to lock for changing rows.
+ * The tables whose rows row-level security hides from the owner, so that a statement found none of them: those that it was
+ * meant to change, and those that it read to change or to fill another table. Knows `update`, `delete`, `merge`, `insert`,
+ * `create table … as`, `select … into`, materialized views and `setval`, alone, in `do` blocks and in functions; views count
+ * as the tables behind them.
  */
-export async function blindTables(
-  client: pg.Client,
-  sql: string,
-  changed: ReadonlyMap<string, number>,
-  locked: readonly string[],
-): Promise<string[]> {
+export async function blindTables(client: pg.Client, { sql, inTransaction, changed, locked }: Done): Promise<string[]> {
   const body = bodyOfDo(sql);
-  const callsFunctions = body !== undefined || /^\s*(select|call)\b/i.test(sql);
-  const found = targets([body ?? sql, ...(callsFunctions ? await bodiesOf(client, body ?? sql) : [])]);
-  const suspects = [
-    ...found.changed,
-    ...(callsFunctions ? locked : []),
-    ...(found.copiedTo.length > 0 ? found.read : []),
-  ];
-  const { rows } = await client.query<{ table: string; object: string }>(
-    `select t.given as table, format('%I.%I', n.nspname, c.relname) as object
-     from (select distinct unnest($1::text[]) as given) t
-     join pg_class c on c.oid = to_regclass(t.given)
-     join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind in ('r', 'p') and row_security_active(c.oid)`,
-    [suspects],
-  );
-  const copied = await resolve(client, found.copiedTo);
-  const copiedNothing = copied.length > 0 && copied.every((table) => !changed.has(table));
-  const isBlind = ({ table, object }: { table: string; object: string }) => {
-    if (changed.has(object)) return false;
-    return found.changed.includes(table) || locked.includes(table) || copiedNothing;
-  };
-  return [...new Set(rows.filter(isBlind).map(({ object }) => object))];
+  const bodies = await bodiesOf(client, body ?? sql);
+  const found = statementTables(body === undefined ? sql : undefined, body === undefined ? bodies : [body, ...bodies]);
+  const calls = body !== undefined || /^\s*(select|call)\b/i.test(blank(sql));
+  const meant = await hidden(client, [...found.changed, ...(calls ? locked : [])]);
+  const blind = new Set(meant.filter((table) => !changed.has(table)));
+  if (found.changes) {
+    for (const table of await hidden(client, found.read)) {
+      if (!changed.has(table) && !(await seesRows(client, table, inTransaction))) blind.add(table);
+    }
+  }
+  return [...blind];
 }
 
-interface Targets {
-  /** Tables whose rows are updated, deleted or merged into. */
-  readonly changed: readonly string[];
-  /** Tables that rows of other tables are inserted into. */
-  readonly copiedTo: readonly string[];
-  readonly read: readonly string[];
+/** The tables of these names, and those behind views, that row-level security applies to. */
+async function hidden(client: pg.Client, names: readonly string[]): Promise<string[]> {
+  const { rows } = await client.query<{ object: string }>(
+    `with recursive reached as (
+       select to_regclass(given)::oid as oid from unnest($1::text[]) given
+       union
+       select d.refobjid from reached v join pg_rewrite r on r.ev_class = v.oid
+       join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
+     )
+     select format('%I.%I', n.nspname, c.relname) as object
+     from reached join pg_class c on c.oid = reached.oid join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'p') and row_security_active(c.oid) order by 1`,
+    [names],
+  );
+  return rows.map(({ object }) => object);
 }
 
-function targets(texts: readonly string[]): Targets {
-  const statements = texts.filter((sql) =>
-    /^\s*(update|delete|merge|insert|with|select|call|begin|declare|<<)\b/i.test(sql),
-  );
-  const commands = statements.flatMap((sql) =>
-    [...sql.matchAll(changing)].map(([, command = '', table = '']) => ({
-      command: command.toLowerCase().replace(/\s+/g, ' '),
-      table,
-    })),
-  );
-  const copies = statements.some((sql) => /\binsert\s+into\b[^;]*\b(select|table)\b/i.test(sql));
-  return {
-    changed: commands.filter(({ command }) => command !== 'insert into').map(({ table }) => table),
-    copiedTo: copies ? commands.filter(({ command }) => command === 'insert into').map(({ table }) => table) : [],
-    read: statements.flatMap((sql) => [...sql.matchAll(reading)].map(([, table = '']) => table)),
-  };
+async function seesRows(client: pg.Client, table: string, inTransaction: boolean): Promise<boolean> {
+  if (inTransaction) await client.query('savepoint hedgerow_sees');
+  try {
+    const { rows } = await client.query<{ sees: boolean }>(`select exists (select from ${table}) as sees`);
+    return rows[0]?.sees === true;
+  } catch {
+    // A statement that reads what the owner may not read has failed itself.
+    return true;
+  } finally {
+    if (inTransaction) await client.query('rollback to savepoint hedgerow_sees; release savepoint hedgerow_sees');
+  }
 }
+
+const name = '((?:"(?:[^"]|"")+"|[\\w$\\u0080-\\uffff]+)(?:\\.(?:"(?:[^"]|"")+"|[\\w$\\u0080-\\uffff]+))?)';
 
 /** The bodies of the functions that SQL calls by their schema, and of those that they call, `depth` levels deep. */
 async function bodiesOf(client: pg.Client, sql: string, depth = 3): Promise<string[]> {
@@ -99,13 +94,4 @@ async function bodiesOf(client: pg.Client, sql: string, depth = 3): Promise<stri
   );
   const bodies = rows.map(({ body }) => body);
   return [...bodies, ...(await bodiesOf(client, bodies.join('\n'), depth - 1))];
-}
-
-async function resolve(client: pg.Client, tables: readonly string[]): Promise<string[]> {
-  const { rows } = await client.query<{ object: string }>(
-    `select format('%I.%I', n.nspname, c.relname) as object from unnest($1::text[]) given
-     join pg_class c on c.oid = to_regclass(given) join pg_namespace n on n.oid = c.relnamespace`,
-    [tables],
-  );
-  return rows.map(({ object }) => object);
 }

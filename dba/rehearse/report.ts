@@ -91,7 +91,7 @@ function statementLines({
     ...(notes.length > 0 ? [`        ${notes.join(', ')}`] : []),
     ...blindTables.map(
       (table) =>
-        `    ${bad}   changed no row of ${table}: under FORCE ROW LEVEL SECURITY the owner sees none (docs/dba.md, Data migrations)`,
+        `    ${bad}   found no row of ${table}: under FORCE ROW LEVEL SECURITY the owner sees none (docs/dba.md, Data migrations)`,
     ),
     ...notable.map(lockLine),
     ...(instead ? [`        ${styleText('yellow', 'instead:')} ${instead}`] : []),

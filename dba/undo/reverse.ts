@@ -24,7 +24,7 @@ export function reverse(before: string, after: string, definitions: ReadonlyMap<
     if (old.has(key)) continue;
     const { kind, name, header } = object;
     if (kind.endsWith('table')) tables.push(name);
-    else if (kind === 'default privileges') lost.push(`${key} were set: set them back by hand`);
+    else if (byHand.has(kind)) lost.push(`${key} were set: set them back by hand`);
     else steps.push({ phase: dropPhase(kind), sql: `drop ${dropKind(kind, header)} if exists ${name}` });
   }
   // Together, because they may name one another.
@@ -33,14 +33,34 @@ export function reverse(before: string, after: string, definitions: ReadonlyMap<
     const present = now.get(key);
     if (present && present.header === object.header && sameLines(present, object)) continue;
     const definition = definitions.get(key);
+    steps.push(...(present ? reverseProperties(object, present, lost) : []));
     if (object.kind === 'function' || object.kind.endsWith('view')) {
       if (definition) steps.push(...remake(object, present, definition));
-    } else if (present && object.kind !== 'type' && object.kind !== 'default privileges') {
+    } else if (present && !byHand.has(object.kind) && !unaltered.has(object.kind)) {
       steps.push(...reverseLines(object, present, definitions, lost));
     } else lost.push(present ? `${key} was changed: change it back by hand` : `${key} was dropped with what was in it`);
   }
   const sorted = order.flatMap((phase) => steps.filter((step) => step.phase === phase));
   return { statements: sorted.map(({ sql }) => sql), lost };
+}
+
+/** What is set and has no `drop`. */
+const byHand = new Set(['default privileges', 'settings of', 'privileges on']);
+
+/** Objects of one line, which are not altered back. */
+const unaltered = new Set(['type', 'aggregate', 'operator', 'operator class', 'cast', 'extension']);
+
+/** Lines that say of an object what is not the default. */
+function reverseProperties(object: SnapshotObject, present: SnapshotObject, lost: string[]): Step[] {
+  const property = (lines: readonly string[], name: string) =>
+    lines.find((line) => line.startsWith(`${name} `))?.slice(name.length + 1);
+  const owner = property(object.lines, 'owner') ?? 'hedgerow_owner';
+  if (owner !== (property(present.lines, 'owner') ?? 'hedgerow_owner')) {
+    lost.push(`${object.kind} ${object.name} belonged to ${owner}: give it back by hand`);
+  }
+  const identity = property(object.lines, 'replica identity') ?? 'default';
+  if (identity === (property(present.lines, 'replica identity') ?? 'default')) return [];
+  return [{ phase: 'make dependents', sql: `alter table ${object.name} replica identity ${identity}` }];
 }
 
 function remake(object: SnapshotObject, present: SnapshotObject | undefined, definition: string): Step[] {
@@ -68,6 +88,7 @@ function sameLines(one: SnapshotObject, other: SnapshotObject): boolean {
 }
 
 function dropPhase(kind: string): Step['phase'] {
+  if (['aggregate', 'operator', 'operator class', 'cast'].includes(kind)) return 'drop dependents';
   if (kind === 'function') return 'drop functions';
   if (kind.endsWith('view')) return 'drop dependents';
   return kind === 'schema' ? 'drop schemas' : 'drop types';

@@ -15,6 +15,9 @@ const headers = [
     `^((?:partitioned |foreign )?table|(?:materialized )?view|sequence|type|collation|role|schema) (${name}(?:\\.${name})?):?( |$)`,
   ),
   /^(default privileges) (.+?): /,
+  /^(aggregate|operator) (.+?\)) returns /,
+  /^(operator class|cast|settings of|privileges on) (.+?): /,
+  /^(extension) (\S+) in schema /,
 ];
 
 /** Comments are brought back by themselves (`readComments`). */

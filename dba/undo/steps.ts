@@ -38,13 +38,15 @@ export function grants({ kind, name, lines }: SnapshotObject, present: readonly 
   const granted = had.filter((one) => missing(has)(one) || regranted(one));
   return [
     ...revoked.map(({ what, role }) => `revoke ${what} on ${on} from ${role}`),
-    ...granted.map(({ what, role }) => `grant ${what} on ${on} to ${role}`),
+    ...granted.map(({ what, grantee }) => `grant ${what} on ${on} to ${grantee}`),
   ].map((sql) => ({ phase: 'grant', sql }));
 }
 
 interface Privilege {
   readonly privilege: string;
   readonly column: string | undefined;
+  /** With ` with grant option` where it has it. */
+  readonly grantee: string;
   readonly role: string;
   /** `select`, `update (title)`. */
   readonly what: string;
@@ -53,13 +55,14 @@ interface Privilege {
 
 /** Each privilege of a line by itself, so that one that cannot be granted takes no other with it. */
 function privileges(line: string): Privilege[] {
-  const [, list, columns, role = ''] = /^grant ([a-z, ]+?)(?: \((.*)\))? to (\S+)$/.exec(line) ?? [];
+  const pattern = /^grant ([a-z, ]+?)(?: \((.*)\))? to ((\S+)(?: with grant option)?)$/;
+  const [, list, columns, grantee = '', role = ''] = pattern.exec(line) ?? [];
   if (!list) return [];
   const names = columns?.match(/"(?:[^"]|"")+"|[^\s,]+/g) ?? [undefined];
   return list.split(', ').flatMap((privilege) =>
     names.map((column) => {
       const what = column ? `${privilege} (${column})` : privilege;
-      return { privilege, column, role, what, text: `${what} ${role}` };
+      return { privilege, column, grantee, role, what, text: `${what} ${grantee}` };
     }),
   );
 }

@@ -1,16 +1,15 @@
 import { PostgresClient, type PostgresClientConfig } from './client.ts';
+import {
+  ConnectionStringError,
+  checkParameters,
+  decode,
+  readParameters,
+  replaceSsl,
+  unreadable,
+  writeParameters,
+} from './connectionParameters.ts';
 
-/** A connection string that cannot be used. The message never contains the string, which may hold a password. */
-export class ConnectionStringError extends Error {}
-
-const unreadable =
-  'cannot be read. It must look like postgres://user:password@host:5432/database, with special characters percent-encoded: @ as %40, / as %2F, % as %25';
-
-const sslModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'];
-const channelBindings = ['disable', 'prefer', 'require'];
-
-/** Stands in for an empty host, which `URL` does not read beside a user or a port. */
-const noHost = 'no-host.invalid';
+export { ConnectionStringError } from './connectionParameters.ts';
 
 /**
  * Parameters that node-postgres gets. It reads every parameter as one of its own settings, so that `?query_timeout=…` or
@@ -24,7 +23,6 @@ const passedOn = new Set([
   'idle_in_transaction_session_timeout',
   'lock_timeout',
   'options',
-  'ssl',
   'sslcert',
   'sslkey',
   'sslmode',
@@ -36,34 +34,35 @@ const passedOn = new Set([
 /**
  * Rewrites a connection URI so that `URL`, node-postgres and libpq read the same from it. Parameters that libpq lets name
  * the server (`?host=`, `?user=` and so on) move to where URIs have them; the directory of a Unix-domain socket becomes
- * a percent-encoded host; a space is `%20`, never `+`. Rewriting twice changes nothing.
+ * a percent-encoded host; a space is `%20`; `ssl` becomes `sslmode`. Rewriting twice changes nothing.
  *
- * @throws ConnectionStringError if it cannot be read or contradicts itself.
+ * @throws ConnectionStringError if it cannot be read, contradicts itself or asks for what connections here cannot keep.
  */
 export function canonicalUrl(text: string): string {
-  const url = parse(text.trim());
-  const parameters = readParameters(url.search);
+  const parts = split(text.trim());
+  const parameters = readParameters(parts.search);
   const take = (name: string) => {
     const value = parameters.get(name);
     parameters.delete(name);
     return value === '' ? undefined : value;
   };
-  const host = take('host') ?? (url.hostname === noHost ? undefined : decode(url.hostname));
-  const user = take('user') ?? decode(url.username);
-  const password = take('password') ?? decode(url.password);
-  const port = take('port') ?? url.port;
-  const database = take('dbname');
-  decode(url.pathname);
-  if (/,/.test(`${host ?? ''}${port}`)) {
-    throw new ConnectionStringError('names several hosts; node-postgres connects to one: name the primary');
-  }
-  if (!/^\d*$/.test(port)) throw new ConnectionStringError('has a port that is not a number');
-  checkValues(parameters, host);
+  const host = (take('host') ?? decode(parts.host)) || (process.env.PGHOST ?? 'localhost');
+  const user = take('user') ?? decode(parts.user);
+  const password = take('password') ?? decode(parts.password);
+  const port = take('port') ?? parts.port;
+  const database = take('dbname') ?? decode(parts.database);
+  checkServer(host, port);
+  checkDatabase(database);
+  replaceSsl(parameters);
+  checkParameters(parameters, host);
   const credentials = user || password ? `${encode(user)}${password && `:${encode(password)}`}@` : '';
-  const path = database === undefined ? url.pathname || '/' : `/${encodeURI(database).replace(/[?#]/g, encode)}`;
-  const query = [...parameters].map(([name, value]) => `${encode(name)}=${encode(value)}`).join('&');
-  const server = `${encodeHost(host ?? process.env.PGHOST ?? 'localhost')}${port && `:${port}`}`;
-  return `${url.protocol}//${credentials}${server}${path}${query && `?${query}`}`;
+  const query = writeParameters(parameters);
+  // node-postgres decodes the path by decodeURI, which leaves the codes of delimiters as they are.
+  const path = `/${encodeURI(database)}`;
+  const server = `${encodeHost(host)}${port && `:${port}`}`;
+  const url = `${parts.scheme}//${credentials}${server}${path}${query && `?${query}`}`;
+  if (!URL.canParse(url)) throw new ConnectionStringError(unreadable);
+  return url;
 }
 
 /**
@@ -80,11 +79,11 @@ export function clientOptions(text: string): PostgresClientConfig & { readonly c
   const given = readParameters(url.search);
   const parameters = new Map([...given].filter(([name]) => passedOn.has(name)));
   const bound = given.get('channel_binding') === 'require';
-  const mode = given.get('sslmode') ?? (given.get('ssl') === 'no-verify' ? 'no-verify' : bound ? 'require' : undefined);
+  const system = given.get('sslrootcert') === 'system';
+  const mode = given.get('sslmode') ?? (system ? 'verify-full' : bound ? 'require' : undefined);
   const fallsBack = (mode === 'prefer' || mode === 'allow') && !bound;
   if (isSocket(decode(url.hostname))) {
-    for (const name of ['ssl', 'sslmode', 'sslcert', 'sslkey', 'sslrootcert', 'sslnegotiation'])
-      parameters.delete(name);
+    for (const name of ['sslmode', 'sslcert', 'sslkey', 'sslrootcert', 'sslnegotiation']) parameters.delete(name);
   } else if (mode !== undefined) {
     parameters.set(
       'sslmode',
@@ -94,18 +93,25 @@ export function clientOptions(text: string): PostgresClientConfig & { readonly c
     if (mode === 'no-verify') parameters.delete('sslrootcert');
   }
   // libpq's name for the certificates that the system trusts, which are Node's default.
-  if (parameters.get('sslrootcert') === 'system') parameters.delete('sslrootcert');
-  url.search = [...parameters].map(([name, value]) => `${encode(name)}=${encode(value)}`).join('&');
+  if (system) parameters.delete('sslrootcert');
+  url.search = writeParameters(parameters);
+  const connectTimeout = seconds(given.get('connect_timeout'));
   return {
     Client: PostgresClient,
     connectionString: url.href,
     application_name: 'hedgerow',
-    keepAlive: true,
+    keepAlive: given.get('keepalives') !== '0',
     // Node's default leaves it to the system, which waits for two hours.
-    keepAliveInitialDelayMillis: 30_000,
+    keepAliveInitialDelayMillis: (seconds(given.get('keepalives_idle')) || 30) * 1000,
+    ...(connectTimeout > 0 && { connectionTimeoutMillis: connectTimeout * 1000 }),
     enableChannelBinding: bound,
     tlsFallback: fallsBack && !isSocket(decode(url.hostname)),
   };
+}
+
+/** Whole seconds; 0 stands for the default. */
+function seconds(text = ''): number {
+  return /^\d{1,6}$/.test(text) ? Number(text) : 0;
 }
 
 /** The host of a connection URI as a person writes it: a name, an address, or the directory of a socket. */
@@ -113,43 +119,59 @@ export function hostOf(url: string): string {
   return decode(new URL(url).hostname);
 }
 
-/** The parameters of a connection URI. `+` is a space, as for node-postgres; libpq takes it for a plus sign. */
-export function readParameters(search: string): Map<string, string> {
-  const parts = search.replace(/^\?/, '').replaceAll('+', '%20').split('&').filter(Boolean);
-  return new Map(
-    parts.map((part) => {
-      const at = part.indexOf('=');
-      return at < 0 ? [decode(part), ''] : [decode(part.slice(0, at)), decode(part.slice(at + 1))];
-    }),
-  );
+/** The parts of a connection URI, still percent-encoded. */
+interface Parts {
+  readonly scheme: string;
+  readonly user: string;
+  readonly password: string;
+  readonly host: string;
+  readonly port: string;
+  readonly database: string;
+  readonly search: string;
 }
 
-function parse(text: string): URL {
-  const url = text.replace(/^(postgres(?:ql)?:\/\/(?:[^/?#]*@)?)(?=[:/?#]|$)/, `$1${noHost}`);
-  if (!/^postgres(ql)?:\/\//.test(url) || !URL.canParse(url)) {
-    throw new ConnectionStringError(unreadable);
-  }
-  return new URL(url);
+/** Splits a connection URI as libpq does: `#` and `?` may stand in a password, and `#` anywhere. */
+function split(text: string): Parts {
+  const [, scheme, rest] = /^(postgres(?:ql)?:)\/\/(.*)$/s.exec(text) ?? [];
+  if (scheme === undefined || rest === undefined) throw new ConnectionStringError(unreadable);
+  const at = endOfCredentials(rest);
+  const [, user = '', password = ''] = /^([^:]*):?(.*)$/s.exec(rest.slice(0, Math.max(at, 0))) ?? [];
+  const server = /^(\[[^\]]*\]|[^:/?#[\]]*)(?::([^/?#]*))?(?:\/([^?]*))?(?:\?(.*))?$/s.exec(rest.slice(at + 1));
+  if (!server) throw new ConnectionStringError(unreadable);
+  const [, host = '', port = '', database = '', search = ''] = server;
+  return { scheme, user, password, host, port, database, search };
 }
 
-function checkValues(parameters: ReadonlyMap<string, string>, host: string | undefined): void {
-  const mode = parameters.get('sslmode');
-  if (mode !== undefined && mode !== 'no-verify' && !sslModes.includes(mode)) {
-    throw new ConnectionStringError(`has an unknown sslmode: use one of ${sslModes.join(', ')}`);
+/** The index of the `@` behind the credentials, or -1. A password may hold `@`, which libpq does not read. */
+function endOfCredentials(rest: string): number {
+  const [beforeSlash = ''] = rest.split('/', 1);
+  const [beforeQuery = ''] = beforeSlash.split(/[?#]/, 1);
+  if (beforeQuery.includes('@')) return beforeQuery.lastIndexOf('@');
+  // Otherwise a parameter such as `?user=a@b` would be read as credentials.
+  if (/^[^?#]*\?\w+=/.test(beforeSlash)) return -1;
+  return beforeSlash.lastIndexOf('@');
+}
+
+function checkServer(host: string, port: string): void {
+  if (/,/.test(`${host}${port}`)) {
+    throw new ConnectionStringError('names several hosts; node-postgres connects to one: name the primary');
   }
-  const binding = parameters.get('channel_binding');
-  if (binding !== undefined && !channelBindings.includes(binding)) {
-    throw new ConnectionStringError(`has an unknown channel_binding: use one of ${channelBindings.join(', ')}`);
-  }
-  if (binding !== 'require') return;
-  if (mode === 'disable') {
+  if (host.startsWith('@')) {
     throw new ConnectionStringError(
-      'has channel_binding=require, which needs TLS, and sslmode=disable: change one of them',
+      'names an abstract socket, which node-postgres cannot reach: name the directory of a socket, such as /run/postgresql',
     );
   }
-  if (isSocket(host)) {
+  if (port !== '' && !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)) {
     throw new ConnectionStringError(
-      'has channel_binding=require, which needs TLS, and names a Unix-domain socket, which has none: leave one of them out',
+      'has a port that is not a number from 1 to 65535. If a password has special characters, percent-encode them: / as %2F, @ as %40',
+    );
+  }
+}
+
+function checkDatabase(name: string): void {
+  if (/[?#\0]|(^|\/)\.{1,2}(\/|$)/.test(name)) {
+    throw new ConnectionStringError(
+      'names a database with ?, # or a path such as .. in its name, which node-postgres cannot read: rename the database',
     );
   }
 }
@@ -161,14 +183,6 @@ function isSocket(host: string | undefined): boolean {
 function encodeHost(host: string): string {
   if (isSocket(host)) return encode(host);
   return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw new ConnectionStringError(unreadable);
-  }
 }
 
 function encode(text: string): string {

@@ -13,6 +13,8 @@ interface Violation {
 export interface Constraints {
   readonly plugin: GraphileConfig.Plugin;
   violatedBy(error: pg.DatabaseError): Violation;
+  /** Name of a column's field in the API; undefined where it has none. */
+  fieldOf(schema: string, table: string, column: string): string | undefined;
 }
 
 /**
@@ -74,6 +76,7 @@ export function readConstraints(): Constraints {
         },
       },
     },
+    fieldOf: (schema, table, column) => fields.get(name(schema, table, column)),
     violatedBy({ schema, table, dataType, constraint, column }) {
       const key = name(schema, table ?? dataType, constraint);
       const field = fields.get(name(schema, table, column ?? columns.get(key)));

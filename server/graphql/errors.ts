@@ -7,6 +7,8 @@ import { CancelledError } from '../database/cancellation.ts';
 import { isUnavailable } from '../database/connectionErrors.ts';
 import { IdentityRefusedError } from '../database/database.ts';
 import type { Constraints } from './constraints.ts';
+import { isOwnFault, type SentStatement } from './dataExceptions.ts';
+import type { UpdateRefusals } from './updateRefusals.ts';
 
 /** No such row, or none that this tenant may know of. */
 export class RowNotFoundError extends Error {}
@@ -55,19 +57,25 @@ const inputRefused = 'HR400';
 const isRefusedByCheck = ({ code, routine }: pg.DatabaseError) =>
   code === '44000' || (code === '42501' && routine === 'ExecWithCheckOptions');
 
-/** Errors of statements that change rows in place. */
-const errorsOfUpdates = new WeakSet<object>();
+const statements = new WeakMap<object, SentStatement>();
 
-/** Notes which statement an error is of: Postgres tells the same of a refused insert and a refused update. */
-export function noteStatement(error: unknown, text: string): void {
-  const isUpdate = /^(?:with item .*?\n)?update\s/s.test(text);
-  if (isUpdate && error instanceof pg.DatabaseError) errorsOfUpdates.add(error);
+/** Notes which statement an error is of, which Postgres does not tell. */
+export function noteStatement(error: unknown, text: string, values: readonly unknown[] = []): void {
+  if (error instanceof pg.DatabaseError) statements.set(error, { text, values });
 }
+
+const isUpdate = (text = '') => /^(?:with item .*?\n)?update\s/s.test(text);
 
 /** The stack of Postgres is full of functions that call each other, such as a policy that reads its own table by one. */
 const isRecursion = ({ code, where }: pg.DatabaseError) => code === '54001' && /function/.test(where ?? '');
 
-function describe(error: unknown, constraints: Constraints): PublicError | undefined {
+/** What the catalogs say of errors. */
+export interface Catalog {
+  readonly constraints: Constraints;
+  readonly refusals: UpdateRefusals;
+}
+
+function describe(error: unknown, catalog: Catalog): PublicError | undefined {
   if (error instanceof IdentityRefusedError)
     return { code: 'UNAUTHENTICATED', message: 'The session has ended. Sign in again.' };
   if (error instanceof RowNotFoundError) return { code: 'NOT_FOUND', message: 'There is no such row.' };
@@ -80,24 +88,43 @@ function describe(error: unknown, constraints: Constraints): PublicError | undef
   if (!(error instanceof pg.DatabaseError)) return undefined;
   const { code = '' } = error;
   if (code === inputRefused) return { code: 'BAD_USER_INPUT', message: error.message };
-  if (isRefusedByCheck(error)) return { code: 'BAD_USER_INPUT', message: refusedByCheck(error) };
+  if (isRefusedByCheck(error)) return { code: 'BAD_USER_INPUT', ...refusedByCheck(error, catalog) };
   const violation = byConstraint[code];
   if (violation) {
-    const { field, sentence } = constraints.violatedBy(error);
+    const { field, sentence } = catalog.constraints.violatedBy(error);
     return { code: violation.code, message: sentence ?? violation.message(field ?? 'a value'), field };
   }
   if (isRecursion(error)) return undefined;
   if (code.startsWith('54')) return { code: 'TOO_COMPLEX', message: 'The request is more than the database can take.' };
+  if (isOwnFault(error, statements.get(error))) return undefined;
   if (code.startsWith('22'))
     return { code: 'BAD_USER_INPUT', message: 'A value does not have the form that its type asks for.' };
   return bySqlState[code];
 }
 
-/** A row has to be visible after an update, too: Postgres asks the policy for select, and does not say which policy refused. */
-function refusedByCheck(error: pg.DatabaseError): string {
-  return errorsOfUpdates.has(error)
-    ? 'the change is not allowed: a value is not allowed, does not name a row of yours, or hides the row from you'
-    : 'a value is not allowed, or does not name a row of yours';
+/**
+ * A row has to be visible after an update, too: Postgres asks the policies for SELECT, and does not say which policy
+ * refused. The one reason is told where the policies leave only one.
+ */
+function refusedByCheck(error: pg.DatabaseError, catalog: Catalog): Omit<PublicError, 'code'> {
+  const { text = '' } = statements.get(error) ?? {};
+  if (!isUpdate(text)) return { message: 'a value is not allowed, or does not name a row of yours' };
+  const refusal = catalog.refusals.explain(text);
+  if (!refusal) {
+    return {
+      message:
+        'the change is not allowed: a value is not allowed, does not name a row of yours, or hides the row from you',
+    };
+  }
+  if (refusal.why === 'hidden') return { message: 'the change is not allowed: it hides the row from you' };
+  const { why, schema, table, column } = refusal;
+  const field = column === undefined ? undefined : catalog.constraints.fieldOf(schema, table, column);
+  const reasons = {
+    value: 'is not allowed to be this',
+    reference: 'does not name a row of yours',
+    either: 'is not allowed, or does not name a row of yours',
+  };
+  return { message: `the change is not allowed: ${field ?? 'a value'} ${reasons[why]}`, field };
 }
 
 /**
@@ -113,12 +140,12 @@ function isAboutDocument(cause: Error, { path, extensions }: GraphQLError): bool
  * Makes an error fit for the client: a code in `extensions` and a sentence. What the client cannot have caused is
  * logged under an id, and the client gets the id alone.
  */
-export function maskError(log: Logger, constraints: Constraints): (error: GraphQLError) => GraphQLError {
+export function maskError(log: Logger, catalog: Catalog): (error: GraphQLError) => GraphQLError {
   return (error) => {
     const thrown = error.originalError ?? error;
     const item = thrown instanceof ItemError ? thrown : undefined;
     const cause = (item?.cause as Error | undefined) ?? thrown;
-    const shown = describe(cause, constraints);
+    const shown = describe(cause, catalog);
     if (shown) {
       const { code, field, message } = shown;
       return rewrite(error, message, { code, ...(field && { field }), ...(item && { index: item.index }) });

@@ -4,6 +4,7 @@ import { tooComplex } from './limits/limits.ts';
 import type { MutationClient } from './mutationClient.ts';
 import { fits } from './output/answer.ts';
 import type { Worked } from './output/timeSlice.ts';
+import { parseExact } from './types/exactJson.ts';
 
 /** A mutation that its client may send again: the same key with the same operation is done once. */
 export interface IdempotentRequest {
@@ -76,7 +77,7 @@ export async function claim(
       extensions: { code: 'CONFLICT', reason: keyReused },
     });
   }
-  return { data: JSON.parse(done.answer) };
+  return { data: parseExact(done.answer) as Record<string, unknown> };
 }
 
 /**

@@ -78,7 +78,7 @@ async function run<TData>(
 ): Promise<PgClientResult<TData>> {
   const statement = { text, name, ...(values && { values }), ...(arrayMode && { rowMode: 'array' as const }) };
   const result = await query(statement).catch((error) => {
-    noteStatement(error, text);
+    noteStatement(error, text, values);
     throw error;
   });
   // PostGraphile changes rows by key, one at a time: none changed means that there is none, or none of this tenant's.

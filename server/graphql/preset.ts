@@ -25,6 +25,7 @@ import { asPgSettings, pgService } from './pgService.ts';
 import { selectsPlugin } from './selects/plugin.ts';
 import { trustedDocumentsPlugin } from './trustedDocuments.ts';
 import { typesPlugin } from './types/plugin.ts';
+import { readUpdateRefusals } from './updateRefusals.ts';
 
 /** Milliseconds after which Grafast gives up planning. */
 const planningTimeout = 5000;
@@ -61,12 +62,14 @@ interface PresetParts {
 /** The whole configuration of the API. In production it tells nobody its schema, and has no GraphiQL. */
 export function preset({ database, catalog, log, production, documents, live }: PresetParts): GraphileConfig.Preset {
   const constraints = readConstraints();
+  const refusals = readUpdateRefusals();
   const limits = createLimits({ trusted: new Set(documents?.values()), live });
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
     plugins: [
       impliedTenantPlugin,
       constraints.plugin,
+      refusals.plugin,
       nullChecksPlugin,
       pagesPlugin,
       limits.plugin,
@@ -112,7 +115,7 @@ export function preset({ database, catalog, log, production, documents, live }: 
       graphqlOverGET: false,
       allowedRequestContentTypes: ['application/json'],
       maxRequestLength: 100_000,
-      maskError: maskError(log, constraints),
+      maskError: maskError(log, { constraints, refusals }),
     },
   };
 }

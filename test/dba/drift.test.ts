@@ -108,9 +108,82 @@ test.each([
     'alter table app_private.audit_log add column n int not null generated always as identity',
     /generated always as identity/,
   ],
+  [
+    'the owner of a function',
+    'alter function app_private.set_updated_at() owner to postgres',
+    /function app_private\.set_updated_at\(\).*: owner postgres/,
+  ],
+  ['the owner of a schema', 'alter schema app_search owner to postgres', /schema app_search: owner postgres/],
+  [
+    'the owner of a type',
+    "create type app_private.mood as enum ('x'); alter type app_private.mood owner to postgres",
+    /type app_private\.mood: owner postgres/,
+  ],
+  [
+    'an aggregate',
+    'create aggregate app_private.total (int) (sfunc = int4pl, stype = int, initcond = 0)',
+    /aggregate app_private\.total\(integer\) returns integer: function int4pl\(integer,integer\), state integer, initial '0'/,
+  ],
+  [
+    'a right on an aggregate',
+    'revoke execute on function app_private.total(int) from public',
+    /total.*: grant execute to public/,
+  ],
+  [
+    'a right of PUBLIC on schema public',
+    'grant create on schema public to public',
+    /privileges on schema public: public: create/,
+  ],
+  [
+    'a right of PUBLIC on the database',
+    "do $$ begin execute format('grant temporary on database %I to public', current_database()); end $$",
+    /privileges on this database: .*public: temporary/,
+  ],
+  [
+    'a right of PUBLIC on a type',
+    'revoke usage on type app_private.mood from public',
+    /type app_private\.mood: usage is not granted to public/,
+  ],
+  [
+    'a right that may be handed on',
+    'grant select on app_public.lists to hedgerow_auth with grant option',
+    /lists: grant select to hedgerow_auth with grant option/,
+  ],
+  [
+    'a setting of the database',
+    "do $$ begin execute format('alter database %I set row_security = off', current_database()); end $$",
+    /settings of this database: row_security=off/,
+  ],
+  [
+    'a setting of a role',
+    "do $$ begin execute format('alter role hedgerow_tenant in database %I set app.current_user_id = %L', current_database(), 'secret'); end $$",
+    /settings of role hedgerow_tenant in this database: app\.current_user_id \(value not shown\)/,
+  ],
+  [
+    'an operator',
+    'create operator app_private.=== (leftarg = int, rightarg = int, function = int4eq)',
+    /operator app_private\.===\(integer,integer\) returns boolean: function int4eq/,
+  ],
+  [
+    'an operator class',
+    'create operator class app_private.same for type int using hash as operator 1 pg_catalog.=, function 1 hashint4(int)',
+    /operator class app_private\.same using hash: for integer, operator 1/,
+  ],
+  [
+    'a cast',
+    'create cast (text as app_private.mood) with inout as assignment',
+    /cast \(text as app_private\.mood\): in assignments, by text/,
+  ],
+  ['an extension', 'create extension citext with schema app_private', /extension citext in schema app_private/],
+  [
+    'the schema of an extension',
+    'alter extension citext set schema app_search',
+    /extension citext in schema app_search/,
+  ],
+  ['a replica identity', 'alter table app_public.lists replica identity full', /lists: replica identity full/],
   ['a strict function', 'alter function app_public.current_user_id() strict', /stable, parallel safe, strict/],
 ])('%s is drift', async (_what, change, expected) => {
   const before = await describeNow();
-  await db.asOwner(change);
+  await db.asAdmin(change);
   expect((await differences(before)).join('\n')).toMatch(expected);
 });

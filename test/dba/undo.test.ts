@@ -67,6 +67,12 @@ drop view app_public.audit_events;
 create view app_public.audit_events with (security_invoker = true) as select id from app_private.audit_log;
 create schema app_more;
 create type app_more.colour as enum ('red');
+create aggregate app_more.total (int) (sfunc = int4pl, stype = int, initcond = 0);
+create operator app_more.=== (leftarg = int, rightarg = int, function = int4eq);
+create cast (text as app_more.colour) with inout as assignment;
+create extension citext with schema app_more;
+alter table app_public.lists replica identity full;
+grant select on app_public.lists to hedgerow_auth with grant option;
 create domain app_more.short as text check (char_length(value) < 9);
 `;
 

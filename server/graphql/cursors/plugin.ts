@@ -4,11 +4,12 @@ import {
   type PgSelectQueryBuilder,
   PgSelectStep,
 } from 'postgraphile/@dataplan/pg';
-import { type FieldArgs, lambda, Step } from 'postgraphile/grafast';
+import { constant, type FieldArgs, lambda, type ObjectStep, Step } from 'postgraphile/grafast';
 import type { GraphQLEnumValueConfig } from 'postgraphile/graphql';
 import { isNatural } from './cursor.ts';
 import { isReadable } from './key.ts';
 import { addOrder } from './order.ts';
+import { hasReadableKey, ResultEdgeStep } from './payloadEdge.ts';
 import { CursorStep } from './step.ts';
 
 /** The parts of a connection's step that pages use. */
@@ -67,7 +68,7 @@ export const cursorsPlugin: GraphileConfig.Plugin = {
         }
         return args;
       },
-      GraphQLObjectType_fields_field(field, _build, { scope }) {
+      GraphQLObjectType_fields_field(field, build, { scope }) {
         const { plan } = field;
         if (!plan) return field;
         if (scope.isPgFieldConnection) {
@@ -81,6 +82,17 @@ export const cursorsPlugin: GraphileConfig.Plugin = {
               fieldArgs.autoApply($connection);
               applyCursors($connection.getSubplan(), raw('after'), raw('before'));
               return $connection as never;
+            },
+          };
+        }
+        const table =
+          scope.isPgMutationPayloadEdgeField && build.pgTableResource(scope.pgCodec as PgCodecWithAttributes);
+        if (table && !hasReadableKey(table)) {
+          return {
+            ...field,
+            plan($payload) {
+              const $result = ($payload as ObjectStep).getStepForKey('result', true);
+              return ($result ? new ResultEdgeStep($result) : constant(null)) as never;
             },
           };
         }

@@ -1,3 +1,5 @@
+import { isExactNumber } from '../types/exactJson.ts';
+
 /** Characters that a piece of JSON has at the most, unless a single text is longer. */
 const pieceSize = 64_000;
 
@@ -38,7 +40,7 @@ export function* jsonPieces(value: unknown): Generator<string, void> {
 }
 
 function* partsOf(value: unknown): Generator<string, void> {
-  if (typeof value !== 'object' || value === null || 'toJSON' in value || isSmall(value)) {
+  if (typeof value !== 'object' || value === null || 'toJSON' in value || isExactNumber(value) || isSmall(value)) {
     // Undefined only where the value is, which a list has as null.
     yield JSON.stringify(value) ?? 'null';
   } else if (Array.isArray(value)) {

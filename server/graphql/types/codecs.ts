@@ -1,5 +1,7 @@
 import { LIST_TYPES, listOfCodec, type PgCodec, type PgInterval, TYPES } from 'postgraphile/@dataplan/pg';
+import { flagError } from 'postgraphile/grafast';
 import { type SQL, sql } from 'postgraphile/pg-sql2';
+import { parseExact } from './exactJson.ts';
 
 /** A value of Postgres that its GraphQL type cannot hold. The message is for the log. */
 class UnservableValueError extends Error {}
@@ -54,6 +56,31 @@ function castItems(castFromPg: (value: SQL) => SQL): (list: SQL) => SQL {
 
 const asIs = (text: string) => text;
 
+/** An item without a GraphQL form is an error at its own place in the list; the other items are served. */
+function tolerant(fromPg: (text: string) => unknown): (text: string) => unknown {
+  return (text) => {
+    try {
+      return fromPg(text);
+    } catch (error) {
+      if (!(error instanceof UnservableValueError)) throw error;
+      return flagError(error);
+    }
+  };
+}
+
+/** Has a list of a type whose values may have no GraphQL form serve those that have one. */
+export function tolerateItems(list: PgCodec): void {
+  const item = list.arrayOfCodec;
+  if (!item || !mayBeUnservable(item)) return;
+  const { fromPg } = listOfCodec({ ...item, fromPg: tolerant(item.fromPg) } as never, {}) as PgCodec;
+  Object.assign(list, { fromPg });
+}
+
+function mayBeUnservable(codec: PgCodec): boolean {
+  if (codec.domainOfCodec) return mayBeUnservable(codec.domainOfCodec);
+  return codec.rangeOfCodec !== undefined || codec.name === TYPES.interval.name;
+}
+
 /**
  * Corrects the codecs of builtin types that PostGraphile serves wrongly. They are changed in place: PostGraphile and its
  * filters know a type by the identity of its codec.
@@ -66,6 +93,11 @@ export function correctBuiltinTypes(): void {
   correct('interval', asInterval, readInterval);
   Object.assign(TYPES.line, { fromPg: readLine });
   Object.assign(LIST_TYPES.line, { fromPg: listOfCodec(TYPES.line).fromPg });
+  for (const type of ['json', 'jsonb'] as const) {
+    Object.assign(TYPES[type], { fromPg: parseExact });
+    const { fromPg } = listOfCodec({ ...TYPES[type] } as never, {}) as PgCodec;
+    Object.assign(LIST_TYPES[type], { fromPg });
+  }
 }
 
 function correct(
@@ -76,6 +108,7 @@ function correct(
   const codec = Object.assign(TYPES[type], { castFromPg, listCastFromPg: castItems(castFromPg), fromPg });
   const { castFromPg: castList, listCastFromPg, fromPg: readList } = listOfCodec(codec as never) as PgCodec;
   Object.assign(LIST_TYPES[type], { castFromPg: castList, listCastFromPg, fromPg: readList });
+  tolerateItems(LIST_TYPES[type] as PgCodec);
 }
 
 /**

@@ -80,7 +80,8 @@ exec ${bin}/pg_dump "$@"`,
       { mode: 0o755 },
     );
     const bare = new URL(env().ROOT_DATABASE_URL);
-    bare.searchParams.set('password', postgres.password);
+    // Not searchParams, which write + for a space: in a connection string it is a plus sign.
+    bare.search = `?password=${encodeURIComponent(postgres.password)}`;
     bare.password = '';
     const made = await db(['backup', file], { ...env(), PG_BIN, ROOT_DATABASE_URL: bare.href });
     expect(made).toMatchObject({ code: 0, output: expect.stringMatching(/rows in \d+ tables/) });

@@ -33,6 +33,8 @@ test('what does not end is a statement all the same', () => {
 test.each([
   ['create unique index concurrently if not exists a_idx on app_public.a (b)', 'create index a_idx'],
   ['create or replace function app_public.f(a int) returns int', 'create function app_public.f'],
+  ['create unique index on only app_public.a (b)', 'create index on app_public.a'],
+  ['create index concurrently on a (b)', 'create index on a'],
   ['create policy "select own" on app_public.a for select', 'create policy "select own" on app_public.a'],
   ['CREATE TABLE app_public."A b" (id uuid)', 'create table app_public."A b"'],
   ['alter table only app_public.a add column b int', 'alter table app_public.a'],

@@ -21,6 +21,12 @@ describe('a statement that controls the transaction is refused', () => {
     'do $$ begin insert into app_public.t values (1); commit; end $$',
     "do 'begin if true then rollback; end if; end'",
     '/* -- */ commit /* ; */',
+    "do E'begin\\ncommit; end'",
+    "do e'begin \\x63ommit; end'",
+    "do language 'plpgsql' 'begin commit; end'",
+    'do $$ begin <<a>> commit; end $$',
+    'do $$ begin <<"a b">>\n/* x */ rollback; end $$',
+    'do $$ <<a>> begin commit; end $$',
   ])('%s', (sql) => {
     expect(problems(`select 1;\n${sql};\n`)).toEqual([
       expect.stringMatching(/^current\.sql:2: .*(transaction|commit)/),
@@ -44,6 +50,19 @@ describe('a setting that outlives its migration is refused', () => {
     ["select set_config(setting_name => 'a.b', new_value => '', is_local => false)", 'true as its third'],
     ["do $$ begin perform set_config('a.b', '', false); end $$", 'true as its third'],
     ['do $$ begin set lock_timeout = 0; end $$', 'write `set local`'],
+    ['set lock_timeout := 0', 'set local lock_timeout := 0'],
+    ["select set_config('a.b', f(g(h(1, ')'))), false)", 'true as its third'],
+    ["select set_config('a.b', 'c', (false))", 'true as its third'],
+    ["select set_config('a.b', 'c', ((false))::boolean)", 'true as its third'],
+    ["select set_config('a.b', 'c', cast('off' as bool))", 'true as its third'],
+    ["select set_config('a.b', 'c', is_local := false)", 'true as its third'],
+    ["select set_config('a.b', 'c', not true)", 'true as its third'],
+    ["select set_config('a.b', array['x, y'][1], /* no, */ false)", 'true as its third'],
+    ["select set_config('a.b', 'c', true), set_config('d.e', 'f', false)", 'true as its third'],
+    ["create table app_private.t as select set_config('a.b', 'c', false)", 'true as its third'],
+    ["do E'begin\\nset lock_timeout = 0; end'", 'write `set local`'],
+    ['do $$ begin <<a>> set lock_timeout = 0; end $$', 'write `set local`'],
+    ["do $$ declare x text; begin x := set_config('a.b', (select f(g(1))), (false)); end $$", 'true as its third'],
   ])('%s', (sql, instead) => {
     expect(problems(`select 1;\n\n${sql};\n`)).toEqual([expect.stringContaining(instead)]);
   });
@@ -55,6 +74,17 @@ describe('a migration that only mentions these is fine', () => {
     'set constraints all deferred',
     'set transaction isolation level serializable',
     "select set_config('a.b', '', true)",
+    "select set_config('a.b', f(g(h(1))), (true))",
+    "select set_config('a.b', 'c, false)', 'on'::boolean)",
+    "select set_config(is_local => true, setting_name => 'a.b', new_value => 'c')",
+    "create policy own on app_public.lists using (set_config('a.b', 'c', false) is null)",
+    'create temp table pg_temp.numbers (n int); insert into numbers values (1); drop table numbers',
+    'create table pg_temp.numbers (n int); insert into numbers values (1)',
+    'select 1 as n into temp numbers; update numbers set n = 2; drop table numbers',
+    'with one as (select 1 as n) select n into local temporary table "Numbers" from one; delete from "Numbers"',
+    'create temp table a (n int); create index a_idx on a (n); alter table a rename to b; drop index a_idx; drop table b',
+    'alter table all in tablespace slow set tablespace fast',
+    'alter index all in tablespace slow owned by hedgerow_owner set tablespace fast nowait',
     "comment on table app_public.lists is 'begin; commit; \\i x; set role y'",
     'create function app_private.f() returns int language sql begin atomic select 1; end',
     "create function app_private.f() returns void language plpgsql set search_path = '' as $f$ begin commit; perform set_config('a', 'b', false); end $f$",
@@ -94,6 +124,8 @@ describe('a name without its schema is refused', () => {
     ['create policy select_own on tags for select using (true)', 'tags'],
     ['create unique index concurrently_named on tags (id)', 'tags'],
     ['drop index if exists tags_idx', 'tags_idx'],
+    ['create index on tags (id)', 'tags'],
+    ['create unique index on only "Tags" (id)', '"Tags"'],
     ['create or replace function f() returns int language sql return 1', 'f'],
     ['insert into tags values (1)', 'tags'],
     ['update only tags set a = 1', 'tags'],
@@ -121,10 +153,23 @@ describe('a statement that cannot run in a transaction', () => {
   });
 });
 
+test('a statement that controls the transaction of a migration without one hears what to remove', () => {
+  const sql = '--! no-transaction\nbegin;\nupdate app_public.lists set title = title;\ncommit;';
+  expect(problems(sql)).toEqual([
+    expect.stringMatching(/:2: `begin` .*Remove `--! no-transaction` and `begin`/),
+    expect.stringMatching(/:4: `commit` .*Remove `--! no-transaction` and `commit`/),
+  ]);
+  expect(problems(sql).join()).not.toContain('a migration is one transaction of its own');
+  expect(problems('--! no-transaction\ndo $$ begin commit; end $$;')[0]).toMatch(/leaves half of its work/);
+});
+
 test('a text that Postgres or a hash would stumble over is refused by the name of the mistake', () => {
   expect(encodingProblems('current.sql', '\ufeffselect 1;')).toEqual([expect.stringContaining('byte order mark')]);
   expect(encodingProblems('current.sql', 'select 1;\r\n')).toEqual([expect.stringContaining('CRLF')]);
   expect(encodingProblems('current.sql', 's\0e\0')).toEqual([expect.stringContaining('UTF-8')]);
+  expect(
+    encodingProblems('current.sql', Buffer.from("select 1;\nselect 'caf\xe9';", 'latin1').toString('utf8')),
+  ).toEqual([expect.stringMatching(/^current\.sql:2: .*not UTF-8/)]);
   expect(problems('select\n\u00a01;')).toEqual([expect.stringMatching(/:2: .*U\+00A0/)]);
   expect(problems("select '\u00a0';")).toEqual([]);
 });

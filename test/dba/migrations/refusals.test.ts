@@ -102,6 +102,27 @@ test('settings of one committed migration do not reach the next', async () => {
   expect(paths).toHaveLength(4);
 }, 120_000);
 
+test('temporary tables, cursors and prepared statements of one committed migration do not reach the next', async () => {
+  const sql = `create temp table scratch as select 1 as n; prepare own as select 1;
+    declare held cursor with hold for select 1; listen heard;`;
+  const folder = bench.file('migrations', 'committed');
+  const before = await readdir(folder);
+  for (const words of ['state-a', 'state-b']) await commitUnchecked(words, sql);
+  await save(`${sql}\ncreate table if not exists app_private.state_read as select n from pg_temp.scratch;\n`);
+  const { code, output } = await bench.db('watch', '--once');
+  expect({ code, output }).toMatchObject({ output: expect.not.stringMatching(/already exists/) });
+  expect(await exists('app_private.state_read')).toBe(true);
+  const added = (await readdir(folder)).filter((name) => !before.includes(name));
+  expect(added).toHaveLength(2);
+}, 120_000);
+
+test('lint, watch, commit and status name a file in Latin-1', async () => {
+  await writeFile(bench.file('current.sql'), Buffer.from('-- caf\xe9\nselect 1;\n', 'latin1'));
+  for (const verb of [['watch', '--once'], ['commit'], ['lint'], ['status']]) {
+    expect((await bench.db(...verb)).output).toMatch(/current\.sql:1: has bytes that are not UTF-8/);
+  }
+}, 120_000);
+
 test('a committed migration that would be applied half is refused before any is applied', async () => {
   const before = await commitUnchecked('sound', 'create table app_private.sound ();');
   const half = await commitUnchecked('half', 'create table app_private.half ();\ncommit;');

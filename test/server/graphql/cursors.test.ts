@@ -51,6 +51,9 @@ beforeAll(async () => {
     create table app_public.secs (
       user_id uuid not null default app_public.current_user_id() references app_public.users,
       id uuid not null default gen_random_uuid(), body text, n int, primary key (user_id, id));
+    create table app_public.slips (
+      user_id uuid not null default app_public.current_user_id() references app_public.users,
+      id uuid not null default gen_random_uuid(), label text not null unique, note text, primary key (user_id, id));
     create view app_public.zoo_view with (security_invoker) as
       select b.position % 4 as position, b.words, b.shelf_id from app_public.books b;
     grant select on app_public.zoo_view to hedgerow_tenant;
@@ -79,7 +82,10 @@ beforeAll(async () => {
   }
   await db.asAdmin(`alter table app_public.secs enable row level security, force row level security;
     create policy own on app_public.secs to hedgerow_tenant using (user_id = (select app_public.current_user_id()));
-    grant select (body, n), insert (body, n) on app_public.secs to hedgerow_tenant`);
+    grant select (body, n), insert (body, n) on app_public.secs to hedgerow_tenant;
+    alter table app_public.slips enable row level security, force row level security;
+    create policy own on app_public.slips to hedgerow_tenant using (user_id = (select app_public.current_user_id()));
+    grant select (label, note), insert (label, note), update (note), delete on app_public.slips to hedgerow_tenant`);
   await db.asAdmin(`alter table app_public.pubs enable row level security, force row level security;
     create policy own on app_public.pubs to hedgerow_tenant
       using (user_id = (select app_public.current_user_id()) or title is not null);
@@ -339,6 +345,28 @@ test('tenants read columns of a table whose key they may not read', async () => 
   const read = await ada.graphql('{ secs { nodes { body } } }');
   expect(read.body.errors).toBeUndefined();
   expect(read.body.data.secs.nodes).toHaveLength(13);
+});
+
+describe('the edge in the payload of a mutation', () => {
+  beforeAll(async () => {
+    await db.asAdmin("insert into app_public.slips (user_id, label) values ($1, 'old')", [ada.id]);
+  });
+
+  test.each([
+    ['createSlip(input: {slip: {label: "new"}}) { slipEdge { cursor node { label } } }', 'new'],
+    ['updateSlipByLabel(input: {label: "old", patch: {note: "x"}}) { slipEdge { cursor node { label } } }', 'old'],
+    ['deleteSlipByLabel(input: {label: "old"}) { slipEdge { node { label } cursor } }', 'old'],
+  ])('of a table whose key tenants may not read has the row, and no cursor: %s', async (mutation, label) => {
+    const { body } = await ada.graphql(`mutation { ${mutation} }`);
+    expect(body.errors).toBeUndefined();
+    const [payload] = Object.values(body.data) as { slipEdge: unknown }[];
+    expect(payload?.slipEdge).toEqual({ cursor: null, node: { label } });
+  });
+
+  test('of another table has the cursor with which its page goes on', async () => {
+    const created = await ada.graphql('mutation { createList(input: {list: {name: "edge"}}) { listEdge { cursor } } }');
+    expect(created.body.data.createList.listEdge.cursor).toMatch(/\w/);
+  });
 });
 
 /** The rows of a connection of the root, read page by page from either end. Each page has to have a row. */

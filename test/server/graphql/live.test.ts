@@ -151,7 +151,7 @@ test('an event whose row cannot be read is an error, and a RESYNC follows it', a
     const { payload } = await socket.next();
     expect(payload).toMatchObject({
       data: { todoChanged: null },
-      errors: [{ extensions: { code: 'BAD_USER_INPUT' } }],
+      errors: [{ extensions: { code: 'INTERNAL' } }],
     });
   } finally {
     await server.db.asAdmin(`alter policy select_own on app_public.todos using (${own})`);

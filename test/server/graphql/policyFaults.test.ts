@@ -33,7 +33,29 @@ beforeAll(async () => {
     ${table('notes', 'body text, deleted_at timestamptz', `${own} and deleted_at is null`)}
     ${table('memos', 'body text', 'app_public.is_mine(user_id)')}
     ${table('teams', 'body text', 'id in (select app_public.my_teams())')}
-    ${table('clubs', 'body text', 'id in (select c.id from app_public.clubs c)')}`);
+    ${table('clubs', 'body text', 'id in (select c.id from app_public.clubs c)')}
+    ${table('games', 'body text, n int', `${own} and (select 1 / length('')) > 0`)}
+    ${table('bouts', 'body text, n int', `${own} and current_setting('app.nothing', true)::uuid is null`)}
+    ${table('rounds', 'body text, n int', own)}
+    create function app_public.divide() returns trigger language plpgsql as $$ begin new.n := 1 / (new.n - new.n); return new; end $$;
+    create trigger divide before insert on app_public.rounds for each row execute function app_public.divide();
+    ${table('stakes', 'body text, n int', own)}
+    create function app_public.allowed(n int) returns boolean language plpgsql stable as $$ begin return n / 0 = 1; end $$;
+    comment on function app_public.allowed(int) is '@behavior -*';
+    create policy checked on app_public.stakes as restrictive for insert to hedgerow_tenant with check (app_public.allowed(n));
+    ${table('leaves', 'body text, n int, note_id uuid, deleted_at timestamptz', `${own} and deleted_at is null and n > 0`)}
+    alter policy update_own on app_public.leaves with check (n is distinct from 7
+      and (note_id is null or exists (select from app_public.notes where notes.id = leaves.note_id)));
+    create policy body_is_short on app_public.leaves as restrictive for update to hedgerow_tenant
+      using (length(body) < 5);
+    ${table('twigs', 'body text, n int, note_id uuid', own)}
+    create policy small on app_public.twigs as restrictive for update to hedgerow_tenant using (n < 5);
+    create policy own_note on app_public.twigs as restrictive for update to hedgerow_tenant
+      using (note_id is null or exists (select from app_public.notes where notes.id = twigs.note_id));
+    ${table('parts', 'body text, n int, share int generated always as (100 / n) stored', own)}`);
+  await db.asAdmin(
+    `do $$ begin execute format('alter database %I set app.nothing = %L', current_database(), 'word'); end $$`,
+  );
   const written = new Writable({
     write(chunk, _encoding, done) {
       log += chunk;
@@ -42,7 +64,7 @@ beforeAll(async () => {
   });
   server = await serve(db, { log: createLog('info', written) });
   ada = await signUp(server.app, 'ada');
-  for (const name of ['notes', 'teams', 'clubs', 'memos'])
+  for (const name of ['notes', 'teams', 'clubs', 'memos', 'games', 'bouts'])
     await db.asAdmin(`insert into app_public.${name} (user_id, body) values ($1, 'x')`, [ada.id]);
 }, 300_000);
 afterAll(async () => {
@@ -53,13 +75,75 @@ afterAll(async () => {
 test('an update that hides the row says so, alone and among others', async () => {
   const { rowId } = (await ada.graphql('{ notes { nodes { rowId } } }')).body.data.notes.nodes[0];
   const patch = '{deletedAt: "2026-11-27T00:00:00Z"}';
-  const error = { message: expect.stringContaining('hides the row from you'), extensions: { code: 'BAD_USER_INPUT' } };
+  const error = {
+    message: 'the change is not allowed: it hides the row from you',
+    extensions: { code: 'BAD_USER_INPUT' },
+  };
   const one = `mutation { updateNote(input: {rowId: "${rowId}", patch: ${patch}}) { note { body } } }`;
   expect((await ada.graphql(one)).body.errors).toMatchObject([error]);
   const many = `mutation { updateNotes(input: {updates: [{rowId: "${rowId}", patch: ${patch}}]}) { notes { body } } }`;
   expect((await ada.graphql(many)).body.errors).toMatchObject([error]);
   const change = `mutation { updateNote(input: {rowId: "${rowId}", patch: {body: "y"}}) { note { body } } }`;
   expect((await ada.graphql(change)).body.data.updateNote.note).toEqual({ body: 'y' });
+});
+
+test.each([
+  ['Twig', '{n: 9}', 'n is not allowed to be this', 'n'],
+  ['Twig', '{n: 9, noteId: null}', 'a value is not allowed, or does not name a row of yours', undefined],
+  [
+    'Twig',
+    '{noteId: "00000000-0000-4000-8000-000000000000"}',
+    'noteId is not allowed, or does not name a row of yours',
+    'noteId',
+  ],
+  ['Leaf', '{body: "too long"}', 'a value is not allowed, or does not name a row of yours', undefined],
+  [
+    'Leaf',
+    '{n: 7, deletedAt: "2026-11-27T00:00:00Z"}',
+    'a value is not allowed, does not name a row of yours, or hides the row from you',
+    undefined,
+  ],
+])('a refused update of %s by %s says: %s', async (type, patch, message, field) => {
+  const name = type.toLowerCase();
+  const table = type === 'Leaf' ? 'leaves' : 'twigs';
+  const [row] = await db.asAdmin<{ id: string }>(
+    `insert into app_public.${table} (user_id, body, n) values ($1, 'x', 1) returning id`,
+    [ada.id],
+  );
+  const document = `mutation { update${type}(input: {rowId: "${row?.id}", patch: ${patch}}) { ${name} { body } } }`;
+  const { errors } = (await ada.graphql(document)).body;
+  expect(errors).toMatchObject([
+    { message: `the change is not allowed: ${message}`, extensions: { code: 'BAD_USER_INPUT' } },
+  ]);
+  expect(errors[0].extensions.field).toBe(field);
+});
+
+test.each([
+  ['a policy that divides by zero', '{ games { nodes { body } } }', /"code":"22012"/],
+  [
+    'a policy that divides by zero, beside values',
+    '{ games(filter: {body: {equalTo: "x"}}) { nodes { body } } }',
+    /"code":"22012"/,
+  ],
+  [
+    'a policy that reads a wrong setting',
+    '{ bouts(filter: {body: {equalTo: "x"}}) { nodes { body } } }',
+    /"code":"22P02"/,
+  ],
+  ['a trigger', 'mutation { createRound(input: {round: {n: 1}}) { round { body } } }', /"code":"22012"/],
+  ['a function of a policy', 'mutation { createStake(input: {stake: {n: 1}}) { stake { body } } }', /"code":"22012"/],
+])('a data exception that %s raises is a fault of the server', async (_what, document, reason) => {
+  const { body } = await ada.graphql(document);
+  expect(body.errors).toMatchObject([{ extensions: { code: 'INTERNAL', id: expect.any(String) } }]);
+  expect(log.split('\n').find((one) => one.includes(body.errors[0].extensions.id))).toMatch(reason);
+});
+
+test.each([
+  ['the form of a value', '{ notes(filter: {rowId: {equalTo: "x"}}) { nodes { body } } }'],
+  ['the form of a cast value', 'mutation { createNote(input: {note: {deletedAt: "never"}}) { note { body } } }'],
+  ['a generated column', 'mutation { createPart(input: {part: {n: 0}}) { part { share } } }'],
+])('a data exception by %s is the fault of the client', async (_what, document) => {
+  expect((await ada.graphql(document)).body.errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
 });
 
 test.each([

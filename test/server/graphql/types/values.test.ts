@@ -310,6 +310,54 @@ describe.each(samples.map((sample, index) => [sample.type, index] as const))('a 
   }, 120_000);
 });
 
+test.each([
+  ['interval', '1 sec', 'infinity', '{ seconds }', { seconds: 1 }],
+  ['int4range', '[1,2)', 'empty', range, { start: whole(1), end: whole(2, false) }],
+  ['daterange', '(,)', 'empty', range, { start: null, end: null }],
+  ['float8', '1.5', 'NaN', '', 1.5],
+  ['point', '(1,2)', '(NaN,1)', point, { x: 1, y: 2 }],
+])('a list of %s serves the items that have a form in GraphQL', async (type, fine, without, fields, expected) => {
+  const table = tableOf(samples.findIndex((sample) => sample.type === type));
+  await db.asAdmin(
+    `insert into app_public.${table} (user_id, sql, value, list) values ($1, 'mixed', $2::${type}, array[$2, $3, null, $2]::${type}[])`,
+    [ada.id, fine, without],
+  );
+  const { body } = await ada.graphql(
+    `{ ${table}s(first: 1, filter: {sql: {equalTo: "mixed"}}) { nodes { list ${fields} } } }`,
+  );
+  const [{ list }] = body.data[`${table}s`].nodes;
+  expect([list[0], list[2], list[3]]).toEqual([expected, null, expected]);
+  expect(body.errors).toMatchObject([{ extensions: { code: 'INTERNAL', id: expect.any(String) } }]);
+  expect(body.errors[0].path.slice(0, 5)).toEqual([`${table}s`, 'nodes', 0, 'list', 1]);
+  expect(log).toContain(body.errors[0].extensions.id);
+});
+
+test.each(['json', 'jsonb'])('numbers in %s are served with all of their digits', async (type) => {
+  const table = tableOf(samples.findIndex((sample) => sample.type === type));
+  const json = '{"id": 9007199254740993, "parts": [0.12345678901234567890123, 1]}';
+  await db.asAdmin(
+    `insert into app_public.${table} (user_id, sql, value, list) values ($1, 'exact', $2, array['18446744073709551615', null, $2]::${type}[])`,
+    [ada.id, json],
+  );
+  const { text } = await ada.graphql(`{ ${table}s(filter: {sql: {equalTo: "exact"}}) { nodes { value list } } }`);
+  const served = json.replaceAll(' ', '');
+  expect(text).toBe(
+    `{"data":{"${table}s":{"nodes":[{"value":${served},"list":[18446744073709551615,null,${served}]}]}}}`,
+  );
+});
+
+test.each(['bigint', 'numeric'])('a number that may have lost digits is refused for %s', async (type) => {
+  const index = samples.findIndex((sample) => sample.type === type);
+  const document = `mutation ($value: Sample${index}Input!) { createSample${index}(input: {sample${index}: $value}) { sample${index} { value } } }`;
+  const create = async (value: unknown) => (await ada.graphql(document, { value: { sql: 'digits', value } })).body;
+  expect((await create(2 ** 53)).errors).toMatchObject([
+    { message: expect.stringContaining('as a string only'), extensions: { code: 'BAD_USER_INPUT' } },
+  ]);
+  for (const value of ['9007199254740993', 9007199254740991, 7]) {
+    expect((await create(value)).data[`createSample${index}`][`sample${index}`].value).toBe(String(value));
+  }
+});
+
 test('a label that an enum gets while the server runs is a fault of the server', async () => {
   await db.asAdmin("alter type app_public.feeling add value 'new'");
   await db.asAdmin("insert into app_public.moods values ($1, 1, 'sad'), ($1, 2, 'new')", [ada.id]);

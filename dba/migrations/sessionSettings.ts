@@ -1,0 +1,57 @@
+import type { Statement } from '../linter/statements.ts';
+import { blank, bodyOfDo, callArguments, withoutComments } from './blank.ts';
+
+/** A mistake that must be corrected before a migration runs, and where it is. */
+export interface Mistake {
+  readonly line: number;
+  readonly message: string;
+}
+
+const sessionSetting = /^(set(?! (local|constraints|transaction)\b)|reset|discard)\b/i;
+
+/** Statements that keep an expression for later, or hold none, and call nothing now. */
+const callsNothing =
+  /^(create (or replace )?(temp(orary)? |recursive )*(function|procedure|view|policy|trigger|constraint trigger|event trigger|rule|domain)|create (?!.* as \(?(select|with|values|execute)\b).*|alter (function|procedure|policy|view|domain|role|database)|comment|grant|revoke|drop|security label)\b/is;
+
+/** The mistakes of a statement that changes settings of the session, not of the transaction. */
+export function sessionSettings({ text, sql, line }: Statement): Mistake[] {
+  const message = (instead: string) =>
+    `it changes the session and would hold for the migrations after this one: ${instead}`;
+  const local = text.replace(/^set (session (?!authorization\b|characteristics\b))?/i, 'set local ');
+  if (sessionSetting.test(text)) {
+    const isSet = /^set\b/i.test(text) && !/^set session characteristics/i.test(text);
+    const instead = isSet
+      ? `write \`${local.slice(0, 80)}\``
+      : 'remove it; settings made by `set local` end with the migration';
+    return [{ line, message: `\`${text.slice(0, 80)}\`: ${message(instead)}` }];
+  }
+  const body = bodyOfDo(sql);
+  const called = body ?? (callsNothing.test(text) ? '' : sql);
+  if (callArguments(called, 'set_config').some((given) => !isLocal(given)))
+    return [{ line, message: `\`set_config\`: ${message('pass true as its third argument')}` }];
+  if (body === undefined || !beginsInBody(body, 'set(?!\\s+(local|constraints|transaction)\\b)|reset|discard'))
+    return [];
+  return [{ line, message: `a setting in a \`do\` block: ${message('write `set local`')}` }];
+}
+
+/** Whether the arguments of a call of `set_config` say in plain words that the setting ends with the transaction. */
+function isLocal(given: readonly string[]): boolean {
+  const named = given.find((one) => /^\s*is_local\s*(=>|:=)/i.test(withoutComments(one)));
+  let value = withoutComments(named?.replace(/^[\s\S]*?(=>|:=)/, '') ?? given[2] ?? '').trim();
+  for (let inner = value; ; value = inner) {
+    inner = value
+      .replace(/\s*::\s*(pg_catalog\s*\.\s*)?bool(ean)?$/i, '')
+      .replace(/^\(([\s\S]*)\)$/, '$1')
+      .replace(/^cast\s*\(([\s\S]*)\s+as\s+bool(ean)?\s*\)$/i, '$1')
+      .replace(/^bool(ean)?\s*(?=')/i, '')
+      .trim();
+    if (inner === value) break;
+  }
+  return /^(true|'\s*(t|tr|tru|true|y|ye|yes|on|1)\s*')$/i.test(value);
+}
+
+/** Whether a statement of a PL/pgSQL body, behind its labels, begins with one of the commands. */
+export function beginsInBody(body: string, commands: string): boolean {
+  const start = '(^|;|>>|\\b(begin|then|else|loop)\\b)';
+  return new RegExp(`${start}\\s*(${commands})\\b`, 'i').test(blank(body));
+}

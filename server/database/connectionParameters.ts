@@ -1,0 +1,159 @@
+/** A connection string that cannot be used. The message never contains the string, which may hold a password. */
+export class ConnectionStringError extends Error {}
+
+/** The message for text that is no connection string. */
+export const unreadable =
+  'cannot be read. It must look like postgres://user:password@host:5432/database, with special characters percent-encoded: @ as %40, / as %2F, % as %25';
+
+/** Parameters of libpq with the values that every connection honors; undefined where any value is honored. */
+const values: Readonly<Record<string, readonly string[] | undefined>> = {
+  channel_binding: ['disable', 'prefer', 'require'],
+  sslmode: ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'],
+  sslnegotiation: ['postgres', 'direct'],
+};
+
+interface Unsupported {
+  /** Values that a connection honors without doing anything for them. */
+  readonly honored?: RegExp;
+  readonly instead: string;
+}
+
+const tls = 'set the sslmode that is wanted';
+const gss = { instead: 'remove it; connections here do not use GSSAPI' };
+
+/**
+ * Parameters that node-postgres cannot honor. Dropping them silently would connect to another server, or less safely, than
+ * the connection string says.
+ */
+const unsupported: Readonly<Record<string, Unsupported>> = {
+  gssencmode: { honored: /^(disable|prefer)$/, ...gss },
+  gssdelegation: { honored: /^0$/, ...gss },
+  hostaddr: { instead: 'write the address as the host' },
+  load_balance_hosts: { honored: /^disable$/, instead: 'remove it; a connection string names one host' },
+  max_protocol_version: { honored: /^(3\.0|latest)$/, instead: 'remove it; connections here use protocol 3.0' },
+  min_protocol_version: { honored: /^3\.0$/, instead: 'remove it; connections here use protocol 3.0' },
+  passfile: { instead: 'set the environment variable PGPASSFILE' },
+  replication: { honored: /^(false|off|no|0)$/, instead: 'remove it; connections here run SQL' },
+  require_auth: {
+    instead: 'remove it, or write channel_binding=require, which allows SCRAM-SHA-256 with channel binding alone',
+  },
+  requirepeer: { instead: 'use TLS with sslmode=verify-full, which names the server' },
+  service: { instead: 'write host, user and database of the service into the connection string' },
+  servicefile: { instead: 'write host, user and database of the service into the connection string' },
+  ssl_max_protocol_version: {
+    honored: /^TLSv1\.3$/,
+    instead: 'set the environment variable NODE_OPTIONS=--tls-max-v1.2',
+  },
+  ssl_min_protocol_version: {
+    honored: /^TLSv1(\.[12])?$/,
+    instead: 'set the environment variable NODE_OPTIONS=--tls-min-v1.3',
+  },
+  sslcertmode: {
+    honored: /^allow$/,
+    instead: 'remove it; a certificate is sent where sslcert and sslkey name one and the server asks for it',
+  },
+  sslcompression: { honored: /^0$/, instead: 'remove it; TLS 1.3 has no compression' },
+  sslcrl: { instead: 'remove it; revoked certificates cannot be checked here' },
+  sslcrldir: { instead: 'remove it; revoked certificates cannot be checked here' },
+  sslkeylogfile: { instead: 'remove it' },
+  sslpassword: { instead: 'name a key without a passphrase by sslkey' },
+  sslsni: { honored: /^1$/, instead: 'remove it; the name of the host is always sent' },
+  target_session_attrs: {
+    honored: /^any$/,
+    instead: 'write the host of the server that is wanted, such as the primary',
+  },
+};
+
+/** Names that can only be meant for TLS, authentication or the choice of the server. */
+const relevantToSecurity = /^(ssl|tls|channel|require|auth|gss|krb|oauth|scram|host|target|service|pass)/i;
+
+const otherNames = [
+  ...['application_name', 'client_encoding', 'connect_timeout', 'fallback_application_name', 'gsslib', 'krbsrvname'],
+  ...['sslcert', 'sslkey', 'sslrootcert'],
+];
+
+/** The parameters of a connection URI. `+` is a plus sign, as for libpq; a space is `%20`. */
+export function readParameters(search: string): Map<string, string> {
+  const parts = search.replace(/^\?/, '').split('&').filter(Boolean);
+  return new Map(
+    parts.map((part) => {
+      const at = part.indexOf('=');
+      return at < 0 ? [decode(part), ''] : [decode(part.slice(0, at)), decode(part.slice(at + 1))];
+    }),
+  );
+}
+
+export function writeParameters(parameters: ReadonlyMap<string, string>): string {
+  return [...parameters].map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join('&');
+}
+
+/** @throws ConnectionStringError if the text is not percent-encoded. */
+export function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new ConnectionStringError(unreadable);
+  }
+}
+
+/**
+ * Replaces `ssl`, which libpq takes from JDBC's connection strings, by the `sslmode` that it stands for.
+ *
+ * @throws ConnectionStringError if it contradicts `sslmode`.
+ */
+export function replaceSsl(parameters: Map<string, string>): void {
+  const ssl = parameters.get('ssl');
+  if (ssl === undefined) return;
+  parameters.delete('ssl');
+  const mode = { true: 'require', 1: 'require', false: 'disable', 0: 'disable', 'no-verify': 'no-verify' }[ssl];
+  if (mode === undefined) throw new ConnectionStringError('has an unknown value of ssl: write sslmode=require');
+  const given = parameters.get('sslmode');
+  if (given === undefined) parameters.set('sslmode', mode);
+  else if ((given === 'disable') !== (mode === 'disable')) {
+    throw new ConnectionStringError('has ssl and sslmode, which contradict each other: remove ssl');
+  }
+}
+
+/** @throws ConnectionStringError if the parameters ask for what a connection to `host` cannot keep. */
+export function checkParameters(parameters: ReadonlyMap<string, string>, host: string | undefined): void {
+  for (const [name, value] of parameters) checkParameter(name, value);
+  const mode = parameters.get('sslmode');
+  checkRootCertificate(parameters.get('sslrootcert'), mode);
+  if (parameters.get('channel_binding') !== 'require') return;
+  if (mode === 'disable') {
+    throw new ConnectionStringError(
+      'has channel_binding=require, which needs TLS, and sslmode=disable: change one of them',
+    );
+  }
+  if (host?.startsWith('/')) {
+    throw new ConnectionStringError(
+      'has channel_binding=require, which needs TLS, and names a Unix-domain socket, which has none: leave one of them out',
+    );
+  }
+}
+
+function checkParameter(name: string, value: string): void {
+  const known = values[name];
+  if (known && !known.includes(value)) {
+    throw new ConnectionStringError(`has an unknown ${name}: use one of ${known.join(', ')}`);
+  }
+  const { honored, instead } = unsupported[name] ?? {};
+  if (instead !== undefined && !honored?.test(value)) {
+    throw new ConnectionStringError(`has the parameter ${name} with a value that cannot be honored here: ${instead}`);
+  }
+  if (known || instead !== undefined || otherNames.includes(name)) return;
+  if (relevantToSecurity.test(name)) {
+    throw new ConnectionStringError(`has the parameter ${name.replace(/\W/g, '')}, which libpq does not know: ${tls}`);
+  }
+}
+
+function checkRootCertificate(file: string | undefined, mode: string | undefined): void {
+  if (file === 'system' && mode !== undefined && mode !== 'verify-full') {
+    throw new ConnectionStringError(`has sslrootcert=system with sslmode=${mode}: write sslmode=verify-full`);
+  }
+  if (mode === 'verify-ca' && !file) {
+    throw new ConnectionStringError(
+      'has sslmode=verify-ca without sslrootcert: name the file of the certificate, or write sslmode=verify-full',
+    );
+  }
+}
