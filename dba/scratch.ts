@@ -56,12 +56,21 @@ export async function withScratch<Result>(
       close: async () => {},
     });
   } finally {
-    // graphile-migrate keeps its pools for 200 ms and ends the process when one of them loses its server.
-    await sleep(250);
-    await withClient(adminUrl, (admin) =>
-      admin.query(`drop database if exists ${admin.escapeIdentifier(name)} with (force)`),
-    );
+    await withClient(adminUrl, async (admin) => {
+      await disconnected(admin, name);
+      await admin.query(`drop database if exists ${admin.escapeIdentifier(name)} with (force)`);
+    });
   }
+}
+
+/**
+ * Waits until nobody is connected to a database, for 5 s at most. graphile-migrate keeps its connections for some time, and
+ * ends the process when one of them loses its server.
+ */
+async function disconnected(admin: pg.Client, database: string): Promise<void> {
+  const connected = `select from pg_stat_activity where datname = $1 and backend_type = 'client backend'`;
+  const until = performance.now() + 5000;
+  while (performance.now() < until && (await admin.query(connected, [database])).rowCount) await sleep(50);
 }
 
 /** A name that tells, while a database has no other mark, that it goes when this process has ended. */

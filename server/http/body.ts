@@ -8,8 +8,11 @@ import { charged } from './turn.ts';
 const bodyLimit = 100_000;
 const graphqlBodyLimit = 2_000_000;
 
-/** Bytes of bodies over `bodyLimit` whose requests are under way. */
-const largeBodies = new ByteBudget({ total: 16_000_000, tenant: 4_000_000 });
+/** Bytes that a body may have without taking memory from the budget. */
+const uncounted = 16_000;
+
+/** Bytes of bodies over `uncounted` whose requests are under way: a tenant's queue of bodies of 100 kB fits in. */
+const bodies = new ByteBudget({ total: 64_000_000, tenant: 8_000_000 });
 
 /** Reads a JSON body of at most 100 kB. Another content type is refused: a form of another site cannot send this one. */
 export const jsonBody: RequestHandler[] = [
@@ -24,9 +27,9 @@ export const jsonBody: RequestHandler[] = [
 
 /**
  * Reads the JSON body of a signed-in user's GraphQL request: at most 2 MB, which a thousand items with long texts fit in.
- * Everything over 100 kB counts in the memory that such requests share.
+ * Everything over 16 kB counts in the memory that requests share.
  */
-export function readBody(budget: ByteBudget = largeBodies): RequestHandler {
+export function readBody(budget: ByteBudget = bodies): RequestHandler {
   return async (request, response, next) => {
     // Grafserv refuses what is not JSON.
     if (!request.is('application/json')) return next();
@@ -159,8 +162,8 @@ class BodyReader {
   #refusal(): Problem | undefined {
     const length = this.#length;
     if (length > graphqlBodyLimit) return tooLarge();
-    if (length <= bodyLimit || length <= this.#taken) return undefined;
-    const portion = Math.max(length - this.#taken, bodyLimit);
+    if (length <= uncounted || length <= this.#taken) return undefined;
+    const portion = Math.max(length - this.#taken, length > bodyLimit ? bodyLimit : uncounted);
     const tenant = this.#request.user?.userId ?? '';
     if (!this.#budget.take(tenant, portion)) {
       return new Problem(503, 'Too many large requests are under way. Try again shortly.', {

@@ -34,6 +34,8 @@ export function admit(admission: Admission, log: Logger): RequestHandler {
       return next(problem);
     }
     refusals++;
+    // A body is not kept for the time that nothing is done with it.
+    request.body = undefined;
     const timer = setTimeout(next, refusalDelay, problem);
     response.once('close', () => {
       clearTimeout(timer);

@@ -55,6 +55,22 @@ test('a body takes memory as its bytes come, and not for the length that it decl
   server.close();
 });
 
+test('small bodies take no memory, and those of 100 kB as much as they have', async () => {
+  let begun = 0;
+  const server = await serverOf((_request, _response, next) => {
+    begun++;
+    next();
+  });
+  await server.send(2_000_000, 10_000);
+  await until(() => begun === 1);
+  const sockets = await Promise.all(Array.from({ length: 10 }, () => server.send(100_000, 90_000)));
+  await until(() => server.budget.used >= 900_000);
+  expect(server.budget.used).toBeLessThan(1_200_000);
+  for (const socket of sockets) socket.destroy();
+  await until(() => server.budget.used === 0);
+  server.close();
+});
+
 test('a client that leaves while its token is verified leaves no memory taken', async () => {
   const verified = Promise.withResolvers<void>();
   let closed = 0;
