@@ -64,7 +64,7 @@ async function dropLeftOvers(admin: pg.Client): Promise<void> {
   for (const { datname } of rows) {
     const run = Number(datname.split('_')[2]);
     if (run === process.pid || !isAlive(run)) {
-      await admin.query(`drop database ${admin.escapeIdentifier(datname)} with (force)`);
+      await admin.query(`drop database if exists ${admin.escapeIdentifier(datname)} with (force)`);
     }
   }
 }
