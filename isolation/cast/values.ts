@@ -222,9 +222,15 @@ function base(name: string, modifier: number, seed: number, n: number, { texts, 
 const repeated = (text: string, length: number) => text.repeat(Math.ceil(length / text.length) || 1).slice(0, length);
 // Translated before they are repeated: words may be long, and there are many of them.
 const letters = (hex: string, length: number) =>
-  repeated(hex.replaceAll(/./g, (digit) => 'abcdefghijklmnop'[Number.parseInt(digit, 16)] as string), length);
+  repeated(
+    hex.replaceAll(/./g, (digit) => 'abcdefghijklmnop'[Number.parseInt(digit, 16)] as string),
+    length,
+  );
 const digits = (hex: string, length: number) =>
-  repeated(hex.replaceAll(/./g, (digit) => String(Number.parseInt(digit, 16) % 10)), length);
+  repeated(
+    hex.replaceAll(/./g, (digit) => String(Number.parseInt(digit, 16) % 10)),
+    length,
+  );
 
 /** Texts: a word, what checks speak of, and words of each length that they speak of. */
 function words(seed: number, n: number, texts: readonly string[], numbers: readonly number[]): string[] {
