@@ -83,9 +83,13 @@ async function lintUrl(url: string, options: DatabaseOptions): Promise<ExitCode>
     lintDatabase(client, { schemas: schema, roles: role, setting, claims }),
   );
   if (format === 'json') console.log(JSON.stringify(report));
-  else if (format === 'sarif') console.log(JSON.stringify(toSarif(report), null, 2));
-  else printDatabaseReport(report);
-  return report.findings.some(({ level }) => strict || level === 'error') ? 1 : 0;
+  else if (format === 'sarif') {
+    console.log(JSON.stringify(toSarif(report), null, 2));
+    // SARIF has no place for it.
+    for (const { about, reason } of report.undecided) console.error(`Not judged: ${about}: ${reason}`);
+  } else printDatabaseReport(report);
+  if (report.findings.some(({ level }) => strict || level === 'error')) return 1;
+  return report.undecided.length > 0 ? 2 : 0;
 }
 
 /** The keys on the way to `:id` in a template in JSON; undefined where the whole value is the id. */

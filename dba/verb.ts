@@ -1,5 +1,5 @@
-/** What a verb answers: 0 fine, 1 findings. What it throws is 2: it could not run. */
-export type ExitCode = 0 | 1;
+/** The exit code of a verb: 0 fine, 1 findings, 2 something could not be judged. An error that it throws is 2, too. */
+export type ExitCode = 0 | 1 | 2;
 
 /** Something about the command's input or surroundings that its user can mend. */
 export class UsageError extends Error {}

@@ -7,6 +7,8 @@ import type { Identity } from './identity.ts';
 export interface Scope extends Identity {
   readonly schema: string;
   readonly role: string;
+  /** Values of the session, and functions, that are the same for all sessions of tenants. */
+  readonly fixed?: readonly string[] | undefined;
 }
 
 /** A type; `name` may be written behind `::`, and neither shortens nor rounds. */

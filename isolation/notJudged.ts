@@ -40,6 +40,10 @@ export function notJudged(catalog: Catalog, cast: Cast, { only = () => true }: S
         about: `setting ${name}`,
         reason: 'it is left unset, as --set says; with a value it may open more',
       })),
+    ...(catalog.fixed ?? []).map((name) => ({
+      about: name,
+      reason: "taken to be in every session as in the prover's, as --fixed says",
+    })),
     ...supersededClaims(catalog),
   ];
 }

@@ -9,6 +9,7 @@ const schema = z.object({
   setting: z.string(),
   settingTemplate: z.string().optional(),
   set: z.record(z.string(), z.string()).optional(),
+  fixed: z.array(z.string().min(1)).optional(),
   loginRole: z.string().optional(),
   ownerRole: z.string().optional(),
   tenantIds: z.array(z.string().min(1)).max(3).optional(),
@@ -73,6 +74,11 @@ export function readOptions(argv: readonly string[]): Options {
       '--set <name=value>',
       "another setting that policies and functions read (again for more); :id in the value is the tenant's id",
       pair,
+    )
+    .option(
+      '--fixed <name>',
+      "a value of the session that policies read and that all sessions of tenants have as the prover's has, such as session_user (again for more)",
+      (name: string, before: string[] = []) => [...before, name],
     )
     .option(
       '--tenant-ids <ids>',

@@ -28,11 +28,11 @@ export async function prove(options: Options, progress: (line: string) => void):
 const noServer = { about: 'the API', reason: 'there is no Hedgerow on this database: only SQL was attacked' };
 
 async function proveOn(ground: Ground, options: Options, progress: (line: string) => void): Promise<Proof> {
-  const { seed, schema, role, setting, settingTemplate: template, set, tenantIds, fixtures, table } = options;
+  const { seed, schema, role, setting, settingTemplate: template, set, fixed, tenantIds, fixtures, table } = options;
   const startedAt = new Date();
   const isOurs = options.databaseUrl === undefined;
   const settings: Omit<ProveSqlOptions, 'adminUrl'> = {
-    scope: { schema, role, setting, template, set },
+    scope: { schema, role, setting, template, set, fixed },
     cast: { seed, ...(fixtures && { fixtures }), ...(tenantIds && { tenantIds }) },
     login: options.loginRole ?? (isOurs ? 'hedgerow_authenticator' : undefined),
     owner: options.ownerRole ?? (isOurs ? 'hedgerow_owner' : undefined),

@@ -8,6 +8,8 @@ import { type Catalog, readCatalog, type Scope } from './catalog.ts';
 import { type Control, controls } from './controls.ts';
 import { type NotJudged, notJudged } from './notJudged.ts';
 import { whyUnreadable } from './readable.ts';
+import { readReaders } from './readers.ts';
+import { whySessionMatters } from './sessionValues.ts';
 import { describeMissing, missingSettings } from './settings.ts';
 import { attackSql, type SqlOptions, targetsOf } from './sql/attackSql.ts';
 import { brokenBy } from './sql/broken.ts';
@@ -65,7 +67,11 @@ async function prepare(client: pg.Client, options: ProveSqlOptions) {
   const { scope } = options;
   await demand(client, scope);
   const catalog = await readCatalog(client, scope);
-  const missing = (await missingSettings(client, catalog)).map(describeMissing);
+  const readers = await readReaders(client, catalog);
+  const missing = [
+    ...(await missingSettings(client, catalog, readers)).map(describeMissing),
+    ...whySessionMatters(catalog, readers),
+  ];
   const cast = await makeCast(client, catalog, options.cast);
   const controls = await runControls(client, catalog, cast, options);
   return { catalog, cast, controls, missing, unreadable: await whyUnreadable(client, catalog, cast.a.id, controls) };

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { tenantTables } from './facts.ts';
-import { columnsOfTenant } from './outcomes.ts';
+import { asksForTenant, columnsOfTenant } from './outcomes.ts';
 import type { PolicyFacts } from './policies.ts';
 import type { OwnerColumn } from './scope.ts';
 
@@ -19,7 +19,8 @@ interface Column {
 /**
  * The owner column of each table that tenants have a grant on, whose value says which tenant a row belongs to. The first
  * of these that there is: the column that a policy compares with the tenant; the column whose default is the tenant; the
- * column that refers to what an owner column of another table is or refers to; a column with a usual name.
+ * column that refers to what an owner column of another table is or refers to; a column with a usual name. A table whose policies
+ * ask for the tenant and compare no column with it belongs to several tenants, such as a team: it has none.
  *
  * @param shared the oids of tables that belong to everybody.
  */
@@ -37,7 +38,8 @@ export async function findOwnerColumns(
      left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
      order by a.attrelid, a.attnum`,
   );
-  const columns = rows.filter(({ oid }) => !shared.has(oid));
+  const ofSeveral = tablesOfSeveral(facts);
+  const columns = rows.filter(({ oid }) => !shared.has(oid) && !ofSeveral.has(oid));
   const compared = new Set(
     facts.policies.flatMap(({ table, using, check }) =>
       [using, check].flatMap((one) =>
@@ -64,6 +66,22 @@ export async function findOwnerColumns(
     if (!best || best.rank === Number.POSITIVE_INFINITY) return [];
     return [{ oid: best.column.oid, attnum: best.column.attnum }];
   });
+}
+
+/** The oids of tables whose policies find the tenant by other tables or functions alone. */
+function tablesOfSeveral(facts: PolicyFacts): ReadonlySet<string> {
+  const byTable = Map.groupBy(
+    facts.policies.filter(({ permissive }) => permissive),
+    ({ table }) => table,
+  );
+  const found = [...byTable].filter(([table, policies]) => {
+    const all = policies.flatMap(({ using, check }) => [using, check].filter((one) => one !== null));
+    return (
+      all.some((one) => asksForTenant(one, facts)) &&
+      all.every((one) => columnsOfTenant(one, table, facts).length === 0)
+    );
+  });
+  return new Set(found.map(([table]) => table));
 }
 
 const keyOf = ({ oid, attnum }: Column) => `${oid}.${attnum}`;

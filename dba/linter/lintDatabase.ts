@@ -4,10 +4,13 @@ import { UsageError } from '../verb.ts';
 import { count, findAll, type Inspected, readingCatalog } from './catalog.ts';
 import { tenantTables } from './facts.ts';
 import { findOwnerColumns } from './findOwners.ts';
+import { TRUE } from './logic.ts';
 import { descendants } from './nodeTree.ts';
+import { outcomes } from './outcomes.ts';
 import { ownerColumns } from './ownerColumns.ts';
-import type { PolicyFacts } from './policies.ts';
+import type { Policy, PolicyFacts } from './policies.ts';
 import { readPolicies } from './readPolicies.ts';
+import { ReferenceReader } from './references.ts';
 import type { Finding, Named, Rule } from './rule.ts';
 import { isApiRule, isCatalogRule, isTextRule, readRules } from './rules.ts';
 import { type LintScope, setScope } from './scope.ts';
@@ -21,6 +24,8 @@ interface NotJudged {
 export interface DatabaseReport {
   readonly findings: readonly Finding[];
   readonly notJudged: readonly NotJudged[];
+  /** Policies whose judgement depends on something that no rule reads: without findings, too, they may have holes. */
+  readonly undecided: readonly NotJudged[];
   readonly inspected: Inspected & { readonly rules: number };
   /** The schemas, the roles and the setting that were taken. */
   readonly scope: {
@@ -53,6 +58,7 @@ export async function lintDatabase(client: pg.ClientBase, options: DatabaseOptio
     const schemas = await schemasOf(client, options);
     const known = await settingOf(client, schemas, options);
     const notJudged: NotJudged[] = [...(await rulesNotJudged()), ...known.notJudged];
+    const undecided: NotJudged[] = [...known.undecided];
     const findings = new Map<string, { finding: Finding; roles: string[] }>();
     let inspected: Inspected = { tables: 0, policies: 0, functions: 0 };
     for (const role of options.roles) {
@@ -82,6 +88,7 @@ export async function lintDatabase(client: pg.ClientBase, options: DatabaseOptio
         })),
         ...functionsNotJudged(facts),
       );
+      if (known.setting !== undefined) undecided.push(...undecidedPolicies(facts));
     }
     notJudged.push(...(await outOfScope(client, schemas, options.roles)));
     if (inspected.tables === 0)
@@ -94,7 +101,8 @@ export async function lintDatabase(client: pg.ClientBase, options: DatabaseOptio
           ? finding
           : { ...finding, detail: `${finding.detail} (for ${roles.join(' and ')})` },
       ),
-      notJudged: [...new Map(notJudged.map((one) => [JSON.stringify(one), one])).values()],
+      notJudged: withoutDoubles(notJudged).filter(({ about }) => !undecided.some((one) => one.about === about)),
+      undecided: withoutDoubles(undecided),
       inspected: { ...inspected, rules: rules.length },
       scope: { schemas, roles: options.roles, setting: known.setting ?? null },
     };
@@ -165,58 +173,52 @@ async function schemasOf(client: pg.ClientBase, { schemas, roles }: DatabaseOpti
   return schemas ?? rows.filter(({ entered }) => entered).map(({ name }) => name);
 }
 
-/** The setting that was given, or the one that most policies read, by themselves or through a function. */
+/** The setting that was given, or the one that most policies read, by themselves or through functions and views. */
 async function settingOf(
   client: pg.ClientBase,
   schemas: readonly string[],
   { setting }: DatabaseOptions,
-): Promise<{ setting: string | undefined; notJudged: NotJudged[] }> {
-  const { rows } = await client.query<{ about: string; text: string }>(
+): Promise<{ setting: string | undefined; notJudged: NotJudged[]; undecided: NotJudged[] }> {
+  const { rows } = await client.query<{ about: string; trees: string[] }>(
     `select format('policy %I on %s', p.polname, p.polrelid::regclass) as about,
-       concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid), (
-         select string_agg(concat(f.prosrc, pg_get_function_sqlbody(f.oid)), ' ')
-         from pg_depend d join pg_proc f on f.oid = d.refobjid and d.refclassid = 'pg_proc'::regclass
-         where d.classid = 'pg_policy'::regclass and d.objid = p.oid and f.pronamespace <> 'pg_catalog'::regnamespace
-       )) as text
+       array_remove(array[p.polqual::text, p.polwithcheck::text], null) as trees
      from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace
      where n.nspname = any ($1) order by 1`,
     [schemas],
   );
-  const reads = rows.map(({ about, text }) => ({
-    about,
-    names: [...new Set([...text.matchAll(/current_setting\s*\(\s*'([^']+)'/gi)].map(([, name]) => name as string))],
-  }));
+  const reader = await ReferenceReader.open(client);
+  const reads: { about: string; names: string[] }[] = [];
+  for (const { about, trees } of rows) {
+    const { settings } = await reader.of(trees);
+    reads.push({ about, names: [...settings].filter((name) => name !== undefined) });
+  }
   const counts = new Map<string, number>();
   for (const name of reads.flatMap(({ names }) => names)) counts.set(name, (counts.get(name) ?? 0) + 1);
-  const isOneClaim = (name: string) => name.startsWith('request.jwt.claim.') && counts.has('request.jwt.claims');
+  const isOneClaim = (name: string) => /^request\.jwt\.claim(\.|$)/.test(name) && counts.has('request.jwt.claims');
   const [likeliest] = [...counts].filter(([name]) => !isOneClaim(name)).sort(([, one], [, other]) => other - one);
   const taken = setting ?? likeliest?.[0];
   if (taken === undefined)
     return {
       setting: undefined,
-      notJudged: [{ about: 'policies and owner columns', reason: 'no policy reads a setting: say --setting' }],
+      notJudged: [],
+      undecided: [{ about: 'policies and owner columns', reason: 'no policy reads a setting: say --setting' }],
     };
   const others = reads.flatMap(({ about, names }) => {
-    const unknown = names.filter((name) => name !== taken && !isOneClaim(name));
+    const unknown = names.filter((name) => name !== taken.toLowerCase() && !isOneClaim(name));
     return unknown.length === 0
       ? []
       : [{ about, reason: `it reads ${unknown.join(' and ')}: a comparison with it was taken as true and as false` }];
   });
-  return {
-    setting: taken,
-    notJudged: [
-      ...(setting === undefined
-        ? [
-            {
-              about: `setting ${taken}`,
-              reason: 'taken as the setting that names the tenant, for --setting was not given',
-            },
-          ]
-        : []),
-      ...others,
-    ],
+  const guessed = {
+    about: `setting ${taken}`,
+    reason: 'taken as the setting that names the tenant, for --setting was not given',
   };
+  return { setting: taken, notJudged: [...(setting === undefined ? [guessed] : []), ...others], undecided: [] };
 }
+
+const withoutDoubles = (all: readonly NotJudged[]) => [
+  ...new Map(all.map((one) => [JSON.stringify(one), one])).values(),
+];
 
 /** Leaves out the policies of tables whose comment says that they are everybody's, as the prover does. */
 async function withoutShared(
@@ -235,17 +237,49 @@ async function withoutShared(
 }
 
 /** Policies that call functions: what a function answers is not read from its body. */
-function functionsNotJudged({ policies, functions }: PolicyFacts): NotJudged[] {
-  return policies.flatMap(({ object, using, check }) => {
-    const called = [using, check]
-      .flatMap((one) => (one ? descendants(one) : []))
-      .filter(({ kind }) => kind === 'FUNCEXPR')
-      .flatMap(({ fields }) => functions.get(String(fields.funcid)) ?? [])
-      .filter(({ name, tenant, isValue }) => name.includes('.') && !(tenant && isValue));
-    const names = [...new Set(called.map(({ name }) => `${name}()`))];
+function functionsNotJudged(facts: PolicyFacts): NotJudged[] {
+  return facts.policies.flatMap((policy) => {
+    const names = functionsIn(policy, facts);
     return names.length === 0
       ? []
-      : [{ about: object, reason: `it asks ${names.join(' and ')}, whose body was not judged: the prover attacks it` }];
+      : [
+          {
+            about: policy.object,
+            reason: `it asks ${names.join(' and ')}, whose body was not judged: the prover attacks it`,
+          },
+        ];
+  });
+}
+
+/** The functions in a policy that are not Postgres' own and do more than to return the tenant or a claim. */
+function functionsIn({ using, check }: Policy, { functions }: PolicyFacts): string[] {
+  const called = [using, check]
+    .flatMap((one) => (one ? descendants(one) : []))
+    .flatMap(({ fields }) => [fields.funcid, fields.opfuncid])
+    .flatMap((oid) => functions.get(String(oid)) ?? [])
+    .filter(({ name, tenant, isValue }) => name.includes('.') && !(tenant && isValue));
+  return [...new Set(called.map(({ name }) => `${name}()`))];
+}
+
+/** Policies that are accepted only because a function or an expression is taken at its word. */
+function undecidedPolicies(facts: PolicyFacts): NotJudged[] {
+  const strict: PolicyFacts = { ...facts, trust: { functions: false, expressions: false } };
+  const opens = ({ permissive, using, check, table }: Policy, by: PolicyFacts) =>
+    permissive &&
+    [using, check].some((one) =>
+      (['foreign row', 'nobody'] as const).some((situation) => one && outcomes(one, table, situation, by) & TRUE),
+    );
+  return facts.policies.flatMap((policy) => {
+    if (opens(policy, facts) || !opens(policy, strict)) return [];
+    const names = functionsIn(policy, facts);
+    const doubtful =
+      names.length > 0 ? `${names.join(' and ')}, whose body no rule reads` : 'an expression that no rule understands';
+    return [
+      {
+        about: policy.object,
+        reason: `whether it binds rows to the tenant depends on ${doubtful}: attack it with the prover (docs/tester.md)`,
+      },
+    ];
   });
 }
 

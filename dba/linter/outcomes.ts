@@ -1,7 +1,8 @@
 import { ANYTHING, and, FALSE, not, TRUE, UNKNOWN } from './logic.ts';
-import { children, isNode, type Node, nodes, type Value } from './nodeTree.ts';
+import { children, descendants, isNode, type Node, nodes, type Value } from './nodeTree.ts';
 import type { PolicyFacts } from './policies.ts';
-import { type QueryParts, queryParts } from './subquery.ts';
+import { deeper, isCorrelated, type QueryParts, queryParts } from './subquery.ts';
+import { constantOf, textOf } from './treeReads.ts';
 
 /**
  * For whom a condition is asked: of a row of another tenant's, where no column equals the tenant that the transaction
@@ -21,6 +22,8 @@ interface Place {
   readonly depth: number;
   /** What `x in (select …)` compares x with. */
   readonly selected: readonly Known[];
+  /** Levels and numbers, as in VAR, of what functions return that depend on the tenant. */
+  readonly ofFunctions: readonly string[];
 }
 
 /**
@@ -44,10 +47,48 @@ export function columnsOfTenant(condition: Node, table: string, facts: PolicyFac
   });
 }
 
-const outermost: Place = { depth: 0, selected: [] };
+const outermost: Place = { depth: 0, selected: [], ofFunctions: [] };
 
 function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
   const tenant: Known = situation === 'nobody' ? 'null' : 'tenant';
+  const something: Known = situation === 'nobody' ? 'null' : 'of the tenant';
+  const isTrusted = (oid: Value | undefined) =>
+    facts.trust.functions && Boolean(facts.functions.get(String(oid))?.tenant);
+  /** Whether a subquery with rows asks for the tenant, by itself or by the policies of a table, and is taken at its word. */
+  const isTrustedQuery = (sublink: Node, { fromRows, understood, tables }: QueryParts) =>
+    facts.trust.expressions &&
+    (fromRows || !understood || (sublink.fields.subselect as Node).fields.hasTargetSRFs === 'true') &&
+    (asksForTenant(sublink, facts) || tables.some((oid) => isBoundToTenant(oid, facts)));
+  /** Whether the answer of a subquery can differ from row to row: if not, it opens all rows or none. */
+  const isAboutRow = (sublink: Node) =>
+    isCorrelated(sublink) ||
+    (isNode(sublink.fields.testexpr) && descendants(sublink.fields.testexpr).some(({ kind }) => kind === 'VAR'));
+  /** Whether something of a row is equal to the tenant, or has it, in a way that is not understood: taken at its word. */
+  const isTrustedComparison = ({ fields }: Node, place: Place) => {
+    const sides = nodes(fields.args);
+    const ofRow = (side: Node) => descendants(side).some(({ kind }) => kind === 'VAR');
+    return (
+      facts.trust.expressions &&
+      !/^(<>|<|>|<=|>=|!.*)$/.test(operator(fields)) &&
+      sides.some((side) => ofRow(side) && !asksForTenant(side, facts)) &&
+      sides.some((side) => !ofRow(side) && bearsTenant(side, place))
+    );
+  };
+  /** Whether an expression is the tenant or made of it. Another claim of the same setting is not. */
+  const bearsTenant = (node: Node, place: Place): boolean => {
+    if (!asksForTenant(node, facts)) return false;
+    if (value(node, place) === tenant) return true;
+    const isClaim = node.kind === 'OPEXPR' && /^(->>?|#>>?)$/.test(operator(node.fields));
+    return !isClaim && node.kind !== 'SUBLINK' && children(node).some((child) => bearsTenant(child, place));
+  };
+  const into = ({ depth, ofFunctions }: Place, { functions }: QueryParts): Place => ({
+    depth: depth + 1,
+    selected: [],
+    ofFunctions: [
+      ...ofFunctions,
+      ...functions.flatMap((oid, index) => (isTrusted(oid) ? [`${depth + 1} ${index + 1}`] : [])),
+    ],
+  });
   const never = (known: Known) =>
     known === 'tenant' ||
     known.startsWith('constant ') ||
@@ -81,7 +122,9 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       }
       case 'OPEXPR': {
         const [left, right] = nodes(fields.args);
-        return left && right ? compare(operator(fields), value(left, place), value(right, place)) : ANYTHING;
+        if (!left || !right) return ANYTHING;
+        const compared = compare(operator(fields), value(left, place), value(right, place));
+        return isTrustedComparison(node, place) ? compared & ~TRUE || FALSE : compared;
       }
       case 'DISTINCTEXPR': {
         const [left = 'unknown', right = 'unknown'] = nodes(fields.args).map((one) => value(one, place));
@@ -95,7 +138,8 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
         const left = value(one, place);
         const items = list.kind === 'ARRAYEXPR' ? nodes(list.fields.elements) : [list];
         const compared = items.map((item) => compare(operator(fields), left, value(item, place)));
-        return fields.useOr === 'true' ? not(and(compared.map(not))) : and(compared);
+        const found = fields.useOr === 'true' ? not(and(compared.map(not))) : and(compared);
+        return fields.useOr === 'true' && isTrustedComparison(node, place) ? found & ~TRUE || FALSE : found;
       }
       case 'COALESCEEXPR': {
         let possible = 0;
@@ -123,7 +167,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
         return TRUE | FALSE | orUnknown(value(node, place));
       case 'FUNCEXPR':
         // A function that asks who the tenant is, is taken at its word.
-        return facts.functions.get(String(fields.funcid))?.tenant ? FALSE | UNKNOWN : ANYTHING;
+        return isTrusted(fields.funcid) ? FALSE | UNKNOWN : ANYTHING;
       default:
         return ANYTHING;
     }
@@ -138,6 +182,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
         return fields.constisnull === 'true' ? 'null' : `constant ${fields.consttype} ${fields.constvalue}`;
       case 'VAR': {
         const level = place.depth - Number(fields.varlevelsup);
+        if (place.ofFunctions.includes(`${level} ${fields.varno}`)) return something;
         return `column ${level} ${fields.varno} ${fields.varattno}`;
       }
       case 'PARAM':
@@ -152,10 +197,9 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       }
       case 'FUNCEXPR': {
         const called = facts.functions.get(String(fields.funcid));
-        return (called?.tenant && called.isValue) ||
-          (called?.name === 'current_setting' && isTenantSetting(first, facts))
-          ? tenant
-          : 'unknown';
+        if ((called?.tenant && called.isValue) || (called?.name === 'current_setting' && isTenantSetting(first, facts)))
+          return tenant;
+        return isTrusted(fields.funcid) ? something : 'unknown';
       }
       case 'OPEXPR': {
         // A claim in the JSON that the setting holds.
@@ -170,7 +214,8 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
         return some === 'null' || never(some) || some === known.at(-1) ? some : 'unknown';
       }
       case 'SUBLINK':
-        return fields.subLinkType === '4' ? (selected(node, place)[0] ?? 'unknown') : 'unknown';
+        // (select …), and of array(select …) one element.
+        return /^[46]$/.test(String(fields.subLinkType)) ? (selected(node, place)[0] ?? 'unknown') : 'unknown';
       default:
         return 'unknown';
     }
@@ -179,7 +224,8 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
   /** Whether a column of a subquery's row tells whose that is: no two rows have the same, or it is the tenant itself. */
   const tellsTenant = (column: Node, { conditions, tables }: QueryParts, place: Place): boolean => {
     if (column.kind !== 'VAR' || column.fields.varlevelsup !== '0') return false;
-    if (facts.unique.has(`${tables[Number(column.fields.varno) - 1]}.${column.fields.varattno}`)) return true;
+    const key = `${tables[Number(column.fields.varno) - 1]}.${column.fields.varattno}`;
+    if (facts.unique.has(key) || facts.identifying.has(key)) return true;
     return conditions.some((one) => {
       const compared = equated(one).map((side) => value(side, place));
       return compared.includes(tenant) && compared.includes(value(column, place));
@@ -187,13 +233,23 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
   };
 
   /** What the columns of a subquery are: the tenant's, where it can only select the tenant's own rows. */
-  const selected = (sublink: Node, { depth }: Place): Known[] => {
-    const inside = { depth: depth + 1, selected: [] };
+  const selected = (sublink: Node, place: Place): Known[] => {
     const parts = queryParts(sublink);
+    const known = ofColumns(parts, into(place, parts));
+    return isTrustedQuery(sublink, parts)
+      ? parts.targets.map((_, index) =>
+          /^(tenant|null)$/.test(known[index] ?? '') ? (known[index] as Known) : something,
+        )
+      : known;
+  };
+
+  const ofColumns = (parts: QueryParts, inside: Place): Known[] => {
     const { targets, conditions, fromRows, understood } = parts;
     if (!understood) return [];
-    if (!fromRows && conditions.length === 0) return targets.map((target) => value(target, inside));
-    if (and(conditions.map((one) => truth(one, inside))) & TRUE) return [];
+    const values = targets.map((target) => value(target, inside));
+    if (!fromRows && conditions.length === 0) return values;
+    if (and(conditions.map((one) => truth(one, inside))) & TRUE)
+      return values.map((one) => (one === something ? one : 'unknown'));
     if (situation === 'nobody') return targets.map(() => 'null');
     return targets.map((target) => (tellsTenant(target, parts, inside) ? 'of the tenant' : 'unknown'));
   };
@@ -208,24 +264,30 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
 
   const subquery = (sublink: Node, place: Place): number => {
     const parts = queryParts(sublink);
+    const found = ofSubquery(sublink, parts, place);
+    return isTrustedQuery(sublink, parts) && isAboutRow(sublink) ? found & ~TRUE || FALSE : found;
+  };
+
+  const ofSubquery = (sublink: Node, parts: QueryParts, place: Place): number => {
     const { targets, conditions, fromRows, understood } = parts;
-    const inside = { depth: place.depth + 1, selected: [] };
+    const inside = into(place, parts);
     const [target] = targets;
     switch (sublink.fields.subLinkType) {
-      // exists
-      case '0': {
-        if (!understood) return TRUE | FALSE;
-        const found = and(conditions.map((one) => truth(one, inside)));
-        if (!fromRows) return (found & TRUE) | (found & ~TRUE ? FALSE : 0);
-        return found & TRUE || (situation === 'foreign row' && !followsRow(parts, inside)) ? TRUE | FALSE : FALSE;
-      }
+      case '0':
+        return understood ? exists(parts, inside) : TRUE | FALSE;
       // x = any (select …), x in (select …)
       case '2': {
         const { testexpr } = sublink.fields;
         if (!isNode(testexpr)) return ANYTHING;
-        const found = truth(testexpr, { depth: place.depth, selected: selected(sublink, place) });
+        const found = truth(testexpr, { ...place, selected: selected(sublink, place) });
         // Of no rows `in` is false, even of null.
-        return fromRows || conditions.length > 0 ? found | FALSE : found;
+        if (!fromRows && conditions.length === 0) return found;
+        const [left, right] = equated(testexpr);
+        if (!understood || !left || !target || !/^(PARAM|RELABELTYPE)$/.test(right?.kind ?? '')) return found | FALSE;
+        // The same as a row that exists and in which both are equal.
+        const equal = { ...testexpr, fields: { ...testexpr.fields, args: [deeper(left), target] } };
+        const existing = exists({ ...parts, conditions: [...conditions, equal] }, inside);
+        return (found | FALSE) & (existing & FALSE ? existing | UNKNOWN : existing);
       }
       // (select …)
       case '4':
@@ -234,6 +296,14 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       default:
         return ANYTHING;
     }
+  };
+
+  /** Whether a subquery finds rows. */
+  const exists = (parts: QueryParts, inside: Place): number => {
+    const { conditions, fromRows } = parts;
+    const found = and(conditions.map((one) => truth(one, inside)));
+    if (!fromRows) return (found & TRUE) | (found & ~TRUE ? FALSE : 0);
+    return found & TRUE || (situation === 'foreign row' && !followsRow(parts, inside)) ? TRUE | FALSE : FALSE;
   };
 
   /** Both sides of a comparison for equality. */
@@ -258,11 +328,28 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
   return { truth, value, equated };
 }
 
+/** Whether the tenant stands in an expression, by the setting or by a function that depends on it. */
+export function asksForTenant(expression: Node, facts: PolicyFacts): boolean {
+  return descendants(expression).some(({ kind, fields }) => {
+    if (kind !== 'FUNCEXPR') return false;
+    const called = facts.functions.get(String(fields.funcid));
+    return called?.tenant || (called?.name === 'current_setting' && isTenantSetting(nodes(fields.args)[0], facts));
+  });
+}
+
+/** Whether the policies of a table ask for the tenant, so that a subquery sees the tenant's own rows in it. */
+function isBoundToTenant(table: string, facts: PolicyFacts): boolean {
+  const asked = facts.policies.filter(
+    (one) => one.table === table && one.permissive && /^(select|all)$/.test(one.command),
+  );
+  return asked.length > 0 && asked.every(({ using }) => using && asksForTenant(using, facts));
+}
+
 /** Whether a constant is the name of the setting that says who the tenant is. */
 function isTenantSetting(name: Node | undefined, { setting }: PolicyFacts): boolean {
-  const text = textOf(name);
+  const text = constantOf(name)?.toLowerCase();
   // The form of PostgREST before version 9 has a setting for each claim.
-  return text === setting || (setting === 'request.jwt.claims' && text === 'request.jwt.claim.sub');
+  return text === setting.toLowerCase() || (setting === 'request.jwt.claims' && text === 'request.jwt.claim.sub');
 }
 
 /** Claims that many users share, and one that users of Supabase write themselves. */
@@ -272,14 +359,4 @@ const shared = /^(role|aud|iss|exp|iat|nbf|aal|amr|is_anonymous|user_metadata|ra
 function isClaimOfTenant(path: string, { claims }: PolicyFacts): boolean {
   const keys = path.replace(/^\{(.*)\}$/, '$1').split(',');
   return claims ? keys.every((key) => claims.includes(key)) : !keys.some((key) => shared.test(key));
-}
-
-/** The text of a constant. */
-function textOf(constant: Node | undefined): string {
-  const bytes =
-    String(constant?.fields.constvalue)
-      .match(/\[ (.*) \]/)?.[1]
-      ?.split(' ') ?? [];
-  // The first four are the length.
-  return Buffer.from(bytes.slice(4).map(Number)).toString();
 }

@@ -10,6 +10,8 @@ export interface Policy {
   readonly permissive: boolean;
   readonly using: Node | null;
   readonly check: Node | null;
+  /** What tenants lack the right to, of all that it uses: `execute app_public.f()`. */
+  readonly missingRights: readonly string[];
 }
 
 /** Facts that a rule about policies may need beside the policy. Keys are oids, as text, as they are in node trees. */
@@ -28,12 +30,26 @@ export interface PolicyFacts {
   readonly notNull: ReadonlySet<string>;
   /** In the same way, the columns by which alone no two rows are the same. */
   readonly unique: ReadonlySet<string>;
+  /**
+   * In the same way, the columns that refer by themselves to such a column of another table, as memberships do to a team.
+   * On Hedgerow's database these tell no tenant from another: its keys lead with the owner column.
+   */
+  readonly identifying: ReadonlySet<string>;
+  /** What is taken at its word where it asks for the tenant and its rows cannot be told. */
+  readonly trust: {
+    /** Functions that depend on the tenant. */
+    readonly functions: boolean;
+    /** Subqueries in which the tenant stands, and comparisons of it with something of the row, that are not understood. */
+    readonly expressions: boolean;
+  };
   /** In the same way, the columns that tenants may update. */
   readonly updatable: ReadonlySet<string>;
-  /** The tables that tenants may read at least one column of. */
-  readonly readable: ReadonlySet<string>;
   /** By the oid of a view or function: the tables and functions that it uses. */
   readonly uses: ReadonlyMap<string, readonly string[]>;
+  /** The names of functions and views, as in messages. */
+  readonly names: ReadonlyMap<string, string>;
+  /** Functions that call themselves without end. */
+  readonly endless: ReadonlySet<string>;
 }
 
 export interface FunctionFacts {
@@ -44,8 +60,6 @@ export interface FunctionFacts {
   readonly leakproof: boolean;
   /** Says who the tenant is, or depends on it: it reads the setting, by itself or through another function. */
   readonly tenant: boolean;
-  /** It takes no argument and returns no boolean: what it returns is the tenant or a claim. */
+  /** It takes no argument, reads no rows, and returns one value that is no boolean: the tenant or a claim. */
   readonly isValue: boolean;
-  /** Tenants may execute it. */
-  readonly executable: boolean;
 }

@@ -1,9 +1,11 @@
 import type pg from 'pg';
-import { ourSchema } from '../ours.ts';
+import { readBodies } from './bodies.ts';
 import { tenantRoles, tenantTables } from './facts.ts';
+import { RightsReader } from './missingRights.ts';
 import { type Node, parseNodeTree } from './nodeTree.ts';
 import type { FunctionFacts, Policy, PolicyFacts } from './policies.ts';
-import { readUses } from './reads.ts';
+import { findEndless, findUses } from './reads.ts';
+import { ReferenceReader } from './references.ts';
 import { isHedgerow, type LintScope, tenantRole } from './scope.ts';
 
 /** Reads the policies that bind tenants, and what their expressions refer to. */
@@ -24,24 +26,20 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
   const oids = (field: string) => [
     ...new Set([...text.matchAll(new RegExp(`:${field} (\\d+)`, 'g'))].map(([, oid]) => oid)),
   ];
-  const tenant = await functionsOfTenant(client, scope);
-  const functions = await client.query<{ oid: string } & Omit<FunctionFacts, 'tenant'>>(
-    `select oid::text, provolatile = 'i' as immutable, proleakproof as leakproof,
+  const functions = await client.query<{ oid: string; builtIn: boolean } & Omit<FunctionFacts, 'tenant'>>(
+    `select oid::text, pronamespace = 'pg_catalog'::regnamespace as "builtIn", provolatile = 'i' as immutable, proleakproof as leakproof,
       case when pronamespace = 'pg_catalog'::regnamespace then '' else pronamespace::regnamespace || '.' end || proname as name,
-      pronargs = 0 and prorettype <> 'boolean'::regtype as "isValue",
-      has_function_privilege(${tenantRole}, oid, 'execute')
-        and has_schema_privilege(${tenantRole}, pronamespace, 'usage') as executable
+      pronargs = 0 and not proretset and prorettype <> 'boolean'::regtype
+        and (select typcategory <> 'A' from pg_type t where t.oid = prorettype) as "isValue"
      from pg_proc where oid = any ($1::oid[])`,
-    [[...oids('funcid'), ...oids('opfuncid')]],
+    [[...oids('funcid'), ...oids('opfuncid'), ...oids('aggfnoid'), ...oids('winfnoid')]],
   );
   const operators = await client.query<{ oid: string; name: string }>(
     `select oid::text, oprname as name from pg_operator
      where oid = any ($1::oid[]) and oprnamespace = 'pg_catalog'::regnamespace`,
     [oids('opno')],
   );
-  const tables = await client.query<{ oid: string; object: string; readable: boolean }>(
-    `select oid::text, object, has_any_column_privilege(${tenantRole}, oid, 'select') as readable from ${tenantTables} t`,
-  );
+  const tables = await client.query<{ oid: string; object: string }>(`select oid::text, object from ${tenantTables} t`);
   const updatable = await client.query<{ key: string }>(
     `select format('%s.%s', attrelid, attnum) as key from pg_attribute a join ${tenantTables} t on t.oid = a.attrelid
      where a.attnum > 0 and not a.attisdropped and has_column_privilege(${tenantRole}, a.attrelid, a.attnum, 'update')`,
@@ -54,6 +52,12 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
     `select format('%s.%s', indrelid, indkey[0]) as key from pg_index
      where indisunique and indisvalid and indnkeyatts = 1 and indpred is null and indexprs is null`,
   );
+  const references = await client.query<{ key: string }>(
+    `select format('%s.%s', conrelid, conkey[1]) as key from pg_constraint
+     where contype = 'f' and cardinality(conkey) = 1 and convalidated`,
+  );
+  const bodies = await readBodies(client);
+  const rights = await RightsReader.open(client, bodies);
   const tree = (given: string | null) => (given === null ? null : (parseNodeTree(given) as Node));
   return {
     policies: rows.map(({ using, check, table, command, ...row }) => ({
@@ -62,36 +66,43 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
       command: command as Policy['command'],
       using: tree(using),
       check: tree(check),
+      missingRights: rights.missing([using, check].filter((one) => one !== null)),
     })),
     setting: scope.setting ?? '',
     claims: scope.claims,
-    functions: new Map(functions.rows.map(({ oid, ...facts }) => [oid, { ...facts, tenant: tenant.has(oid) }])),
+    functions: await withTenant(client, scope, functions.rows),
     operators: new Map(operators.rows.map(({ oid, name }) => [oid, name])),
     tables: new Map(tables.rows.map(({ oid, object }) => [oid, object])),
     notNull: new Set(columns.rows.map(({ key }) => key)),
     unique: new Set(keys.rows.map(({ key }) => key)),
+    identifying: new Set(isHedgerow(scope) ? [] : references.rows.map(({ key }) => key)),
+    trust: { functions: true, expressions: !isHedgerow(scope) },
     updatable: new Set(updatable.rows.map(({ key }) => key)),
-    readable: new Set(tables.rows.filter(({ readable }) => readable).map(({ oid }) => oid)),
-    uses: await readUses(client),
+    uses: findUses(bodies),
+    names: new Map([...bodies].map(([oid, { name }]) => [oid, name])),
+    endless: findEndless(bodies),
   };
 }
 
-/** The oids of the functions that read the setting, by its name or by calling one that does. */
-async function functionsOfTenant(client: pg.ClientBase, scope: LintScope): Promise<ReadonlySet<string>> {
-  const { rows } = await client.query<{ oid: string; name: string; source: string }>(
-    `select p.oid::text, p.proname as name, concat(p.prosrc, ' ', pg_get_function_sqlbody(p.oid)) as source
-     from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-     where ${ourSchema} and p.prokind in ('f', 'p')`,
-  );
-  const found = new Map<string, string>();
-  const isNamed = ({ name }: { name: string }) => isHedgerow(scope) && name.includes('current_user_id');
-  for (let before = -1; before < found.size; ) {
-    before = found.size;
-    const names = [scope.setting, ...[...found.values()].map((name) => `${name}(`)].filter(
-      (name) => name !== undefined,
-    );
-    for (const one of rows)
-      if (isNamed(one) || names.some((name) => one.source.includes(name))) found.set(one.oid, one.name);
+/**
+ * Adds to functions whether they depend on the tenant: at any depth they read the setting. On a database that is not
+ * Hedgerow's those that cannot be read may do so. One that reads rows returns something of them and not the tenant itself.
+ */
+async function withTenant(
+  client: pg.ClientBase,
+  scope: LintScope,
+  functions: readonly ({ readonly oid: string; readonly builtIn: boolean } & Omit<FunctionFacts, 'tenant'>)[],
+): Promise<Map<string, FunctionFacts>> {
+  const found = new Map<string, FunctionFacts>();
+  const called = functions.filter(({ builtIn }) => !builtIn);
+  const reader = called.length > 0 ? await ReferenceReader.open(client) : undefined;
+  for (const { oid, builtIn, ...facts } of functions) {
+    const references = builtIn ? undefined : await reader?.of([], [oid]);
+    const isNamed = isHedgerow(scope) && facts.name.includes('current_user_id');
+    const isHidden =
+      !isHedgerow(scope) && references && (references.opaque.size > 0 || references.settings.has(undefined));
+    const tenant = isNamed || references?.settings.has(scope.setting?.toLowerCase() ?? '') || Boolean(isHidden);
+    found.set(oid, { ...facts, tenant, isValue: facts.isValue && !isHidden && !references?.readsRows });
   }
-  return new Set(found.keys());
+  return found;
 }

@@ -18,18 +18,24 @@ export function printReport({ findings, silenced, inspected }: LintReport): void
 }
 
 /** Prints the findings in a database that is not Hedgerow's, what could not be judged and why, and what was inspected. */
-export function printDatabaseReport({ findings, notJudged, inspected, scope }: DatabaseReport): void {
+export function printDatabaseReport({ findings, notJudged, undecided, inspected, scope }: DatabaseReport): void {
   for (const finding of findings) console.log(describe(finding));
-  if (notJudged.length > 0) console.log(styleText('yellow', 'Not judged:'));
-  const byReason = Map.groupBy(notJudged, ({ reason }) => reason);
-  for (const [reason, all] of byReason) console.log(`  ${all.map(({ about }) => about).join(', ')}: ${reason}`);
+  printReasons('Not judged:', notJudged);
+  printReasons('Policies that could not be judged:', undecided);
   const { rules, tables, policies, functions } = inspected;
   const errors = findings.filter(({ level }) => level === 'error').length;
+  const mark = errors ? styleText('red', '✗') : undecided.length ? styleText('yellow', '?') : styleText('green', '✓');
   console.log(
-    `${errors ? styleText('red', '✗') : styleText('green', '✓')} ${errors} errors, ${findings.length - errors} warnings; inspected by ${rules} rules: ` +
+    `${mark} ${errors} errors, ${findings.length - errors} warnings, ${undecided.length} not judged; inspected by ${rules} rules: ` +
       `${tables} tables, ${policies} policies, ${functions} functions in ${scope.schemas.join(', ')}, ` +
       `for ${scope.roles.join(' and ')}, by the setting ${scope.setting ?? '(none)'}`,
   );
+}
+
+function printReasons(title: string, all: DatabaseReport['notJudged']): void {
+  if (all.length > 0) console.log(styleText('yellow', title));
+  for (const [reason, those] of Map.groupBy(all, ({ reason }) => reason))
+    console.log(`  ${those.map(({ about }) => about).join(', ')}: ${reason}`);
 }
 
 function describe({ rule, level, object, detail, file, line, page }: Finding): string {

@@ -1,4 +1,4 @@
-import { children, conjuncts, isNode, type Node, nodes } from './nodeTree.ts';
+import { children, conjuncts, isNode, type Node, nodes, type Value } from './nodeTree.ts';
 
 export interface QueryParts {
   /** What it selects. */
@@ -9,6 +9,8 @@ export interface QueryParts {
   readonly fromRows: boolean;
   /** The oids of the tables in it, by their number in VAR less one; empty for what is no table. */
   readonly tables: readonly string[];
+  /** In the same way, the oids of the functions whose rows it selects from. */
+  readonly functions: readonly string[];
   /** False for what selects rows that its conditions do not hold of: unions, and aggregates of no rows. */
   readonly understood: boolean;
 }
@@ -23,6 +25,9 @@ export function queryParts(sublink: Node): QueryParts {
     conditions: [jointree?.fields.quals, ...from.flatMap(joinConditions)].filter(isNode).flatMap(conjuncts),
     fromRows: from.length > 0,
     tables: nodes(fields.rtable).map(({ fields: { rtekind, relid } }) => (rtekind === '0' ? String(relid) : '')),
+    functions: nodes(fields.rtable).map(({ fields: { functions } }) =>
+      String(nodes(functions).map(({ fields: { funcexpr } }) => (funcexpr as Node | null)?.fields.funcid)[0] ?? ''),
+    ),
     understood:
       fields.setOperations === null &&
       fields.hasAggs === 'false' &&
@@ -45,4 +50,19 @@ export function isCorrelated(sublink: Node): boolean {
     return children(node).some((child) => reaches(child, child.kind === 'QUERY' ? depth + 1 : depth));
   };
   return reaches(sublink.fields.subselect as Node, 0);
+}
+
+/** The expression one subquery deeper, with the same columns in it. */
+export function deeper(expression: Node): Node {
+  const shift = (value: Value, depth: number): Value => {
+    if (Array.isArray(value)) return value.map((one) => shift(one, depth));
+    if (!isNode(value)) return value;
+    const { kind, fields } = value;
+    const inside = kind === 'QUERY' ? depth + 1 : depth;
+    const shifted = Object.fromEntries(Object.entries(fields).map(([name, one]) => [name, shift(one, inside)]));
+    return kind === 'VAR' && Number(fields.varlevelsup) >= depth
+      ? { kind, fields: { ...shifted, varlevelsup: String(Number(fields.varlevelsup) + 1) } }
+      : { kind, fields: shifted };
+  };
+  return shift(expression, 0) as Node;
 }

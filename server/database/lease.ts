@@ -10,9 +10,9 @@ export type DestroyReason = 'cancelled' | 'lost' | 'in transaction' | 'busy' | '
 /** How a lease tells the pool what becomes of its connection. */
 export interface LeaseOwner {
   /** Whether named statements are prepared. */
-  readonly prepares: boolean;
+  prepares(): boolean;
   /** The pool is closing: nothing is waited for. */
-  readonly closing: boolean;
+  isClosing(): boolean;
   /** The lease has ended; `reason` says why its connection was destroyed, if it was. */
   ended(lease: Lease, reason: DestroyReason | undefined): void;
   /** The request was given up while a commit was under way, and still there is no answer. */
@@ -36,13 +36,16 @@ const patience = { report: 1000, drop: 5 * 60_000 };
 export class Lease {
   readonly client: pg.PoolClient;
   readonly #owner: LeaseOwner;
+  readonly #leave: () => void;
   #mayCommit = false;
   #over = false;
   #timers: NodeJS.Timeout[] = [];
 
-  constructor(client: pg.PoolClient, owner: LeaseOwner) {
+  /** @param leave called once the connection is free, or gone. */
+  constructor(client: pg.PoolClient, owner: LeaseOwner, leave: () => void) {
     this.client = client;
     this.#owner = owner;
+    this.#leave = leave;
   }
 
   /**
@@ -52,7 +55,7 @@ export class Lease {
    * @throws IdentityRefusedError; pg.DatabaseError; what the connection reports.
    */
   async send(statements: readonly Statement[], mayCommit = false): Promise<Result<unknown>[]> {
-    const batch = new Batch(statements, this.#owner.prepares);
+    const batch = new Batch(statements, this.#owner.prepares());
     if (mayCommit) this.commits();
     this.client.query(batch as never);
     try {
@@ -86,7 +89,7 @@ export class Lease {
     if (!this.#mayCommit) {
       requestCancel(this.client);
       this.#end('cancelled');
-    } else if (this.#owner.closing) {
+    } else if (this.#owner.isClosing()) {
       this.drop();
     } else {
       const report = setTimeout(() => this.#owner.unanswered(), patience.report);
@@ -109,6 +112,7 @@ export class Lease {
     for (const timer of this.#timers) clearTimeout(timer);
     this.client.release(reason !== undefined);
     this.#owner.ended(this, reason);
+    this.#leave();
   }
 }
 

@@ -126,13 +126,9 @@ function tenantOf(database: Database, request: Request | undefined, { document, 
     readOnly: operation?.operation === 'query',
     operation: operation?.name?.value,
   });
-  const meter = new ReadMeter({
-    tenant: request.user.userId,
-    whenAnswered: (release) => {
-      if (!request.res || request.res.closed) release();
-      else request.res.once('close', release);
-    },
-  });
+  const meter = new ReadMeter(request.user.userId);
+  if (!request.res || request.res.closed) meter.release();
+  else request.res.once('close', () => meter.release());
   request.hold = new Hold(request);
   if (operation?.operation === 'mutation') request.turn?.writes();
   return asPgSettings(metered(client, () => meter, request.hold));

@@ -1,64 +1,9 @@
 import { attack } from '../../dba/attack.ts';
 import { proveApi } from '../../isolation/api/proveApi.ts';
-import { exitCodeOf } from '../../isolation/proof.ts';
-import { proveSql, type SqlProof } from '../../isolation/proveSql.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { roles } from './onSchema.ts';
+import { drafts, own, prove, scope, withSchema } from './drafts.ts';
 
 // A machine under load takes minutes for what takes seconds otherwise.
 const patience = 300_000;
-
-const scope = { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' };
-
-/** Works on Hedgerow's schema with `sql` on top of it. */
-async function withSchema<Result>(sql: string, use: (db: TestDatabase) => Promise<Result>): Promise<Result> {
-  const db = await createTestDatabase();
-  try {
-    await db.asAdmin(`begin; set local role hedgerow_owner; ${sql}; commit`);
-    return await use(db);
-  } finally {
-    await db.drop();
-  }
-}
-
-/** Attacks app_public.drafts by SQL; `code` is the exit code of the command. */
-function prove(sql: string, set?: Record<string, string>): Promise<SqlProof & { code: number }> {
-  return withSchema(sql, async ({ adminUrl }) => {
-    const proof = await proveSql({
-      ...roles,
-      adminUrl,
-      scope: { ...scope, set },
-      cast: { seed: 1 },
-      searchPath: 'pg_catalog',
-      only: (name) => /drafts/.test(name),
-    });
-    const rest = {
-      database: '',
-      seed: 1,
-      repeat: '',
-      startedAt: new Date(),
-      seconds: 0,
-      tables: [],
-      mutants: undefined,
-    };
-    return { ...proof, code: exitCodeOf({ ...proof, ...rest }) };
-  });
-}
-
-const own = 'user_id = (select app_public.current_user_id())';
-
-/** A table for drafts, with a policy that lets its owner do everything if `condition` holds, too. */
-const drafts = (condition: string, more = '') => `
-create table app_public.drafts (
-  user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
-  id uuid not null default gen_random_uuid(),
-  body text not null check (body <> ''),
-  primary key (user_id, id)
-);
-alter table app_public.drafts enable row level security, force row level security;
-grant select, insert (id, body), update (body), delete on app_public.drafts to hedgerow_tenant;
-${more}
-create policy own on app_public.drafts to hedgerow_tenant using (${condition === '' ? own : `${own} and ${condition}`});`;
 
 const raising = (body: string) => `
 create function app_private.raising() returns boolean language plpgsql stable set search_path = '' as $$ begin ${body} end $$;

@@ -34,9 +34,25 @@ export async function describeFailure(client: pg.ClientBase, error: Error): Prom
   if (error instanceof UnservableNameError) return { object: error.object, detail: message };
   const { rows } = await client.query<Named>(namedObjects);
   const mentioned = mentionedIn(message, rows);
+  const column = columnIn(message, rows, mentioned);
   // The newest object is the likeliest cause.
-  const object = mentioned[0] ?? 'schema app_public';
+  const object = column ?? mentioned[0] ?? 'schema app_public';
   return { object, detail: translate(message, mentioned) };
+}
+
+/** The column whose name is in the way, where a message has the field that it makes and not the column. */
+function columnIn(message: string, objects: readonly Named[], mentioned: readonly string[]): string | undefined {
+  if (mentioned[0]?.startsWith('function ')) return undefined;
+  const isNameless = /invalid name ""/.test(message);
+  const [, field] = /same key '(\w+)'/.exec(message) ?? [];
+  if (!isNameless && field === undefined) return undefined;
+  const isMeant = (column: string) => {
+    const plain = column.replace(/[^\p{L}\p{N}]/gu, '').toLowerCase();
+    return isNameless ? plain === '' : plain === field?.toLowerCase();
+  };
+  return objects
+    .filter(({ object }) => mentioned.includes(object))
+    .flatMap(({ object, columns }) => columns.filter(isMeant).map((column) => `${object}.${quoted(column)}`))[0];
 }
 
 /** The objects that a message speaks of, the newest first: columns where it names one, with their table. */
@@ -57,7 +73,7 @@ function formsOf(name: string): string[] {
   const bare = plain
     .replace(/by(my|their).*$/, '')
     .replace(/^(create|update|delete|complete)/, '')
-    .replace(/(input|payload|condition|orderby|patch|filter|connection|edge|item)$/, '');
+    .replace(/(record|input|payload|condition|orderby|patch|filter|connection|edge|item)$/, '');
   return [...new Set([plain, bare].flatMap((form) => [form, singular(form)]))].filter((form) => form !== '');
 }
 
@@ -82,6 +98,12 @@ function translate(message: string, objects: readonly string[]): string {
     /same key '(\w+)'\. The first entity was: (.*?) The second entity was: (.*?)(?:\.? Details.*)?$/.exec(message) ??
     [];
   if (field) return `two fields of the API would be called ${field}: ${first}; ${second}. Rename one of them`;
+  const [, conflict] = /same key '(\w+)'/.exec(message) ?? [];
+  if (conflict) return `two fields of the API would be called ${conflict}: rename ${objects[0] ?? 'one of them'}`;
+  if (/invalid name ""/.test(message)) return 'its name has no letter or digit for a name in the API: rename it';
+  const [, argument] = /suitable type for argument codec '(\w+)'/.exec(message) ?? [];
+  if (argument)
+    return `the API has no input for its argument of the type ${argument}: give it the values instead, or the comment @behavior -*`;
   const [, added] = /second (?:codec|resource) named '(\w+)'/.exec(message) ?? [];
   if (added) return `${both || added} would both be called ${added} in the API: rename one of them`;
   if (/^Invalid @foreignKey/.test(message) && message.includes('user_id')) {

@@ -13,25 +13,21 @@ const portion = 1_000_000;
 /** Bytes that all requests under way hold of what they have read, and those of one tenant. */
 const budget = new ByteBudget({ total: 96_000_000, tenant: 32_000_000 });
 
-/** The request whose answer holds what was read. */
-export interface Holder {
-  readonly tenant: string;
-  /** Calls `release` once the answer has been sent, or nobody waits for it any more. */
-  whenAnswered(release: () => void): void;
-}
-
-/** Counts what is read from the database, and refuses more than one request may read. */
+/**
+ * Counts what is read from the database, and refuses more than one request may read. It refers to nothing of the request,
+ * because statements refer to it, and may be kept for longer than the request.
+ */
 export class ReadMeter implements Meter {
   readonly mostOnWire = 2 * byteLimits.read;
-  readonly #holder: Holder | undefined;
+  #tenant: string | undefined;
   readonly #budget: ByteBudget;
   readonly #most: number;
   #read = 0;
   #taken = 0;
 
-  /** @param holder where what is read counts in the memory that requests share. */
-  constructor(holder?: Holder, shared: ByteBudget = budget, most: number = byteLimits.read) {
-    this.#holder = holder;
+  /** @param tenant whose share of the memory counts what is read, until `release`; undefined where none does. */
+  constructor(tenant?: string, shared: ByteBudget = budget, most: number = byteLimits.read) {
+    this.#tenant = tenant;
     this.#budget = shared;
     this.#most = most;
   }
@@ -45,18 +41,24 @@ export class ReadMeter implements Meter {
   add(bytes: number): void {
     this.#read += bytes;
     if (this.#read > this.#most) throw this.refusal();
-    if (this.#holder) this.#take(this.#holder);
+    if (this.#tenant !== undefined) this.#take(this.#tenant);
+  }
+
+  /** The answer has been sent, or nobody waits for it any more: what was read is not held. */
+  release(): void {
+    if (this.#tenant === undefined) return;
+    if (this.#taken > 0) this.#budget.give(this.#tenant, this.#taken);
+    this.#tenant = undefined;
   }
 
   refusal(): Error {
     return tooComplex(`the request reads more than ${this.#most} bytes`);
   }
 
-  #take({ tenant, whenAnswered }: Holder): void {
+  #take(tenant: string): void {
     while (this.#read - free > this.#taken) {
       if (!this.#budget.take(tenant, portion)) throw busy('Too many large answers are under way. Try again.');
       this.#taken += portion;
-      if (this.#taken === portion) whenAnswered(() => this.#budget.give(tenant, this.#taken));
     }
   }
 }
@@ -77,7 +79,7 @@ export function metered(client: TenantClient, meter: () => Meter, hold?: Hold): 
           hold.begin();
           hold.queried();
         };
-        result.then(queried).catch(() => {});
+        result.then(queried, () => {});
       }
       return result as never;
     };

@@ -1,3 +1,6 @@
+-- expect: policy select_into on app_public.drafts
+-- expect: policy select_dynamic on app_public.drafts
+-- expect: policy select_circle on app_public.drafts
 -- expect: policy select_own on app_public.notes
 -- expect: policy select_own on app_public.memos
 -- expect: policy insert_own on app_public.pins
@@ -39,6 +42,21 @@ create table app_public.boards (user_id uuid primary key);
 create view app_public.my_boards with (security_invoker = true) as select user_id from app_public.boards;
 create policy select_board on app_public.boards for select to hedgerow_tenant
   using (user_id in (select b.user_id from app_public.my_boards b));
+-- By SELECT INTO, by SQL of one literal, and by functions that call themselves without end.
+create table app_public.drafts (user_id uuid primary key, title text);
+create function app_public.has_draft(owner uuid) returns boolean language plpgsql stable set search_path = '' as $$
+  declare found_one boolean;
+  begin select true into strict found_one from only app_public.drafts where user_id = owner; return found_one; end $$;
+create policy select_into on app_public.drafts for select to hedgerow_tenant using (app_public.has_draft(user_id));
+create function app_public.has_title() returns boolean language plpgsql stable set search_path = '' as $$
+  declare found_one boolean;
+  begin execute 'select exists (select from "app_public"."drafts")' into found_one; return found_one; end $$;
+create policy select_dynamic on app_public.drafts for select to hedgerow_tenant using ((select app_public.has_title()));
+set local check_function_bodies = off;
+create function app_public.first_half() returns boolean language sql stable set search_path = '' as $$ select app_public.second_half() $$;
+create function app_public.second_half() returns boolean language plpgsql stable security definer set search_path = ''
+  as $$ begin return app_public.first_half(); end $$;
+create policy select_circle on app_public.drafts for select to hedgerow_tenant using ((select app_public.second_half()));
 -- mended:
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
@@ -63,3 +81,9 @@ create function app_public.led_by(leader uuid) returns setof uuid language sql s
     where l.user_id = leader $$;
 create policy select_led on app_public.teams for select to hedgerow_tenant
   using (user_id in (select app_public.led_by(lead)));
+create table app_public.drafts (user_id uuid primary key, title text);
+create function app_public.factorial(n int) returns int language plpgsql immutable set search_path = '' as $$
+  declare drafts int;
+  begin if n < 2 then return 1; end if; select n - 1 into drafts; return n * app_public.factorial(drafts); end $$;
+create policy select_own on app_public.drafts for select to hedgerow_tenant
+  using (user_id = (select app_public.current_user_id()) and (select app_public.factorial(3)) is distinct from 1);

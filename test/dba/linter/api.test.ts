@@ -75,13 +75,48 @@ test.each([
     'a computed column',
     'create function app_public.todos_title(t app_public.todos) returns text language sql stable return 1::text; grant execute on function app_public.todos_title to hedgerow_tenant',
     'function app_public.todos_title(app_public.todos)',
-    /title/,
+    /would be called title: rename function app_public.todos_title/,
   ],
   [
     'a relation and a column',
     table('jobs', 'list uuid, list_id uuid, foreign key (user_id, list_id) references app_public.lists'),
-    'app_public.jobs',
+    'app_public.jobs.list',
     /would be called list/,
+  ],
+  [
+    'a relation from another table and a column',
+    'alter table app_public.lists add column todos text; grant select on app_public.lists to hedgerow_tenant',
+    'app_public.lists.todos',
+    /would be called todos/,
+  ],
+  ['a column without a letter', table('jobs', '"--" text'), 'app_public.jobs."--"', /no letter or digit/],
+  [
+    'an attribute without a letter',
+    `create type app_public.pair as (a text, "😀" text); ${table('jobs', 'p app_public.pair')}`,
+    'app_public.pair."😀"',
+    /no letter or digit/,
+  ],
+  ['a key and a column', table('jobs', 'row_id text'), 'app_public.jobs.row_id', /would be called rowId/],
+  [
+    'two columns of a function',
+    `create function app_public.f(out foo_bar text, out "fooBar" text) language sql stable as $$ select 1::text, 2::text $$;
+     grant execute on function app_public.f to hedgerow_tenant`,
+    'function app_public.f()',
+    /would be called fooBar/,
+  ],
+  [
+    'an argument',
+    `create function app_public.named(number integer, author app_public.users) returns text language sql stable return 'x';
+     grant execute on function app_public.named to hedgerow_tenant`,
+    'function app_public.named(integer,app_public.users)',
+    /no input for its argument of the type users/,
+  ],
+  [
+    'two columns of a view',
+    `create view app_public.v with (security_invoker) as select id, title as foo_bar, title as "fooBar" from app_public.todos;
+     grant select on app_public.v to hedgerow_tenant`,
+    'app_public.v."fooBar"',
+    /would be called fooBar/,
   ],
   [
     'a polymorphic table with a key of users',
@@ -134,6 +169,28 @@ test('mutations of a polymorphic table that tenants are granted are told as miss
     {
       object: 'app_public.things',
       detail: 'the API has no mutation for insert and update and delete, which tenants are granted',
+    },
+  ]);
+});
+
+test('procedures, aggregates, and what has no type in the API are told as missing', async () => {
+  const sql = `${table('jobs', 'body text, words tsvector, author app_public.users, spans int4range[], parts text[][]')}
+    create procedure app_public.tidy() language sql as '';
+    create function app_private.next(integer, integer) returns integer language sql immutable return $1;
+    create aggregate app_public.last_one(integer) (sfunc = app_private.next, stype = integer);
+    create function app_public.of_log(entry app_private.audit_log) returns text language sql stable return 'x';
+    create function app_public.jobs_count(job app_public.jobs) returns integer language sql stable return 1;
+    create function app_public.all_jobs() returns setof app_public.jobs language sql stable as 'select * from app_public.jobs';
+    create function app_public.add_job() returns app_public.jobs language sql volatile as 'select * from app_public.jobs limit 1';
+    grant execute on all routines in schema app_public to hedgerow_tenant;`;
+  expect(await findings(sql, unserved)).toEqual([
+    { object: 'aggregate app_public.last_one(integer)', detail: expect.stringContaining('serves no aggregates') },
+    { object: 'function app_public.of_log(app_private.audit_log)', detail: expect.stringContaining('no type there') },
+    { object: 'procedure app_public.tidy()', detail: expect.stringContaining('serves no procedures') },
+    { object: 'app_public.jobs.words', detail: expect.stringContaining('does not serve its type tsvector') },
+    {
+      object: 'app_public.jobs.author',
+      detail: expect.stringContaining('takes no value of its type app_public.users'),
     },
   ]);
 });

@@ -1,0 +1,92 @@
+import type pg from 'pg';
+import { NameIndex } from './nameIndex.ts';
+import { readSource } from './sourceReads.ts';
+import { readTree, type TreeReads } from './treeReads.ts';
+
+/** What a function or view uses by itself, while a statement of its caller runs. */
+export interface Body {
+  /** `app_public.f()`, or the view's name. */
+  readonly name: string;
+  readonly kind: 'function' | 'aggregate' | 'view';
+  /** It reads tables with the rights of its owner, so that no policy of the caller is asked. */
+  readonly asOwner: boolean;
+  /** The oids of the functions that it calls; each list has those that one name may mean. */
+  readonly calls: readonly (readonly string[])[];
+  /** The oids of the relations that it reads or writes, in the same way. */
+  readonly relations: readonly (readonly string[])[];
+  /** What it selects, by Postgres' own record; undefined where the text was read. */
+  readonly selects: TreeReads['selects'] | undefined;
+  /** Something in it may keep a part of it from being run. */
+  readonly isConditional: boolean;
+}
+
+const routines = `
+  select p.oid::text, format('%s.%s()', n.nspname, p.proname) as name, p.prosecdef as definer, p.prosrc as source,
+    p.prosqlbody::text as body,
+    (select substr(c, 13) from unnest(p.proconfig) c where c like 'search\\_path=%') as path
+  from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
+  where p.oid >= 16384 and l.lanname in ('sql', 'plpgsql')`;
+
+/** Its owner needs the right to execute its functions, which run as the caller. */
+const aggregates = `
+  select a.aggfnoid::oid::text as oid, format('%s()', a.aggfnoid) as name,
+    array(select f::oid::text from unnest(array[aggtransfn, aggfinalfn, aggcombinefn, aggmtransfn, aggminvtransfn, aggmfinalfn]) f
+      where f <> 0) as parts
+  from pg_aggregate a where a.aggfnoid::oid >= 16384`;
+
+const views = `
+  select c.oid::text, c.oid::regclass::text as name, r.ev_action::text as tree,
+    coalesce(c.reloptions && '{security_invoker=true,security_invoker=on,security_invoker=1,security_invoker=yes}', false) as invoker
+  from pg_class c join pg_rewrite r on r.ev_class = c.oid and r.ev_type = '1'
+  where c.oid >= 16384 and c.relkind = 'v'`;
+
+/** Reads what every view and every function in SQL or PL/pgSQL uses, by its oid. */
+export async function readBodies(client: pg.ClientBase): Promise<ReadonlyMap<string, Body>> {
+  const names = await NameIndex.open(client);
+  const bodies = new Map<string, Body>();
+  const functions = await client.query<{
+    oid: string;
+    name: string;
+    definer: boolean;
+    source: string;
+    body: string | null;
+    path: string | null;
+  }>(routines);
+  for (const { oid, name, definer, source, body, path } of functions.rows) {
+    const own = { name, kind: 'function' as const, asOwner: definer };
+    if (body !== null) {
+      bodies.set(oid, { ...own, ...ofTree(body), isConditional: true });
+      continue;
+    }
+    const reads = readSource(source);
+    bodies.set(oid, {
+      ...own,
+      calls: reads.calls.map((call) => names.find('function', call, path)),
+      relations: reads.tables.map((table) => names.find('relation', table, path)),
+      selects: undefined,
+      isConditional: reads.isConditional,
+    });
+  }
+  const ofRows = await client.query<{ oid: string; name: string; parts: string[] }>(aggregates);
+  for (const { oid, name, parts } of ofRows.rows) {
+    const calls = parts.map((part) => [part]);
+    bodies.set(oid, {
+      name,
+      kind: 'aggregate',
+      asOwner: false,
+      calls,
+      relations: [],
+      selects: [],
+      isConditional: true,
+    });
+  }
+  const all = await client.query<{ oid: string; name: string; tree: string; invoker: boolean }>(views);
+  for (const { oid, name, tree, invoker } of all.rows)
+    bodies.set(oid, { name, kind: 'view', asOwner: !invoker, ...ofTree(tree), isConditional: true });
+  return bodies;
+}
+
+function ofTree(tree: string): Pick<Body, 'calls' | 'relations' | 'selects'> {
+  const { functions, relations, selects } = readTree(tree);
+  return { calls: functions.map((oid) => [oid]), relations: relations.map((oid) => [oid]), selects };
+}

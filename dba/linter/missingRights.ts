@@ -1,0 +1,130 @@
+import type pg from 'pg';
+import type { Body } from './bodies.ts';
+import { tenantRole } from './scope.ts';
+import { readTree, type TreeReads } from './treeReads.ts';
+
+const functionRights = `
+  select p.oid::text, format('%s.%s()', n.nspname, p.proname) as name,
+    has_function_privilege(${tenantRole}, p.oid, 'execute') as allowed,
+    has_schema_privilege(${tenantRole}, n.oid, 'usage') as usage
+  from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+  where p.oid >= 16384 or p.proacl is not null`;
+
+const relationRights = `
+  select c.oid::text, c.oid::regclass::text as name, has_any_column_privilege(${tenantRole}, c.oid, 'select') as allowed,
+    has_table_privilege(${tenantRole}, c.oid, 'select') as whole, has_schema_privilege(${tenantRole}, n.oid, 'usage') as usage,
+    has_table_privilege(${tenantRole}, c.oid, 'insert, update, delete')
+      or has_any_column_privilege(${tenantRole}, c.oid, 'insert, update') as writable,
+    array(select a.attnum from pg_attribute a where a.attrelid = c.oid and a.attnum <> 0
+      and has_column_privilege(${tenantRole}, c.oid, a.attnum, 'select')) as columns,
+    (select json_object_agg(a.attnum, quote_ident(a.attname)) from pg_attribute a where a.attrelid = c.oid) as names
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'p', 'v', 'm', 'f')
+    and (c.oid >= 16384 or not has_table_privilege(${tenantRole}, c.oid, 'select'))`;
+
+interface FunctionRights {
+  readonly oid: string;
+  readonly name: string;
+  readonly allowed: boolean;
+  readonly usage: boolean;
+}
+
+interface RelationRights extends FunctionRights {
+  readonly whole: boolean;
+  readonly writable: boolean;
+  readonly columns: readonly number[];
+  readonly names: Readonly<Record<string, string>>;
+}
+
+/**
+ * Finds what tenants lack the right to, of all that policies use while they run: functions, the functions of operators and
+ * aggregates, and the columns of tables and views; in the same way what functions and views behind these use with the
+ * rights of their caller.
+ */
+export class RightsReader {
+  readonly #bodies: ReadonlyMap<string, Body>;
+  readonly #functions: ReadonlyMap<string, FunctionRights>;
+  readonly #relations: ReadonlyMap<string, RelationRights>;
+
+  private constructor(
+    bodies: ReadonlyMap<string, Body>,
+    functions: readonly FunctionRights[],
+    relations: readonly RelationRights[],
+  ) {
+    this.#bodies = bodies;
+    this.#functions = new Map(functions.map((one) => [one.oid, one]));
+    this.#relations = new Map(relations.map((one) => [one.oid, one]));
+  }
+
+  static async open(client: pg.ClientBase, bodies: ReadonlyMap<string, Body>): Promise<RightsReader> {
+    const functions = await client.query<FunctionRights>(functionRights);
+    const relations = await client.query<RelationRights>(relationRights);
+    return new RightsReader(bodies, functions.rows, relations.rows);
+  }
+
+  /**
+   * @param trees the expressions of a policy.
+   * @returns such as `execute app_public.f()` and `read app_public.notes.title (in app_public.f())`.
+   */
+  missing(trees: readonly string[]): string[] {
+    const found = new Set<string>();
+    const seen = new Set<string>();
+    const left: string[] = [];
+    const follow = (oid: string) => {
+      if (seen.has(oid) || !this.#bodies.has(oid)) return;
+      seen.add(oid);
+      left.push(oid);
+    };
+    for (const tree of trees) {
+      const { functions, selects } = readTree(tree);
+      for (const what of [
+        ...functions.flatMap((oid) => this.#execute(oid)),
+        ...selects.flatMap((one) => this.#read(one)),
+      ])
+        found.add(what);
+      for (const oid of [...functions, ...selects.map(({ relation }) => relation)]) follow(oid);
+    }
+    for (let oid = left.pop(); oid !== undefined; oid = left.pop()) {
+      const body = this.#bodies.get(oid) as Body;
+      const { name, kind, asOwner, calls, relations, selects } = body;
+      // A function that runs as its owner needs the rights of its owner.
+      if (kind === 'function' && asOwner) continue;
+      const called = kind === 'aggregate' ? [] : calls.flat();
+      const lacking = selects === undefined ? this.#ofText(body) : called.flatMap((one) => this.#execute(one));
+      if (!asOwner) lacking.push(...(selects ?? []).flatMap((one) => this.#read(one)));
+      for (const what of lacking) found.add(`${what} (in ${name})`);
+      for (const one of [...calls, ...(asOwner ? [] : relations)].flat()) follow(one);
+    }
+    return [...found];
+  }
+
+  #execute(oid: string): string[] {
+    const rights = this.#functions.get(oid);
+    return rights && !rights.allowed ? [`execute ${rights.name}`] : [];
+  }
+
+  #read({ relation, columns }: TreeReads['selects'][number]): string[] {
+    const rights = this.#relations.get(relation);
+    if (!rights || rights.whole) return [];
+    if (!rights.allowed || columns.length === 0) return rights.allowed ? [] : [`read ${rights.name}`];
+    // The whole row is column 0.
+    return columns
+      .filter((column) => !rights.columns.includes(column))
+      .map((column) => (column === 0 ? `read all of ${rights.name}` : `read ${rights.name}.${rights.names[column]}`));
+  }
+
+  /** Names in a text are looked up as the caller, who needs the schema, too. A name that may mean several things is left out. */
+  #ofText({ calls, relations }: Body): string[] {
+    const lacks = (one: FunctionRights | undefined) => one !== undefined && !(one.allowed && one.usage);
+    return [
+      ...calls.flatMap((meant) => {
+        const all = meant.map((oid) => this.#functions.get(oid));
+        return all.length > 0 && all.every(lacks) ? [`execute ${all[0]?.name}`] : [];
+      }),
+      ...relations.flatMap((meant) => {
+        const [one] = meant.length === 1 ? meant.map((oid) => this.#relations.get(oid)) : [];
+        return one && !(one.usage && (one.allowed || one.writable)) ? [`read ${one.name}`] : [];
+      }),
+    ];
+  }
+}

@@ -1,0 +1,184 @@
+import type pg from 'pg';
+import { NameIndex } from './nameIndex.ts';
+import { clock, dependsOnSession } from './sessionFunctions.ts';
+import { readSource } from './sourceReads.ts';
+import { readTree } from './treeReads.ts';
+
+/** What an expression, a view or a function refers to, by itself or through others at any depth. */
+export interface References {
+  /** Settings that are read by name; undefined where the name is computed. */
+  readonly settings: ReadonlySet<string | undefined>;
+  /** Keywords and functions whose value differs between sessions, such as session_user and inet_client_addr(). */
+  readonly session: ReadonlySet<string>;
+  /** Functions whose answer cannot be told from the catalog, with the reason. */
+  readonly opaque: ReadonlyMap<string, string>;
+  /** The oids of all functions and relations. */
+  readonly oids: ReadonlySet<string>;
+  /** It reads the clock. */
+  readonly tellsTime: boolean;
+  /** It reads a table or view that is not Postgres' own. */
+  readonly readsRows: boolean;
+}
+
+/** What one function or view, or an expression, refers to by itself. */
+interface Direct {
+  readonly settings: readonly (string | undefined)[];
+  readonly session: readonly string[];
+  readonly opaque?: readonly [name: string, reason: string];
+  readonly uses: readonly string[];
+  readonly tellsTime?: boolean;
+}
+
+interface RoutineRow {
+  readonly oid: string;
+  readonly schema: string;
+  readonly name: string;
+  readonly count: number;
+  readonly language: string;
+  readonly immutable: boolean;
+  readonly extension: boolean;
+  readonly source: string;
+  readonly body: string | null;
+  /** Of its arguments: a call in which they are left out evaluates them. */
+  readonly defaults: string | null;
+  readonly builtIn: boolean;
+  readonly path: string | null;
+  readonly parts: readonly string[];
+}
+
+const routinesByOid = `
+  select p.oid::text, n.nspname as schema, p.proname as name, p.pronargs as count, l.lanname as language,
+    p.provolatile = 'i' as immutable, p.prosrc as source, p.prosqlbody::text as body,
+    p.proargdefaults::text as defaults, p.oid < 16384 and n.nspname = 'pg_catalog' as "builtIn",
+    exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e') as extension,
+    (select substr(c, 13) from unnest(p.proconfig) c where c like 'search\\_path=%') as path,
+    array(select f::oid::text from pg_aggregate a,
+      unnest(array[aggtransfn, aggfinalfn, aggcombinefn, aggmtransfn, aggminvtransfn, aggmfinalfn]) f
+      where a.aggfnoid = p.oid and f <> 0) as parts
+  from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
+  where p.oid = any ($1::oid[])`;
+
+const viewsByOid = `
+  select r.ev_class::text as oid, r.ev_action::text as tree from pg_rewrite r
+  where r.ev_class = any ($1::oid[]) and r.ev_type = '1'`;
+
+/** Follows references through the catalog. What Postgres keeps parsed is read as it is; of other functions the text is read. */
+export class ReferenceReader {
+  readonly #client: pg.ClientBase;
+  readonly #names: NameIndex;
+  readonly #direct = new Map<string, Direct>();
+
+  private constructor(client: pg.ClientBase, names: NameIndex) {
+    this.#client = client;
+    this.#names = names;
+  }
+
+  static async open(client: pg.ClientBase): Promise<ReferenceReader> {
+    return new ReferenceReader(client, await NameIndex.open(client));
+  }
+
+  /**
+   * @param trees pg_node_trees, as text.
+   * @param oids of functions and views.
+   */
+  of(trees: readonly string[], oids: readonly string[] = []): Promise<References> {
+    return this.#follow([...trees.map(directOfTree), { ...nothing, uses: oids }]);
+  }
+
+  async #follow(roots: readonly Direct[]): Promise<References> {
+    const settings = new Set<string | undefined>();
+    const session = new Set<string>();
+    const opaque = new Map<string, string>();
+    const oids = new Set<string>();
+    let tellsTime = false;
+    for (let left = roots; left.length > 0; ) {
+      const next = new Set<string>();
+      for (const direct of left) {
+        for (const name of direct.settings)
+          if (name !== undefined && unsettable.has(name)) session.add(name);
+          else settings.add(name);
+        for (const name of direct.session) session.add(name);
+        tellsTime ||= direct.tellsTime ?? false;
+        if (direct.opaque) opaque.set(...direct.opaque);
+        for (const oid of direct.uses) if (!oids.has(oid)) next.add(oid);
+      }
+      for (const oid of next) oids.add(oid);
+      await this.#load([...next]);
+      left = [...next].flatMap((oid) => this.#direct.get(oid) ?? []);
+    }
+    return {
+      settings,
+      session,
+      opaque,
+      oids,
+      tellsTime,
+      readsRows: [...oids].some((oid) => this.#names.relations.has(oid)),
+    };
+  }
+
+  async #load(oids: readonly string[]): Promise<void> {
+    const missing = oids.filter((oid) => !this.#direct.has(oid));
+    if (missing.length === 0) return;
+    const routines = await this.#client.query<RoutineRow>(routinesByOid, [missing]);
+    for (const routine of routines.rows) this.#direct.set(routine.oid, this.#ofRoutine(routine));
+    const views = await this.#client.query<{ oid: string; tree: string }>(viewsByOid, [missing]);
+    for (const { oid, tree } of views.rows) this.#direct.set(oid, directOfTree(tree));
+    for (const oid of missing) if (!this.#direct.has(oid)) this.#direct.set(oid, nothing);
+  }
+
+  #ofRoutine(routine: RoutineRow): Direct {
+    const { name, count, defaults, builtIn } = routine;
+    if (builtIn) {
+      const session = dependsOnSession(name, count) ? [`${name}()`] : [];
+      return { ...nothing, session, tellsTime: clock.test(name) };
+    }
+    const body = this.#ofBody(routine);
+    if (defaults === null) return body;
+    const ofDefaults = directOfTree(defaults);
+    return {
+      ...body,
+      settings: [...body.settings, ...ofDefaults.settings],
+      session: [...body.session, ...ofDefaults.session],
+      uses: [...body.uses, ...ofDefaults.uses],
+    };
+  }
+
+  #ofBody({ schema, name, language, immutable, extension, source, body, path, parts }: RoutineRow): Direct {
+    const full = `${schema}.${name}`;
+    if (parts.length > 0) return { ...nothing, uses: parts };
+    if (body !== null) return directOfTree(body);
+    if (language !== 'sql' && language !== 'plpgsql') {
+      const isTrusted = extension && immutable && language === 'c';
+      return isTrusted ? nothing : { ...nothing, opaque: [full, `is written in ${language}`] };
+    }
+    const reads = readSource(source);
+    const builtIn = reads.calls.filter(
+      ({ schema: of, name: called, count: given }) =>
+        (of === undefined || of === 'pg_catalog') && dependsOnSession(called, given),
+    );
+    const unknown = reads.sources.find((one) => this.#names.find('relation', one, path).length === 0);
+    const reason = reads.isDynamic
+      ? 'runs SQL that it puts together'
+      : unknown && `selects from ${unknown.name}, which is no table or view of the database`;
+    return {
+      settings: reads.settings,
+      session: [...reads.keywords, ...builtIn.map(({ name: called }) => `${called}()`)],
+      tellsTime: reads.tellsTime,
+      ...(reason !== undefined && { opaque: [full, reason] as const }),
+      uses: [
+        ...reads.calls.flatMap((call) => this.#names.find('function', call, path)),
+        ...reads.names.flatMap((one) => this.#names.find('relation', one, path)),
+      ],
+    };
+  }
+}
+
+/** Settings that say who the session is, and that set_config does not change. */
+const unsettable = new Set(['is_superuser', 'session_authorization']);
+
+const nothing: Direct = { settings: [], session: [], uses: [] };
+
+function directOfTree(tree: string): Direct {
+  const { functions, relations, settings, keywords, tellsTime } = readTree(tree);
+  return { settings, session: keywords, uses: [...functions, ...relations], tellsTime };
+}

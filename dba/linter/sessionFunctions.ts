@@ -1,0 +1,33 @@
+/** Functions of Postgres whose answer depends on the session, the server or chance, and not on arguments and rows alone. */
+const sessionFunctions = new RegExp(
+  `^(${[
+    'inet_(client|server)_(addr|port)|pg_backend_pid|pg_client_encoding|version',
+    'current_(database|query|schemas?|user)|session_user|system_user|getpgusername|row_security_active',
+    'set_config|pg_show_all_(file_)?settings|pg_settings_get_flags|get_current_ts_config|pg_config|pg_control_.*',
+    'pg_(prepared_statement|prepared_xact|cursor|listening_channels|my_temp_schema|is_other_temp_schema|trigger_depth)',
+    'pg_.*_is_visible|pg_stat_.*|pg_(lock_status|blocking_pids|safe_snapshot_blocking_pids|notification_queue_usage)',
+    'pg_(is_in_recovery|postmaster_start_time|conf_load_time|export_snapshot|promote|get_(backend|shmem|wal|loaded|aios).*)',
+    'pg_(current|last|xact)_.*|pg_get_replication_slots|txid_.*|pg_sequence_last_value|currval|lastval|nextval|setval',
+    'pg_(read|ls)_.*|pg_hba_file_rules|pg_ident_file_mappings|pg_(try_)?advisory_.*|lo_.*|loread',
+    'random(_normal)?|array_(sample|shuffle)|gen_random_uuid|uuidv[47]|bernoulli|system',
+    '(query|cursor|table|schema|database)_to_xml.*|ts_stat|ts_rewrite',
+  ].join('|')})$`,
+);
+
+/** Functions about the privileges of a role. Without the role as their first argument they are about the current one. */
+const privileges = /^(pg_has_role|has_(\w+)_privilege)$/;
+
+/**
+ * Whether the answer of a function of Postgres depends on the session.
+ *
+ * @param count how many arguments it takes.
+ */
+export function dependsOnSession(name: string, count: number): boolean {
+  if (privileges.test(name)) return count < (name === 'has_column_privilege' ? 4 : 3);
+  if (name === 'ts_rewrite') return count === 2;
+  return sessionFunctions.test(name);
+}
+
+/** Functions and keywords of Postgres that tell the time. */
+export const clock =
+  /^(now|(transaction|statement|clock)_timestamp|timeofday|current_(date|time|timestamp)|localtime|localtimestamp)$/;

@@ -1,0 +1,247 @@
+import { clock } from './sessionFunctions.ts';
+
+/** A token of SQL or PL/pgSQL. */
+interface Token {
+  readonly kind: 'word' | 'string' | 'symbol';
+  /** A word as Postgres keeps the name, the contents of a string, or one character. */
+  readonly text: string;
+  /** Of a word: it is in double quotes, so that it is no keyword. */
+  readonly quoted?: boolean;
+}
+
+/** A function that a source calls. */
+interface Call {
+  readonly schema: string | undefined;
+  readonly name: string;
+  /** How many arguments it is given. */
+  readonly count: number;
+}
+
+/** What the text of a function names. */
+export interface SourceReads {
+  /** Settings that are read by name; undefined where the name is computed. */
+  readonly settings: readonly (string | undefined)[];
+  readonly calls: readonly Call[];
+  /** Names that may be relations, with their schema where it is given. */
+  readonly names: readonly { readonly schema: string | undefined; readonly name: string }[];
+  /** The names of those that stand where a table is read or written. */
+  readonly tables: readonly { readonly schema: string | undefined; readonly name: string }[];
+  /** Of these, those that rows are selected from by a plain name, which is no common table expression. */
+  readonly sources: readonly { readonly schema: string | undefined; readonly name: string }[];
+  /** Keywords that stand for a value of the session, such as session_user. */
+  readonly keywords: readonly string[];
+  /** It runs SQL that it puts together at run time. */
+  readonly isDynamic: boolean;
+  /** It reads the clock. */
+  readonly tellsTime: boolean;
+  /** Something in it may keep a part of it from being run. */
+  readonly isConditional: boolean;
+}
+
+const pattern =
+  /--[^\n]*|\/\*|[eE]'((?:[^'\\]|\\[\s\S]|'')*)'|'((?:[^']|'')*)'|"((?:[^"]|"")*)"|\$([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|\d[\w.]*|\S/g;
+
+function tokenize(source: string): Token[] {
+  const tokens: Token[] = [];
+  const scanner = new RegExp(pattern);
+  for (let match = scanner.exec(source); match; match = scanner.exec(source)) {
+    const [token, escaped, plain, quoted] = match;
+    if (token.startsWith('--')) continue;
+    if (token === '/*') {
+      scanner.lastIndex = endOfComment(source, scanner.lastIndex);
+    } else if (escaped !== undefined) {
+      tokens.push({ kind: 'string', text: escaped.replaceAll("''", "'").replace(/\\([\s\S])/g, '$1') });
+    } else if (plain !== undefined) {
+      tokens.push({ kind: 'string', text: plain.replaceAll("''", "'") });
+    } else if (quoted !== undefined) {
+      tokens.push({ kind: 'word', text: quoted.replaceAll('""', '"'), quoted: true });
+    } else if (/^\$(?:\D.*)?\$$/.test(token)) {
+      const end = source.indexOf(token, scanner.lastIndex);
+      tokens.push({ kind: 'string', text: source.slice(scanner.lastIndex, end < 0 ? source.length : end) });
+      scanner.lastIndex = end < 0 ? source.length : end + token.length;
+    } else if (/^[A-Za-z_\u0080-\uffff]/.test(token)) {
+      tokens.push({ kind: 'word', text: token.toLowerCase() });
+    } else {
+      tokens.push({ kind: 'symbol', text: token });
+    }
+  }
+  return tokens;
+}
+
+/** Where the comment ends whose inside begins at `from`; comments nest. */
+function endOfComment(source: string, from: number): number {
+  const marks = /\/\*|\*\//g;
+  marks.lastIndex = from;
+  for (let depth = 1, mark = marks.exec(source); mark; mark = marks.exec(source)) {
+    depth += mark[0] === '/*' ? 1 : -1;
+    if (depth === 0) return marks.lastIndex;
+  }
+  return source.length;
+}
+
+/** Keywords that stand for a value of the session. Followed by a parenthesis they are a function's name. */
+const sessionKeywords = /^(current_user|session_user|current_role|user|system_user|current_catalog|current_schema)$/;
+
+/**
+ * Reads the text of a function in SQL or PL/pgSQL, for which Postgres keeps no parsed form. It finds too much rather than
+ * too little. Dynamic SQL is read where it is one literal.
+ */
+export function readSource(source: string): SourceReads {
+  const tokens = tokenize(source);
+  const at = (index: number, text: string) => tokens[index]?.kind === 'symbol' && tokens[index]?.text === text;
+  const reads = {
+    settings: [] as (string | undefined)[],
+    calls: [] as Call[],
+    names: [] as SourceReads['names'][number][],
+    tables: [] as SourceReads['tables'][number][],
+    sources: [] as SourceReads['sources'][number][],
+    keywords: [] as string[],
+    isDynamic: false,
+    tellsTime: tokens.some((_, index) => isWord(tokens, index, clock)),
+    isConditional: tokens.some((_, index) => isWord(tokens, index, conditions)),
+  };
+  const ctes = new Set(
+    tokens.flatMap(({ text }, index) =>
+      isWord(tokens, index + 1, /^as$/) && (at(index + 2, '(') || isWord(tokens, index + 2, /^(not|materialized)$/))
+        ? [text]
+        : [],
+    ),
+  );
+  for (const [index, { kind, text, quoted }] of tokens.entries()) {
+    if (kind !== 'word') continue;
+    // The schema of a name is read with the name.
+    if (at(index + 1, '.') && tokens[index + 2]?.kind === 'word' && !at(index - 1, '.')) continue;
+    const schema = at(index - 1, '.') && tokens[index - 2]?.kind === 'word' ? tokens[index - 2]?.text : undefined;
+    const before = schema === undefined ? index - 1 : index - 3;
+    if (at(index + 1, '(')) {
+      const given = argumentsFrom(tokens, index + 2);
+      reads.calls.push({ schema, name: text, count: given.length });
+      if (text === 'current_setting' && (schema === undefined || schema === 'pg_catalog'))
+        reads.settings.push(constantOf(given[0] ?? [])?.toLowerCase());
+      if (namesTable(tokens, before)) reads.tables.push({ schema, name: text });
+    } else if (!quoted && schema === undefined && sessionKeywords.test(text) && !isWord(tokens, index - 1, /^as$/)) {
+      reads.keywords.push(text);
+    }
+    reads.names.push({ schema, name: text });
+    if (!(schema === undefined && ctes.has(text)) && namesTable(tokens, before))
+      reads.tables.push({ schema, name: text });
+    if (isWord(tokens, before, /^(from|join)$/) && namesTable(tokens, before) && !at(index + 1, '(') && !ctes.has(text))
+      reads.sources.push({ schema, name: text });
+    if (quoted || text !== 'execute' || isWord(tokens, index + 1, /^(function|procedure|on)$/) || at(index + 1, '.'))
+      continue;
+    const statement = expressionFrom(tokens, index + 1);
+    const constant = constantOf(statement);
+    if (constant === undefined) reads.isDynamic = true;
+    else append(reads, readSource(constant));
+    if (constant !== undefined) append(reads, readShow(constant));
+  }
+  return reads;
+}
+
+interface Collected {
+  readonly settings: (string | undefined)[];
+  readonly calls: Call[];
+  readonly names: SourceReads['names'][number][];
+  readonly tables: SourceReads['tables'][number][];
+  readonly sources: SourceReads['sources'][number][];
+  readonly keywords: string[];
+  isDynamic: boolean;
+}
+
+function append(reads: Collected, more: Partial<SourceReads>): void {
+  reads.settings.push(...(more.settings ?? []));
+  reads.calls.push(...(more.calls ?? []));
+  reads.names.push(...(more.names ?? []));
+  reads.tables.push(...(more.tables ?? []));
+  reads.sources.push(...(more.sources ?? []));
+  reads.keywords.push(...(more.keywords ?? []));
+  reads.isDynamic ||= more.isDynamic ?? false;
+}
+
+/** The setting that a SHOW statement reads. */
+function readShow(statement: string): Partial<SourceReads> {
+  const [, name] = /^\s*show\s+("[^"]+"|[\w.]+)/i.exec(statement) ?? [];
+  return name === undefined ? {} : { settings: [name.replaceAll('"', '').toLowerCase()] };
+}
+
+/** The arguments of a call whose parenthesis is open. */
+function argumentsFrom(tokens: readonly Token[], from: number): Token[][] {
+  const found: Token[][] = [[]];
+  for (let index = from, depth = 0; index < tokens.length; index++) {
+    const token = tokens[index] as Token;
+    if (token.kind === 'symbol' && /[)\]]/.test(token.text) && depth-- === 0) break;
+    if (token.kind === 'symbol' && /[([]/.test(token.text)) depth += 1;
+    if (token.kind === 'symbol' && token.text === ',' && depth === 0) found.push([]);
+    else found.at(-1)?.push(token);
+  }
+  return found.length === 1 && found[0]?.length === 0 ? [] : found;
+}
+
+/** The tokens of the expression behind EXECUTE. */
+function expressionFrom(tokens: readonly Token[], from: number): Token[] {
+  const end = tokens.findIndex(
+    ({ kind, text, quoted }, index) =>
+      index >= from &&
+      ((kind === 'symbol' && text === ';') || (kind === 'word' && !quoted && /^(into|using|loop)$/.test(text))),
+  );
+  return tokens.slice(from, end < 0 ? tokens.length : end);
+}
+
+/** The value of literals that are joined by `||`, with casts and parentheses around them; undefined for anything else. */
+function constantOf(tokens: readonly Token[]): string | undefined {
+  let value = '';
+  for (let index = 0; index < tokens.length; index++) {
+    const { kind, text } = tokens[index] as Token;
+    if (kind === 'string') value += text;
+    else if (kind === 'symbol' && text === ':' && tokens[index + 1]?.text === ':') {
+      index += 2;
+      if (tokens[index + 1]?.text === '.') index += 2;
+    } else if (kind !== 'symbol' || !/^[()|]$/.test(text)) return undefined;
+  }
+  return tokens.some(({ kind }) => kind === 'string') ? value : undefined;
+}
+
+const conditions =
+  /^(if|case|when|where|coalesce|nullif|and|or|limit|fetch|loop|while|exit|exists|in|any|all|some|having|on|join|filter)$/;
+
+function isWord(tokens: readonly Token[], index: number, words: RegExp): boolean {
+  const token = tokens[index];
+  return token?.kind === 'word' && !token.quoted && words.test(token.text);
+}
+
+/** Whether a table is named behind the token at `before`. */
+function namesTable(tokens: readonly Token[], before: number): boolean {
+  let index = before;
+  while (tokens[index]?.kind === 'symbol' && tokens[index]?.text === '(') index -= 1;
+  if (isWord(tokens, index, /^into$/)) return isWord(tokens, index - 1, /^(insert|merge)$/);
+  if (isWord(tokens, index, /^from$/)) return !isWord(tokens, index - 1, /^distinct$/) && !isInCall(tokens, index);
+  if (index !== before) return isWord(tokens, index, /^join$/);
+  return isWord(tokens, index, /^(join|update|using|only|table)$/) || isInFromList(tokens, index);
+}
+
+/** Whether FROM separates the arguments of a function of the standard. */
+function isInCall(tokens: readonly Token[], from: number): boolean {
+  for (let index = from - 1, depth = 0; index >= 0; index--) {
+    const token = tokens[index] as Token;
+    if (token.kind !== 'symbol') continue;
+    if (token.text === ';') return false;
+    if (token.text === ')') depth += 1;
+    if (token.text === '(' && depth-- === 0) return isWord(tokens, index - 1, /^(extract|substring|trim|overlay)$/);
+  }
+  return false;
+}
+
+/** Whether a name stands behind a comma of a FROM clause. */
+function isInFromList(tokens: readonly Token[], comma: number): boolean {
+  if (tokens[comma]?.kind !== 'symbol' || tokens[comma]?.text !== ',') return false;
+  for (let index = comma - 1, depth = 0; index >= 0; index--) {
+    const { kind, text, quoted } = tokens[index] as Token;
+    if (kind === 'symbol' && text === ')') depth += 1;
+    if (kind === 'symbol' && text === '(' && depth-- === 0) return false;
+    if (kind === 'symbol' && text === ';') return false;
+    if (depth > 0 || kind !== 'word' || quoted) continue;
+    if (/^(from|using|join)$/.test(text)) return true;
+    if (/^(select|where|group|order|set|on|returning|having|values|limit)$/.test(text)) return false;
+  }
+  return false;
+}

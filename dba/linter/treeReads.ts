@@ -1,0 +1,109 @@
+import { descendants, isNode, type Node, nodes, parseNodeTree, type Value } from './nodeTree.ts';
+
+/** What an expression or a query names, by the tree that Postgres keeps of it. */
+export interface TreeReads {
+  /** The oids of the functions that it calls, by themselves, as operators or as aggregates. */
+  readonly functions: readonly string[];
+  /** The oids of the relations that it reads or writes. */
+  readonly relations: readonly string[];
+  /** What it selects from relations: column 0 stands for the whole row; without columns it is rows alone. */
+  readonly selects: readonly { readonly relation: string; readonly columns: readonly number[] }[];
+  /** Settings that are read by name; undefined where the name is computed. */
+  readonly settings: readonly (string | undefined)[];
+  /** Keywords that stand for a value of the session, such as session_user. */
+  readonly keywords: readonly string[];
+  /** The oids of the functions that it calls without arguments. */
+  readonly bareCalls: readonly string[];
+  /** A keyword such as current_timestamp is in it. */
+  readonly tellsTime: boolean;
+  /** A comparison of times has no column in it: it is true or false of all rows at once. */
+  readonly isByTimeAlone: boolean;
+}
+
+// SQLValueFunctionOp of Postgres; what stands before these is a time.
+const keywords = ['current_role', 'current_user', 'user', 'session_user', 'current_catalog', 'current_schema'];
+const firstKeyword = 9;
+
+/** Functions that tell the time: now(), transaction_timestamp(), statement_timestamp(), clock_timestamp(). */
+const clocks = ['1299', '2647', '2648', '2649'];
+/** current_setting(text) and current_setting(text, boolean). */
+const currentSetting = ['2077', '3294'];
+const boolean = '16';
+
+/** @param tree a pg_node_tree: of an expression, a query, or a list of queries. */
+export function readTree(tree: string): TreeReads {
+  const all = nodesOf(parseNodeTree(tree));
+  const values = all.filter(({ kind }) => kind === 'SQLVALUEFUNCTION').map(({ fields }) => Number(fields.op));
+  return {
+    functions: all.flatMap(calledBy),
+    relations: all.flatMap(({ kind, fields }) =>
+      kind === 'RANGETBLENTRY' && typeof fields.relid === 'string' && fields.relid !== '0' ? [fields.relid] : [],
+    ),
+    selects: all.flatMap(selectedFrom),
+    settings: all.flatMap(({ kind, fields }) =>
+      kind === 'FUNCEXPR' && currentSetting.includes(String(fields.funcid))
+        ? [constantOf(nodes(fields.args)[0])?.toLowerCase()]
+        : [],
+    ),
+    keywords: values.flatMap((value) => keywords[value - firstKeyword] ?? []),
+    bareCalls: all.flatMap(({ kind, fields }) =>
+      kind === 'FUNCEXPR' && nodes(fields.args).length === 0 ? [String(fields.funcid)] : [],
+    ),
+    tellsTime: values.some((value) => value < firstKeyword),
+    isByTimeAlone: all.some(isByTimeAlone),
+  };
+}
+
+/** The oids of the functions that a node calls. */
+function calledBy({ fields }: Node): string[] {
+  return [fields.funcid, fields.opfuncid, fields.aggfnoid, fields.winfnoid].flatMap((oid) =>
+    typeof oid === 'string' && oid !== '0' ? [oid] : [],
+  );
+}
+
+/** Columns in a set of Postgres are numbered from the first one of the system. */
+const systemColumns = 7;
+const aclSelect = 2;
+
+/** What Postgres checks the right to select of: with the relation before version 16, in a list of its own since then. */
+function selectedFrom({ fields }: Node): { relation: string; columns: number[] }[] {
+  const { relid, requiredPerms, selectedCols } = fields;
+  if (typeof relid !== 'string' || !Array.isArray(selectedCols) || !(Number(requiredPerms) & aclSelect)) return [];
+  const columns = selectedCols.slice(1).map((column) => Number(column) - systemColumns);
+  return [{ relation: relid, columns }];
+}
+
+function nodesOf(value: Value): Node[] {
+  if (isNode(value)) return descendants(value);
+  return Array.isArray(value) ? value.flatMap(nodesOf) : [];
+}
+
+function isByTimeAlone(node: Node): boolean {
+  if (!/^(OPEXPR|DISTINCTEXPR|SCALARARRAYOPEXPR)$/.test(node.kind)) return false;
+  if (node.kind === 'OPEXPR' && node.fields.opresulttype !== boolean) return false;
+  const inside = descendants(node);
+  const tellsTime = ({ kind, fields }: Node) =>
+    (kind === 'SQLVALUEFUNCTION' && Number(fields.op) < firstKeyword) ||
+    (kind === 'FUNCEXPR' && clocks.includes(String(fields.funcid)));
+  return inside.some(tellsTime) && !inside.some(({ kind }) => /^(VAR|PARAM|SUBLINK)$/.test(kind));
+}
+
+/** The value of text constants that are joined by `||`; undefined for anything else. */
+export function constantOf(node: Node | undefined): string | undefined {
+  if (node === undefined) return undefined;
+  const { kind, fields } = node;
+  if (kind === 'CONST') return fields.constisnull === 'true' ? undefined : textOf(node);
+  if (/^(RELABELTYPE|COERCEVIAIO)$/.test(kind)) return isNode(fields.arg) ? constantOf(fields.arg) : undefined;
+  // textcat(text, text)
+  if (kind !== 'OPEXPR' || fields.opfuncid !== '1258') return undefined;
+  const parts = nodes(fields.args).map(constantOf);
+  return parts.every((part) => part !== undefined) ? parts.join('') : undefined;
+}
+
+/** The text of a constant of type text. */
+export function textOf(constant: Node | undefined): string {
+  // The bytes are signed.
+  const bytes = (/\[ (.*) \]/.exec(String(constant?.fields.constvalue))?.[1] ?? '').split(' ').map(Number);
+  // The first four are the length.
+  return Buffer.from(bytes.slice(4)).toString();
+}
