@@ -1,5 +1,7 @@
 export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
+  // Endurance and flood tests: `npm run test:slow` runs them, with jest.slow.config.js.
+  testPathIgnorePatterns: ['\\.slow\\.test\\.ts$'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': './test/support/stripTypes.cjs' },
   globalSetup: './test/support/globalSetup.ts',

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ConnectionStringError, canonicalUrl, hostOf } from '../server/database/connectionString.ts';
 import { openCluster } from '../server/database/embedded/cluster.ts';
 import { withClient } from './client.ts';
+import { closeMigrateConnections } from './internals/migrateConnections.ts';
 import { provision } from './provision.ts';
 import { root } from './root.ts';
 import { UsageError } from './verb.ts';
@@ -83,8 +83,7 @@ export async function openEmbedded(
     shadowUrl: url('owner', 'hedgerow_shadow'),
     adminUrl,
     close: async () => {
-      // graphile-migrate keeps its pools for 200 ms and ends the process when one of them loses its server.
-      await sleep(250);
+      await closeMigrateConnections();
       await cluster.close();
     },
   };

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { watch as applyCurrent } from 'graphile-migrate';
 import { withClient } from '../dba/client.ts';
+import { closeMigrateConnections } from '../dba/internals/migrateConnections.ts';
 import { migrateSettings } from '../dba/migrateSettings.ts';
 import { databaseOf, inDatabase, isScratch, withScratch } from '../dba/scratch.ts';
 import { describeUrl, openTarget } from '../dba/target.ts';
@@ -35,8 +35,7 @@ export async function onMigrations<Result>(use: (ground: Ground) => Promise<Resu
           `The migrations could not be applied to ${scratch.name}: ${(error as Error).message}\n${messages.slice(-10).join('\n')}`,
         );
       }
-      // graphile-migrate keeps its connections for 200 ms, and ends the process where one is cut off.
-      await sleep(300);
+      await closeMigrateConnections();
       return use({
         name: `the migrations and current.sql, in a scratch database on ${new URL(scratch.ownerUrl).host}`,
         adminUrl: scratch.adminUrl as string,

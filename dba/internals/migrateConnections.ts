@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { isNoTransactionDefined } from 'graphile-migrate/dist/header.js';
+import { clearAllPools } from 'graphile-migrate/dist/pgReal.js';
 import pg from 'pg';
 import { PostgresClient } from '../../server/database/client.ts';
 import { clientOptions } from '../../server/database/connectionString.ts';
@@ -69,6 +71,9 @@ class MigrationClient extends PostgresClient {
   }
 }
 
+/** Open connections of graphile-migrate, with their pools. */
+const open = new Map<pg.PoolClient, pg.Pool>();
+
 const Pool = pg.Pool;
 
 class MigrationPool extends Pool {
@@ -76,10 +81,27 @@ class MigrationPool extends Pool {
     const { connectionString } = options;
     const isGraphileMigrates = connectionString !== undefined && Object.keys(options).length === 1;
     super(isGraphileMigrates ? { ...clientOptions(connectionString), Client: MigrationClient } : options);
+    if (!isGraphileMigrates) return;
+    this.on('connect', (client) => {
+      open.set(client, this);
+      client.once('end', () => open.delete(client));
+    });
   }
 }
 
 /** Has graphile-migrate, which shares this process's `pg`, connect as everything else here does. */
 export function connectAsHedgerow(): void {
   pg.Pool = MigrationPool as typeof pg.Pool;
+}
+
+/**
+ * Closes the connections that graphile-migrate keeps for 200 ms after their last use, and waits until Postgres has let go
+ * of them, for 5 s at most. Otherwise their database cannot be copied, and graphile-migrate ends the process when one of
+ * them loses its server.
+ */
+export async function closeMigrateConnections(): Promise<void> {
+  clearAllPools();
+  const signal = AbortSignal.timeout(5000);
+  const closing = [...open].filter(([, pool]) => pool.ending).map(([client]) => once(client, 'end', { signal }));
+  await Promise.allSettled(closing);
 }

@@ -131,7 +131,7 @@ function base(name: string, modifier: number, seed: number, n: number, { texts, 
     case 'name': {
       const most =
         plain === 'name' ? 63 : plain === 'text' || plain === 'citext' || modifier < 4 ? 20_000 : modifier - 4;
-      return words(seed, n, texts, numbers).filter((word) => [...word].length <= most);
+      return words(seed, n, texts, numbers).filter((word) => word.length <= most || [...word].length <= most);
     }
     case 'char':
       return [String.fromCharCode(97 + (n % 26)), ...texts.filter((text) => text.length === 1)];
@@ -219,14 +219,18 @@ function base(name: string, modifier: number, seed: number, n: number, { texts, 
   }
 }
 
+const repeated = (text: string, length: number) => text.repeat(Math.ceil(length / text.length) || 1).slice(0, length);
+// Translated before they are repeated: words may be long, and there are many of them.
 const letters = (hex: string, length: number) =>
-  [...hex.repeat(Math.ceil(length / hex.length) || 1).slice(0, length)]
-    .map((digit) => 'abcdefghijklmnop'[Number.parseInt(digit, 16)])
-    .join('');
+  repeated(
+    hex.replaceAll(/./g, (digit) => 'abcdefghijklmnop'[Number.parseInt(digit, 16)] as string),
+    length,
+  );
 const digits = (hex: string, length: number) =>
-  [...hex.repeat(Math.ceil(length / hex.length) || 1).slice(0, length)]
-    .map((digit) => Number.parseInt(digit, 16) % 10)
-    .join('');
+  repeated(
+    hex.replaceAll(/./g, (digit) => String(Number.parseInt(digit, 16) % 10)),
+    length,
+  );
 
 /** Texts: a word, what checks speak of, and words of each length that they speak of. */
 function words(seed: number, n: number, texts: readonly string[], numbers: readonly number[]): string[] {
@@ -245,10 +249,9 @@ function words(seed: number, n: number, texts: readonly string[], numbers: reado
     ...rotate(texts, n),
     ...texts.flatMap((text) => [`${text}${word}`, `${word}${text}`, `${word}${text}${word}`]),
     ...lengths.flatMap((length) => {
-      const mixed = token(seed, n, length)
-        .repeat(Math.ceil(length / 64))
-        .slice(0, length);
-      return [letters(mixed, length), digits(mixed, length), letters(mixed, length).toUpperCase(), mixed];
+      const mixed = token(seed, n, length);
+      const word = letters(mixed, length);
+      return [word, digits(mixed, length), word.toUpperCase(), repeated(mixed, length)];
     }),
     `${word.slice(0, 4)}@${word.slice(4)}.example.com`,
     `https://${word}.example.com/`,

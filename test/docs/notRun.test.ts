@@ -15,7 +15,7 @@ const notRun = [
     'dba.md',
     'npm run db -- new-table notes --columns "title text not null, due date, list_id uuid references app_public.lists" --live --search',
   ],
-  // test/dba/withoutExample.test.ts.
+  // test/dba/withoutExample.slow.test.ts.
   ['dba.md', 'cp docs/remove-example.sql current.sql'],
   ['dba.md', 'npm run db -- rehearse'],
   ['dba.md', "echo '--! include policies/app_public.lists.sql' >> current.sql"],

@@ -4,6 +4,7 @@ import { withClient } from '../../dba/client.ts';
 import { Batch } from '../../server/database/batch.ts';
 import { Cancellation, CancelledError } from '../../server/database/cancellation.ts';
 import { connectionFault } from '../../server/database/connectionErrors.ts';
+import type { Database } from '../../server/database/database.ts';
 import { Identity } from '../../server/database/identity.ts';
 import { sendTogether } from '../../server/database/pipeline.ts';
 import type { Statement } from '../../server/database/statement.ts';
@@ -30,6 +31,18 @@ const who: Statement = { name: 'who', text: `select current_user as role, app_pu
 const answer = (name: string) => [{ role: 'hedgerow_tenant', id: ids[name] }];
 
 /** What becomes of transactions that are sent to one connection together: rows of the last statement, or an error. */
+/** Keeps a connection of the pool busy until the function that it returns is called. */
+async function occupy(database: Database): Promise<() => Promise<void>> {
+  const holder = new pg.Client({ connectionString: db.adminUrl });
+  await holder.connect();
+  await holder.query('select pg_advisory_lock(1)');
+  const busy = database.inspect({ text: 'select pg_advisory_xact_lock(1)' });
+  return async () => {
+    await holder.end();
+    await busy;
+  };
+}
+
 async function together(client: pg.Client, ...transactions: readonly (readonly Statement[])[]) {
   const batches = transactions.map((statements) => new Batch(statements, true));
   const taken = sendTogether(client, batches);
@@ -293,8 +306,7 @@ test('work of no signed-in user has one share of the writes, and a tenant has th
     database.as(Identity.signIn, { cancellation }).transaction(({ query }) => query({ text: 'select pg_sleep(60)' })),
   );
   const given = Promise.allSettled(anonymous);
-  await sleep(200);
-  expect(database.load().lanes.write).toBe(2);
+  while (database.load().lanes.write < 2) await sleep(5);
   await database.as(as('ada')).transaction(({ query }) => query(insertTodo('not behind them')));
   expect(await todoTitles(db)).toEqual(['not behind them']);
   expect(database.load().lanes.write).toBe(2);
@@ -306,15 +318,16 @@ test('work of no signed-in user has one share of the writes, and a tenant has th
 test('who is given up while waiting is not begun, and takes nobody along while under way', async () => {
   const database = openConnections(db, { preparedStatements: true });
   const [waits, runs] = [new Cancellation(), new Cancellation()];
-  const hold = database.inspect({ text: 'select pg_sleep(0.2)' });
+  const release = await occupy(database);
   const given = expect(database.as(as('ada'), { cancellation: waits }).query(insertTodo('given up'))).rejects.toThrow(
     CancelledError,
   );
   const kept = database.as(as('bob')).query(insertTodo('kept'));
-  await sleep(50);
-  expect(database.load().waiting).toBe(2);
+  while (database.load().waiting < 2) await sleep(5);
   waits.cancel('client gone');
-  await Promise.all([given, kept, hold]);
+  await given;
+  await release();
+  await kept;
   expect(await todoTitles(db)).toEqual(['kept']);
 
   // Locks that are held elsewhere: the first of a write that two share waits.
@@ -362,10 +375,7 @@ test('a connection whose last waiting write was given up is kept until Postgres 
 
 test('who cannot have a connection is told, and who asks later has a try of their own', async () => {
   const database = openConnections(db, { preparedStatements: true, timeout: 2 });
-  const holder = new pg.Client({ connectionString: db.adminUrl });
-  await holder.connect();
-  await holder.query('select pg_advisory_lock(1)');
-  const busy = database.inspect({ text: 'select pg_advisory_xact_lock(1)' });
+  const release = await occupy(database);
   const exhausted = ['ada', 'bob'].map((name) => database.as(as(name)).query(who));
   await sleep(1500);
   const later = database.as(as('carol')).query(who);
@@ -373,9 +383,8 @@ test('who cannot have a connection is told, and who asks later has a try of thei
     const error = await attempt.catch((reason: unknown) => reason);
     expect(connectionFault(error)?.cause).toBe('pool exhausted');
   }
-  await holder.end();
+  await release();
   expect((await later).rows).toEqual(answer('carol'));
-  await busy;
   expect(database.load().waiting).toBe(0);
   await database.close();
 });
@@ -384,17 +393,18 @@ test('who waits for a share of a connection has a place among those who want one
   const database = openConnections(db, { preparedStatements: true });
   await database.as(as('ada')).query(who);
   const order: string[] = [];
-  const hold = database.inspect({ text: 'select pg_sleep(0.2)' });
+  const release = await occupy(database);
   const shared = Array.from({ length: 8 }, async () => {
     await database.as(as('ada')).query(who);
     order.push('shared');
   });
-  await sleep(50);
+  while (database.load().waiting < shared.length) await sleep(5);
   const alone = Array.from({ length: 3 }, async () => {
     await database.inspect(who);
     order.push('alone');
   });
-  await Promise.all([hold, ...shared, ...alone]);
+  await release();
+  await Promise.all([...shared, ...alone]);
   expect(order).toEqual([...shared.map(() => 'shared'), ...alone.map(() => 'alone')]);
   await database.close();
 });

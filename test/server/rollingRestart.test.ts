@@ -1,10 +1,9 @@
 import { once } from 'node:events';
-import { Agent, type IncomingMessage, request } from 'node:http';
+import { Agent } from 'node:http';
 import { connect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import supertest from 'supertest';
-import { startBalancer } from '../support/balancer.ts';
+import { getThrough } from '../support/agent.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { killServers, productionEnv, type ServerProcess, spawnServer } from '../support/process.ts';
 import { subscribed, todoChanged } from '../support/socket.ts';
@@ -21,19 +20,13 @@ async function draining(): Promise<{ server: ServerProcess; url: string; agent: 
   const server = start(200);
   const url = await server.url;
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  expect((await get(`${url}/health/db`, agent)).headers.connection).toBe('keep-alive');
+  expect((await getThrough(agent, `${url}/health/db`)).headers.connection).toBe('keep-alive');
   void server.stop('SIGTERM');
   await server.line(/stopping: requests are served/);
   return { server, url, agent };
 }
 
 const start = (drainDelay: number) => spawnServer({ ...productionEnv(db), DRAIN_DELAY: String(drainDelay) });
-
-async function get(url: string, agent: Agent, headers = {}): Promise<IncomingMessage> {
-  const [answer] = (await once(request(url, { agent, headers }).end(), 'response')) as [IncomingMessage];
-  await once(answer.resume(), 'end');
-  return answer;
-}
 
 async function signUp(url: string, username: string): Promise<string> {
   const account = { email: `${username}@example.com`, username, password: 'a long password' };
@@ -45,7 +38,7 @@ test('a draining server tells probes so, and serves what arrives with Connection
   const probe = await fetch(`${url}/health/db`);
   expect([probe.status, await probe.json()]).toMatchObject([503, { reasons: ['the server is stopping'] }]);
   const token = await signUp(url, 'drained');
-  const answer = await get(`${url}/auth/me`, agent, { Authorization: `Bearer ${token}` });
+  const answer = await getThrough(agent, `${url}/auth/me`, { Authorization: `Bearer ${token}` });
   expect([answer.statusCode, answer.headers.connection]).toEqual([200, 'close']);
   const socket = await subscribed(url, token, todoChanged);
   socket.raw.terminate();
@@ -94,38 +87,3 @@ test('a request that does not finish is cut, and the process ends', async () => 
   expect(server.output()).toMatch(/"level":40.*connections of unfinished requests are cut/);
   await closed;
 }, 60_000);
-
-test('no request of keep-alive clients fails while servers behind a balancer are replaced', async () => {
-  const balancer = await startBalancer();
-  // Far longer than the balancer needs: this machine may be busy.
-  const delay = 10;
-  const servers = [start(delay), start(delay)];
-  await Promise.all(servers.map(async ({ url }) => balancer.add(await url)));
-  const token = await signUp(balancer.url, 'rolling');
-  const answers: (number | string)[] = [];
-  let working = true;
-  const work = async () => {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    while (working) {
-      const answer = await get(`${balancer.url}/auth/me`, agent, { Authorization: `Bearer ${token}` });
-      answers.push(answer.statusCode ?? 0);
-      // Now and then a connection has a pause, and is used again.
-      await sleep(Math.random() * 50);
-    }
-    agent.destroy();
-  };
-  const clients = Promise.all(Array.from({ length: 4 }, work));
-  for (const old of servers) {
-    const next = start(delay);
-    await balancer.add(await next.url);
-    expect(await old.stop('SIGTERM')).toBe(0);
-    const before = answers.length;
-    while (answers.length < before + 20) await sleep(10);
-  }
-  working = false;
-  await clients;
-  await balancer.close();
-  expect(balancer.failures).toEqual([]);
-  expect(answers.length).toBeGreaterThan(100);
-  expect(answers.filter((status) => status !== 200)).toEqual([]);
-}, 180_000);

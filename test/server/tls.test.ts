@@ -1,10 +1,10 @@
 import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate } from 'graphile-migrate';
 import { generate } from 'selfsigned';
 import { withClient } from '../../dba/client.ts';
+import { closeMigrateConnections } from '../../dba/internals/migrateConnections.ts';
 import { migrateSettings } from '../../dba/migrateSettings.ts';
 import { provision } from '../../dba/provision.ts';
 import { connectionFault } from '../../server/database/connectionErrors.ts';
@@ -79,6 +79,5 @@ test('what a DBA runs takes sslmode as the server does', async () => {
     client.query('select ssl from pg_stat_ssl where pid = pg_backend_pid()'),
   );
   expect(rows).toEqual([{ ssl: true }]);
-  // graphile-migrate keeps its pools for 200 ms and ends the process when one of them loses its server.
-  await sleep(250);
+  await closeMigrateConnections();
 });

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate } from 'graphile-migrate';
 import type pg from 'pg';
 import { withClient } from '../../dba/client.ts';
+import { closeMigrateConnections } from '../../dba/internals/migrateConnections.ts';
 import { migrateSettings } from '../../dba/migrateSettings.ts';
 import { root } from '../../dba/root.ts';
 import { type EmbeddedTarget, openEmbedded } from '../../dba/target.ts';
@@ -44,8 +44,7 @@ export async function openTestCluster(
   });
   const target = { ownerUrl: inDatabase(ownerUrl, bare), shadowUrl: undefined, adminUrl };
   await migrate(await migrateSettings(target, () => {}));
-  // graphile-migrate keeps its connections for 200 ms, and a database in use cannot be copied.
-  await sleep(250);
+  await closeMigrateConnections();
   await withClient(adminUrl, (admin) =>
     admin.query(`create database ${template} template ${bare} owner hedgerow_owner strategy file_copy`),
   );
@@ -64,7 +63,7 @@ async function dropLeftOvers(admin: pg.Client): Promise<void> {
   for (const { datname } of rows) {
     const run = Number(datname.split('_')[2]);
     if (run === process.pid || !isAlive(run)) {
-      await admin.query(`drop database ${admin.escapeIdentifier(datname)} with (force)`);
+      await admin.query(`drop database if exists ${admin.escapeIdentifier(datname)} with (force)`);
     }
   }
 }

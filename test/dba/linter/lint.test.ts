@@ -1,18 +1,14 @@
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import pg from 'pg';
 import { lint } from '../../../dba/linter/lint.ts';
-import { type Checkout, copyCheckout } from '../../support/checkout.ts';
 import { createTestDatabase } from '../../support/database.ts';
+import { openWorkbench } from '../../support/verbs.ts';
 
-let checkout: Checkout;
-beforeAll(async () => {
-  checkout = await copyCheckout();
-});
-afterAll(() => checkout.remove());
+const bench = await openWorkbench();
+const { db, checkout } = bench;
+afterAll(() => bench.remove());
 
-const db = (...args: string[]) => checkout.run('dba/cli.ts', args);
-const write = (sql: string) => writeFile(join(checkout.directory, 'current.sql'), sql);
+const write = (sql: string) => writeFile(bench.file('current.sql'), sql);
 
 const bad = `drop table if exists app_public.notes;
 drop index if exists app_public.todos_title_idx;
@@ -41,7 +37,7 @@ test('findings are told with their place and page, and one can be silenced', asy
 
 test('watch tells at every save, also where only a comment has changed', async () => {
   await write('-- Nothing yet.\n');
-  const watching = checkout.start('dba/cli.ts', ['watch']);
+  const watching = checkout.start('dba/cli.ts', ['watch'], bench.env);
   try {
     await watching.line(/^✓ 0 errors, 0 warnings, 0 allowed/);
     await write(bad);

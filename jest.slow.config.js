@@ -1,0 +1,4 @@
+import config from './jest.config.js';
+
+/** The tests that `npm test` leaves out. `bash .ci/run` runs both. */
+export default { ...config, testMatch: ['<rootDir>/test/**/*.slow.test.ts'], testPathIgnorePatterns: [] };
