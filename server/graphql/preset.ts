@@ -131,7 +131,7 @@ function tenantOf(database: Database, request: Request | undefined, { document, 
   });
   const meter = new ReadMeter(request.user.userId);
   if (!request.res || request.res.closed) meter.release();
-  else request.res.once('close', () => meter.release());
+  else request.res.on('close', () => meter.release());
   request.hold = new Hold(request);
   if (operation?.operation === 'mutation') request.turn?.writes();
   return asPgSettings(metered(client, () => meter, request.hold));

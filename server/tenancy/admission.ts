@@ -80,6 +80,12 @@ const longestPause = 8000;
  */
 const workPerIteration = 10;
 
+/**
+ * Milliseconds of work that are not worth counting: the debt for them is next to nothing, and the places of the server bound
+ * how many requests begin together.
+ */
+const negligible = 0.5;
+
 /** Debt in ms² up to which a tenant's waiting requests begin before those of tenants with more. */
 const lightDebt = 100;
 
@@ -275,7 +281,7 @@ export class Admission {
 
   /** Counts work in this iteration of the event loop. */
   #spend(milliseconds: number): void {
-    if (milliseconds === 0) return;
+    if (milliseconds < negligible) return;
     if (this.#iteration === 0) {
       setImmediate(() => {
         this.#iteration = 0;
@@ -427,7 +433,7 @@ export class Turn {
   /** Notes that the request has held the event loop for `milliseconds`. */
   charge(milliseconds: number): void {
     this.#held += milliseconds;
-    this.#admission.charge(this.#tenant, milliseconds);
+    if (milliseconds >= negligible) this.#admission.charge(this.#tenant, milliseconds);
   }
 
   /** Notes that the request has run a statement. */

@@ -48,7 +48,7 @@ export function admit(admission: Admission, log: Logger): RequestHandler {
     const proceed = (turn: Turn) => {
       if (response.closed) return turn.end();
       request.turn = turn;
-      response.once('prefinish', () => turn.sending()).once('close', () => turn.end());
+      response.on('prefinish', () => turn.sending()).on('close', () => turn.end());
       next();
     };
     const turn = admission.tryEnter(userId);

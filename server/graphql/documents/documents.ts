@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { DocumentNode, GraphQLSchema, OperationDefinitionNode, Token } from 'postgraphile/graphql';
 import { type Owner, operator, WeightedCache } from './cache.ts';
 import { hasSensitiveLiterals } from './literals.ts';
@@ -39,16 +39,16 @@ export class Documents {
   }
 
   find(text: string, tenant: string): DocumentNode | undefined {
-    const hash = hashOf(text);
-    const shared = this.#cache.get(sharedKey(hash), tenant);
-    return (shared ?? this.#cache.get(privateKey(hash, tenant), tenant))?.document;
+    const digest = digestOf(text);
+    const shared = this.#cache.get(sharedKey(digest), tenant);
+    return (shared ?? this.#cache.get(privateKey(digest, tenant), tenant))?.document;
   }
 
   /** Keeps a valid document: for `tenant` alone where it has values in it. */
   add(text: string, document: DocumentNode, tenant: string): void {
     const isTrusted = this.#trusted.has(text);
-    const hash = hashOf(text);
-    const key = !isTrusted && hasSensitiveLiterals(document) ? privateKey(hash, tenant) : sharedKey(hash);
+    const digest = digestOf(text);
+    const key = !isTrusted && hasSensitiveLiterals(document) ? privateKey(digest, tenant) : sharedKey(digest);
     const owner: Owner = isTrusted ? operator : tenant;
     const known: KnownDocument = { document, schema: withPlansOfItsOwn(this.#schema) };
     this.#kept.set(document, { key, known });
@@ -91,16 +91,16 @@ export class Documents {
 }
 
 /** A key never contains the text, because a text could be written so that it equals another tenant's key. */
-function hashOf(text: string): string {
-  return createHash('sha256').update(text).digest('base64');
+function digestOf(text: string): string {
+  return hash('sha256', text, 'base64');
 }
 
-function sharedKey(hash: string): string {
-  return `shared:${hash}`;
+function sharedKey(digest: string): string {
+  return `shared:${digest}`;
 }
 
-function privateKey(hash: string, tenant: string): string {
-  return `private:${tenant}:${hash}`;
+function privateKey(digest: string, tenant: string): string {
+  return `private:${tenant}:${digest}`;
 }
 
 /**

@@ -14,17 +14,13 @@ interface Measured {
 }
 
 /**
- * Measures a value's JSON, in time slices.
+ * Measures the JSON of a value that is not small, in time slices.
  *
  * @param most bytes that it may have.
  * @returns its pieces and length in bytes; undefined where it is longer than `most`.
  * @throws CancelledError once the request was given up.
  */
 async function measure(value: unknown, time: TimeSlice, most: number): Promise<Measured | undefined> {
-  if (isSmall(value)) {
-    const json = JSON.stringify(value);
-    return { bytes: Buffer.byteLength(json), pieces: [json] };
-  }
   // Grafast has just kept the event loop for all of these values.
   await time.rest();
   const kept: string[] = [];
@@ -67,6 +63,12 @@ export interface Head {
  * @throws CancelledError once the request was given up.
  */
 export async function send(request: Request, response: Response, head: Head, payload: unknown): Promise<boolean> {
+  if (isSmall(payload)) {
+    const json = JSON.stringify(payload);
+    response.writeHead(head.statusCode, { ...head.headers, 'Content-Length': Buffer.byteLength(json) }).end(json);
+    await taken(request, response);
+    return true;
+  }
   const time = new TimeSlice(request);
   const measured = await measure(payload, time, byteLimits.answer);
   if (!measured) {
