@@ -57,7 +57,7 @@ class Server extends ExpressGrafserv {
     request.hold?.end();
     if (answer?.type !== 'json') return next(answer?.type === 'error' ? answer.error : undefined);
     try {
-      if (await send(request, response, answer, answer.json)) return;
+      if (await send(request, response, answer, answer.json as object)) return;
       await send(request, response, asRefusal(answer), { errors: [answerTooLarge()] });
     } catch (error) {
       // Its client has gone: there is nobody to tell.

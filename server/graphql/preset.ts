@@ -102,7 +102,7 @@ export function preset({ database, catalog, log, production, documents, live }: 
           return { pgSettings: asPgSettings(client), ...liveContext(connection) };
         }
         return {
-          pgSettings: tenantOf(database, expressv4?.req, args),
+          ...tenantOf(database, expressv4?.req, args),
           idempotencyKey: expressv4?.req.get('Idempotency-Key'),
         };
       },
@@ -120,9 +120,9 @@ export function preset({ database, catalog, log, production, documents, live }: 
   };
 }
 
-/** Whom the request's SQL speaks for; nobody without a verified token, and then there is no SQL. */
+/** The request's tenant, and what counts its reads. Without a verified token there is neither, and no SQL. */
 function tenantOf(database: Database, request: Request | undefined, { document, operationName }: Operation) {
-  if (!request?.user) return null;
+  if (!request?.user) return { pgSettings: null };
   const operation = getOperationAST(document, operationName);
   const client = database.as(request.user.identity, {
     cancellation: request.cancellation,
@@ -134,5 +134,5 @@ function tenantOf(database: Database, request: Request | undefined, { document, 
   else request.res.on('close', () => meter.release());
   request.hold = new Hold(request);
   if (operation?.operation === 'mutation') request.turn?.writes();
-  return asPgSettings(metered(client, () => meter, request.hold));
+  return { pgSettings: asPgSettings(metered(client, () => meter, request.hold)), meter };
 }

@@ -34,6 +34,8 @@ export interface OperationCost {
   readonly use: InputUse;
   /** Time to plan it, in units of planningUnits. */
   readonly planning: number;
+  /** Whether the answer may have a value more often than the database has told it: by an alias, or for many rows. */
+  readonly repeats: boolean;
 }
 
 /** Reads a validated operation; its size is bounded already, by the number of its fields. */
@@ -56,6 +58,7 @@ export function costOf(
     },
     use: reader.use,
     planning: reader.planning,
+    repeats: reader.repeats,
   };
 }
 
@@ -69,6 +72,8 @@ interface Place {
   readonly items?: number | Items;
   /** Keys of the answer by name of the field, of the values that are selected here. */
   readonly values: Map<string, Set<string>>;
+  /** Whether it stands in a list. */
+  readonly isRow?: boolean;
 }
 
 class CostReader {
@@ -80,6 +85,7 @@ class CostReader {
   readonly use = { objects: 0, variables: new Map<string, number>() };
   /** In planningUnits. */
   planning = 0;
+  repeats = false;
   refused: GraphQLError | undefined;
 
   constructor(
@@ -127,12 +133,15 @@ class CostReader {
       return;
     }
     const isList = isListType(getNullableType(field?.type));
+    const isPaged = field !== undefined && hasPages(field);
+    // Two aliases may be of one row, and many rows may refer to one.
+    if (node.alias || (place.isRow && !isPaged)) this.repeats = true;
     const items = parent === this.#schema.getMutationType() ? this.#itemsOf(node) : place.items;
     const inner = { type, values: new Map<string, Set<string>>(), ...(items !== undefined && { items }) };
-    if (field && hasPages(field)) {
+    if (isPaged) {
       this.planning += planningUnits.connection;
       const row: Cost = { fixed: isList ? 1 : 0, lists: [] };
-      if (isList) this.#add(node.selectionSet, { ...inner, into: row });
+      if (isList) this.#add(node.selectionSet, { ...inner, into: row, isRow: true });
       else {
         into.fixed += 1;
         this.#add(node.selectionSet, { type, values: inner.values, into, each: row });
@@ -146,10 +155,10 @@ class CostReader {
       this.#add(node.selectionSet, { ...inner, into });
     } else if (each) {
       each.fixed += 1;
-      this.#add(node.selectionSet, { ...inner, into: each });
+      this.#add(node.selectionSet, { ...inner, into: each, isRow: true });
     } else {
       const row: Cost = { fixed: 1, lists: [] };
-      this.#add(node.selectionSet, { ...inner, into: row });
+      this.#add(node.selectionSet, { ...inner, into: row, isRow: true });
       addList(into, items ?? pageSize.default, row);
     }
   }
@@ -160,6 +169,7 @@ class CostReader {
     const key = alias?.value ?? name.value;
     if (keys.has(key)) return;
     into.fixed += keys.size === 0 ? valueCost.first : valueCost.again;
+    if (keys.size > 0) this.repeats = true;
     this.planning += planningUnits.value;
     values.set(name.value, keys.add(key));
   }

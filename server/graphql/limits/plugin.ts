@@ -13,8 +13,9 @@ import { Documents } from '../documents/documents.ts';
 import type { LiveConnection } from '../live/connection.ts';
 import type { LiveHub } from '../live/hub.ts';
 import { costOf, type OperationCost } from './cost.ts';
-import { beyond, tooComplex } from './limits.ts';
+import { beyond, byteLimits, textAnswer, tooComplex } from './limits.ts';
 import { parser } from './parse.ts';
+import type { ReadMeter } from './reading.ts';
 import { checkVariables } from './variables.ts';
 
 type Hook = Extract<
@@ -25,6 +26,8 @@ type SetPresetEvent = Parameters<Hook>[1];
 type GetExecutionConfig = SetPresetEvent['getExecutionConfig'];
 type ExecutionConfig = Awaited<ReturnType<GetExecutionConfig>>;
 type RequestContext = Parameters<GetExecutionConfig>[0];
+type ExecutionArgs = Parameters<ExecutionConfig['execute']>[0];
+type Executed = Awaited<ReturnType<ExecutionConfig['execute']>>;
 
 interface Options {
   /** Texts of the trusted documents. */
@@ -68,7 +71,11 @@ export function createLimits({ trusted, live }: Options): Limits {
       return {
         ...config,
         parseAndValidate: (query) => charged(request, () => parse(query, user?.userId ?? '')),
-        execute: (args) => charged(request, () => check(args)) ?? execute(args),
+        execute: (args) => {
+          const refused = charged(request, () => check(args));
+          if (refused) return refused;
+          return check.isShort(args) ? executeAsText(args, execute) : execute(args);
+        },
         subscribe: (args) => charged(request, () => check(args)) ?? subscribe(args),
       };
     };
@@ -113,6 +120,20 @@ export function createLimits({ trusted, live }: Options): Limits {
   return { plugin, grow: (document, bytes) => current?.documents.grow(document, bytes) };
 }
 
+/**
+ * Executes a query whose answer is short with its data as one text. If it has read more than that is meant for, it is
+ * executed again, with values.
+ */
+async function executeAsText(args: ExecutionArgs, execute: ExecutionConfig['execute']): Promise<Executed> {
+  const { meter } = args.contextValue as { meter?: ReadMeter };
+  if (!meter) return execute(args);
+  meter.restart(textAnswer.read);
+  const result = await execute({ ...args, outputDataAsString: true });
+  if (!meter.isBeyond) return result;
+  meter.restart(byteLimits.read);
+  return execute(args);
+}
+
 /** The HTTP request or the websocket connection whose tenant pays for the work. */
 function requestOf({ expressv4, ws }: RequestContext, live?: LiveHub): HttpRequest | LiveConnection | undefined {
   return expressv4?.req ?? (ws?.request && live?.connectionOf(ws.request));
@@ -130,6 +151,8 @@ interface Request {
 
 interface Checker {
   (request: Request): { errors: GraphQLError[] } | undefined;
+  /** Whether a checked request is a query whose answer is short, unless its values are long. */
+  isShort(request: Request): boolean;
   readonly costs: WeakMap<OperationDefinitionNode, OperationCost>;
 }
 
@@ -155,7 +178,13 @@ function checker(schema: GraphQLSchema): Checker {
       checkVariables(variables, cost.use, operation.operation === 'mutation') ?? checkCost(cost.of(variables));
     return error && { errors: [error] };
   };
-  return Object.assign(check, { costs });
+  const isShort = ({ document, operationName, variableValues }: Request) => {
+    const operation = getOperationAST(document, operationName);
+    const cost = operation?.operation === 'query' ? costs.get(operation) : undefined;
+    if (!cost || cost.repeats) return false;
+    return (cost.of(variableValues ?? {}) as number) <= textAnswer.cost;
+  };
+  return Object.assign(check, { costs, isShort });
 }
 
 function checkCost(cost: number | GraphQLError): GraphQLError | undefined {

@@ -21,7 +21,8 @@ export class ReadMeter implements Meter {
   readonly mostOnWire = 2 * byteLimits.read;
   #tenant: string | undefined;
   readonly #budget: ByteBudget;
-  readonly #most: number;
+  #most: number;
+  #isBeyond = false;
   #read = 0;
   #taken = 0;
 
@@ -40,8 +41,23 @@ export class ReadMeter implements Meter {
   /** @throws GraphQLError TOO_COMPLEX beyond the request's limit; UNAVAILABLE while large answers have all memory. */
   add(bytes: number): void {
     this.#read += bytes;
-    if (this.#read > this.#most) throw this.refusal();
+    if (this.#read > this.#most) {
+      this.#isBeyond = true;
+      throw this.refusal();
+    }
     if (this.#tenant !== undefined) this.#take(this.#tenant);
+  }
+
+  /** Whether the request has read more than it may. */
+  get isBeyond(): boolean {
+    return this.#isBeyond;
+  }
+
+  /** Counts from the beginning, up to `most` bytes: the request reads everything again. */
+  restart(most: number): void {
+    this.#most = most;
+    this.#isBeyond = false;
+    this.#read = 0;
   }
 
   /** The answer has been sent, or nobody waits for it any more: what was read is not held. */

@@ -56,16 +56,28 @@ export interface Head {
   readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
+/** The JSON of an answer that can be written at once: its data is text already, or it is small. */
+function readyJson(payload: object): string | undefined {
+  if ('data' in payload && typeof payload.data === 'string') {
+    const { data, ...rest } = payload;
+    const others = JSON.stringify(rest);
+    return others === '{}' ? `{"data":${data}}` : `${others.slice(0, -1)},"data":${data}}`;
+  }
+  return isSmall(payload) ? JSON.stringify(payload) : undefined;
+}
+
 /**
  * Sends `payload` as JSON: a small one in one write, a large one in pieces, as fast as its client takes them.
  *
  * @returns false where the answer is longer than it may be; then nothing was sent.
  * @throws CancelledError once the request was given up.
  */
-export async function send(request: Request, response: Response, head: Head, payload: unknown): Promise<boolean> {
-  if (isSmall(payload)) {
-    const json = JSON.stringify(payload);
-    response.writeHead(head.statusCode, { ...head.headers, 'Content-Length': Buffer.byteLength(json) }).end(json);
+export async function send(request: Request, response: Response, head: Head, payload: object): Promise<boolean> {
+  const json = readyJson(payload);
+  if (json !== undefined) {
+    const bytes = Buffer.byteLength(json);
+    if (bytes > byteLimits.answer) return false;
+    response.writeHead(head.statusCode, { ...head.headers, 'Content-Length': bytes }).end(json);
     await taken(request, response);
     return true;
   }
