@@ -10,8 +10,13 @@ export interface Existing {
   readonly current: string;
 }
 
-/** Names that GraphQL and PostGraphile have for types and fields of their own. */
-const taken = ['node', 'query', 'mutation', 'subscription'];
+/** Singulars of table names that are types or fields of GraphQL or PostGraphile. A table `s` has an empty one. */
+const taken = new Set([
+  '',
+  ...['node', 'query', 'mutation', 'subscription', 'cursor', 'page info', 'string', 'int', 'float', 'boolean', 'id'],
+  ...['box', 'circle', 'line', 'line segment', 'path', 'point', 'polygon', 'date', 'datetime', 'time', 'interval'],
+  ...['big int', 'big float', 'bit string', 'json', 'uuid', 'inet', 'cidr', 'mac addr', 'xml'],
+]);
 
 /** @throws UsageError if something else has the table's name, in Postgres or in the API. */
 export function demandFree(name: string, { snapshot, current }: Existing, search: boolean): void {
@@ -21,7 +26,7 @@ export function demandFree(name: string, { snapshot, current }: Existing, search
       `app_public.${name} is there already, in the migrations or in current.sql: choose another name.`,
     );
   }
-  if (taken.includes(singular(name))) {
+  if (taken.has(singular(name))) {
     throw new UsageError(`The table ${name} needs another name: the API has a type or a field of that name already.`);
   }
   const others = schema.matchAll(/\b(?:table|view|type|enum|domain|sequence)\s+(?:if not exists )?app_public\.(\w+)/gi);

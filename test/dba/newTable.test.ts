@@ -178,6 +178,7 @@ test.each([
   ['a search of arrays alone', ['notes', '--columns', 'tags text[]', '--search'], /Arrays .* are not searched/],
   ['a search of another array', ['notes', '--columns', 'tags varchar(9) array', '--search'], /Arrays/],
   ['a table of a name of the API', ['nodes', '--columns', 'a text'], /of that name already/],
+  ['a table of a type of the API', ['boxes', '--columns', 'a text'], /of that name already/],
   ['a table of the type of another', ['list', '--columns', 'a text'], /app_public\.lists has the same one/],
   ['a table of the name of a view', ['audit_events', '--columns', 'a text'], /app_public\.audit_events/],
 ])('%s is refused', async (_what, args, expected) => {
