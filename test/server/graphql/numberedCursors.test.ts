@@ -185,3 +185,37 @@ test.each(['slips', 'glimpses'] as const)(
   },
   120_000,
 );
+
+test.each(fields)('pages of the %s of every parent have all rows without an order', async (field) => {
+  const all = { field, orders: [], size: 5, side: 'after', place: 'several parents', variables: true } as const;
+  const found: Row[][] = shelves.map(() => []);
+  for (const [index, rows] of found.entries()) {
+    let cursor: string | null = null;
+    for (let more = true; more; ) {
+      const page: Page = (await readPages(all as unknown as Reading, cursor))[index] as Page;
+      rows.push(...page.nodes);
+      more = page.pageInfo.hasNextPage;
+      cursor = page.pageInfo.endCursor;
+    }
+    const expected = await inOrder(['RANK_ASC'], shelves[index] as string);
+    expect(rows).toHaveLength(expected.length);
+    expect(rows).toEqual(expect.arrayContaining(expected));
+  }
+});
+
+test('cursors of nested connections need the order that they are from', async () => {
+  const all = { orders: ['RANK_ASC'], size: 5, side: 'after', place: 'several parents', variables: false } as const;
+  const one = { ...all, field: 'glimpses' } as unknown as Reading;
+  const cursor = (await readPages(one, null))[0]?.pageInfo.endCursor;
+  const read = (args: string) =>
+    ada.graphql(`{ shelves(orderBy: NAME_ASC) { nodes { glimpses(${args}) { nodes { rank } } } } }`);
+  for (const order of ['RANK_DESC', 'WORDS_ASC', '[RANK_ASC, WORDS_ASC]']) {
+    const { body } = await read(`first: 2, after: "${cursor}", orderBy: ${order}`);
+    expect(body.errors).toMatchObject([
+      { message: expect.stringMatching(/^Invalid 'after' cursor/), extensions: { code: 'BAD_USER_INPUT' } },
+    ]);
+  }
+  const skipped = await read(`first: 2, offset: 1, after: "${cursor}", orderBy: RANK_ASC`);
+  const expected = await inOrder(['RANK_ASC'], shelves[2] as string);
+  expect(skipped.body.data.shelves.nodes[2].glimpses.nodes).toEqual(expected.slice(5, 7).map(({ rank }) => ({ rank })));
+});
