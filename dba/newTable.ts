@@ -2,7 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { Option } from 'commander';
 import { command, run } from './command.ts';
 import { currentFile, demandBlankCurrent, readCurrent } from './currentSql.ts';
-import { demandName, parseColumns } from './newTable/columns.ts';
+import { demandName, demandRelation, parseColumns } from './newTable/columns.ts';
+import { demandFree, demandTarget } from './newTable/existing.ts';
 import { tableSql } from './newTable/tableSql.ts';
 import { readSnapshot } from './snapshot.ts';
 import { type ExitCode, UsageError } from './verb.ts';
@@ -32,17 +33,15 @@ async function newTable(
   const name = given.replace(/^app_public\./, '');
   demandName('table', name);
   const columns = parseColumns(list);
-  if (search && !columns.some(({ isText }) => isText)) {
-    throw new UsageError('--search needs a column of type text.');
-  }
-  const current = await readCurrent();
-  const schema = `${await readSnapshot()}\n${current}`;
-  const has = (pattern: RegExp) => pattern.test(schema);
-  if (has(new RegExp(`\\btable (if not exists )?app_public\\.${name}\\b`, 'i'))) {
+  if (search && !columns.some(({ isSearchable }) => isSearchable)) {
     throw new UsageError(
-      `app_public.${name} is there already, in the migrations or in current.sql: choose another name.`,
+      '--search needs a column of type text. Arrays and generated columns are not searched: leave out --search.',
     );
   }
+  const existing = { snapshot: await readSnapshot(), current: await readCurrent() };
+  const { current } = existing;
+  demandFree(name, existing, search);
+  const has = (pattern: RegExp) => pattern.test(`${existing.snapshot}\n${current}`);
   if (owner === 'organization') {
     if (!has(/\btable app_public\.organizations\b/i)) {
       throw new UsageError(
@@ -53,6 +52,9 @@ async function newTable(
       throw new UsageError('--live is for tables of users: app_private.make_live() needs the column user_id.');
     }
   }
+  const key = owner === 'user' ? 'user_id' : 'organization_id';
+  demandRelation(key, columns);
+  for (const column of columns) demandTarget(column, name, key, existing);
   if (!append) await demandBlankCurrent();
   const memberRole = has(/function app_public\.current_member_role\(\)/)
     ? 'app_public.current_member_role()'

@@ -1,22 +1,23 @@
-import { blank } from '../migrations/blank.ts';
 import { UsageError } from '../verb.ts';
+import { type Definition, readDefinition } from './definition.ts';
+import { camel } from './names.ts';
+import { splitAtCommas, type Token, tokensOf } from './tokens.ts';
 
 /** A column of a new table, as `--columns` names it. */
-export interface Column {
+export interface Column extends Definition {
   readonly name: string;
-  /** Type, default, `not null` and checks; without `unique` and `references`, which become constraints of the table. */
-  readonly definition: string;
-  readonly isText: boolean;
-  readonly isRequired: boolean;
-  /** Whether Postgres computes it, so that nobody writes it. */
-  readonly isGenerated: boolean;
-  readonly isUnique: boolean;
-  /** The table that it refers to, `app_public.lists`, and what happens to the row when the other is deleted. */
-  readonly references: { readonly table: string; readonly onDelete: string | undefined } | undefined;
+  /** Whether a search reads it: a single text, which tenants write. */
+  readonly isSearchable: boolean;
 }
 
 /** Columns that every new table has, or that its owner decides. */
 const given = ['user_id', 'organization_id', 'id', 'created_at', 'search'];
+
+/** Columns that Postgres has in every table. */
+const systemColumns = ['ctid', 'xmin', 'cmin', 'xmax', 'cmax', 'tableoid'];
+
+/** Names of fields that the API gives to `id` and to the global id of a row. */
+const fields = ['rowId', 'nodeId'];
 
 /** Words that Postgres takes for a part of SQL wherever a column or table is named. */
 const reserved = new Set(
@@ -49,70 +50,59 @@ export function demandName(what: string, name: string): void {
  * @throws UsageError that names the column and says what to write instead.
  */
 export function parseColumns(list: string): Column[] {
-  const columns = splitList(list).map(parseColumn);
+  const tokens = tokensOf(list);
+  if (!tokens) {
+    throw new UsageError(`The columns cannot be read: a literal, a comment or a parenthesis has no end in ${list}`);
+  }
+  if (tokens.some(({ text }) => text === ';'))
+    throw new UsageError(`The columns cannot be read: leave out ; in ${list}`);
+  const columns = splitAtCommas(tokens).map(parseColumn);
   if (columns.length === 0) throw new UsageError('Name the columns: --columns "title text not null, due date".');
-  const names = columns.map(({ name }) => name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice) throw new UsageError(`The column ${twice} is named twice.`);
+  for (const [index, { name }] of columns.entries()) {
+    const other = columns.slice(0, index).find((column) => camel(column.name) === camel(name));
+    if (other?.name === name) throw new UsageError(`The column ${name} is named twice.`);
+    if (other) throw new UsageError(`The columns ${other.name} and ${name} have one name in the API: ${camel(name)}.`);
+  }
+  for (const { name, reference } of columns) if (reference) demandRelation(name, columns);
   return columns;
 }
 
-function parseColumn(text: string): Column {
-  const [, name = '', rest = ''] = /^(\S+)\s+(.*)$/s.exec(text) ?? [];
-  if (!name) throw new UsageError(`The column ${text} needs a type: ${text} text.`);
+/**
+ * Checks that the API has a name for the row that a column refers to: `list`, for `list_id`.
+ *
+ * @throws UsageError that names the column in its way.
+ */
+export function demandRelation(reference: string, columns: readonly Column[]): void {
+  const relation = reference.replace(/_id$/, '');
+  const other = columns.find(({ name }) => name !== reference && camel(name) === camel(relation));
+  if (other) {
+    throw new UsageError(
+      `The column ${other.name} needs another name: ${camel(relation)} is the field of the row that ${reference} refers to.`,
+    );
+  }
+}
+
+function parseColumn([first, ...rest]: readonly Token[]): Column {
+  const name = first?.text ?? '';
   demandName('column', name);
   if (given.includes(name)) throw new UsageError(`The column ${name} is there already: leave it out of --columns.`);
-  const code = blank(rest);
-  if (/;|--|\/\*/.test(code) || !isBalanced(code)) {
-    throw new UsageError(`The column ${name} cannot be read: ${rest}`);
+  if (systemColumns.includes(name)) {
+    throw new UsageError(`The column ${name} needs another name: Postgres has one of that name in every table.`);
   }
-  if (/\bprimary\s+key\b/i.test(code)) {
-    throw new UsageError(`The column ${name} cannot be the primary key: that is the owner's column and id.`);
+  if (fields.includes(camel(name))) {
+    throw new UsageError(`The column ${name} needs another name: the API has a field ${camel(name)} in every type.`);
   }
-  const reference =
-    /\s*\breferences\s+(\S+?)\s*(?:\(\s*\w+\s*\))?(?:\s+on\s+delete\s+(cascade|restrict|no action|set null))?(?=\s|$)/i;
-  const [, table, onDelete] = reference.exec(rest) ?? [];
-  if (table && !/^[a-z_]\w*\.[a-z_]\w*$/.test(table)) {
-    throw new UsageError(`The column ${name} refers to ${table}: write its schema, app_public.${table}.`);
+  const definition = readDefinition(name, rest);
+  if (/^(small|big)?serial[248]?$/.test(definition.type) || rest.some(isOfSequence)) {
+    throw new UsageError(
+      `The column ${name} cannot be a number from a sequence, which counts the rows of all tenants: use a uuid.`,
+    );
   }
-  const definition = rest
-    .replace(reference, '')
-    .replace(/\s*\bunique\b/i, '')
-    .replace(/\s+/g, ' ')
-    .trim();
-  return {
-    name,
-    definition,
-    isText: /^(text|citext|varchar|character varying)\b/i.test(definition),
-    isRequired: /\bnot\s+null\b/i.test(code),
-    isGenerated: /\bgenerated\s+(always|by default)\b/i.test(code),
-    isUnique: /\bunique\b/i.test(code),
-    references: table ? { table, onDelete: onDelete?.toLowerCase() } : undefined,
-  };
+  const isText = /^("?pg_catalog"?\s*\.\s*)?"?(text|citext|varchar|character varying)\b/.test(definition.type);
+  const isArray = /\[|\barray\b/.test(definition.type);
+  return { ...definition, name, isSearchable: isText && !isArray && !definition.isGenerated };
 }
 
-/** Parts a list at the commas that stand outside of parentheses and literals. */
-function splitList(list: string): string[] {
-  const code = blank(list);
-  const parts: string[] = [];
-  let depth = 0;
-  let from = 0;
-  for (let at = 0; at <= code.length; at++) {
-    if (code[at] === '(') depth += 1;
-    else if (code[at] === ')') depth -= 1;
-    else if (at === code.length || (code[at] === ',' && depth === 0)) {
-      parts.push(list.slice(from, at).trim());
-      from = at + 1;
-    }
-  }
-  return parts.filter(Boolean);
-}
-
-function isBalanced(code: string): boolean {
-  let depth = 0;
-  for (const character of code) {
-    if (character === '(') depth += 1;
-    if (character === ')' && --depth < 0) return false;
-  }
-  return depth === 0;
+function isOfSequence({ word, depth }: Token): boolean {
+  return word === 'nextval' || (word === 'identity' && depth === 0);
 }

@@ -3,13 +3,15 @@ import type { Column } from './columns.ts';
 /** The search over a table's column `search`, as docs/dba.md shows it: `searchTags(query:)`. */
 export function searchSql(name: string, columns: readonly Column[]): string[] {
   const table = `app_public.${name}`;
-  const texts = columns.filter(({ isText }) => isText).map((column) => column.name);
+  const texts = columns.filter(({ isSearchable }) => isSearchable).map((column) => column.name);
   return [
     `comment on column ${table}.search is '@behavior -*';`,
     `create function app_public.search_${name}(query text) returns setof ${table}
   language plpgsql stable strict rows 20
   set search_path = ''
   as $$
+-- A column may have the name of a variable.
+#variable_conflict use_variable
 declare
   wanted tsquery;
 begin

@@ -1,4 +1,5 @@
 import type { Column } from './columns.ts';
+import { camel, nameOf, singular } from './names.ts';
 import { searchSql } from './searchSql.ts';
 
 export interface TableOptions {
@@ -19,7 +20,8 @@ export function tableSql(options: TableOptions): string {
   const { name, columns, owner, live, search } = options;
   const table = `app_public.${name}`;
   const key = owner === 'user' ? 'user_id' : 'organization_id';
-  const references = columns.filter((column) => column.references);
+  // A unique constraint has an index on the same columns.
+  const references = columns.filter(({ reference, unique }) => reference && !unique);
   return [
     ...(search ? [`drop function if exists app_public.search_${name}(text);`] : []),
     `drop table if exists ${table};`,
@@ -27,7 +29,7 @@ export function tableSql(options: TableOptions): string {
     `-- ${key} leads every key and is filled in by its default: no key tells one tenant what another has.`,
     createTable(options, key),
     ...references.map(
-      (column) => `create index ${name}_${key}_${column.name}_idx on ${table} (${key}, ${column.name});`,
+      (column) => `create index ${nameOf([name, key, column.name], 'idx')} on ${table} (${key}, ${column.name});`,
     ),
     '',
     '-- FORCE: the policies bind the owner as well. The server does not serve a table without both.',
@@ -50,26 +52,48 @@ export function tableSql(options: TableOptions): string {
 function createTable({ name, columns, owner, search }: TableOptions, key: string): string {
   const home = owner === 'user' ? 'users' : 'organizations';
   const identity = owner === 'user' ? 'current_user_id' : 'current_organization_id';
-  const texts = columns.filter(({ isText }) => isText);
+  const texts = columns.filter(({ isSearchable }) => isSearchable);
   const lines = [
     `${key} uuid not null default app_public.${identity}() references app_public.${home} on delete cascade`,
     'id uuid not null default gen_random_uuid()',
-    ...columns.map((column) => `${column.name} ${column.definition}`),
+    ...columns.map((column) => `${column.name} ${column.text}`),
     'created_at timestamptz not null default now()',
     ...(search ? [`search tsvector generated always as (${words(texts)}) stored`] : []),
     `primary key (${key}, id)`,
-    ...columns.filter(({ isUnique }) => isUnique).map((column) => `unique (${key}, ${column.name})`),
-    ...columns.flatMap((column) => foreignKey(column, key)),
+    ...columns.flatMap((column) => uniqueKey(name, column, key)),
+    ...columns.flatMap((column) => foreignKey(name, column, key)),
   ];
   return `create table app_public.${name} (\n  ${lines.join(',\n  ')}\n);`;
 }
 
+/** A key carries the owner: one on the column alone would tell a tenant of the values of others. */
+function uniqueKey(table: string, { name, unique }: Column, key: string): string[] {
+  if (!unique) return [];
+  const constraint = unique.given ?? nameOf([table, key, name], 'key');
+  const nulls = unique.nullsNotDistinct ? ' nulls not distinct' : '';
+  return [`${declared(constraint, [table, key, name], 'key')}unique${nulls} (${key}, ${name})${unique.timing}`];
+}
+
 /** A foreign key carries the owner: one on the id alone would accept a row that the tenant cannot see. */
-function foreignKey({ name, references, isRequired }: Column, key: string): string[] {
-  if (!references) return [];
-  const action = references.onDelete ?? (isRequired ? 'cascade' : 'set null');
-  const onDelete = action === 'set null' ? `set null (${name})` : action;
-  return [`foreign key (${key}, ${name}) references ${references.table} (${key}, id) on delete ${onDelete}`];
+function foreignKey(table: string, { name, reference, isRequired, isGenerated }: Column, key: string): string[] {
+  if (!reference) return [];
+  const action = reference.onDelete ?? (isRequired || isGenerated ? 'cascade' : 'set null');
+  const onDelete = action.startsWith('set ') ? `${action} (${name})` : action;
+  const onUpdate = reference.onUpdate ? ` on update ${reference.onUpdate}` : '';
+  const constraint = reference.given ?? nameOf([table, key, name], 'fkey');
+  const [schema = '', other = ''] = reference.table.split('.');
+  return [
+    `${declared(constraint, [table, key, name], 'fkey')}foreign key (${key}, ${name}) references ${quoted(schema)}.${quoted(other)} (${key}, ${quoted(reference.column)}) on delete ${onDelete}${onUpdate}${reference.timing}`,
+  ];
+}
+
+/** `constraint NAME `; nothing where Postgres gives this name itself. */
+function declared(constraint: string, parts: readonly string[], ending: string): string {
+  return constraint === [...parts, ending].join('_') ? '' : `constraint ${constraint} `;
+}
+
+function quoted(name: string): string {
+  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }
 
 /** The weighted words of the texts; the first weighs most. */
@@ -102,34 +126,24 @@ function grants(table: string, columns: readonly Column[]): string {
 }
 
 function comments(table: string, key: string, { name, columns, owner }: TableOptions): string[] {
-  const one = singular(name).replaceAll('_', ' ');
-  const article = /^[aeiou]/.test(one) ? 'an' : 'a';
   const on = (constraint: string, words: string) => `comment on constraint ${constraint} on ${table} is '${words}';`;
   const yours = owner === 'user' ? 'of yours' : 'of this organization';
   return [
-    on(`${name}_pkey`, `there is ${article} ${one} with this rowId already`),
-    ...columns
-      .filter(({ isUnique }) => isUnique)
-      .map((column) =>
-        on(`${name}_${key}_${column.name}_key`, `there is ${article} ${one} with this ${camel(column.name)} already`),
-      ),
-    ...columns.flatMap(({ name: column, references }) => {
-      if (!references) return [];
-      const other = singular(references.table.replace(/^.*\./, '')).replaceAll('_', ' ');
-      return on(
-        `${name}_${key}_${column}_fkey`,
-        `${camel(column)} must name ${/^[aeiou]/.test(other) ? 'an' : 'a'} ${other} ${yours}`,
-      );
+    on(`${name}_pkey`, `there is ${withArticle(singular(name))} with this rowId already`),
+    ...columns.flatMap(({ name: column, unique }) => {
+      if (!unique) return [];
+      const constraint = unique.given ?? nameOf([name, key, column], 'key');
+      return on(constraint, `there is ${withArticle(singular(name))} with this ${camel(column)} already`);
+    }),
+    ...columns.flatMap(({ name: column, reference }) => {
+      if (!reference) return [];
+      const other = singular(reference.table.replace(/^.*\./, '')).replaceAll("'", "''");
+      const constraint = reference.given ?? nameOf([name, key, column], 'fkey');
+      return on(constraint, `${camel(column)} must name ${withArticle(other)} ${yours}`);
     }),
   ];
 }
 
-function singular(name: string): string {
-  if (name.endsWith('ies')) return `${name.slice(0, -3)}y`;
-  if (/(ss|x|ch|sh)es$/.test(name)) return name.slice(0, -2);
-  return name.endsWith('s') && !name.endsWith('ss') ? name.slice(0, -1) : name;
-}
-
-function camel(name: string): string {
-  return name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+function withArticle(noun: string): string {
+  return /^[aeiou]/.test(noun) ? `an ${noun}` : `a ${noun}`;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';
+import { graphqlUntil, signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
 let ada: Tenant;
@@ -117,15 +117,14 @@ test('a client that goes away in the middle of a mutation leaves nothing behind,
   const blocker = new pg.Client({ connectionString: server.db.adminUrl });
   await blocker.connect();
   await blocker.query('begin; lock table app_public.lists');
-  const request = ada.graphql(
-    `mutation { a: ${create('a')} l: createList(input: {list: {name: "late"}}) { list { rowId } } }`,
-  );
-  const gone = request.catch(() => 'gone');
+  const query = `mutation { a: ${create('a')} l: createList(input: {list: {name: "late"}}) { list { rowId } } }`;
+  const leaving = new AbortController();
+  const gone = graphqlUntil(leaving.signal, await server.listen(), ada, { query }).catch(() => 'gone');
   // Until its second statement waits for the lock.
   const waiting = "select from pg_locks where not granted and relation = 'app_public.lists'::regclass";
   while ((await server.db.asAdmin(waiting)).length === 0) await sleep(10);
-  request.abort();
-  await gone;
+  leaving.abort();
+  expect(await gone).toBe('gone');
   await blocker.query('rollback');
   await blocker.end();
   await ada.graphql(`mutation { a: ${create('b')} b: ${create('c')} }`).expect(200);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { appendFile, chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
@@ -7,12 +8,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { migrate } from 'graphile-migrate';
 import pg from 'pg';
+import type { Logger } from 'pino';
 import { generate } from 'selfsigned';
 import { withClient } from '../../dba/client.ts';
 import { migrateSettings } from '../../dba/migrateSettings.ts';
 import { provision } from '../../dba/provision.ts';
+import type { Database } from '../../server/database/database.ts';
 import { postgresUser } from '../../server/database/embedded/binaries.ts';
 import { type Cluster, openCluster } from '../../server/database/embedded/cluster.ts';
+import { Listener } from '../../server/database/listener.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openConnections } from '../support/openDatabase.ts';
 
@@ -99,8 +103,41 @@ async function throughCommand(url: string): Promise<unknown> {
   }
 }
 
+/** Listens as the server does for subscriptions: whether the connection is encrypted, or why there is none. */
+async function throughListener(url: string): Promise<unknown> {
+  const refused = Promise.withResolvers<string>();
+  const listener = new Listener({
+    url,
+    // The check that notifications arrive needs a connection of its own.
+    database: { inspect: async () => ({ rows: [] }) } as unknown as Database,
+    log: { info() {}, warn: ({ err }: { err: Error }) => refused.resolve(err.message) } as unknown as Logger,
+    notified() {},
+    reconnected() {},
+    gap() {},
+  });
+  const user = randomUUID();
+  try {
+    const held = listener.hold(user).then(() => true);
+    const outcome = await Promise.race([held, refused.promise]);
+    return outcome === true ? await isListenerEncrypted(url) : outcome;
+  } finally {
+    listener.release(user);
+  }
+}
+
+/** Asks the server about the newest connection that listens. */
+async function isListenerEncrypted(url: string): Promise<unknown> {
+  const adminUrl = new URL(url).port === String(cluster.port) ? cluster.adminUrl() : plain.adminUrl;
+  const { rows } = await withClient(adminUrl, (admin) =>
+    admin.query(`select ssl from pg_stat_ssl join pg_stat_activity using (pid)
+      where application_name = 'hedgerow listener' and datname = current_database() order by backend_start desc limit 1`),
+  );
+  return rows[0]?.ssl;
+}
+
 const ways = [
   ['the pool', throughPool],
+  ['the listener connection', throughListener],
   ['a DBA command', throughCommand],
 ] as const;
 
