@@ -18,9 +18,9 @@ const quoted = /(?:: |\bvalue )"(.*)"(?: is out of range.*)?$/s;
  *
  * - The value of a parameter, and an argument of a function that the document calls, is the client's.
  * - A value that is quoted and was not sent is not.
- * - A function that the statement does not call was called by a policy, a trigger or a default.
+ * - A function that the statement calls without a value, or not at all, was given nothing of the client's.
  * - A computation that fails outside of functions is one of a policy, unless rows are written (it can be one of a check or a
- *   generated column) or the document calls a function.
+ *   generated column) or the statement calls a function with a value.
  */
 export function isOwnFault(error: pg.DatabaseError, sent: SentStatement | undefined): boolean {
   const { code = '', message, where = '' } = error;
@@ -28,17 +28,37 @@ export function isOwnFault(error: pg.DatabaseError, sent: SentStatement | undefi
   const value = quoted.exec(message)?.[1];
   if (value !== undefined) return !wasSent(value, sent.values);
   const outermost = [...where.matchAll(/function "?([^\s("]+)"?/g)].at(-1)?.[1];
-  if (outermost !== undefined) return !calls(sent.text, outermost);
-  if (sent.values.length === 0) return !mayCompute.test(sent.text);
-  return ofComputation.has(code) && !mayCompute.test(sent.text);
+  if (sent.values.length === 0) return true;
+  if (outermost !== undefined) return !argumentsOf(sent.text, outermost.replace(/^.*\./, '')).some(hasValue);
+  return ofComputation.has(code) && !mayCompute(sent.text);
 }
 
-/** A statement that writes rows, or calls a function, whose context is missing once Postgres has inlined it. */
-const mayCompute = /\b(insert into|update)\s|"\."(?:[^"]|"")+"\(/i;
+/** Whether the statement writes rows, or calls a function with a value: its context is missing once Postgres has inlined it. */
+function mayCompute(text: string): boolean {
+  return /\b(insert into|update)\s/i.test(text) || argumentsOf(text).some(hasValue);
+}
 
-function calls(text: string, called: string): boolean {
-  const name = called.replace(/^.*\./, '');
-  return text.includes(`"${name}"(`) || text.includes(`${name}(`);
+/** The arguments of each call of a function in a schema, as text; of those called `name` if one is given. */
+function argumentsOf(text: string, name?: string): string[] {
+  return [...text.matchAll(/(?:"((?:[^"]|"")+)"|\b(\w+))\(/g)].flatMap(
+    ({ 0: call, 1: quotedName, 2: plain, index }) => {
+      const called = quotedName?.replaceAll('""', '"') ?? plain;
+      const isMeant = name === undefined ? text.slice(0, index).endsWith('.') : called === name;
+      return isMeant ? [insideParentheses(text, index + call.length)] : [];
+    },
+  );
+}
+
+/** The text from `start` up to the parenthesis that closes it. */
+function insideParentheses(text: string, start: number): string {
+  let depth = 1;
+  let end = start;
+  for (; end < text.length && depth > 0; end++) depth += text[end] === '(' ? 1 : text[end] === ')' ? -1 : 0;
+  return text.slice(start, end);
+}
+
+function hasValue(text: string): boolean {
+  return /\$\d/.test(text);
 }
 
 function wasSent(value: string, values: readonly unknown[]): boolean {

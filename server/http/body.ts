@@ -140,6 +140,7 @@ class BodyReader {
     request.on('end', () => {
       clearTimeout(this.#timer);
       resolve(Buffer.concat(this.#chunks));
+      this.#chunks.length = 0;
     });
   }
 

@@ -52,7 +52,15 @@ beforeAll(async () => {
     create policy small on app_public.twigs as restrictive for update to hedgerow_tenant using (n < 5);
     create policy own_note on app_public.twigs as restrictive for update to hedgerow_tenant
       using (note_id is null or exists (select from app_public.notes where notes.id = twigs.note_id));
-    ${table('parts', 'body text, n int, share int generated always as (100 / n) stored', own)}`);
+    ${table('parts', 'body text, n int, share int generated always as (100 / n) stored', own)}
+    create function app_public.my_quota() returns int language plpgsql stable as $$ begin return 1 / 0; end $$;
+    create function app_public.parts_ratio(part app_public.parts) returns int language sql stable
+      as $$ select 1 / (part.n - part.n) $$;
+    create function app_public.parts_loss(part app_public.parts) returns int language plpgsql stable
+      as $$ begin return 1 / (part.n - part.n); end $$;
+    create function app_public.part_of(n int) returns int language plpgsql stable as $$ begin return 100 / n; end $$;
+    grant execute on function app_public.my_quota, app_public.parts_ratio, app_public.parts_loss, app_public.part_of
+      to hedgerow_tenant;`);
   await db.asAdmin(
     `do $$ begin execute format('alter database %I set app.nothing = %L', current_database(), 'word'); end $$`,
   );
@@ -66,6 +74,7 @@ beforeAll(async () => {
   ada = await signUp(server.app, 'ada');
   for (const name of ['notes', 'teams', 'clubs', 'memos', 'games', 'bouts'])
     await db.asAdmin(`insert into app_public.${name} (user_id, body) values ($1, 'x')`, [ada.id]);
+  await db.asAdmin("insert into app_public.parts (user_id, body, n) values ($1, 'x', 4)", [ada.id]);
 }, 300_000);
 afterAll(async () => {
   await server.close();
@@ -130,6 +139,13 @@ test.each([
     '{ bouts(filter: {body: {equalTo: "x"}}) { nodes { body } } }',
     /"code":"22P02"/,
   ],
+  ['a function without arguments', '{ myQuota }', /"code":"22012"/],
+  ['a computed column', '{ parts(first: 1, filter: {body: {equalTo: "x"}}) { nodes { ratio } } }', /"code":"22012"/],
+  [
+    'a computed column in PL/pgSQL',
+    '{ parts(first: 1, filter: {body: {equalTo: "x"}}) { nodes { loss } } }',
+    /"22012"/,
+  ],
   ['a trigger', 'mutation { createRound(input: {round: {n: 1}}) { round { body } } }', /"code":"22012"/],
   ['a function of a policy', 'mutation { createStake(input: {stake: {n: 1}}) { stake { body } } }', /"code":"22012"/],
 ])('a data exception that %s raises is a fault of the server', async (_what, document, reason) => {
@@ -141,6 +157,7 @@ test.each([
 test.each([
   ['the form of a value', '{ notes(filter: {rowId: {equalTo: "x"}}) { nodes { body } } }'],
   ['the form of a cast value', 'mutation { createNote(input: {note: {deletedAt: "never"}}) { note { body } } }'],
+  ['a function that is given the value', '{ partOf(n: 0) }'],
   ['a generated column', 'mutation { createPart(input: {part: {n: 0}}) { part { share } } }'],
 ])('a data exception by %s is the fault of the client', async (_what, document) => {
   expect((await ada.graphql(document)).body.errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
