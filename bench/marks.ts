@@ -1,7 +1,7 @@
 import type { Series } from './measure.ts';
 import type { NoisyRow } from './noisy/summary.ts';
 import { thresholdsOfNoisy } from './noisy/thresholds.ts';
-import { baselineName, handWritten, handWrittenSameTokens, stock } from './peers.ts';
+import { baselineName, handWritten, handWrittenOneTrip, handWrittenSameTokens, stock } from './peers.ts';
 import type { StartupTimes } from './startup.ts';
 import { find, ratio, type Spread } from './statistics.ts';
 import { type WorkloadName, workloadNames } from './workloads.ts';
@@ -32,6 +32,11 @@ const atLeast: readonly { readonly peer: string; readonly title: string; readonl
     peer: stock,
     title: 'PostGraphile 5 as documented',
     marks: Object.fromEntries(workloadNames.map((name) => [name, 2])),
+  },
+  {
+    peer: handWrittenOneTrip,
+    title: 'Express + pg by hand, 1 round trip',
+    marks: Object.fromEntries(workloadNames.map((name) => [name, 1])),
   },
   { peer: baselineName, title: 'the baseline', marks: { list: 0.95, create: 0.95 } },
 ];

@@ -26,6 +26,7 @@ const peerFile = (name: string) => join(import.meta.dirname, 'peers', name);
 export const stock = 'postgraphile-stock';
 export const handWritten = 'express-four-trips';
 export const handWrittenSameTokens = 'express-four-trips-tokens';
+export const handWrittenOneTrip = 'express-one-trip';
 
 export const hedgerow: Peer = {
   name: 'hedgerow',
@@ -84,7 +85,7 @@ export const peers: readonly Peer[] = [
     env: { TOKENS: 'remembered' },
   },
   {
-    name: 'express-one-trip',
+    name: handWrittenOneTrip,
     title: 'Express + pg by hand, 1 round trip',
     file: peerFile('express-one-trip.js'),
     api: rest,
