@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { DocumentNode, GraphQLSchema, OperationDefinitionNode, Token } from 'postgraphile/graphql';
 import { type Owner, operator, WeightedCache } from './cache.ts';
 import { hasSensitiveLiterals } from './literals.ts';
@@ -39,16 +38,14 @@ export class Documents {
   }
 
   find(text: string, tenant: string): DocumentNode | undefined {
-    const digest = digestOf(text);
-    const shared = this.#cache.get(sharedKey(digest), tenant);
-    return (shared ?? this.#cache.get(privateKey(digest, tenant), tenant))?.document;
+    const shared = this.#cache.get(sharedKey(text), tenant);
+    return (shared ?? this.#cache.get(privateKey(text, tenant), tenant))?.document;
   }
 
   /** Keeps a valid document: for `tenant` alone where it has values in it. */
   add(text: string, document: DocumentNode, tenant: string): void {
     const isTrusted = this.#trusted.has(text);
-    const digest = digestOf(text);
-    const key = !isTrusted && hasSensitiveLiterals(document) ? privateKey(digest, tenant) : sharedKey(digest);
+    const key = !isTrusted && hasSensitiveLiterals(document) ? privateKey(text, tenant) : sharedKey(text);
     const owner: Owner = isTrusted ? operator : tenant;
     const known: KnownDocument = { document, schema: withPlansOfItsOwn(this.#schema) };
     this.#kept.set(document, { key, known });
@@ -90,17 +87,13 @@ export class Documents {
   }
 }
 
-/** A key never contains the text, because a text could be written so that it equals another tenant's key. */
-function digestOf(text: string): string {
-  return hash('sha256', text, 'base64');
+function sharedKey(text: string): string {
+  return `shared:${text}`;
 }
 
-function sharedKey(digest: string): string {
-  return `shared:${digest}`;
-}
-
-function privateKey(digest: string, tenant: string): string {
-  return `private:${tenant}:${digest}`;
+/** The length of the tenant's id keeps a text of one tenant from making the key of another. */
+function privateKey(text: string, tenant: string): string {
+  return `private:${tenant.length}:${tenant}:${text}`;
 }
 
 /**
