@@ -1,6 +1,7 @@
 import { isNoTransactionDefined } from 'graphile-migrate/dist/header.js';
 import { parseMigrationText } from 'graphile-migrate/dist/migration.js';
 import { type Statement, splitStatements } from '../linter/statements.ts';
+import { maskQuoted } from '../linter/tokens.ts';
 import { blank, bodyOfDo } from './blank.ts';
 import { unqualifiedName } from './qualified.ts';
 import { beginsInBody, type Mistake, sessionSettings } from './sessionSettings.ts';
@@ -37,7 +38,7 @@ export function textProblems(file: string, sql: string, searchPath?: string): st
   const declared = isNoTransactionDefined(parseMigrationText(file, sql, false).body);
   const mistakes = [
     ...invisibleCharacters(sql),
-    ...psqlCommands(sql),
+    ...psqlCommands(sql, statements),
     ...outsideTransaction(sql, statements, declared),
     ...statements.flatMap((statement) => [...endedTransaction(statement, declared), ...sessionSettings(statement)]),
     ...(searchPath === 'pg_catalog' ? unqualifiedName(statements) : []),
@@ -76,17 +77,20 @@ const insteadOfPsql: readonly (readonly [RegExp, string])[] = [
   [/^\\(c|connect)$/, 'the connection string says which database it is'],
 ];
 
-function psqlCommands(sql: string): Mistake[] {
+function psqlCommands(sql: string, statements: readonly Statement[]): Mistake[] {
   const text = blank(sql);
   const commands = [...text.matchAll(/\\[a-z!?]\w*/gi)].map(({ 0: name, index }) => {
     const instead = insteadOfPsql.find(([pattern]) => pattern.test(name))?.[1] ?? 'write it in SQL, or remove it';
     const message = `${name} is a command of psql, and Postgres itself runs migrations: ${instead}`;
     return { line: lineAt(sql, index), message };
   });
-  const copies = [...text.matchAll(/\bcopy\b[^;]*\bfrom\s+(stdin|program)\b/gi)].map(({ index }) => ({
-    line: lineAt(sql, index),
-    message: '`copy … from stdin` needs the data of a client, and a migration has none: write `insert into … values …`',
-  }));
+  const copies = statements
+    .filter((statement) => /^copy\b.* from (stdin|program)\b/i.test(maskQuoted(statement.sql).text))
+    .map(({ line }) => ({
+      line,
+      message:
+        '`copy … from stdin` needs the data of a client, and a migration has none: write `insert into … values …`',
+    }));
   return [...commands, ...copies];
 }
 
@@ -94,8 +98,8 @@ const neverInTransaction =
   /^((create( unique)?|drop) index concurrently|reindex\b.*\bconcurrently|alter table\b.*\bdetach partition\b.*\bconcurrently|vacuum|(create|drop) (database|tablespace)|alter system)\b/is;
 
 function outsideTransaction(sql: string, statements: readonly Statement[], declared: boolean): Mistake[] {
-  const mistakes = statements.flatMap(({ text, line }): Mistake[] => {
-    const what = neverInTransaction.exec(text)?.[1]?.slice(0, 60);
+  const mistakes = statements.flatMap(({ sql: own, line }): Mistake[] => {
+    const what = neverInTransaction.exec(maskQuoted(own).text)?.[1]?.slice(0, 60);
     if (what === undefined || (declared && statements.length === 1)) return [];
     const message = declared
       ? `\`${what}\` cannot run beside other statements: move them to a migration of their own`

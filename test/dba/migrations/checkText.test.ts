@@ -100,6 +100,29 @@ describe('a migration that only mentions these is fine', () => {
     "set local search_path = app_public, pg_catalog; update lists set title = ''",
     "select E'it\\'s; commit;'",
     'with found as (select 1) delete from app_public.lists',
+    'create policy "Users can see rows based on membership" on app_public.a using (true)',
+    'create policy "it ""counts"" on x" on app_public . a using (true)',
+    'create policy U&"see on \\0061" on app_public.a using (true)',
+    'create policy U&"see on !0061" uescape \'!\' on app_public.a using (true)',
+    'alter policy "read on demand" on only app_public.a using (true)',
+    'drop policy "select on own rows" on app_public.a',
+    'drop policy if exists "select on own rows" on app_public.a',
+    'create trigger "notify on change" after update on app_public.a for each row execute function app_private.f()',
+    'create trigger t after update of "on x" /* on y */ on app_public.a for each row execute function app_private.f()',
+    'alter trigger "notify on change" on app_public.a rename to "x on y"',
+    'create rule "quiet on x to y" as on delete to app_public.a do instead nothing',
+    'drop rule "quiet on x" on app_public.a',
+    'create index "idx on title" on app_public.a (title)',
+    'create index concurrently_named on app_public."on a" (title)',
+    'create table app_public/* . */.a (id uuid)',
+    'create temp table "Tags" (n int); insert into "Tags" values (1)',
+    'create temp table tags (n int); insert into "tags" values (1)',
+    `alter table app_public.a add constraint "detach partition b concurrently" check (true)`,
+    'reindex table app_public."x concurrently"',
+    'create function "app on x".f() returns int language sql return 1',
+    'select "copy x from stdin" from app_public.a',
+    'select copy from stdin',
+    'comment on policy "x on y" on app_public.a is \'select set_config\'',
   ])('%s', (sql) => expect(problems(`${sql};\n`)).toEqual([]));
 });
 
@@ -130,6 +153,11 @@ describe('a name without its schema is refused', () => {
     ['insert into tags values (1)', 'tags'],
     ['update only tags set a = 1', 'tags'],
     ['delete from tags', 'tags'],
+    ['create policy "on app_public.a" on tags using (true)', 'tags'],
+    ['drop trigger "x on app_public.a" on "my.tags"', '"my.tags"'],
+    ['create index "x on app_public.a" on tags (id)', 'tags'],
+    ["insert into tags values ('select set_config(''search_path'', ''x'', true)')", 'tags'],
+    ["insert into tags values (' into temp tags')", 'tags'],
   ])('%s', (sql, name) => {
     expect(problems(`${sql};`)).toEqual([expect.stringContaining(`write \`app_public.${name}\``)]);
     expect(textProblems('current.sql', `${sql};`, 'app_public, pg_catalog')).toEqual([]);
