@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { isNoTransactionDefined } from 'graphile-migrate/dist/header.js';
 import { parseMigrationText } from 'graphile-migrate/dist/migration.js';
 import { type Statement, splitStatements } from '../linter/statements.ts';
@@ -6,16 +7,14 @@ import { blank, bodyOfDo } from './blank.ts';
 import { unqualifiedName } from './qualified.ts';
 import { beginsInBody, type Mistake, sessionSettings } from './sessionSettings.ts';
 
-/** A text without a byte order mark and with LF line ends: everything else breaks hashes or is an invisible syntax error. */
-export function encodingProblems(file: string, text: string): string[] {
-  if (text.includes('\0')) return [`${file} is not UTF-8: save it in that encoding`];
+/** UTF-8 without a byte order mark and with LF line ends: everything else breaks hashes or is an invisible syntax error. */
+export function encodingProblems(file: string, bytes: Uint8Array): string[] {
+  if (bytes.includes(0)) return [`${file} is not UTF-8: save it in that encoding`];
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
   const problems: string[] = [];
-  // Node reads every byte that is not UTF-8 as this character.
-  const foreign = text.indexOf('\ufffd');
-  if (foreign >= 0) {
-    problems.push(
-      `${file}:${lineAt(text, foreign)}: has bytes that are not UTF-8, such as letters in Latin-1: save the file as UTF-8`,
-    );
+  const line = foreignLine(bytes);
+  if (line !== undefined) {
+    problems.push(`${file}:${line}: has bytes that are not UTF-8, such as letters in Latin-1: save the file as UTF-8`);
   }
   if (text.startsWith('\ufeff')) {
     problems.push(`${file} begins with a byte order mark, a syntax error for Postgres: save it as UTF-8 without BOM`);
@@ -26,14 +25,24 @@ export function encodingProblems(file: string, text: string): string[] {
   return problems;
 }
 
+/** The first line with bytes that are not UTF-8. */
+function foreignLine(bytes: Uint8Array): number | undefined {
+  // In UTF-8 the byte of a line end is never part of another character.
+  for (let line = 1, from = 0; from < bytes.length; line += 1) {
+    const end = bytes.indexOf(10, from);
+    const to = end < 0 ? bytes.length : end;
+    if (!isUtf8(bytes.subarray(from, to))) return line;
+    from = to + 1;
+  }
+  return undefined;
+}
+
 /**
  * The mistakes in the SQL of a migration that is not committed yet, each as a sentence that begins with file and line.
  *
  * @param searchPath of the connection that runs it; names need their schema if it is pg_catalog alone.
  */
 export function textProblems(file: string, sql: string, searchPath?: string): string[] {
-  const encoding = encodingProblems(file, sql);
-  if (encoding.length > 0) return encoding;
   const statements = splitStatements(file, sql);
   const declared = isNoTransactionDefined(parseMigrationText(file, sql, false).body);
   const mistakes = [
@@ -125,7 +134,7 @@ function endedTransaction({ text, sql, line }: Statement, declared: boolean): Mi
     return [{ line, message }];
   }
   const body = bodyOfDo(sql);
-  if (body === undefined || !beginsInBody(body, 'commit|rollback')) return [];
+  if (body === undefined || !beginsInBody(body, /^(?:commit|rollback)\b(?! ?(?::=|=|\[|\.))/i)) return [];
   const instead = 'remove that, or change rows with `npm run db -- backfill`';
   const message = declared
     ? `a \`do\` block that commits or rolls back leaves half of its work where it fails: ${instead}`

@@ -63,6 +63,26 @@ describe('a setting that outlives its migration is refused', () => {
     ["do E'begin\\nset lock_timeout = 0; end'", 'write `set local`'],
     ['do $$ begin <<a>> set lock_timeout = 0; end $$', 'write `set local`'],
     ["do $$ declare x text; begin x := set_config('a.b', (select f(g(1))), (false)); end $$", 'true as its third'],
+    [`select "set_config"('a.b', 'x', false)`, 'true as its third'],
+    [`select pg_catalog . U&"set\\005Fconfig" ('a.b', 'x', false)`, 'true as its third'],
+    ["create table app_private.t (x text default set_config('a.b', 'x', false))", 'true as its third'],
+    ["create domain app_private.d as text default set_config('a.b', 'x', false)", 'true as its third'],
+    ["create table app_private.t (x text default ' as select' || set_config('a.b', 'x', false))", 'true as its third'],
+    ["update pg_catalog.pg_settings set setting = '0' where name = 'lock_timeout'", 'remove it'],
+    ["do $$ begin execute 'set search_path = public'; end $$", 'write `set local search_path = public`'],
+    ["do $$ begin execute $x$set role $x$ || quote_ident('a'); end $$", 'set local role'],
+    ["do $$ begin execute (format('set %I = %L', 'lock_timeout', '0')); end $$", 'write `set local '],
+    [
+      "do $$ begin if true then execute E'select set_config(''a.b'', ''x'', false)'; end if; end $$",
+      'true as its third',
+    ],
+    ["do $$ begin execute 'set lock_timeout' || ' = ' || '0' using 1; end $$", 'set local lock_timeout = 0'],
+    ['do $$ declare set int; begin set := 1; set lock_timeout = 0; end $$', 'write `set local`'],
+    [
+      'do $$ begin x := case when a then 1 else 2 end; case x when 1 then reset all; end case; end $$',
+      'write `set local`',
+    ],
+    ["do $$ begin update pg_settings set setting = '0'; end $$", 'write `set local`'],
   ])('%s', (sql, instead) => {
     expect(problems(`select 1;\n\n${sql};\n`)).toEqual([expect.stringContaining(instead)]);
   });
@@ -114,6 +134,20 @@ describe('a migration that only mentions these is fine', () => {
     'drop rule "quiet on x" on app_public.a',
     'create index "idx on title" on app_public.a (title)',
     'create index concurrently_named on app_public."on a" (title)',
+    'do $$ declare reset boolean; begin reset := true; end $$',
+    'do $$ declare x int; reset boolean; set boolean = true; begin reset = true; end $$',
+    'do $$ declare commit text[]; begin commit[1] := 1; commit := array[1]; end $$',
+    'do $$ #variable_conflict use_column\ndeclare reset int; begin null; end $$',
+    'do $$ begin x := case when a then reset else set end; end $$',
+    "do $$ begin execute 'set local search_path = public'; end $$",
+    "do $$ begin execute 'set ' || 'local lock_timeout = 0'; end $$",
+    "do $$ begin execute format('set %s lock_timeout = 0', 'local'); end $$",
+    "do $$ begin execute format('alter role %I set lock_timeout = 0', 'a'); end $$",
+    "do $$ begin raise notice 'execute'; execute 'select ''set x = 1'''; end $$",
+    'do $$ begin grant execute on function app_private.f() to a; end $$',
+    `select set_config('a.b', 'c', "is_local" => true)`,
+    'select "set_config" from app_public.a',
+    "insert into app_public.lists (title) values (translate('x', '\ufffd', ''))",
     'create table app_public/* . */.a (id uuid)',
     'create temp table "Tags" (n int); insert into "Tags" values (1)',
     'create temp table tags (n int); insert into "tags" values (1)',
@@ -192,12 +226,13 @@ test('a statement that controls the transaction of a migration without one hears
 });
 
 test('a text that Postgres or a hash would stumble over is refused by the name of the mistake', () => {
-  expect(encodingProblems('current.sql', '\ufeffselect 1;')).toEqual([expect.stringContaining('byte order mark')]);
-  expect(encodingProblems('current.sql', 'select 1;\r\n')).toEqual([expect.stringContaining('CRLF')]);
-  expect(encodingProblems('current.sql', 's\0e\0')).toEqual([expect.stringContaining('UTF-8')]);
-  expect(
-    encodingProblems('current.sql', Buffer.from("select 1;\nselect 'caf\xe9';", 'latin1').toString('utf8')),
-  ).toEqual([expect.stringMatching(/^current\.sql:2: .*not UTF-8/)]);
+  const encoding = (text: string) => encodingProblems('current.sql', Buffer.from(text));
+  expect(encoding('\ufeffselect 1;')).toEqual([expect.stringContaining('byte order mark')]);
+  expect(encoding('select 1;\r\n')).toEqual([expect.stringContaining('CRLF')]);
+  expect(encoding('s\0e\0')).toEqual([expect.stringContaining('UTF-8')]);
+  expect(encoding("select 1;\nselect translate(x, '\ufffd', 'caf\u00e9');\n")).toEqual([]);
+  const latin1 = Buffer.concat([Buffer.from("select '\ufffd';\n"), Buffer.from("select 'caf\xe9';\n", 'latin1')]);
+  expect(encodingProblems('current.sql', latin1)).toEqual([expect.stringMatching(/^current\.sql:2: .*not UTF-8/)]);
   expect(problems('select\n\u00a01;')).toEqual([expect.stringMatching(/:2: .*U\+00A0/)]);
   expect(problems("select '\u00a0';")).toEqual([]);
 });
