@@ -4,6 +4,7 @@ import { parseMigrationText } from 'graphile-migrate/dist/migration.js';
 import { type Statement, splitStatements } from '../linter/statements.ts';
 import { maskQuoted } from '../linter/tokens.ts';
 import { blank, bodyOfDo } from './blank.ts';
+import { nonTransactional } from './nonTransactional.ts';
 import { unqualifiedName } from './qualified.ts';
 import { beginsInBody, type Mistake, sessionSettings } from './sessionSettings.ts';
 
@@ -103,17 +104,16 @@ function psqlCommands(sql: string, statements: readonly Statement[]): Mistake[] 
   return [...commands, ...copies];
 }
 
-const neverInTransaction =
-  /^((create( unique)?|drop) index concurrently|reindex\b.*\bconcurrently|alter table\b.*\bdetach partition\b.*\bconcurrently|vacuum|(create|drop) (database|tablespace)|alter system)\b/is;
-
 function outsideTransaction(sql: string, statements: readonly Statement[], declared: boolean): Mistake[] {
-  const mistakes = statements.flatMap(({ sql: own, line }): Mistake[] => {
-    const what = neverInTransaction.exec(maskQuoted(own).text)?.[1]?.slice(0, 60);
-    if (what === undefined || (declared && statements.length === 1)) return [];
+  const mistakes = statements.flatMap((statement, index): Mistake[] => {
+    const found = nonTransactional(statement, statements.slice(0, index));
+    if (found === undefined || (declared && statements.length === 1)) return [];
+    const { command, instead } = found;
+    const alone = 'put it alone into a migration whose first line is `--! no-transaction`';
     const message = declared
-      ? `\`${what}\` cannot run beside other statements: move them to a migration of their own`
-      : `\`${what}\` cannot run in a transaction: put it alone into a migration whose first line is \`--! no-transaction\``;
-    return [{ line, message }];
+      ? `\`${command}\` cannot run beside other statements: move them to a migration of their own`
+      : `\`${command}\` cannot run in a transaction: ${instead && `${instead}, or `}${alone}`;
+    return [{ line: statement.line, message }];
   });
   const late = declared ? undefined : /^--!\s*no-transaction\b/m.exec(sql);
   if (late) mistakes.push({ line: lineAt(sql, late.index), message: '`--! no-transaction` must be the first line' });

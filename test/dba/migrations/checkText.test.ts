@@ -206,6 +206,45 @@ describe('a statement that cannot run in a transaction', () => {
     expect(problems(`--! no-transaction\n${create}`)).toEqual([]);
     expect(problems(`--! Message: x\n--! no-transaction\n${create}`)).toEqual([]);
   });
+  test.each([
+    ['cluster', '`cluster` .*cluster app_public'],
+    ['cluster verbose', '`cluster`'],
+    ['cluster (verbose)', '`cluster`'],
+    ['reindex database hedgerow', 'reindex table app_public'],
+    ['reindex (verbose) system', 'reindex table app_public'],
+    ['reindex schema app_public', 'reindex table app_public'],
+    ['reindex (verbose, concurrently) index app_public.a_idx', '`reindex \\(concurrently\\)` cannot'],
+    ['reindex (verbose) table concurrently app_public.a', '`reindex concurrently` cannot'],
+    ['alter table app_public.a detach partition app_public.b concurrently', '`detach partition concurrently`'],
+    ['vacuum', '`vacuum`'],
+    ['vacuum (full, analyze) app_public.a', '`vacuum`'],
+    ['create database x', 'outside of migrations'],
+    ['drop database if exists x', 'outside of migrations'],
+    ["create tablespace fast location '/x'", 'outside of migrations'],
+    ['drop tablespace fast', 'outside of migrations'],
+    ['alter database x set tablespace fast', 'outside of migrations'],
+    ['alter system set work_mem = 1', '`alter system` .*alter database'],
+    ["create subscription s connection 'create_slot = false' publication p", 'with \\(create_slot = false\\)'],
+    ['alter subscription s refresh publication', '`alter subscription … refresh`'],
+    ['alter subscription s add publication p', 'refresh = false'],
+    ['alter subscription s set (failover = true)', '`alter subscription … set`'],
+    ['alter subscription b set (slot_name = none); drop subscription s', 'slot_name = none'],
+  ])('%s is refused with what to write instead', (sql, expected) => {
+    expect(problems(`${sql};`)).toEqual([expect.stringMatching(new RegExp(expected))]);
+    expect(problems(`${sql};`)[0]).toContain('put it alone into a migration whose first line is `--! no-transaction`');
+    if (!sql.includes(';')) expect(problems(`--! no-transaction\n${sql};`)).toEqual([]);
+  });
+  test.each([
+    'cluster app_public.a using a_idx',
+    'cluster verbose app_public.a',
+    'reindex (concurrently false) table app_public.a',
+    'reindex index app_public.concurrently',
+    'alter database x set work_mem = 1',
+    "create subscription s connection 'x' publication p with (connect = false)",
+    "create subscription s connection 'x' publication p with (enabled = false, create_slot = 'off')",
+    'alter subscription s add publication p with (refresh = false)',
+    'alter subscription s disable; alter subscription s set (slot_name = none); drop subscription s',
+  ])('is not %s', (sql) => expect(problems(`${sql};`)).toEqual([]));
   test('stands alone', () => {
     const beside = `--! no-transaction\n${create}comment on table app_public.lists is 'x';`;
     expect(problems(beside)).toEqual([expect.stringMatching(/:2: .*migration of their own/)]);
