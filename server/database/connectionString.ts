@@ -22,6 +22,7 @@ const passedOn = new Set([
   'client_encoding',
   'fallback_application_name',
   'idle_in_transaction_session_timeout',
+  'libpq_environment',
   'lock_timeout',
   'options',
   'sslcert',
@@ -56,7 +57,8 @@ export function canonicalUrl(text: string): string {
   checkServer(host, port);
   checkDatabase(database);
   replaceSsl(parameters);
-  const inherited = ignoresEnvironment(host, port) ? new Map() : inheritParameters(parameters, process.env);
+  const ignores = ignoresEnvironment(host, port) || parameters.get('libpq_environment') === 'off';
+  const inherited = ignores ? new Map() : inheritParameters(parameters, process.env);
   nameVariables(inherited, () => checkParameters(parameters, host));
   const credentials = user || password ? `${encode(user)}${password && `:${encode(password)}`}@` : '';
   const query = writeParameters(parameters);
@@ -109,6 +111,8 @@ export function clientOptions(text: string): PostgresClientConfig & { readonly c
     parameters.set('uselibpqcompat', 'true');
     if (mode === 'no-verify') parameters.delete('sslrootcert');
   }
+  // Otherwise PGSSLROOTCERT would replace what is removed here when graphile-migrate's string is read again.
+  if (system || mode === 'no-verify') parameters.set('libpq_environment', 'off');
   // libpq's name for the certificates that the system trusts, which are Node's default.
   if (system) parameters.delete('sslrootcert');
   url.search = writeParameters(parameters);

@@ -187,6 +187,25 @@ describe('an environment variable of libpq', () => {
     expect(() => clientOptions('postgres://h/db')).toThrow(variable);
   });
 
+  test.each(['sslrootcert=system', 'sslmode=no-verify'])(
+    'does not replace %s in a string that is read twice, as that of graphile-migrate',
+    (parameter) => {
+      process.env.PGSSLROOTCERT = '/missing.pem';
+      const url = `postgres://h/db?${parameter}`;
+      const twice = clientOptions(url).connectionString;
+      expect(tlsOf(twice)).toEqual(tlsOf(url));
+    },
+  );
+
+  test('does not count with libpq_environment=off', () => {
+    process.env.PGSSLMODE = 'require';
+    process.env.PGHOSTADDR = '::1';
+    const url = 'postgres://h/db?libpq_environment=off';
+    expect(canonicalUrl(url)).toBe(url);
+    expect(tlsOf(url)).toBe(false);
+    expect(forLibpq(url).connection).toBe('postgres://h/db');
+  });
+
   test('does not count for a server of this process', () => {
     ignoreEnvironmentFor('127.0.0.1', 5999);
     process.env = { ...saved, PGHOSTADDR: '::1', PGSSLMODE: 'require', PGSSLNEGOTIATION: 'direct' };
