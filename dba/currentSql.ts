@@ -9,9 +9,14 @@ import { UsageError } from './verb.ts';
 export const currentFile = join(root, 'current.sql');
 
 /** The text of current.sql; empty where there is none, as graphile-migrate makes it then. */
-export function readCurrent(): Promise<string> {
-  return readFile(currentFile, 'utf8').catch((error) => {
-    if (error.code === 'ENOENT') return '';
+export async function readCurrent(): Promise<string> {
+  return (await readCurrentBytes()).toString('utf8');
+}
+
+/** The bytes of current.sql; none where there is no such file. */
+export function readCurrentBytes(): Promise<Buffer> {
+  return readFile(currentFile).catch((error) => {
+    if (error.code === 'ENOENT') return Buffer.alloc(0);
     throw error;
   });
 }

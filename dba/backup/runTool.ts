@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
 import { readParameters, writeParameters } from '../../server/database/connectionParameters.ts';
 import { canonicalUrl } from '../../server/database/connectionString.ts';
+import { withoutLibpqVariables } from '../../server/database/libpqEnvironment.ts';
 import { ended } from '../child.ts';
 import { UsageError } from '../verb.ts';
 
@@ -15,7 +16,7 @@ export async function runTool(program: string, url: string, args: readonly strin
   const { connection, password } = forLibpq(url);
   const child = spawn(program, [`--dbname=${connection}`, '--no-password', ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, LC_MESSAGES: 'C', ...(password && { PGPASSWORD: password }) },
+    env: { ...withoutLibpqVariables(process.env), LC_MESSAGES: 'C', ...(password && { PGPASSWORD: password }) },
   });
   let words = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
@@ -40,7 +41,11 @@ export function forLibpq(url: string): { connection: string; password: string } 
   const given = readParameters(parsed.search);
   const password = decodeURIComponent(parsed.password);
   parsed.password = '';
-  if (given.get('sslmode') === 'no-verify') given.set('sslmode', 'require');
+  if (given.get('sslmode') === 'no-verify') {
+    given.set('sslmode', 'require');
+    // With a certificate, `require` would check it.
+    given.delete('sslrootcert');
+  }
   parsed.search = writeParameters(new Map([...given].filter(([name]) => libpqParameters.has(name))));
   return { connection: parsed.href, password };
 }

@@ -1,3 +1,5 @@
+import { endOfComment, maskQuoted } from './tokens.ts';
+
 /** One SQL statement of a migration. */
 export interface Statement {
   /** Relative to the checkout. */
@@ -68,17 +70,6 @@ export function splitStatements(file: string, sql: string): Statement[] {
   return statements;
 }
 
-/** Where the comment ends whose inside begins at `from`; comments nest. */
-function endOfComment(sql: string, from: number): number {
-  const marks = /\/\*|\*\//g;
-  marks.lastIndex = from;
-  for (let depth = 1, mark = marks.exec(sql); mark; mark = marks.exec(sql)) {
-    depth += mark[0] === '/*' ? 1 : -1;
-    if (depth === 0) return marks.lastIndex;
-  }
-  return sql.length;
-}
-
 const identifier = '(?:"(?:[^"]|"")*"|[\\w$\\u0080-\\uffff]+)';
 const named = new RegExp(
   `^(create|alter|drop)(?: or replace)?(?: (?:unique|unlogged|materialized|constraint|recursive|concurrently|if not exists|if exists|only))*` +
@@ -92,12 +83,16 @@ const unnamedIndex = new RegExp(
   'i',
 );
 
-function nameStatement(text: string): string {
+function nameStatement(sql: string): string {
+  // A name such as "based on membership" has words in it that are no keywords.
+  const { text, restore } = maskQuoted(sql);
   const [, indexed] = unnamedIndex.exec(text) ?? [];
-  if (indexed) return `create index on ${indexed}`;
+  if (indexed) return restore(`create index on ${indexed}`);
   const match = named.exec(text);
-  if (!match) return text.length > 60 ? `${text.slice(0, 60).trimEnd()}…` : text;
+  if (!match) return sql.length > 60 ? `${sql.slice(0, 60).trimEnd()}…` : sql;
   const [, verb, kind, name, table] = match as unknown as [string, string, string, string, string?];
   const object = `${verb} ${kind}`.toLowerCase();
-  return /^(policy|trigger|rule)$/i.test(kind) && table ? `${object} ${name} on ${table}` : `${object} ${name}`;
+  return restore(
+    /^(policy|trigger|rule)$/i.test(kind) && table ? `${object} ${name} on ${table}` : `${object} ${name}`,
+  );
 }

@@ -1,20 +1,21 @@
+import { isUtf8 } from 'node:buffer';
 import { isNoTransactionDefined } from 'graphile-migrate/dist/header.js';
 import { parseMigrationText } from 'graphile-migrate/dist/migration.js';
 import { type Statement, splitStatements } from '../linter/statements.ts';
+import { maskQuoted } from '../linter/tokens.ts';
 import { blank, bodyOfDo } from './blank.ts';
+import { nonTransactional } from './nonTransactional.ts';
 import { unqualifiedName } from './qualified.ts';
 import { beginsInBody, type Mistake, sessionSettings } from './sessionSettings.ts';
 
-/** A text without a byte order mark and with LF line ends: everything else breaks hashes or is an invisible syntax error. */
-export function encodingProblems(file: string, text: string): string[] {
-  if (text.includes('\0')) return [`${file} is not UTF-8: save it in that encoding`];
+/** UTF-8 without a byte order mark and with LF line ends: everything else breaks hashes or is an invisible syntax error. */
+export function encodingProblems(file: string, bytes: Uint8Array): string[] {
+  if (bytes.includes(0)) return [`${file} is not UTF-8: save it in that encoding`];
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
   const problems: string[] = [];
-  // Node reads every byte that is not UTF-8 as this character.
-  const foreign = text.indexOf('\ufffd');
-  if (foreign >= 0) {
-    problems.push(
-      `${file}:${lineAt(text, foreign)}: has bytes that are not UTF-8, such as letters in Latin-1: save the file as UTF-8`,
-    );
+  const line = foreignLine(bytes);
+  if (line !== undefined) {
+    problems.push(`${file}:${line}: has bytes that are not UTF-8, such as letters in Latin-1: save the file as UTF-8`);
   }
   if (text.startsWith('\ufeff')) {
     problems.push(`${file} begins with a byte order mark, a syntax error for Postgres: save it as UTF-8 without BOM`);
@@ -25,19 +26,29 @@ export function encodingProblems(file: string, text: string): string[] {
   return problems;
 }
 
+/** The first line with bytes that are not UTF-8. */
+function foreignLine(bytes: Uint8Array): number | undefined {
+  // In UTF-8 the byte of a line end is never part of another character.
+  for (let line = 1, from = 0; from < bytes.length; line += 1) {
+    const end = bytes.indexOf(10, from);
+    const to = end < 0 ? bytes.length : end;
+    if (!isUtf8(bytes.subarray(from, to))) return line;
+    from = to + 1;
+  }
+  return undefined;
+}
+
 /**
  * The mistakes in the SQL of a migration that is not committed yet, each as a sentence that begins with file and line.
  *
  * @param searchPath of the connection that runs it; names need their schema if it is pg_catalog alone.
  */
 export function textProblems(file: string, sql: string, searchPath?: string): string[] {
-  const encoding = encodingProblems(file, sql);
-  if (encoding.length > 0) return encoding;
   const statements = splitStatements(file, sql);
   const declared = isNoTransactionDefined(parseMigrationText(file, sql, false).body);
   const mistakes = [
     ...invisibleCharacters(sql),
-    ...psqlCommands(sql),
+    ...psqlCommands(sql, statements),
     ...outsideTransaction(sql, statements, declared),
     ...statements.flatMap((statement) => [...endedTransaction(statement, declared), ...sessionSettings(statement)]),
     ...(searchPath === 'pg_catalog' ? unqualifiedName(statements) : []),
@@ -76,31 +87,33 @@ const insteadOfPsql: readonly (readonly [RegExp, string])[] = [
   [/^\\(c|connect)$/, 'the connection string says which database it is'],
 ];
 
-function psqlCommands(sql: string): Mistake[] {
+function psqlCommands(sql: string, statements: readonly Statement[]): Mistake[] {
   const text = blank(sql);
   const commands = [...text.matchAll(/\\[a-z!?]\w*/gi)].map(({ 0: name, index }) => {
     const instead = insteadOfPsql.find(([pattern]) => pattern.test(name))?.[1] ?? 'write it in SQL, or remove it';
     const message = `${name} is a command of psql, and Postgres itself runs migrations: ${instead}`;
     return { line: lineAt(sql, index), message };
   });
-  const copies = [...text.matchAll(/\bcopy\b[^;]*\bfrom\s+(stdin|program)\b/gi)].map(({ index }) => ({
-    line: lineAt(sql, index),
-    message: '`copy … from stdin` needs the data of a client, and a migration has none: write `insert into … values …`',
-  }));
+  const copies = statements
+    .filter((statement) => /^copy\b.* from (stdin|program)\b/i.test(maskQuoted(statement.sql).text))
+    .map(({ line }) => ({
+      line,
+      message:
+        '`copy … from stdin` needs the data of a client, and a migration has none: write `insert into … values …`',
+    }));
   return [...commands, ...copies];
 }
 
-const neverInTransaction =
-  /^((create( unique)?|drop) index concurrently|reindex\b.*\bconcurrently|alter table\b.*\bdetach partition\b.*\bconcurrently|vacuum|(create|drop) (database|tablespace)|alter system)\b/is;
-
 function outsideTransaction(sql: string, statements: readonly Statement[], declared: boolean): Mistake[] {
-  const mistakes = statements.flatMap(({ text, line }): Mistake[] => {
-    const what = neverInTransaction.exec(text)?.[1]?.slice(0, 60);
-    if (what === undefined || (declared && statements.length === 1)) return [];
+  const mistakes = statements.flatMap((statement, index): Mistake[] => {
+    const found = nonTransactional(statement, statements.slice(0, index));
+    if (found === undefined || (declared && statements.length === 1)) return [];
+    const { command, instead } = found;
+    const alone = 'put it alone into a migration whose first line is `--! no-transaction`';
     const message = declared
-      ? `\`${what}\` cannot run beside other statements: move them to a migration of their own`
-      : `\`${what}\` cannot run in a transaction: put it alone into a migration whose first line is \`--! no-transaction\``;
-    return [{ line, message }];
+      ? `\`${command}\` cannot run beside other statements: move them to a migration of their own`
+      : `\`${command}\` cannot run in a transaction: ${instead && `${instead}, or `}${alone}`;
+    return [{ line: statement.line, message }];
   });
   const late = declared ? undefined : /^--!\s*no-transaction\b/m.exec(sql);
   if (late) mistakes.push({ line: lineAt(sql, late.index), message: '`--! no-transaction` must be the first line' });
@@ -121,7 +134,7 @@ function endedTransaction({ text, sql, line }: Statement, declared: boolean): Mi
     return [{ line, message }];
   }
   const body = bodyOfDo(sql);
-  if (body === undefined || !beginsInBody(body, 'commit|rollback')) return [];
+  if (body === undefined || !beginsInBody(body, /^(?:commit|rollback)\b(?! ?(?::=|=|\[|\.))/i)) return [];
   const instead = 'remove that, or change rows with `npm run db -- backfill`';
   const message = declared
     ? `a \`do\` block that commits or rolls back leaves half of its work where it fails: ${instead}`

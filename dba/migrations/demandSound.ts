@@ -13,7 +13,12 @@ export async function demandSoundCurrent(): Promise<void> {
   const { pgSettings } = await readGmrc();
   const searchPath = pgSettings?.search_path;
   const sources = (await readSources()).filter(({ committed }) => !committed);
-  refuse(sources.flatMap(({ file, sql }) => textProblems(file, sql, String(searchPath))));
+  refuse(
+    sources.flatMap(({ file, sql, bytes }) => {
+      const encoding = encodingProblems(file, bytes);
+      return encoding.length > 0 ? encoding : textProblems(file, sql, String(searchPath));
+    }),
+  );
 }
 
 /** @throws UsageError if a committed migration would be applied half. */
@@ -24,7 +29,7 @@ export function demandSoundCommitted(migrations: readonly CommittedMigration[]):
 /** Faults of the encoding of current.sql and the fixtures, one sentence each. */
 export async function currentEncodingProblems(): Promise<string[]> {
   const sources = (await readSources()).filter(({ committed }) => !committed);
-  return sources.flatMap(({ file, sql }) => encodingProblems(file, sql));
+  return sources.flatMap(({ file, bytes }) => encodingProblems(file, bytes));
 }
 
 function refuse(problems: readonly string[]): void {

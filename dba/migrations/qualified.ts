@@ -1,10 +1,11 @@
 import type { Statement } from '../linter/statements.ts';
+import { maskQuoted, tokenize } from '../linter/tokens.ts';
 
 const name = '((?:"(?:[^"]|"")+"|[\\w$\\u0080-\\uffff]+)(?:\\.(?:"(?:[^"]|"")+"|[\\w$\\u0080-\\uffff]+))?)';
 const kinds = 'table|view|materialized view|foreign table|function|procedure|aggregate|type|domain|sequence';
 const options = '(?:(?:if not exists|if exists|only|concurrently) )*';
 
-/** Statements by what they name; group 1 is the name that needs a schema. */
+/** Masked statements by what they name; group 1 is the name that needs a schema. */
 const patterns = [
   `^create (?:or replace )?(?:unlogged |recursive )*(?:${kinds}) ${options}${name}`,
   `^(?:alter|drop) (?:${kinds}|index) (?!all in tablespace\\b)${options}${name}`,
@@ -29,10 +30,10 @@ const renaming = new RegExp(
 );
 
 /** Names of temporary relations, which need no schema, and of their indexes. */
-function temporaryNames(statements: readonly Statement[]): Set<string> {
+function temporaryNames(statements: readonly Masked[]): Set<string> {
   const names = new Set<string>();
-  const folded = (one: string) => (one.startsWith('"') ? one : one.toLowerCase());
-  for (const { text } of statements) {
+  for (const { text, restore } of statements) {
+    const folded = (one: string) => fold(restore(one));
     const [, made] = temporary.map((pattern) => pattern.exec(text)).find((match) => match) ?? [];
     if (made) names.add(folded(made));
     const [, own, table] = index.exec(text) ?? [];
@@ -43,19 +44,31 @@ function temporaryNames(statements: readonly Statement[]): Set<string> {
   return names;
 }
 
-const ownSearchPath = /^set local search_path\b|\bset_config\s*\(\s*'search_path'/i;
+type Masked = ReturnType<typeof maskQuoted>;
+
+/** A name as Postgres knows it: `tags`, `TAGS` and `"tags"` are one. */
+const fold = (one: string) => tokenize(one)[0]?.value ?? one;
+
+/** Whether a statement sets the search path itself. */
+function setsSearchPath({ text, restore }: Masked): boolean {
+  if (/^set local search_path\b/i.test(text)) return true;
+  const [, name] = /(?:^|[ .])set_config \( ('\d+')/i.exec(text) ?? [];
+  return name !== undefined && /^search_path$/i.test(fold(restore(name)));
+}
 
 /** Names without a schema, which a connection with `search_path = pg_catalog` does not find. */
 export function unqualifiedName(statements: readonly Statement[]): { line: number; message: string }[] {
-  const known = temporaryNames(statements);
-  const end = statements.findIndex(({ text }) => ownSearchPath.test(text));
-  const checked = end < 0 ? statements : statements.slice(0, end);
-  return checked.flatMap(({ text, line }) => {
+  const masked = statements.map(({ sql, line }) => ({ ...maskQuoted(sql), line }));
+  const known = temporaryNames(masked);
+  const end = masked.findIndex(setsSearchPath);
+  const checked = end < 0 ? masked : masked.slice(0, end);
+  return checked.flatMap(({ text, restore, line }) => {
     const filled = text.replace(/:[A-Z][0-9A-Z_]+\b/g, 'placeholder');
     const [, found] = patterns.map((pattern) => pattern.exec(filled)).find((match) => match) ?? [];
-    if (!found || /^("(?:[^"]|"")+"|[^."]+)\./.test(found)) return [];
-    if (known.has(found.startsWith('"') ? found : found.toLowerCase()) || /^(pg_|placeholder$)/i.test(found)) return [];
-    const message = `\`${found}\` has no schema, and search_path is pg_catalog (.gmrc): write \`app_public.${found}\``;
+    if (!found || found.includes('.')) return [];
+    const name = restore(found);
+    if (known.has(fold(name)) || /^(pg_|placeholder$)/i.test(name)) return [];
+    const message = `\`${name}\` has no schema, and search_path is pg_catalog (.gmrc): write \`app_public.${name}\``;
     return [{ line, message }];
   });
 }

@@ -1,5 +1,7 @@
-import type { Statement } from '../linter/statements.ts';
-import { blank, bodyOfDo, callArguments, withoutComments } from './blank.ts';
+import { type Statement, splitStatements } from '../linter/statements.ts';
+import { maskQuoted } from '../linter/tokens.ts';
+import { bodyOfDo, callArguments, withoutComments } from './blank.ts';
+import { dynamicSql, plpgsqlStatements } from './plpgsql.ts';
 
 /** A mistake that must be corrected before a migration runs, and where it is. */
 export interface Mistake {
@@ -7,18 +9,21 @@ export interface Mistake {
   readonly message: string;
 }
 
-const sessionSetting = /^(set(?! (local|constraints|transaction)\b)|reset|discard)\b/i;
+/** Of a masked statement. `reset := true` assigns to a variable; behind `%`, dynamic SQL is unknown. */
+const sessionSetting =
+  /^(?:set(?! (?:(?:local|constraints|transaction)\b|%))|reset|discard)\b(?! ?(?::=|=|\[|\.))|^update (?:only )?(?:pg_catalog\.)?pg_settings\b/i;
 
-/** Statements that keep an expression for later, or hold none, and call nothing now. */
+/** Masked statements that keep an expression for later, or hold none, and call nothing now. */
 const callsNothing =
-  /^(create (or replace )?(temp(orary)? |recursive )*(function|procedure|view|policy|trigger|constraint trigger|event trigger|rule|domain)|create (?!.* as \(?(select|with|values|execute)\b).*|alter (function|procedure|policy|view|domain|role|database)|comment|grant|revoke|drop|security label)\b/is;
+  /^(create (or replace )?(temp(orary)? |recursive )*(function|procedure|view|policy|trigger|constraint trigger|event trigger|rule)|alter (function|procedure|policy|view|role|database)|comment|grant|revoke|drop|security label)\b/i;
 
 /** The mistakes of a statement that changes settings of the session, not of the transaction. */
 export function sessionSettings({ text, sql, line }: Statement): Mistake[] {
   const message = (instead: string) =>
     `it changes the session and would hold for the migrations after this one: ${instead}`;
   const local = text.replace(/^set (session (?!authorization\b|characteristics\b))?/i, 'set local ');
-  if (sessionSetting.test(text)) {
+  const masked = maskQuoted(sql).text;
+  if (sessionSetting.test(masked)) {
     const isSet = /^set\b/i.test(text) && !/^set session characteristics/i.test(text);
     const instead = isSet
       ? `write \`${local.slice(0, 80)}\``
@@ -26,17 +31,22 @@ export function sessionSettings({ text, sql, line }: Statement): Mistake[] {
     return [{ line, message: `\`${text.slice(0, 80)}\`: ${message(instead)}` }];
   }
   const body = bodyOfDo(sql);
-  const called = body ?? (callsNothing.test(text) ? '' : sql);
+  const called = body ?? (callsNothing.test(masked) ? '' : sql);
   if (callArguments(called, 'set_config').some((given) => !isLocal(given)))
     return [{ line, message: `\`set_config\`: ${message('pass true as its third argument')}` }];
-  if (body === undefined || !beginsInBody(body, 'set(?!\\s+(local|constraints|transaction)\\b)|reset|discard'))
-    return [];
-  return [{ line, message: `a setting in a \`do\` block: ${message('write `set local`')}` }];
+  if (body === undefined) return [];
+  if (beginsInBody(body, sessionSetting))
+    return [{ line, message: `a setting in a \`do\` block: ${message('write `set local`')}` }];
+  const dynamic = plpgsqlStatements(body).flatMap((statement) => splitStatements('', dynamicSql(statement)));
+  return dynamic
+    .flatMap((statement) => sessionSettings({ ...statement, line }))
+    .slice(0, 1)
+    .map((mistake) => ({ ...mistake, message: `\`execute\` in a \`do\` block: ${mistake.message}` }));
 }
 
 /** Whether the arguments of a call of `set_config` say in plain words that the setting ends with the transaction. */
 function isLocal(given: readonly string[]): boolean {
-  const named = given.find((one) => /^\s*is_local\s*(=>|:=)/i.test(withoutComments(one)));
+  const named = given.find((one) => /^\s*"?is_local"?\s*(=>|:=)/i.test(withoutComments(one)));
   let value = withoutComments(named?.replace(/^[\s\S]*?(=>|:=)/, '') ?? given[2] ?? '').trim();
   for (let inner = value; ; value = inner) {
     inner = value
@@ -50,8 +60,9 @@ function isLocal(given: readonly string[]): boolean {
   return /^(true|'\s*(t|tr|tru|true|y|ye|yes|on|1)\s*')$/i.test(value);
 }
 
-/** Whether a statement of a PL/pgSQL body, behind its labels, begins with one of the commands. */
-export function beginsInBody(body: string, commands: string): boolean {
-  const start = '(^|;|>>|\\b(begin|then|else|loop)\\b)';
-  return new RegExp(`${start}\\s*(${commands})\\b`, 'i').test(blank(body));
+/** Whether a statement of a PL/pgSQL body is one of the commands, a pattern for masked statements. */
+export function beginsInBody(body: string, commands: RegExp): boolean {
+  return plpgsqlStatements(body).some((statement) =>
+    commands.test(maskQuoted(body.slice(statement[0]?.start, statement.at(-1)?.end)).text),
+  );
 }

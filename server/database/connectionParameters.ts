@@ -18,7 +18,8 @@ interface Unsupported {
   readonly instead: string;
 }
 
-const tls = 'set the sslmode that is wanted';
+const oauth = { instead: 'remove it; connections here do not use OAuth' };
+const scram = { instead: 'remove it and write the password, which connections here need' };
 const gss = { instead: 'remove it; connections here do not use GSSAPI' };
 
 /**
@@ -32,12 +33,18 @@ const unsupported: Readonly<Record<string, Unsupported>> = {
   load_balance_hosts: { honored: /^disable$/, instead: 'remove it; a connection string names one host' },
   max_protocol_version: { honored: /^(3\.0|latest)$/, instead: 'remove it; connections here use protocol 3.0' },
   min_protocol_version: { honored: /^3\.0$/, instead: 'remove it; connections here use protocol 3.0' },
+  oauth_client_id: oauth,
+  oauth_client_secret: oauth,
+  oauth_issuer: oauth,
+  oauth_scope: oauth,
   passfile: { instead: 'set the environment variable PGPASSFILE' },
   replication: { honored: /^(false|off|no|0)$/, instead: 'remove it; connections here run SQL' },
   require_auth: {
     instead: 'remove it, or write channel_binding=require, which allows SCRAM-SHA-256 with channel binding alone',
   },
   requirepeer: { instead: 'use TLS with sslmode=verify-full, which names the server' },
+  scram_client_key: scram,
+  scram_server_key: scram,
   service: { instead: 'write host, user and database of the service into the connection string' },
   servicefile: { instead: 'write host, user and database of the service into the connection string' },
   ssl_max_protocol_version: {
@@ -59,13 +66,23 @@ const unsupported: Readonly<Record<string, Unsupported>> = {
   sslpassword: { instead: 'name a key without a passphrase by sslkey' },
   sslsni: { honored: /^1$/, instead: 'remove it; the name of the host is always sent' },
   target_session_attrs: {
-    honored: /^any$/,
-    instead: 'write the host of the server that is wanted, such as the primary',
+    honored: /^(any|prefer-standby)$/,
+    instead:
+      'remove it; a connection string names one host, and it must be that of the server that is wanted, such as the primary',
   },
 };
 
-/** Names that can only be meant for TLS, authentication or the choice of the server. */
-const relevantToSecurity = /^(ssl|tls|channel|require|auth|gss|krb|oauth|scram|host|target|service|pass)/i;
+const authentication = 'remove it; channel_binding=require is how to demand SCRAM-SHA-256 with channel binding';
+const server = 'remove it; the host of the connection string is the server';
+
+/** Beginnings of names that can only be meant for TLS, authentication or the choice of the server, and what to do. */
+const relevantToSecurity: readonly (readonly [RegExp, string])[] = [
+  [/^(ssl|tls)/i, 'set the sslmode that is wanted'],
+  [/^(channel|require|auth|gss|krb|oauth|scram)/i, authentication],
+  [/^(host|target)/i, server],
+  [/^service/i, 'remove it; host, user and database stand in the connection string'],
+  [/^pass/i, 'remove it; the password stands before the @, or in the file that PGPASSFILE names'],
+];
 
 const otherNames = [
   ...['application_name', 'client_encoding', 'connect_timeout', 'fallback_application_name', 'gsslib', 'krbsrvname'],
@@ -119,6 +136,12 @@ export function checkParameters(parameters: ReadonlyMap<string, string>, host: s
   for (const [name, value] of parameters) checkParameter(name, value);
   const mode = parameters.get('sslmode');
   checkRootCertificate(parameters.get('sslrootcert'), mode);
+  const isWeak = mode === 'disable' || mode === 'allow' || mode === 'prefer';
+  if (isWeak && parameters.get('sslnegotiation') === 'direct' && !host?.startsWith('/')) {
+    throw new ConnectionStringError(
+      `has sslnegotiation=direct, which needs TLS, and sslmode=${mode}: write sslmode=require, or remove sslnegotiation`,
+    );
+  }
   if (parameters.get('channel_binding') !== 'require') return;
   if (mode === 'disable') {
     throw new ConnectionStringError(
@@ -142,9 +165,9 @@ function checkParameter(name: string, value: string): void {
     throw new ConnectionStringError(`has the parameter ${name} with a value that cannot be honored here: ${instead}`);
   }
   if (known || instead !== undefined || otherNames.includes(name)) return;
-  if (relevantToSecurity.test(name)) {
-    throw new ConnectionStringError(`has the parameter ${name.replace(/\W/g, '')}, which libpq does not know: ${tls}`);
-  }
+  const [, advice] = relevantToSecurity.find(([beginning]) => beginning.test(name)) ?? [];
+  if (advice === undefined) return;
+  throw new ConnectionStringError(`has the parameter ${name.replace(/\W/g, '')}, which libpq does not know: ${advice}`);
 }
 
 function checkRootCertificate(file: string | undefined, mode: string | undefined): void {

@@ -8,6 +8,7 @@ import {
   unreadable,
   writeParameters,
 } from './connectionParameters.ts';
+import { ignoresEnvironment, inheritParameters } from './libpqEnvironment.ts';
 
 export { ConnectionStringError } from './connectionParameters.ts';
 
@@ -21,6 +22,7 @@ const passedOn = new Set([
   'client_encoding',
   'fallback_application_name',
   'idle_in_transaction_session_timeout',
+  'libpq_environment',
   'lock_timeout',
   'options',
   'sslcert',
@@ -34,7 +36,8 @@ const passedOn = new Set([
 /**
  * Rewrites a connection URI so that `URL`, node-postgres and libpq read the same from it. Parameters that libpq lets name
  * the server (`?host=`, `?user=` and so on) move to where URIs have them; the directory of a Unix-domain socket becomes
- * a percent-encoded host; a space is `%20`; `ssl` becomes `sslmode`. Rewriting twice changes nothing.
+ * a percent-encoded host; a space is `%20`; `ssl` becomes `sslmode`. Environment variables of libpq add the parameters that
+ * the string does not have. Rewriting twice changes nothing.
  *
  * @throws ConnectionStringError if it cannot be read, contradicts itself or asks for what connections here cannot keep.
  */
@@ -46,7 +49,7 @@ export function canonicalUrl(text: string): string {
     parameters.delete(name);
     return value === '' ? undefined : value;
   };
-  const host = (take('host') ?? decode(parts.host)) || (process.env.PGHOST ?? 'localhost');
+  const host = (take('host') ?? decode(parts.host)) || process.env.PGHOST || 'localhost';
   const user = take('user') ?? decode(parts.user);
   const password = take('password') ?? decode(parts.password);
   const port = take('port') ?? parts.port;
@@ -54,7 +57,9 @@ export function canonicalUrl(text: string): string {
   checkServer(host, port);
   checkDatabase(database);
   replaceSsl(parameters);
-  checkParameters(parameters, host);
+  const ignores = ignoresEnvironment(host, port) || parameters.get('libpq_environment') === 'off';
+  const inherited = ignores ? new Map() : inheritParameters(parameters, process.env);
+  nameVariables(inherited, () => checkParameters(parameters, host));
   const credentials = user || password ? `${encode(user)}${password && `:${encode(password)}`}@` : '';
   const query = writeParameters(parameters);
   // node-postgres decodes the path by decodeURI, which leaves the codes of delimiters as they are.
@@ -63,6 +68,20 @@ export function canonicalUrl(text: string): string {
   const url = `${parts.scheme}//${credentials}${server}${path}${query && `?${query}`}`;
   if (!URL.canParse(url)) throw new ConnectionStringError(unreadable);
   return url;
+}
+
+/** Adds to the message of a ConnectionStringError which environment variables have set the parameters in it. */
+function nameVariables(inherited: ReadonlyMap<string, string>, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof ConnectionStringError)) throw error;
+    const { message } = error;
+    const [fault = ''] = message.split(':', 1);
+    const set = [...inherited].filter(([name]) => new RegExp(`\\b${name}\\b`).test(fault));
+    const origins = set.map(([name, variable]) => `${name} comes from the environment variable ${variable}`);
+    throw origins.length > 0 ? new ConnectionStringError(`${message} (${origins.join(', ')})`) : error;
+  }
 }
 
 /**
@@ -92,6 +111,8 @@ export function clientOptions(text: string): PostgresClientConfig & { readonly c
     parameters.set('uselibpqcompat', 'true');
     if (mode === 'no-verify') parameters.delete('sslrootcert');
   }
+  // Otherwise PGSSLROOTCERT would replace what is removed here when graphile-migrate's string is read again.
+  if (system || mode === 'no-verify') parameters.set('libpq_environment', 'off');
   // libpq's name for the certificates that the system trusts, which are Node's default.
   if (system) parameters.delete('sslrootcert');
   url.search = writeParameters(parameters);
@@ -104,6 +125,9 @@ export function clientOptions(text: string): PostgresClientConfig & { readonly c
     // Node's default leaves it to the system, which waits for two hours.
     keepAliveInitialDelayMillis: (seconds(given.get('keepalives_idle')) || 30) * 1000,
     ...(connectTimeout > 0 && { connectionTimeoutMillis: connectTimeout * 1000 }),
+    // Otherwise node-postgres reads PGSSLMODE and PGSSLNEGOTIATION; parameters in the URI win over these.
+    ssl: false,
+    sslnegotiation: 'postgres',
     enableChannelBinding: bound,
     tlsFallback: fallsBack && !isSocket(decode(url.hostname)),
   };

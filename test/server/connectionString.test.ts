@@ -2,6 +2,7 @@ import pg from 'pg';
 import { forLibpq } from '../../dba/backup/runTool.ts';
 import { describeUrl } from '../../dba/target.ts';
 import { canonicalUrl, clientOptions } from '../../server/database/connectionString.ts';
+import { ignoreEnvironmentFor, withoutLibpqVariables } from '../../server/database/libpqEnvironment.ts';
 
 /** The settings that node-postgres reads from a connection string. */
 function settingsOf(url: string): Record<string, unknown> {
@@ -34,6 +35,7 @@ describe('a connection string', () => {
     ['postgres://h/db?ssl=true&sslmode=verify-full', 'postgres://h/db?sslmode=verify-full'],
     ['postgres://h/db?ssl=no-verify', 'postgres://h/db?sslmode=no-verify'],
     ['postgres://h/db?target_session_attrs=any', 'postgres://h/db?target_session_attrs=any'],
+    ['postgres://h/db?target_session_attrs=prefer-standby', 'postgres://h/db?target_session_attrs=prefer-standby'],
     ['postgres://h/db?ssl_min_protocol_version=TLSv1.2', 'postgres://h/db?ssl_min_protocol_version=TLSv1.2'],
   ])('%s is read as libpq reads it', (given, expected) => {
     expect(canonicalUrl(given)).toBe(expected);
@@ -81,6 +83,18 @@ describe('a connection string', () => {
     ['postgres://h/db?ssl=true&sslmode=disable', /contradict/],
     ['postgres://h/db?sslmode=require&sslrootcert=system', /verify-full/],
     ['postgres://h/db?sslmode=verify-ca', /without sslrootcert/],
+    ['postgres://h/db?sslnegotiation=direct&sslmode=prefer', /sslnegotiation=direct.*sslmode=require/],
+    ['postgres://h/db?targetServerType=primary', /targetServerType, which libpq does not know: remove it; the host/],
+    ['postgres://h/db?host_override=1', /host_override, .*: remove it; the host/],
+    ['postgres://h/db?service_tier=1', /service_tier, .*: remove it; host, user and database/],
+    ['postgres://h/db?authSource=admin', /authSource, .*: remove it; channel_binding=require/],
+    ['postgres://h/db?passphrase=x', /passphrase, .*: remove it; the password/],
+    ['postgres://h/db?scram_client_key=x', /scram_client_key with a value .*: remove it and write the password/],
+    ['postgres://h/db?oauth_issuer=x', /oauth_issuer with a value .*OAuth/],
+    [
+      'postgres://h/db?target_session_attrs=primary',
+      /target_session_attrs.*: remove it; a connection string names one/,
+    ],
     ['postgres://h/db?sslnegotiation=often', /unknown sslnegotiation/],
   ])('%s is refused by the name of the mistake', (given, expected) => {
     expect(() => canonicalUrl(given)).toThrow(expected);
@@ -115,6 +129,92 @@ describe('a connection string', () => {
   test('with sslmode=no-verify encrypts without checking the certificate', () => {
     const { ssl } = new pg.Client(clientOptions('postgres://h/db?sslmode=no-verify')) as unknown as { ssl: unknown };
     expect(ssl).toMatchObject({ rejectUnauthorized: false });
+  });
+});
+
+describe('an environment variable of libpq', () => {
+  const saved = { ...process.env };
+  afterEach(() => {
+    process.env = { ...saved };
+  });
+  const tlsOf = (url: string) => (new pg.Client(clientOptions(url)) as unknown as { ssl: unknown }).ssl;
+
+  test.each([
+    ['PGSSLMODE', 'require', 'sslmode=require'],
+    ['PGCHANNELBINDING', 'require', 'channel_binding=require'],
+    ['PGSSLROOTCERT', 'system', 'sslrootcert=system'],
+    ['PGCONNECT_TIMEOUT', '7', 'connect_timeout=7'],
+    ['PGTARGETSESSIONATTRS', 'any', 'target_session_attrs=any'],
+    ['PGREQUIRESSL', '1', 'sslmode=require'],
+  ])('%s=%s is the parameter that the connection string does not have', (variable, value, expected) => {
+    process.env[variable] = value;
+    expect(canonicalUrl('postgres://h/db')).toBe(`postgres://h/db?${expected}`);
+    expect(canonicalUrl(canonicalUrl('postgres://h/db'))).toBe(`postgres://h/db?${expected}`);
+  });
+
+  test('has the meaning of libpq: PGSSLMODE=require does not check the certificate, PGCHANNELBINDING=require encrypts', () => {
+    process.env.PGSSLMODE = 'require';
+    expect(tlsOf('postgres://h/db')).toMatchObject({ rejectUnauthorized: false });
+    expect(tlsOf('postgres://h/db?sslmode=disable')).toBe(false);
+    expect(tlsOf('postgres:///db?host=/run/pg')).toBe(false);
+    process.env = { ...saved, PGSSLMODE: 'verify-full' };
+    expect(tlsOf('postgres://h/db')).toEqual({});
+    process.env = { ...saved, PGCHANNELBINDING: 'require' };
+    expect(clientOptions('postgres://h/db')).toMatchObject({ enableChannelBinding: true });
+    expect(tlsOf('postgres://h/db')).toMatchObject({ rejectUnauthorized: false });
+    expect(() => canonicalUrl('postgres://h/db?sslmode=disable')).toThrow(/PGCHANNELBINDING/);
+  });
+
+  test.each([
+    ['PGHOSTADDR', '127.0.0.1'],
+    ['PGSERVICE', 'shop'],
+    ['PGREQUIREAUTH', 'scram-sha-256'],
+    ['PGREQUIREPEER', 'postgres'],
+    ['PGSSLCRL', 'revoked.pem'],
+    ['PGSSLCRLDIR', 'revoked'],
+    ['PGSSLCERTMODE', 'require'],
+    ['PGSSLMINPROTOCOLVERSION', 'TLSv1.3'],
+    ['PGGSSENCMODE', 'require'],
+    ['PGTARGETSESSIONATTRS', 'read-write'],
+    ['PGSSLMODE', 'verify-ca'],
+    ['PGSSLMODE', 'strict'],
+    ['PGSSLNEGOTIATION', 'often'],
+  ])('%s=%s, which cannot be honored, is refused by its name', (variable, value) => {
+    process.env[variable] = value;
+    expect(() => canonicalUrl('postgres://h/db')).toThrow(
+      new RegExp(`comes from the environment variable ${variable}\\)`),
+    );
+    expect(() => clientOptions('postgres://h/db')).toThrow(variable);
+  });
+
+  test.each(['sslrootcert=system', 'sslmode=no-verify'])(
+    'does not replace %s in a string that is read twice, as that of graphile-migrate',
+    (parameter) => {
+      process.env.PGSSLROOTCERT = '/missing.pem';
+      const url = `postgres://h/db?${parameter}`;
+      const twice = clientOptions(url).connectionString;
+      expect(tlsOf(twice)).toEqual(tlsOf(url));
+    },
+  );
+
+  test('does not count with libpq_environment=off', () => {
+    process.env.PGSSLMODE = 'require';
+    process.env.PGHOSTADDR = '::1';
+    const url = 'postgres://h/db?libpq_environment=off';
+    expect(canonicalUrl(url)).toBe(url);
+    expect(tlsOf(url)).toBe(false);
+    expect(forLibpq(url).connection).toBe('postgres://h/db');
+  });
+
+  test('does not count for a server of this process', () => {
+    ignoreEnvironmentFor('127.0.0.1', 5999);
+    process.env = { ...saved, PGHOSTADDR: '::1', PGSSLMODE: 'require', PGSSLNEGOTIATION: 'direct' };
+    expect(canonicalUrl('postgres://127.0.0.1:5999/db')).toBe('postgres://127.0.0.1:5999/db');
+    expect(tlsOf('postgres://127.0.0.1:5999/db')).toBe(false);
+    expect(() => canonicalUrl('postgres://127.0.0.1:5998/db')).toThrow('PGHOSTADDR');
+    expect(withoutLibpqVariables({ PGHOSTADDR: '::1', PGSSLMODE: 'require', PGOPTIONS: '-c a=b' })).toEqual({
+      PGOPTIONS: '-c a=b',
+    });
   });
 });
 

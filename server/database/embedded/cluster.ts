@@ -5,6 +5,7 @@ import { chown, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'no
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ignoreEnvironmentFor } from '../libpqEnvironment.ts';
 import { type PostgresCommand, postgresCommand, postgresUser } from './binaries.ts';
 import { isAlive, withLock } from './lock.ts';
 
@@ -41,6 +42,7 @@ export async function openCluster({ directory, settings = {} }: ClusterOptions):
     await writeFile(user, '');
     return port;
   });
+  ignoreEnvironmentFor('127.0.0.1', port);
 
   return {
     port,

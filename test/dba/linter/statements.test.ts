@@ -42,6 +42,13 @@ test.each([
     'create trigger t before update on app_public.a for each row execute function f()',
     'create trigger t on app_public.a',
   ],
+  ['create policy "based on x" on app_public.a using (true)', 'create policy "based on x" on app_public.a'],
+  ['create policy U&"x on y" on app_public.a using (true)', 'create policy U&"x on y" on app_public.a'],
+  [
+    'create trigger t after update of "x on y" on app_public.a for each row execute function f()',
+    'create trigger t on app_public.a',
+  ],
+  ['create index "idx on title" on app_public.a (b)', 'create index "idx on title"'],
   ['create materialized view app_public.v as select 1', 'create view app_public.v'],
   ['drop table if exists app_public.a, app_public.b', 'drop table app_public.a'],
   ['select 1', 'select 1'],

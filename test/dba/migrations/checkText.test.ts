@@ -63,6 +63,26 @@ describe('a setting that outlives its migration is refused', () => {
     ["do E'begin\\nset lock_timeout = 0; end'", 'write `set local`'],
     ['do $$ begin <<a>> set lock_timeout = 0; end $$', 'write `set local`'],
     ["do $$ declare x text; begin x := set_config('a.b', (select f(g(1))), (false)); end $$", 'true as its third'],
+    [`select "set_config"('a.b', 'x', false)`, 'true as its third'],
+    [`select pg_catalog . U&"set\\005Fconfig" ('a.b', 'x', false)`, 'true as its third'],
+    ["create table app_private.t (x text default set_config('a.b', 'x', false))", 'true as its third'],
+    ["create domain app_private.d as text default set_config('a.b', 'x', false)", 'true as its third'],
+    ["create table app_private.t (x text default ' as select' || set_config('a.b', 'x', false))", 'true as its third'],
+    ["update pg_catalog.pg_settings set setting = '0' where name = 'lock_timeout'", 'remove it'],
+    ["do $$ begin execute 'set search_path = public'; end $$", 'write `set local search_path = public`'],
+    ["do $$ begin execute $x$set role $x$ || quote_ident('a'); end $$", 'set local role'],
+    ["do $$ begin execute (format('set %I = %L', 'lock_timeout', '0')); end $$", 'write `set local '],
+    [
+      "do $$ begin if true then execute E'select set_config(''a.b'', ''x'', false)'; end if; end $$",
+      'true as its third',
+    ],
+    ["do $$ begin execute 'set lock_timeout' || ' = ' || '0' using 1; end $$", 'set local lock_timeout = 0'],
+    ['do $$ declare set int; begin set := 1; set lock_timeout = 0; end $$', 'write `set local`'],
+    [
+      'do $$ begin x := case when a then 1 else 2 end; case x when 1 then reset all; end case; end $$',
+      'write `set local`',
+    ],
+    ["do $$ begin update pg_settings set setting = '0'; end $$", 'write `set local`'],
   ])('%s', (sql, instead) => {
     expect(problems(`select 1;\n\n${sql};\n`)).toEqual([expect.stringContaining(instead)]);
   });
@@ -100,6 +120,43 @@ describe('a migration that only mentions these is fine', () => {
     "set local search_path = app_public, pg_catalog; update lists set title = ''",
     "select E'it\\'s; commit;'",
     'with found as (select 1) delete from app_public.lists',
+    'create policy "Users can see rows based on membership" on app_public.a using (true)',
+    'create policy "it ""counts"" on x" on app_public . a using (true)',
+    'create policy U&"see on \\0061" on app_public.a using (true)',
+    'create policy U&"see on !0061" uescape \'!\' on app_public.a using (true)',
+    'alter policy "read on demand" on only app_public.a using (true)',
+    'drop policy "select on own rows" on app_public.a',
+    'drop policy if exists "select on own rows" on app_public.a',
+    'create trigger "notify on change" after update on app_public.a for each row execute function app_private.f()',
+    'create trigger t after update of "on x" /* on y */ on app_public.a for each row execute function app_private.f()',
+    'alter trigger "notify on change" on app_public.a rename to "x on y"',
+    'create rule "quiet on x to y" as on delete to app_public.a do instead nothing',
+    'drop rule "quiet on x" on app_public.a',
+    'create index "idx on title" on app_public.a (title)',
+    'create index concurrently_named on app_public."on a" (title)',
+    'do $$ declare reset boolean; begin reset := true; end $$',
+    'do $$ declare x int; reset boolean; set boolean = true; begin reset = true; end $$',
+    'do $$ declare commit text[]; begin commit[1] := 1; commit := array[1]; end $$',
+    'do $$ #variable_conflict use_column\ndeclare reset int; begin null; end $$',
+    'do $$ begin x := case when a then reset else set end; end $$',
+    "do $$ begin execute 'set local search_path = public'; end $$",
+    "do $$ begin execute 'set ' || 'local lock_timeout = 0'; end $$",
+    "do $$ begin execute format('set %s lock_timeout = 0', 'local'); end $$",
+    "do $$ begin execute format('alter role %I set lock_timeout = 0', 'a'); end $$",
+    "do $$ begin raise notice 'execute'; execute 'select ''set x = 1'''; end $$",
+    'do $$ begin grant execute on function app_private.f() to a; end $$',
+    `select set_config('a.b', 'c', "is_local" => true)`,
+    'select "set_config" from app_public.a',
+    "insert into app_public.lists (title) values (translate('x', '\ufffd', ''))",
+    'create table app_public/* . */.a (id uuid)',
+    'create temp table "Tags" (n int); insert into "Tags" values (1)',
+    'create temp table tags (n int); insert into "tags" values (1)',
+    `alter table app_public.a add constraint "detach partition b concurrently" check (true)`,
+    'reindex table app_public."x concurrently"',
+    'create function "app on x".f() returns int language sql return 1',
+    'select "copy x from stdin" from app_public.a',
+    'select copy from stdin',
+    'comment on policy "x on y" on app_public.a is \'select set_config\'',
   ])('%s', (sql) => expect(problems(`${sql};\n`)).toEqual([]));
 });
 
@@ -130,6 +187,11 @@ describe('a name without its schema is refused', () => {
     ['insert into tags values (1)', 'tags'],
     ['update only tags set a = 1', 'tags'],
     ['delete from tags', 'tags'],
+    ['create policy "on app_public.a" on tags using (true)', 'tags'],
+    ['drop trigger "x on app_public.a" on "my.tags"', '"my.tags"'],
+    ['create index "x on app_public.a" on tags (id)', 'tags'],
+    ["insert into tags values ('select set_config(''search_path'', ''x'', true)')", 'tags'],
+    ["insert into tags values (' into temp tags')", 'tags'],
   ])('%s', (sql, name) => {
     expect(problems(`${sql};`)).toEqual([expect.stringContaining(`write \`app_public.${name}\``)]);
     expect(textProblems('current.sql', `${sql};`, 'app_public, pg_catalog')).toEqual([]);
@@ -144,6 +206,45 @@ describe('a statement that cannot run in a transaction', () => {
     expect(problems(`--! no-transaction\n${create}`)).toEqual([]);
     expect(problems(`--! Message: x\n--! no-transaction\n${create}`)).toEqual([]);
   });
+  test.each([
+    ['cluster', '`cluster` .*cluster app_public'],
+    ['cluster verbose', '`cluster`'],
+    ['cluster (verbose)', '`cluster`'],
+    ['reindex database hedgerow', 'reindex table app_public'],
+    ['reindex (verbose) system', 'reindex table app_public'],
+    ['reindex schema app_public', 'reindex table app_public'],
+    ['reindex (verbose, concurrently) index app_public.a_idx', '`reindex \\(concurrently\\)` cannot'],
+    ['reindex (verbose) table concurrently app_public.a', '`reindex concurrently` cannot'],
+    ['alter table app_public.a detach partition app_public.b concurrently', '`detach partition concurrently`'],
+    ['vacuum', '`vacuum`'],
+    ['vacuum (full, analyze) app_public.a', '`vacuum`'],
+    ['create database x', 'outside of migrations'],
+    ['drop database if exists x', 'outside of migrations'],
+    ["create tablespace fast location '/x'", 'outside of migrations'],
+    ['drop tablespace fast', 'outside of migrations'],
+    ['alter database x set tablespace fast', 'outside of migrations'],
+    ['alter system set work_mem = 1', '`alter system` .*alter database'],
+    ["create subscription s connection 'create_slot = false' publication p", 'with \\(create_slot = false\\)'],
+    ['alter subscription s refresh publication', '`alter subscription … refresh`'],
+    ['alter subscription s add publication p', 'refresh = false'],
+    ['alter subscription s set (failover = true)', '`alter subscription … set`'],
+    ['alter subscription b set (slot_name = none); drop subscription s', 'slot_name = none'],
+  ])('%s is refused with what to write instead', (sql, expected) => {
+    expect(problems(`${sql};`)).toEqual([expect.stringMatching(new RegExp(expected))]);
+    expect(problems(`${sql};`)[0]).toContain('put it alone into a migration whose first line is `--! no-transaction`');
+    if (!sql.includes(';')) expect(problems(`--! no-transaction\n${sql};`)).toEqual([]);
+  });
+  test.each([
+    'cluster app_public.a using a_idx',
+    'cluster verbose app_public.a',
+    'reindex (concurrently false) table app_public.a',
+    'reindex index app_public.concurrently',
+    'alter database x set work_mem = 1',
+    "create subscription s connection 'x' publication p with (connect = false)",
+    "create subscription s connection 'x' publication p with (enabled = false, create_slot = 'off')",
+    'alter subscription s add publication p with (refresh = false)',
+    'alter subscription s disable; alter subscription s set (slot_name = none); drop subscription s',
+  ])('is not %s', (sql) => expect(problems(`${sql};`)).toEqual([]));
   test('stands alone', () => {
     const beside = `--! no-transaction\n${create}comment on table app_public.lists is 'x';`;
     expect(problems(beside)).toEqual([expect.stringMatching(/:2: .*migration of their own/)]);
@@ -164,12 +265,13 @@ test('a statement that controls the transaction of a migration without one hears
 });
 
 test('a text that Postgres or a hash would stumble over is refused by the name of the mistake', () => {
-  expect(encodingProblems('current.sql', '\ufeffselect 1;')).toEqual([expect.stringContaining('byte order mark')]);
-  expect(encodingProblems('current.sql', 'select 1;\r\n')).toEqual([expect.stringContaining('CRLF')]);
-  expect(encodingProblems('current.sql', 's\0e\0')).toEqual([expect.stringContaining('UTF-8')]);
-  expect(
-    encodingProblems('current.sql', Buffer.from("select 1;\nselect 'caf\xe9';", 'latin1').toString('utf8')),
-  ).toEqual([expect.stringMatching(/^current\.sql:2: .*not UTF-8/)]);
+  const encoding = (text: string) => encodingProblems('current.sql', Buffer.from(text));
+  expect(encoding('\ufeffselect 1;')).toEqual([expect.stringContaining('byte order mark')]);
+  expect(encoding('select 1;\r\n')).toEqual([expect.stringContaining('CRLF')]);
+  expect(encoding('s\0e\0')).toEqual([expect.stringContaining('UTF-8')]);
+  expect(encoding("select 1;\nselect translate(x, '\ufffd', 'caf\u00e9');\n")).toEqual([]);
+  const latin1 = Buffer.concat([Buffer.from("select '\ufffd';\n"), Buffer.from("select 'caf\xe9';\n", 'latin1')]);
+  expect(encodingProblems('current.sql', latin1)).toEqual([expect.stringMatching(/^current\.sql:2: .*not UTF-8/)]);
   expect(problems('select\n\u00a01;')).toEqual([expect.stringMatching(/:2: .*U\+00A0/)]);
   expect(problems("select '\u00a0';")).toEqual([]);
 });
