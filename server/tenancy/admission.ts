@@ -78,7 +78,7 @@ const longestPause = 8000;
  * Milliseconds of work that requests may begin in one iteration of the event loop. Those that come beyond it begin in the
  * next one, behind the events that have come meanwhile.
  */
-const workPerIteration = 10;
+const workPerIteration = 5;
 
 /**
  * Milliseconds of work that are not worth counting: the debt for them is next to nothing, and the places of the server bound
