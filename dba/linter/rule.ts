@@ -61,6 +61,6 @@ export interface Finding {
   /** Where the object is made, relative to the checkout; the line counts from 1. */
   readonly file?: string;
   readonly line?: number;
-  /** The page that says why and how to mend it; rules of squawk have an address. */
+  /** The page that says why and how to fix it; rules of squawk have an address. */
   readonly page: string;
 }
