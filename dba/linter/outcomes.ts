@@ -1,7 +1,8 @@
+import { type Belonging, connectedWithRow, followJoins } from './joins.ts';
 import { ANYTHING, and, FALSE, not, TRUE, UNKNOWN } from './logic.ts';
 import { children, descendants, isNode, type Node, nodes, type Value } from './nodeTree.ts';
 import type { PolicyFacts } from './policies.ts';
-import { deeper, isCorrelated, type QueryParts, queryParts } from './subquery.ts';
+import { columnsIn, deeper, isCorrelated, type QueryParts, queryParts } from './subquery.ts';
 import { constantOf, textOf } from './treeReads.ts';
 
 /**
@@ -54,11 +55,16 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
   const something: Known = situation === 'nobody' ? 'null' : 'of the tenant';
   const isTrusted = (oid: Value | undefined) =>
     facts.trust.functions && Boolean(facts.functions.get(String(oid))?.tenant);
-  /** Whether a subquery with rows asks for the tenant, by itself or by the policies of a table, and is taken at its word. */
-  const isTrustedQuery = (sublink: Node, { fromRows, understood, tables }: QueryParts) =>
-    facts.trust.expressions &&
-    (fromRows || !understood || (sublink.fields.subselect as Node).fields.hasTargetSRFs === 'true') &&
-    (asksForTenant(sublink, facts) || tables.some((oid) => isBoundToTenant(oid, facts)));
+  /**
+   * Whether a subquery with rows asks for the tenant, by itself or by the policies of a table, where that bears on the row,
+   * and is taken at its word.
+   */
+  const isTrustedQuery = (sublink: Node, { fromRows, understood }: QueryParts) => {
+    if (!facts.trust.expressions) return false;
+    if (!fromRows && understood && (sublink.fields.subselect as Node).fields.hasTargetSRFs !== 'true') return false;
+    const { expressions, tables } = connectedWithRow(sublink);
+    return expressions.some((one) => asksForTenant(one, facts)) || tables.some((oid) => isBoundToTenant(oid, facts));
+  };
   /** Whether the answer of a subquery can differ from row to row: if not, it opens all rows or none. */
   const isAboutRow = (sublink: Node) =>
     isCorrelated(sublink) ||
@@ -221,15 +227,38 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     }
   };
 
-  /** Whether a column of a subquery's row tells whose that is: no two rows have the same, or it is the tenant itself. */
-  const tellsTenant = (column: Node, { conditions, tables }: QueryParts, place: Place): boolean => {
-    if (column.kind !== 'VAR' || column.fields.varlevelsup !== '0') return false;
-    const key = `${tables[Number(column.fields.varno) - 1]}.${column.fields.varattno}`;
-    if (facts.unique.has(key) || facts.identifying.has(key)) return true;
-    return conditions.some((one) => {
-      const compared = equated(one).map((side) => value(side, place));
-      return compared.includes(tenant) && compared.includes(value(column, place));
+  /**
+   * Which values in a subquery's rows tell whose these are: keys of the tenant's rows, what these refer to, and what equals
+   * one of them. Rows of a table that no condition joins with the tenant's are anybody's.
+   */
+  const tellers = ({ conditions, tables }: QueryParts, place: Place): ((value: Known) => boolean) => {
+    const column = (known: string) => /^column (\d+) (\d+) (\d+)$/.exec(known) ?? [];
+    const tableOf = (known: string) => {
+      const [, level, number] = column(known);
+      return Number(level) === place.depth ? Number(number) : undefined;
+    };
+    const keyOf = (known: string) => `${tables[(tableOf(known) ?? 0) - 1]}.${column(known)[3]}`;
+    const equalities = conditions.map((one) => {
+      const sides = equated(one);
+      const known = sides.map((side) => value(side, place));
+      const isCertain = known.includes(tenant) || sides.every((side, index) => isPlain(side, known[index]));
+      return isCertain ? known.filter((side) => !/^(unknown|null)$/.test(side)) : [];
     });
+    const direct = new Map<number, Belonging>();
+    for (const one of conditions) {
+      const inside = columnsIn(one).filter(({ up }) => up < place.depth);
+      const [first] = inside;
+      if (!first || inside.some(({ up, table }) => up !== 0 || table !== first.table)) continue;
+      if (truth(one, place) & TRUE) continue;
+      const isByKey = inside.every(({ table, attnum }) => facts.unique.has(`${tables[table - 1]}.${attnum}`));
+      const belonging = !readsRows(one) ? 'own' : isByKey ? 'determined' : 'child';
+      if (direct.get(first.table) !== 'own') direct.set(first.table, belonging);
+    }
+    return followJoins(equalities, tenant, direct, {
+      tableOf,
+      isUnique: (known) => facts.unique.has(keyOf(known)),
+      isReference: (known) => facts.identifying.has(keyOf(known)),
+    }) as (value: Known) => boolean;
   };
 
   /** What the columns of a subquery are: the tenant's, where it can only select the tenant's own rows. */
@@ -251,16 +280,22 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     if (and(conditions.map((one) => truth(one, inside))) & TRUE)
       return values.map((one) => (one === something ? one : 'unknown'));
     if (situation === 'nobody') return targets.map(() => 'null');
-    return targets.map((target) => (tellsTenant(target, parts, inside) ? 'of the tenant' : 'unknown'));
+    const tells = tellers(parts, inside);
+    return targets.map((target, index) => {
+      const known = values[index] as Known;
+      return isPlain(target, known) && tells(known) ? 'of the tenant' : 'unknown';
+    });
   };
 
   /** Whether a subquery only selects rows of the tenant whom the row around it belongs to. */
-  const followsRow = (parts: QueryParts, place: Place): boolean =>
-    parts.conditions.some((one) => {
+  const followsRow = (parts: QueryParts, place: Place): boolean => {
+    const tells = tellers(parts, place);
+    return parts.conditions.some((one) => {
       const sides = equated(one);
-      const outside = sides.some(({ kind, fields }) => kind === 'VAR' && fields.varlevelsup !== '0');
-      return outside && sides.some((side) => tellsTenant(side, parts, place));
+      const isOutside = ({ kind, fields }: Node) => kind === 'VAR' && fields.varlevelsup !== '0';
+      return sides.some(isOutside) && sides.some((side) => isPlain(side) && tells(value(side, place)));
     });
+  };
 
   const subquery = (sublink: Node, place: Place): number => {
     const parts = queryParts(sublink);
@@ -303,7 +338,11 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     const { conditions, fromRows } = parts;
     const found = and(conditions.map((one) => truth(one, inside)));
     if (!fromRows) return (found & TRUE) | (found & ~TRUE ? FALSE : 0);
-    return found & TRUE || (situation === 'foreign row' && !followsRow(parts, inside)) ? TRUE | FALSE : FALSE;
+    if (found & TRUE) return TRUE | FALSE;
+    // A condition without a column of the subqueries is false of all their rows.
+    const isOfRow = (one: Node) => columnsIn(one).every(({ up }) => up >= inside.depth);
+    if (!(and(conditions.filter(isOfRow).map((one) => truth(one, inside))) & TRUE)) return FALSE;
+    return situation === 'foreign row' && !followsRow(parts, inside) ? TRUE | FALSE : FALSE;
   };
 
   /** Both sides of a comparison for equality. */
@@ -326,6 +365,17 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
   };
 
   return { truth, value, equated };
+}
+
+/** Whether an expression is a column as it is, or no column at all, so that equality of it is equality of the value. */
+function isPlain({ kind, fields }: Node, known = 'column'): boolean {
+  if (!known.startsWith('column')) return true;
+  return kind === 'VAR' || (kind === 'RELABELTYPE' && isNode(fields.arg) && isPlain(fields.arg));
+}
+
+/** Whether an expression selects from tables. */
+function readsRows(expression: Node): boolean {
+  return descendants(expression).some((node) => node.kind === 'SUBLINK' && queryParts(node).fromRows);
 }
 
 /** Whether the tenant stands in an expression, by the setting or by a function that depends on it. */

@@ -93,6 +93,10 @@ const condition = fc.letrec<Record<'condition' | 'atom' | 'several', string>>((t
     ...['', ' and l.id = list_id', ' and l.user_id = notes.user_id'].map(
       (also) => `exists (select from app_public.lists l where l.user_id = ${me}${also})`,
     ),
+    ...['true', 'l.user_id = u.id', 'l.id <> u.id'].map(
+      (joined) => `exists (select from app_public.everybody u join app_public.lists l on ${joined}
+        where u.id = notes.user_id and l.user_id = ${me})`,
+    ),
     ...['l.id', 'l.user_id'].map(
       (column) => `list_id in (select ${column} from app_public.lists l where l.user_id = ${me})`,
     ),
