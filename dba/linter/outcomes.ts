@@ -48,6 +48,9 @@ export function columnsOfTenant(condition: Node, table: string, facts: PolicyFac
   });
 }
 
+/** The oid of the type. */
+const boolean = '16';
+
 const outermost: Place = { depth: 0, selected: [], ofFunctions: [] };
 
 function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
@@ -69,21 +72,42 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
   const isAboutRow = (sublink: Node) =>
     isCorrelated(sublink) ||
     (isNode(sublink.fields.testexpr) && descendants(sublink.fields.testexpr).some(({ kind }) => kind === 'VAR'));
-  /** Whether something of a row is equal to the tenant, or has it, in a way that is not understood: taken at its word. */
-  const isTrustedComparison = ({ fields }: Node, place: Place) => {
+  /** Whether one argument is something of a row, and another the tenant or something of the tenant's. */
+  const relatesTenant = ({ fields }: Node, place: Place) => {
     const sides = nodes(fields.args);
-    const ofRow = (side: Node) => descendants(side).some(({ kind }) => kind === 'VAR');
+    const ofRow = (side: Node) => columnsIn(side).length > 0;
     return (
-      facts.trust.expressions &&
-      !/^(<>|<|>|<=|>=|!.*)$/.test(operator(fields)) &&
       sides.some((side) => ofRow(side) && !asksForTenant(side, facts)) &&
       sides.some((side) => !ofRow(side) && bearsTenant(side, place))
     );
   };
+  /** Whether something of a row is equal to the tenant, or has it, in a way that is not understood: taken at its word. */
+  const isTrustedComparison = (node: Node, place: Place) =>
+    facts.trust.expressions && !/^(<>|<|>|<=|>=|!.*)$/.test(operator(node.fields)) && relatesTenant(node, place);
+  /**
+   * Whether a value in an expression is made of the row and the tenant, and no rule understands how: by a function such as
+   * strpos(), or by a subquery.
+   */
+  const hasTrustedValue = (node: Node, place: Place): boolean => {
+    if (!facts.trust.expressions) return false;
+    const { kind, fields } = node;
+    if (kind === 'QUERY') return false;
+    if (kind === 'SUBLINK' && /^[46]$/.test(String(fields.subLinkType))) {
+      const isNull = fields.subLinkType === '4' && isEmpty(node, place);
+      return !isNull && isCorrelated(node) && isTrustedQuery(node, queryParts(node));
+    }
+    const type = fields.funcresulttype ?? fields.opresulttype;
+    if (typeof type === 'string' && type !== boolean) {
+      const isTold = isTrusted(fields.funcid) && columnsIn(node).length > 0;
+      if (isTold || relatesTenant(node, place)) return true;
+    }
+    return children(node).some((child) => hasTrustedValue(child, place));
+  };
   /** Whether an expression is the tenant or made of it. Another claim of the same setting is not. */
   const bearsTenant = (node: Node, place: Place): boolean => {
     if (!asksForTenant(node, facts)) return false;
-    if (value(node, place) === tenant) return true;
+    const known = value(node, place);
+    if (known === tenant || known === something) return true;
     const isClaim = node.kind === 'OPEXPR' && /^(->>?|#>>?)$/.test(operator(node.fields));
     return !isClaim && node.kind !== 'SUBLINK' && children(node).some((child) => bearsTenant(child, place));
   };
@@ -102,6 +126,12 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
   const orUnknown = (...values: Known[]) => (values.every(never) ? 0 : UNKNOWN);
 
   const truth = (node: Node, place: Place): number => {
+    const found = judge(node, place);
+    const isComposed = /^(BOOLEXPR|BOOLEANTEST|CASEEXPR|COALESCEEXPR|SUBLINK)$/.test(node.kind);
+    return found & TRUE && !isComposed && hasTrustedValue(node, place) ? UNKNOWN : found;
+  };
+
+  const judge = (node: Node, place: Place): number => {
     const { kind, fields } = node;
     const all = (list: Value | undefined) => nodes(list).map((one) => truth(one, place));
     switch (kind) {
@@ -129,6 +159,15 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       case 'OPEXPR': {
         const [left, right] = nodes(fields.args);
         if (!left || !right) return ANYTHING;
+        // `condition = true`
+        const [flag] = [right, left].filter(
+          ({ kind: of, fields: { consttype } }) => of === 'CONST' && consttype === boolean,
+        );
+        if (flag && /^(=|<>)$/.test(operator(fields))) {
+          const isSame = truth(flag, place) === (operator(fields) === '=' ? TRUE : FALSE);
+          const other = truth(flag === right ? left : right, place);
+          return flag.fields.constisnull === 'true' ? UNKNOWN : isSame ? other : not(other);
+        }
         const compared = compare(operator(fields), value(left, place), value(right, place));
         return isTrustedComparison(node, place) ? compared & ~TRUE || FALSE : compared;
       }
@@ -158,7 +197,8 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       case 'CASEEXPR': {
         let possible = 0;
         for (const { fields: branch } of nodes(fields.args)) {
-          const when = fields.arg === null ? truth(branch.expr as Node, place) : ANYTHING;
+          const condition = branch.expr as Node;
+          const when = truth(isNode(fields.arg) ? withCaseValue(condition, fields.arg) : condition, place);
           if (when & TRUE) possible |= truth(branch.result as Node, place);
           if (when === TRUE) return possible;
         }
@@ -172,8 +212,10 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       case 'VAR':
         return TRUE | FALSE | orUnknown(value(node, place));
       case 'FUNCEXPR':
-        // A function that asks who the tenant is, is taken at its word.
-        return isTrusted(fields.funcid) ? FALSE | UNKNOWN : ANYTHING;
+        // A function that asks who the tenant is, or is told, is taken at its word.
+        return isTrusted(fields.funcid) || (facts.trust.expressions && relatesTenant(node, place))
+          ? FALSE | UNKNOWN
+          : ANYTHING;
       default:
         return ANYTHING;
     }
@@ -211,6 +253,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
         // A claim in the JSON that the setting holds.
         if (!/^(->>?|#>>?)$/.test(operator(fields))) return 'unknown';
         const [document, key] = nodes(fields.args);
+        if (key?.kind !== 'CONST') return 'unknown';
         const of = value(document, place);
         return of === 'null' || (of === 'tenant' && isClaimOfTenant(textOf(key), facts)) ? of : 'unknown';
       }
@@ -220,6 +263,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
         return some === 'null' || never(some) || some === known.at(-1) ? some : 'unknown';
       }
       case 'SUBLINK':
+        if (fields.subLinkType === '4' && isEmpty(node, place)) return 'null';
         // (select …), and of array(select …) one element.
         return /^[46]$/.test(String(fields.subLinkType)) ? (selected(node, place)[0] ?? 'unknown') : 'unknown';
       default:
@@ -297,6 +341,12 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     });
   };
 
+  /** Whether a subquery that reads rows finds none, so that its value is null. */
+  const isEmpty = (sublink: Node, place: Place): boolean => {
+    const parts = queryParts(sublink);
+    return parts.fromRows && parts.understood && !(exists(parts, into(place, parts)) & TRUE);
+  };
+
   const subquery = (sublink: Node, place: Place): number => {
     const parts = queryParts(sublink);
     const found = ofSubquery(sublink, parts, place);
@@ -326,6 +376,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       }
       // (select …)
       case '4':
+        if (isEmpty(sublink, place)) return UNKNOWN;
         if (!understood || !target || fromRows || conditions.length > 0) return ANYTHING;
         return truth(target, inside);
       default:
@@ -371,6 +422,18 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
 function isPlain({ kind, fields }: Node, known = 'column'): boolean {
   if (!known.startsWith('column')) return true;
   return kind === 'VAR' || (kind === 'RELABELTYPE' && isNode(fields.arg) && isPlain(fields.arg));
+}
+
+/** The condition of `case value when …` with the value in it. */
+function withCaseValue(condition: Node, given: Node): Node {
+  const replace = (found: Value): Value => {
+    if (Array.isArray(found)) return found.map(replace);
+    if (!isNode(found)) return found;
+    if (found.kind === 'CASETESTEXPR') return given;
+    const fields = Object.fromEntries(Object.entries(found.fields).map(([name, one]) => [name, replace(one)]));
+    return { kind: found.kind, fields };
+  };
+  return replace(condition) as Node;
 }
 
 /** Whether an expression selects from tables. */

@@ -256,6 +256,92 @@ test(
 );
 
 test(
+  'a value of a subquery that finds rows of the tenant’s teams alone binds a policy',
+  async () => {
+    const role = `(select m.role from public.memberships m where m.team_id = boards.team_id and m.user_id = auth.uid())`;
+    const sound = [
+      `${role} = 'owner'`,
+      `${role} in ('owner', 'admin')`,
+      `${role} <> 'guest'`,
+      `${role} is not null`,
+      `coalesce(${role} = 'owner', false)`,
+      `case ${role} when 'owner' then true else false end`,
+      `(select m.role = 'owner' from public.memberships m where m.team_id = boards.team_id and m.user_id = auth.uid())`,
+    ];
+    expect(await verdicts(sound)).toEqual(all(sound, 'accepted'));
+    const holes = [
+      `${role} is null`,
+      `coalesce(${role}, 'guest') = 'guest'`,
+      `${role} is distinct from 'owner'`,
+      `(${role} = 'owner') is not true`,
+      `(select m.role from public.memberships m where ${mine} limit 1) = 'owner'`,
+      `(select m.role from public.teams t, public.members m where t.id = boards.team_id and ${mine} limit 1) = 'owner'`,
+    ];
+    expect(await verdicts(holes, unbound)).toEqual(all(holes, 'error'));
+  },
+  patience,
+);
+
+test(
+  'an expression of the row and the tenant that no rule understands could not be judged, and is no error',
+  async () => {
+    const loose = `from public.loose_memberships m where m.team_id = boards.team_id and m.user_id = auth.uid()`;
+    const doubtful = [
+      `(select count(*) ${loose}) > 0`,
+      `(select count(*) from public.memberships m where m.team_id = boards.team_id and m.user_id = auth.uid()) > 0`,
+      `coalesce((select count(*) ${loose}), 0) <> 0`,
+      `not ((select count(*) ${loose}) = 0)`,
+      `(select max(m.team_id::text) ${loose}) is not null`,
+      `(select bool_or(true) ${loose})`,
+      `cardinality(array(select m.user_id ${loose})) > 0`,
+      `starts_with(title, auth.uid()::text || '/')`,
+      `jsonb_exists(auth.jwt() -> 'app_metadata' -> 'teams', team_id::text)`,
+      `auth.jwt() -> 'app_metadata' -> 'teams' ? team_id::text`,
+      `(auth.jwt() -> 'app_metadata' -> 'teams' -> team_id::text) is not null`,
+      `(auth.jwt() -> 'app_metadata' -> 'teams' ->> team_id::text) = 'owner'`,
+      `(auth.jwt() -> 'app_metadata' -> 'teams' ->> team_id::text)::boolean`,
+      `array_position(array(select m.team_id from public.loose_memberships m where ${mine}), team_id) is not null`,
+      `array_position(private.my_team_array(), team_id) is not null`,
+      `array_position(string_to_array(auth.jwt() ->> 'teams', ','), team_id::text) is not null`,
+      `strpos(auth.jwt() ->> 'teams', team_id::text) > 0`,
+      `position(team_id::text in auth.jwt() ->> 'teams') <> 0`,
+      `case strpos(auth.jwt() ->> 'teams', team_id::text) when 1 then true else false end`,
+      `private.may_see(team_id, auth.uid())`,
+      `private.role_in(team_id) in ('owner', 'admin')`,
+      `private.role_in(team_id) is not null`,
+      `private.is_member(team_id) = true`,
+      `exists (select from jsonb_array_elements_text(auth.jwt() -> 'teams') t where t.value = boards.team_id::text)`,
+      `exists (select from unnest(private.my_team_array()) t where t = boards.team_id)`,
+      `team_id in (select unnest(private.my_team_array()))`,
+      `exists (with m as (select team_id from public.loose_memberships m where ${mine}) select from m where m.team_id = boards.team_id)`,
+      `auth.uid() = (select t.created_by from public.created_teams t where t.id = boards.team_id)`,
+    ];
+    const sql = `create function private.may_see(uuid, uuid) returns boolean language sql stable as 'select true';
+      create function private.role_in(team uuid) returns text language sql stable security definer set search_path = ''
+        as $$ select m.role from public.memberships m where m.team_id = team and m.user_id = auth.uid() $$;
+      create table public.created_teams (id uuid primary key, created_by uuid);
+      create function private.my_role() returns text language sql stable as $$ select auth.jwt() ->> 'role' $$;
+      grant select on public.created_teams to authenticated;
+      grant execute on all functions in schema private to authenticated;`;
+    expect(await verdicts(doubtful, sql)).toEqual(all(doubtful, 'undecided'));
+    const holes = [
+      `starts_with(title, 'public/')`,
+      `strpos(title, 'public') > 0`,
+      `strpos(auth.jwt() ->> 'role', title) > 0`,
+      `(team_id = auth.uid()) is not null`,
+      `team_id <> auth.uid()`,
+      `private.my_role() = 'owner'`,
+      `private.is_member(team_id) = false`,
+      `(title = 'x') = true`,
+      `title = 'public' or strpos(auth.jwt() ->> 'teams', team_id::text) > 0`,
+      `(select count(*) from public.teams t where t.id = boards.team_id) > 0`,
+    ];
+    expect(await verdicts(holes, sql)).toEqual(all(holes, 'error'));
+  },
+  patience,
+);
+
+test(
   'keys of tables that belong to a team are no errors, though a column says who made a row',
   async () => {
     const sql = `
