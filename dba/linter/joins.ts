@@ -87,7 +87,8 @@ export function connectedWithRow(sublink: Node): Connected {
   const { fields } = query;
   const entries = nodes(fields.rtable);
   const oids = entries.map(({ fields: { rtekind, relid } }) => (rtekind === '0' ? String(relid) : ''));
-  if (fields.setOperations !== null) return { expressions: [sublink], tables: oids };
+  if (fields.setOperations !== null)
+    return { expressions: [query, sublink.fields.testexpr].filter((one) => isNode(one)), tables: oids };
   const targets = nodes(fields.targetList).map((target) => target.fields.expr as Node);
   const { testexpr } = sublink.fields;
   const comparesRow = isNode(testexpr) && columnsIn(testexpr).length > 0;

@@ -66,7 +66,16 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     if (!facts.trust.expressions) return false;
     if (!fromRows && understood && (sublink.fields.subselect as Node).fields.hasTargetSRFs !== 'true') return false;
     const { expressions, tables } = connectedWithRow(sublink);
-    return expressions.some((one) => asksForTenant(one, facts)) || tables.some((oid) => isBoundToTenant(oid, facts));
+    return expressions.some(bindsByWord) || tables.some((oid) => isBoundToTenant(oid, facts));
+  };
+  /** Whether the tenant stands in an expression, outside of subqueries where it does not bear on the row. */
+  const bindsByWord = (node: Node): boolean => {
+    if (isTenantCall(node, facts)) return true;
+    if (node.kind === 'SUBLINK' && queryParts(node).fromRows) {
+      const isUsed = /^[46]$/.test(String(node.fields.subLinkType)) || isAboutRow(node);
+      return isUsed && isTrustedQuery(node, queryParts(node));
+    }
+    return children(node).some(bindsByWord);
   };
   /** Whether the answer of a subquery can differ from row to row: if not, it opens all rows or none. */
   const isAboutRow = (sublink: Node) =>
@@ -108,7 +117,10 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     if (!asksForTenant(node, facts)) return false;
     const known = value(node, place);
     if (known === tenant || known === something) return true;
-    const isClaim = node.kind === 'OPEXPR' && /^(->>?|#>>?)$/.test(operator(node.fields));
+    const isClaim =
+      node.kind === 'OPEXPR' &&
+      /^(->>?|#>>?)$/.test(operator(node.fields)) &&
+      pathOf(nodes(node.fields.args)[1]) !== undefined;
     return !isClaim && node.kind !== 'SUBLINK' && children(node).some((child) => bearsTenant(child, place));
   };
   const into = ({ depth, ofFunctions }: Place, { functions }: QueryParts): Place => ({
@@ -253,9 +265,10 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
         // A claim in the JSON that the setting holds.
         if (!/^(->>?|#>>?)$/.test(operator(fields))) return 'unknown';
         const [document, key] = nodes(fields.args);
-        if (key?.kind !== 'CONST') return 'unknown';
+        const path = pathOf(key);
+        if (path === undefined) return 'unknown';
         const of = value(document, place);
-        return of === 'null' || (of === 'tenant' && isClaimOfTenant(textOf(key), facts)) ? of : 'unknown';
+        return of === 'null' || (of === 'tenant' && isClaimOfTenant(path, facts)) ? of : 'unknown';
       }
       case 'COALESCEEXPR': {
         const known = nodes(fields.args).map((one) => value(one, place));
@@ -424,6 +437,13 @@ function isPlain({ kind, fields }: Node, known = 'column'): boolean {
   return kind === 'VAR' || (kind === 'RELABELTYPE' && isNode(fields.arg) && isPlain(fields.arg));
 }
 
+/** The constant key of a claim, or the keys of a path to it with commas; undefined where they are computed. */
+function pathOf(key: Node | undefined): string | undefined {
+  if (key?.kind !== 'ARRAYEXPR') return key?.kind === 'CONST' ? textOf(key) : constantOf(key);
+  const keys = nodes(key.fields.elements).map(constantOf);
+  return keys.every((one) => one !== undefined) ? keys.join(',') : undefined;
+}
+
 /** The condition of `case value when …` with the value in it. */
 function withCaseValue(condition: Node, given: Node): Node {
   const replace = (found: Value): Value => {
@@ -443,11 +463,14 @@ function readsRows(expression: Node): boolean {
 
 /** Whether the tenant stands in an expression, by the setting or by a function that depends on it. */
 export function asksForTenant(expression: Node, facts: PolicyFacts): boolean {
-  return descendants(expression).some(({ kind, fields }) => {
-    if (kind !== 'FUNCEXPR') return false;
-    const called = facts.functions.get(String(fields.funcid));
-    return called?.tenant || (called?.name === 'current_setting' && isTenantSetting(nodes(fields.args)[0], facts));
-  });
+  return descendants(expression).some((node) => isTenantCall(node, facts));
+}
+
+function isTenantCall({ kind, fields }: Node, facts: PolicyFacts): boolean {
+  if (kind !== 'FUNCEXPR') return false;
+  const called = facts.functions.get(String(fields.funcid));
+  const isSetting = called?.name === 'current_setting' && isTenantSetting(nodes(fields.args)[0], facts);
+  return isSetting || Boolean(called?.tenant);
 }
 
 /** Whether the policies of a table ask for the tenant, so that a subquery sees the tenant's own rows in it. */

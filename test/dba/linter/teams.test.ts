@@ -205,6 +205,10 @@ test(
       `team_id = any (array(select t.id from public.teams t, public.members m where ${mine}))`,
       `team_id = (select t.id from public.teams t, public.members m where ${mine} limit 1)`,
       `auth.uid() in (select m.user_id from public.members m, public.teams t where t.id = boards.team_id)`,
+      `exists (select from public.teams t where t.id = boards.team_id
+        and t.id in (select t.id from public.teams t, public.members m where ${mine}))`,
+      `exists (select from (select * from public.members m where ${mine}) m, public.teams t where t.id = boards.team_id)`,
+      `exists (select auth.uid() from public.teams t where t.id = boards.team_id)`,
       `exists (select from public.teams t left join public.members m on ${mine} where t.id = boards.team_id)`,
     ];
     expect(await verdicts(holes, unbound)).toEqual(all(holes, 'error'));
@@ -220,6 +224,9 @@ test(
         join public.members m on m.team_id = o.team_id where ${mine})`,
       `team_id in (select o.team_id from public.members o where o.user_id in (
         select c.user_id from public.members c where c.team_id in (select m.team_id from public.members m where ${mine})))`,
+      `exists (select from public.members m where ${mine} and (m.team_id = boards.team_id or m.role = 'owner'))`,
+      `exists (select from public.teams t where t.id = boards.team_id
+        and t.id in (select m.team_id from public.memberships m))`,
       `exists (select from public.memberships o, public.memberships m where o.team_id = boards.team_id and ${mine})`,
       `exists (select from public.teams t left join public.members m on m.team_id = t.id and ${mine}
         where t.id = boards.team_id)`,
@@ -260,6 +267,7 @@ test(
   async () => {
     const role = `(select m.role from public.memberships m where m.team_id = boards.team_id and m.user_id = auth.uid())`;
     const sound = [
+      `team_id::text = (auth.jwt() #>> array['app_metadata', 'team'])`,
       `${role} = 'owner'`,
       `${role} in ('owner', 'admin')`,
       `${role} <> 'guest'`,
@@ -270,6 +278,7 @@ test(
     ];
     expect(await verdicts(sound)).toEqual(all(sound, 'accepted'));
     const holes = [
+      `team_id::text = (auth.jwt() #>> array['user_metadata', 'team'])`,
       `${role} is null`,
       `coalesce(${role}, 'guest') = 'guest'`,
       `${role} is distinct from 'owner'`,
@@ -294,6 +303,7 @@ test(
       `(select max(m.team_id::text) ${loose}) is not null`,
       `(select bool_or(true) ${loose})`,
       `cardinality(array(select m.user_id ${loose})) > 0`,
+      `title = auth.jwt() ->> concat('te', 'am')`,
       `starts_with(title, auth.uid()::text || '/')`,
       `jsonb_exists(auth.jwt() -> 'app_metadata' -> 'teams', team_id::text)`,
       `auth.jwt() -> 'app_metadata' -> 'teams' ? team_id::text`,
