@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { NameIndex } from './nameIndex.ts';
-import { readSource } from './sourceReads.ts';
+import { readSource, readUnconditional, type SourceReads } from './sourceReads.ts';
 import { readTree, type TreeReads } from './treeReads.ts';
 
 /** What a function or view uses by itself, while a statement of its caller runs. */
@@ -18,10 +18,12 @@ export interface Body {
   readonly selects: TreeReads['selects'] | undefined;
   /** Something in it may keep a part of it from being run. */
   readonly isConditional: boolean;
+  /** What every run of it uses; in `bodies` the functions and views of these whose own bodies every run reaches. */
+  readonly certain: Pick<Body, 'calls' | 'relations'> & { readonly bodies: readonly string[] };
 }
 
 const routines = `
-  select p.oid::text, format('%s.%s()', n.nspname, p.proname) as name, p.prosecdef as definer, p.prosrc as source,
+  select p.oid::text, format('%s.%s()', n.nspname, p.proname) as name, p.prosecdef as definer, p.prosrc as source, l.lanname as language,
     p.prosqlbody::text as body,
     (select substr(c, 13) from unnest(p.proconfig) c where c like 'search\\_path=%') as path
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
@@ -48,23 +50,32 @@ export async function readBodies(client: pg.ClientBase): Promise<ReadonlyMap<str
     oid: string;
     name: string;
     definer: boolean;
+    language: string;
     source: string;
     body: string | null;
     path: string | null;
   }>(routines);
-  for (const { oid, name, definer, source, body, path } of functions.rows) {
+  for (const { oid, name, definer, language, source, body, path } of functions.rows) {
     const own = { name, kind: 'function' as const, asOwner: definer };
     if (body !== null) {
       bodies.set(oid, { ...own, ...ofTree(body), isConditional: true });
       continue;
     }
-    const reads = readSource(source);
-    bodies.set(oid, {
-      ...own,
+    const find = (reads: SourceReads) => ({
       calls: reads.calls.map((call) => names.find('function', call, path)),
       relations: reads.tables.map((table) => names.find('relation', table, path)),
+    });
+    const reads = readSource(source);
+    // Postgres checks all rights of an SQL statement before it runs.
+    const always = language === 'plpgsql' ? readUnconditional(source) : reads;
+    const certain = find(always);
+    const reached = [...(always.isConditional ? [] : certain.calls), ...certain.relations];
+    bodies.set(oid, {
+      ...own,
+      ...find(reads),
       selects: undefined,
       isConditional: reads.isConditional,
+      certain: { ...certain, bodies: reached.flatMap((meant) => (meant.length === 1 ? meant : [])) },
     });
   }
   const ofRows = await client.query<{ oid: string; name: string; parts: string[] }>(aggregates);
@@ -78,6 +89,7 @@ export async function readBodies(client: pg.ClientBase): Promise<ReadonlyMap<str
       relations: [],
       selects: [],
       isConditional: true,
+      certain: { calls, relations: [], bodies: [] },
     });
   }
   const all = await client.query<{ oid: string; name: string; tree: string; invoker: boolean }>(views);
@@ -86,7 +98,11 @@ export async function readBodies(client: pg.ClientBase): Promise<ReadonlyMap<str
   return bodies;
 }
 
-function ofTree(tree: string): Pick<Body, 'calls' | 'relations' | 'selects'> {
+function ofTree(tree: string): Pick<Body, 'calls' | 'relations' | 'selects' | 'certain'> {
   const { functions, relations, selects } = readTree(tree);
-  return { calls: functions.map((oid) => [oid]), relations: relations.map((oid) => [oid]), selects };
+  const calls = functions.map((oid) => [oid]);
+  const used = relations.map((oid) => [oid]);
+  const isConditional = /\{(CASEEXPR|COALESCEEXPR|NULLIFEXPR|MINMAXEXPR|BOOLEXPR|RANGETBLENTRY) /.test(tree);
+  const bodies = [...(isConditional ? [] : functions), ...relations];
+  return { calls, relations: used, selects, certain: { calls, relations: used, bodies } };
 }

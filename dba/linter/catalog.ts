@@ -3,13 +3,15 @@ import { UsageError } from '../verb.ts';
 import { tenantTables } from './facts.ts';
 import type { PolicyFacts } from './policies.ts';
 import { readPolicies } from './readPolicies.ts';
-import type { Finding, Named, Rule } from './rule.ts';
+import type { Finding, Level, Named, Rule } from './rule.ts';
 import { isApiRule, isCatalogRule, isPolicyRule, pageOf } from './rules.ts';
 import { hedgerow, setScope } from './scope.ts';
 
 interface Found {
   readonly object: string;
   readonly detail: string | null;
+  /** By default the rule's. */
+  readonly level?: Level;
 }
 
 /** How much there was to inspect. */
@@ -58,9 +60,9 @@ export async function inspectRule(client: pg.ClientBase, rule: Named<Rule>, fact
 }
 
 function asFindings({ name, level, title }: Named<Rule>, found: readonly Found[]): Finding[] {
-  return found.map(({ object, detail }) => ({
+  return found.map(({ object, detail, level: own }) => ({
     rule: name,
-    level,
+    level: own ?? level,
     object,
     detail: detail ?? title,
     page: pageOf(name),
@@ -71,8 +73,9 @@ async function find(client: pg.ClientBase, rule: Named<Rule>, facts: PolicyFacts
   if (isCatalogRule(rule)) return (await client.query<Found>(rule.query)).rows;
   if (!isPolicyRule(rule)) return [];
   return facts.policies.flatMap((policy) => {
-    const detail = rule.judge(policy, facts);
-    return detail ? [{ object: policy.object, detail }] : [];
+    const found = rule.judge(policy, facts);
+    if (!found) return [];
+    return [{ object: policy.object, ...(typeof found === 'string' ? { detail: found } : found) }];
   });
 }
 

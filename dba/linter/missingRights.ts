@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { Body } from './bodies.ts';
+import type { MissingRights } from './policies.ts';
 import { tenantRole } from './scope.ts';
 import { readTree, type TreeReads } from './treeReads.ts';
 
@@ -66,36 +67,51 @@ export class RightsReader {
    * @param trees the expressions of a policy.
    * @returns such as `execute app_public.f()` and `read app_public.notes.title (in app_public.f())`.
    */
-  missing(trees: readonly string[]): string[] {
-    const found = new Set<string>();
-    const seen = new Set<string>();
-    const left: string[] = [];
-    const follow = (oid: string) => {
-      if (seen.has(oid) || !this.#bodies.has(oid)) return;
-      seen.add(oid);
-      left.push(oid);
-    };
+  missing(trees: readonly string[]): MissingRights {
+    const certain = new Set<string>();
+    const possible = new Set<string>();
+    const reached: string[] = [];
+    const others: string[] = [];
     for (const tree of trees) {
       const { functions, selects } = readTree(tree);
-      for (const what of [
-        ...functions.flatMap((oid) => this.#execute(oid)),
-        ...selects.flatMap((one) => this.#read(one)),
-      ])
-        found.add(what);
-      for (const oid of [...functions, ...selects.map(({ relation }) => relation)]) follow(oid);
+      for (const oid of functions) for (const what of this.#execute(oid)) certain.add(what);
+      for (const one of selects) for (const what of this.#read(one)) certain.add(what);
+      (/\{(CASEEXPR|COALESCEEXPR) /.test(tree) ? others : reached).push(...functions);
+      reached.push(...selects.map(({ relation }) => relation));
     }
-    for (let oid = left.pop(); oid !== undefined; oid = left.pop()) {
-      const body = this.#bodies.get(oid) as Body;
-      const { name, kind, asOwner, calls, relations, selects } = body;
+    const seen = new Set<string>();
+    const visit = (oid: string): Body | undefined => {
+      const body = seen.has(oid) ? undefined : this.#bodies.get(oid);
+      seen.add(oid);
       // A function that runs as its owner needs the rights of its owner.
-      if (kind === 'function' && asOwner) continue;
-      const called = kind === 'aggregate' ? [] : calls.flat();
-      const lacking = selects === undefined ? this.#ofText(body) : called.flatMap((one) => this.#execute(one));
-      if (!asOwner) lacking.push(...(selects ?? []).flatMap((one) => this.#read(one)));
-      for (const what of lacking) found.add(`${what} (in ${name})`);
-      for (const one of [...calls, ...(asOwner ? [] : relations)].flat()) follow(one);
+      return body?.kind === 'function' && body.asOwner ? undefined : body;
+    };
+    const used = ({ calls, relations, asOwner }: Body) => [...calls, ...(asOwner ? [] : relations)].flat();
+    for (let oid = reached.pop(); oid !== undefined; oid = reached.pop()) {
+      const body = visit(oid);
+      if (!body) continue;
+      for (const what of this.#lacking({ ...body, ...body.certain })) certain.add(what);
+      for (const what of this.#lacking(body)) possible.add(what);
+      const all = used(body);
+      reached.push(...body.certain.bodies.filter((one) => all.includes(one)));
+      others.push(...all);
     }
-    return [...found];
+    for (let oid = others.pop(); oid !== undefined; oid = others.pop()) {
+      const body = visit(oid);
+      if (!body) continue;
+      for (const what of this.#lacking(body)) possible.add(what);
+      others.push(...used(body));
+    }
+    return { certain: [...certain], possible: [...possible].filter((what) => !certain.has(what)) };
+  }
+
+  /** What a body by itself needs and tenants lack. */
+  #lacking(body: Body): string[] {
+    const { name, kind, asOwner, calls, selects } = body;
+    const called = kind === 'aggregate' ? [] : calls.flat();
+    const lacking = selects === undefined ? this.#ofText(body) : called.flatMap((one) => this.#execute(one));
+    if (!asOwner) lacking.push(...(selects ?? []).flatMap((one) => this.#read(one)));
+    return lacking.map((what) => `${what} (in ${name})`);
   }
 
   #execute(oid: string): string[] {

@@ -1,7 +1,8 @@
+import { type Belonging, connectedWithRow, followJoins } from './joins.ts';
 import { ANYTHING, and, FALSE, not, TRUE, UNKNOWN } from './logic.ts';
 import { children, descendants, isNode, type Node, nodes, type Value } from './nodeTree.ts';
 import type { PolicyFacts } from './policies.ts';
-import { deeper, isCorrelated, type QueryParts, queryParts } from './subquery.ts';
+import { columnsIn, deeper, isCorrelated, type QueryParts, queryParts } from './subquery.ts';
 import { constantOf, textOf } from './treeReads.ts';
 
 /**
@@ -47,6 +48,9 @@ export function columnsOfTenant(condition: Node, table: string, facts: PolicyFac
   });
 }
 
+/** The oid of the type. */
+const boolean = '16';
+
 const outermost: Place = { depth: 0, selected: [], ofFunctions: [] };
 
 function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
@@ -54,31 +58,69 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
   const something: Known = situation === 'nobody' ? 'null' : 'of the tenant';
   const isTrusted = (oid: Value | undefined) =>
     facts.trust.functions && Boolean(facts.functions.get(String(oid))?.tenant);
-  /** Whether a subquery with rows asks for the tenant, by itself or by the policies of a table, and is taken at its word. */
-  const isTrustedQuery = (sublink: Node, { fromRows, understood, tables }: QueryParts) =>
-    facts.trust.expressions &&
-    (fromRows || !understood || (sublink.fields.subselect as Node).fields.hasTargetSRFs === 'true') &&
-    (asksForTenant(sublink, facts) || tables.some((oid) => isBoundToTenant(oid, facts)));
+  /**
+   * Whether a subquery with rows asks for the tenant, by itself or by the policies of a table, where that bears on the row,
+   * and is taken at its word.
+   */
+  const isTrustedQuery = (sublink: Node, { fromRows, understood }: QueryParts) => {
+    if (!facts.trust.expressions) return false;
+    if (!fromRows && understood && (sublink.fields.subselect as Node).fields.hasTargetSRFs !== 'true') return false;
+    const { expressions, tables } = connectedWithRow(sublink);
+    return expressions.some(bindsByWord) || tables.some((oid) => isBoundToTenant(oid, facts));
+  };
+  /** Whether the tenant stands in an expression, outside of subqueries where it does not bear on the row. */
+  const bindsByWord = (node: Node): boolean => {
+    if (isTenantCall(node, facts)) return true;
+    if (node.kind === 'SUBLINK' && queryParts(node).fromRows) {
+      const isUsed = /^[46]$/.test(String(node.fields.subLinkType)) || isAboutRow(node);
+      return isUsed && isTrustedQuery(node, queryParts(node));
+    }
+    return children(node).some(bindsByWord);
+  };
   /** Whether the answer of a subquery can differ from row to row: if not, it opens all rows or none. */
   const isAboutRow = (sublink: Node) =>
     isCorrelated(sublink) ||
     (isNode(sublink.fields.testexpr) && descendants(sublink.fields.testexpr).some(({ kind }) => kind === 'VAR'));
-  /** Whether something of a row is equal to the tenant, or has it, in a way that is not understood: taken at its word. */
-  const isTrustedComparison = ({ fields }: Node, place: Place) => {
+  /** Whether one argument is something of a row, and another the tenant or something of the tenant's. */
+  const relatesTenant = ({ fields }: Node, place: Place) => {
     const sides = nodes(fields.args);
-    const ofRow = (side: Node) => descendants(side).some(({ kind }) => kind === 'VAR');
+    const ofRow = (side: Node) => columnsIn(side).length > 0;
     return (
-      facts.trust.expressions &&
-      !/^(<>|<|>|<=|>=|!.*)$/.test(operator(fields)) &&
       sides.some((side) => ofRow(side) && !asksForTenant(side, facts)) &&
       sides.some((side) => !ofRow(side) && bearsTenant(side, place))
     );
   };
+  /** Whether something of a row is equal to the tenant, or has it, in a way that is not understood: taken at its word. */
+  const isTrustedComparison = (node: Node, place: Place) =>
+    facts.trust.expressions && !/^(<>|<|>|<=|>=|!.*)$/.test(operator(node.fields)) && relatesTenant(node, place);
+  /**
+   * Whether a value in an expression is made of the row and the tenant, and no rule understands how: by a function such as
+   * strpos(), or by a subquery.
+   */
+  const hasTrustedValue = (node: Node, place: Place): boolean => {
+    if (!facts.trust.expressions) return false;
+    const { kind, fields } = node;
+    if (kind === 'QUERY') return false;
+    if (kind === 'SUBLINK' && /^[46]$/.test(String(fields.subLinkType))) {
+      const isNull = fields.subLinkType === '4' && isEmpty(node, place);
+      return !isNull && isCorrelated(node) && isTrustedQuery(node, queryParts(node));
+    }
+    const type = fields.funcresulttype ?? fields.opresulttype;
+    if (typeof type === 'string' && type !== boolean) {
+      const isTold = isTrusted(fields.funcid) && columnsIn(node).length > 0;
+      if (isTold || relatesTenant(node, place)) return true;
+    }
+    return children(node).some((child) => hasTrustedValue(child, place));
+  };
   /** Whether an expression is the tenant or made of it. Another claim of the same setting is not. */
   const bearsTenant = (node: Node, place: Place): boolean => {
     if (!asksForTenant(node, facts)) return false;
-    if (value(node, place) === tenant) return true;
-    const isClaim = node.kind === 'OPEXPR' && /^(->>?|#>>?)$/.test(operator(node.fields));
+    const known = value(node, place);
+    if (known === tenant || known === something) return true;
+    const isClaim =
+      node.kind === 'OPEXPR' &&
+      /^(->>?|#>>?)$/.test(operator(node.fields)) &&
+      pathOf(nodes(node.fields.args)[1]) !== undefined;
     return !isClaim && node.kind !== 'SUBLINK' && children(node).some((child) => bearsTenant(child, place));
   };
   const into = ({ depth, ofFunctions }: Place, { functions }: QueryParts): Place => ({
@@ -96,6 +138,12 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
   const orUnknown = (...values: Known[]) => (values.every(never) ? 0 : UNKNOWN);
 
   const truth = (node: Node, place: Place): number => {
+    const found = judge(node, place);
+    const isComposed = /^(BOOLEXPR|BOOLEANTEST|CASEEXPR|COALESCEEXPR|SUBLINK)$/.test(node.kind);
+    return found & TRUE && !isComposed && hasTrustedValue(node, place) ? UNKNOWN : found;
+  };
+
+  const judge = (node: Node, place: Place): number => {
     const { kind, fields } = node;
     const all = (list: Value | undefined) => nodes(list).map((one) => truth(one, place));
     switch (kind) {
@@ -123,6 +171,15 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       case 'OPEXPR': {
         const [left, right] = nodes(fields.args);
         if (!left || !right) return ANYTHING;
+        // `condition = true`
+        const [flag] = [right, left].filter(
+          ({ kind: of, fields: { consttype } }) => of === 'CONST' && consttype === boolean,
+        );
+        if (flag && /^(=|<>)$/.test(operator(fields))) {
+          const isSame = truth(flag, place) === (operator(fields) === '=' ? TRUE : FALSE);
+          const other = truth(flag === right ? left : right, place);
+          return flag.fields.constisnull === 'true' ? UNKNOWN : isSame ? other : not(other);
+        }
         const compared = compare(operator(fields), value(left, place), value(right, place));
         return isTrustedComparison(node, place) ? compared & ~TRUE || FALSE : compared;
       }
@@ -152,7 +209,8 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       case 'CASEEXPR': {
         let possible = 0;
         for (const { fields: branch } of nodes(fields.args)) {
-          const when = fields.arg === null ? truth(branch.expr as Node, place) : ANYTHING;
+          const condition = branch.expr as Node;
+          const when = truth(isNode(fields.arg) ? withCaseValue(condition, fields.arg) : condition, place);
           if (when & TRUE) possible |= truth(branch.result as Node, place);
           if (when === TRUE) return possible;
         }
@@ -166,8 +224,10 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       case 'VAR':
         return TRUE | FALSE | orUnknown(value(node, place));
       case 'FUNCEXPR':
-        // A function that asks who the tenant is, is taken at its word.
-        return isTrusted(fields.funcid) ? FALSE | UNKNOWN : ANYTHING;
+        // A function that asks who the tenant is, or is told, is taken at its word.
+        return isTrusted(fields.funcid) || (facts.trust.expressions && relatesTenant(node, place))
+          ? FALSE | UNKNOWN
+          : ANYTHING;
       default:
         return ANYTHING;
     }
@@ -205,8 +265,10 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
         // A claim in the JSON that the setting holds.
         if (!/^(->>?|#>>?)$/.test(operator(fields))) return 'unknown';
         const [document, key] = nodes(fields.args);
+        const path = pathOf(key);
+        if (path === undefined) return 'unknown';
         const of = value(document, place);
-        return of === 'null' || (of === 'tenant' && isClaimOfTenant(textOf(key), facts)) ? of : 'unknown';
+        return of === 'null' || (of === 'tenant' && isClaimOfTenant(path, facts)) ? of : 'unknown';
       }
       case 'COALESCEEXPR': {
         const known = nodes(fields.args).map((one) => value(one, place));
@@ -214,6 +276,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
         return some === 'null' || never(some) || some === known.at(-1) ? some : 'unknown';
       }
       case 'SUBLINK':
+        if (fields.subLinkType === '4' && isEmpty(node, place)) return 'null';
         // (select …), and of array(select …) one element.
         return /^[46]$/.test(String(fields.subLinkType)) ? (selected(node, place)[0] ?? 'unknown') : 'unknown';
       default:
@@ -221,15 +284,38 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     }
   };
 
-  /** Whether a column of a subquery's row tells whose that is: no two rows have the same, or it is the tenant itself. */
-  const tellsTenant = (column: Node, { conditions, tables }: QueryParts, place: Place): boolean => {
-    if (column.kind !== 'VAR' || column.fields.varlevelsup !== '0') return false;
-    const key = `${tables[Number(column.fields.varno) - 1]}.${column.fields.varattno}`;
-    if (facts.unique.has(key) || facts.identifying.has(key)) return true;
-    return conditions.some((one) => {
-      const compared = equated(one).map((side) => value(side, place));
-      return compared.includes(tenant) && compared.includes(value(column, place));
+  /**
+   * Which values in a subquery's rows tell whose these are: keys of the tenant's rows, what these refer to, and what equals
+   * one of them. Rows of a table that no condition joins with the tenant's are anybody's.
+   */
+  const tellers = ({ conditions, tables }: QueryParts, place: Place): ((value: Known) => boolean) => {
+    const column = (known: string) => /^column (\d+) (\d+) (\d+)$/.exec(known) ?? [];
+    const tableOf = (known: string) => {
+      const [, level, number] = column(known);
+      return Number(level) === place.depth ? Number(number) : undefined;
+    };
+    const keyOf = (known: string) => `${tables[(tableOf(known) ?? 0) - 1]}.${column(known)[3]}`;
+    const equalities = conditions.map((one) => {
+      const sides = equated(one);
+      const known = sides.map((side) => value(side, place));
+      const isCertain = known.includes(tenant) || sides.every((side, index) => isPlain(side, known[index]));
+      return isCertain ? known.filter((side) => !/^(unknown|null)$/.test(side)) : [];
     });
+    const direct = new Map<number, Belonging>();
+    for (const one of conditions) {
+      const inside = columnsIn(one).filter(({ up }) => up < place.depth);
+      const [first] = inside;
+      if (!first || inside.some(({ up, table }) => up !== 0 || table !== first.table)) continue;
+      if (truth(one, place) & TRUE) continue;
+      const isByKey = inside.every(({ table, attnum }) => facts.unique.has(`${tables[table - 1]}.${attnum}`));
+      const belonging = !readsRows(one) ? 'own' : isByKey ? 'determined' : 'child';
+      if (direct.get(first.table) !== 'own') direct.set(first.table, belonging);
+    }
+    return followJoins(equalities, tenant, direct, {
+      tableOf,
+      isUnique: (known) => facts.unique.has(keyOf(known)),
+      isReference: (known) => facts.identifying.has(keyOf(known)),
+    }) as (value: Known) => boolean;
   };
 
   /** What the columns of a subquery are: the tenant's, where it can only select the tenant's own rows. */
@@ -251,16 +337,28 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     if (and(conditions.map((one) => truth(one, inside))) & TRUE)
       return values.map((one) => (one === something ? one : 'unknown'));
     if (situation === 'nobody') return targets.map(() => 'null');
-    return targets.map((target) => (tellsTenant(target, parts, inside) ? 'of the tenant' : 'unknown'));
+    const tells = tellers(parts, inside);
+    return targets.map((target, index) => {
+      const known = values[index] as Known;
+      return isPlain(target, known) && tells(known) ? 'of the tenant' : 'unknown';
+    });
   };
 
   /** Whether a subquery only selects rows of the tenant whom the row around it belongs to. */
-  const followsRow = (parts: QueryParts, place: Place): boolean =>
-    parts.conditions.some((one) => {
+  const followsRow = (parts: QueryParts, place: Place): boolean => {
+    const tells = tellers(parts, place);
+    return parts.conditions.some((one) => {
       const sides = equated(one);
-      const outside = sides.some(({ kind, fields }) => kind === 'VAR' && fields.varlevelsup !== '0');
-      return outside && sides.some((side) => tellsTenant(side, parts, place));
+      const isOutside = ({ kind, fields }: Node) => kind === 'VAR' && fields.varlevelsup !== '0';
+      return sides.some(isOutside) && sides.some((side) => isPlain(side) && tells(value(side, place)));
     });
+  };
+
+  /** Whether a subquery that reads rows finds none, so that its value is null. */
+  const isEmpty = (sublink: Node, place: Place): boolean => {
+    const parts = queryParts(sublink);
+    return parts.fromRows && parts.understood && !(exists(parts, into(place, parts)) & TRUE);
+  };
 
   const subquery = (sublink: Node, place: Place): number => {
     const parts = queryParts(sublink);
@@ -291,6 +389,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       }
       // (select …)
       case '4':
+        if (isEmpty(sublink, place)) return UNKNOWN;
         if (!understood || !target || fromRows || conditions.length > 0) return ANYTHING;
         return truth(target, inside);
       default:
@@ -303,7 +402,11 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     const { conditions, fromRows } = parts;
     const found = and(conditions.map((one) => truth(one, inside)));
     if (!fromRows) return (found & TRUE) | (found & ~TRUE ? FALSE : 0);
-    return found & TRUE || (situation === 'foreign row' && !followsRow(parts, inside)) ? TRUE | FALSE : FALSE;
+    if (found & TRUE) return TRUE | FALSE;
+    // A condition without a column of the subqueries is false of all their rows.
+    const isOfRow = (one: Node) => columnsIn(one).every(({ up }) => up >= inside.depth);
+    if (!(and(conditions.filter(isOfRow).map((one) => truth(one, inside))) & TRUE)) return FALSE;
+    return situation === 'foreign row' && !followsRow(parts, inside) ? TRUE | FALSE : FALSE;
   };
 
   /** Both sides of a comparison for equality. */
@@ -328,13 +431,46 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
   return { truth, value, equated };
 }
 
+/** Whether an expression is a column as it is, or no column at all, so that equality of it is equality of the value. */
+function isPlain({ kind, fields }: Node, known = 'column'): boolean {
+  if (!known.startsWith('column')) return true;
+  return kind === 'VAR' || (kind === 'RELABELTYPE' && isNode(fields.arg) && isPlain(fields.arg));
+}
+
+/** The constant key of a claim, or the keys of a path to it with commas; undefined where they are computed. */
+function pathOf(key: Node | undefined): string | undefined {
+  if (key?.kind !== 'ARRAYEXPR') return key?.kind === 'CONST' ? textOf(key) : constantOf(key);
+  const keys = nodes(key.fields.elements).map(constantOf);
+  return keys.every((one) => one !== undefined) ? keys.join(',') : undefined;
+}
+
+/** The condition of `case value when …` with the value in it. */
+function withCaseValue(condition: Node, given: Node): Node {
+  const replace = (found: Value): Value => {
+    if (Array.isArray(found)) return found.map(replace);
+    if (!isNode(found)) return found;
+    if (found.kind === 'CASETESTEXPR') return given;
+    const fields = Object.fromEntries(Object.entries(found.fields).map(([name, one]) => [name, replace(one)]));
+    return { kind: found.kind, fields };
+  };
+  return replace(condition) as Node;
+}
+
+/** Whether an expression selects from tables. */
+function readsRows(expression: Node): boolean {
+  return descendants(expression).some((node) => node.kind === 'SUBLINK' && queryParts(node).fromRows);
+}
+
 /** Whether the tenant stands in an expression, by the setting or by a function that depends on it. */
 export function asksForTenant(expression: Node, facts: PolicyFacts): boolean {
-  return descendants(expression).some(({ kind, fields }) => {
-    if (kind !== 'FUNCEXPR') return false;
-    const called = facts.functions.get(String(fields.funcid));
-    return called?.tenant || (called?.name === 'current_setting' && isTenantSetting(nodes(fields.args)[0], facts));
-  });
+  return descendants(expression).some((node) => isTenantCall(node, facts));
+}
+
+function isTenantCall({ kind, fields }: Node, facts: PolicyFacts): boolean {
+  if (kind !== 'FUNCEXPR') return false;
+  const called = facts.functions.get(String(fields.funcid));
+  const isSetting = called?.name === 'current_setting' && isTenantSetting(nodes(fields.args)[0], facts);
+  return isSetting || Boolean(called?.tenant);
 }
 
 /** Whether the policies of a table ask for the tenant, so that a subquery sees the tenant's own rows in it. */

@@ -11,7 +11,14 @@ export interface Policy {
   readonly using: Node | null;
   readonly check: Node | null;
   /** What tenants lack the right to, of all that it uses: `execute app_public.f()`. */
-  readonly missingRights: readonly string[];
+  readonly missingRights: MissingRights;
+}
+
+export interface MissingRights {
+  /** Every statement that the policy is for needs these. */
+  readonly certain: readonly string[];
+  /** Needed only in a branch of a function, or where an exception handler takes the error. */
+  readonly possible: readonly string[];
 }
 
 /** Facts that a rule about policies may need beside the policy. Keys are oids, as text, as they are in node trees. */

@@ -3,7 +3,7 @@ import type { Policy, PolicyFacts } from './policies.ts';
 import type { Statement } from './statements.ts';
 
 /** An error is something that tenants could suffer from; a warning is worth a look. */
-type Level = 'error' | 'warning';
+export type Level = 'error' | 'warning';
 
 interface Described {
   readonly level: Level;
@@ -39,8 +39,8 @@ export interface TextRule extends Described {
 
 /** A rule about a policy that binds tenants. It sees the tree that Postgres keeps of it, and not its text. */
 export interface PolicyRule extends Described {
-  /** A sentence where the rule finds something. */
-  judge(policy: Policy, facts: PolicyFacts): string | undefined;
+  /** A sentence where the rule finds something, with a level where that is not the rule's. */
+  judge(policy: Policy, facts: PolicyFacts): string | { readonly detail: string; readonly level: Level } | undefined;
 }
 
 /** A rule about the API that the server would build from the schema. */
@@ -61,6 +61,6 @@ export interface Finding {
   /** Where the object is made, relative to the checkout; the line counts from 1. */
   readonly file?: string;
   readonly line?: number;
-  /** The page that says why and how to mend it; rules of squawk have an address. */
+  /** The page that says why and how to fix it; rules of squawk have an address. */
   readonly page: string;
 }

@@ -87,7 +87,27 @@ const sessionKeywords = /^(current_user|session_user|current_role|user|system_us
  * too little. Dynamic SQL is read where it is one literal.
  */
 export function readSource(source: string): SourceReads {
+  return readTokens(tokenize(source));
+}
+
+/** Reads the part of a PL/pgSQL function that every run reaches: before its first branch or `return`, without a handler. */
+export function readUnconditional(source: string): SourceReads {
   const tokens = tokenize(source);
+  const next = (from: number, words: RegExp) => {
+    const index = tokens.findIndex((_, at) => at >= from && isWord(tokens, at, words));
+    return index < 0 ? tokens.length : index;
+  };
+  const isHandler = (index: number) => isWord(tokens, index, /^exception$/) && isWord(tokens, index + 1, /^when$/);
+  if (tokens.some((_, index) => isHandler(index))) return readTokens([]);
+  const returned = next(0, /^return$/);
+  const ended = tokens.findIndex(({ kind, text }, at) => at > returned && kind === 'symbol' && text === ';');
+  // The condition of the first branch is evaluated, and so is the query of the first loop.
+  const branch = next(0, /^(if|case|loop|while|for|foreach)$/);
+  const branched = next(branch, /^(then|when|loop)$/);
+  return readTokens(tokens.slice(0, ended < 0 ? branched : Math.min(branched, ended)));
+}
+
+function readTokens(tokens: readonly Token[]): SourceReads {
   const at = (index: number, text: string) => tokens[index]?.kind === 'symbol' && tokens[index]?.text === text;
   const reads = {
     settings: [] as (string | undefined)[],

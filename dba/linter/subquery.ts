@@ -43,13 +43,28 @@ function joinConditions({ kind, fields }: Node): Node[] {
   return isNode(fields.quals) ? [fields.quals, ...parts] : parts;
 }
 
+export interface Column {
+  /** How many queries further out its table is. */
+  readonly up: number;
+  /** The table's number in VAR. */
+  readonly table: number;
+  readonly attnum: string;
+}
+
+/** The columns in an expression, except those of the subqueries in it. */
+export function columnsIn(expression: Node): Column[] {
+  const within = (node: Node, depth: number): Column[] => {
+    const { varlevelsup, varno, varattno } = node.fields;
+    const up = Number(varlevelsup) - depth;
+    if (node.kind === 'VAR') return up >= 0 ? [{ up, table: Number(varno), attnum: String(varattno) }] : [];
+    return children(node).flatMap((child) => within(child, child.kind === 'QUERY' ? depth + 1 : depth));
+  };
+  return within(expression, 0);
+}
+
 /** Whether a SUBLINK's query has a column of the queries around it, so that it is run for each of their rows. */
 export function isCorrelated(sublink: Node): boolean {
-  const reaches = (node: Node, depth: number): boolean => {
-    if (node.kind === 'VAR') return Number(node.fields.varlevelsup) > depth;
-    return children(node).some((child) => reaches(child, child.kind === 'QUERY' ? depth + 1 : depth));
-  };
-  return reaches(sublink.fields.subselect as Node, 0);
+  return columnsIn(sublink.fields.subselect as Node).some(({ up }) => up > 0);
 }
 
 /** The expression one subquery deeper, with the same columns in it. */

@@ -61,8 +61,8 @@ test('each rule has a case and a page with every section, and there are no other
     expect(page).toMatch(new RegExp(`^# \`${name}\`\n`));
     expect([...page.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading)).toEqual([
       'Why',
-      'Mend it',
-      'When to silence it',
+      'Fix it',
+      'When to suppress it',
     ]);
     expect(page).toMatch(/^```sql$/m);
   }

@@ -23,6 +23,8 @@
 -- expect: policy without_25 on app_public.notes
 -- expect: policy without_26 on app_public.notes
 -- expect: policy without_27 on app_public.notes
+-- expect: policy without_28 on app_public.notes
+-- expect: policy without_29 on app_public.notes
 -- expect: policy without_written on app_public.notes
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
@@ -35,6 +37,9 @@ create table app_public.notes (
   primary key (user_id, id)
 );
 alter table app_public.notes enable row level security, force row level security;
+create table app_public.everybody (id uuid primary key);
+insert into app_public.everybody values ('aaaaaaaa-0000-4000-8000-000000000000');
+grant select on app_public.everybody to hedgerow_tenant;
 create policy without_1 on app_public.notes for select to hedgerow_tenant using (not hidden);
 create policy without_2 on app_public.notes for select to hedgerow_tenant using (user_id = (select app_public.current_user_id()) or not hidden);
 create policy without_3 on app_public.notes for select to hedgerow_tenant using (title = 'x');
@@ -64,6 +69,9 @@ create policy without_24 on app_public.notes for select to hedgerow_tenant using
 create policy without_25 on app_public.notes for select to hedgerow_tenant using (user_id::text::varchar(1) = (select app_public.current_user_id()::text::varchar(1)));
 create policy without_26 on app_public.notes for select to hedgerow_tenant using (exists (select from app_public.users u where u.id = user_id and u.id = (select app_public.current_user_id()) having true));
 create policy without_27 on app_public.notes for select to hedgerow_tenant using (user_id operator(app_private.=) (select app_public.current_user_id()));
+-- No condition joins the table of the row with the table of the tenant.
+create policy without_28 on app_public.notes for select to hedgerow_tenant using (exists (select from app_public.everybody u, app_public.lists l where u.id = notes.user_id and l.user_id = (select app_public.current_user_id())));
+create policy without_29 on app_public.notes for select to hedgerow_tenant using (user_id in (select u.id from app_public.everybody u join app_public.lists l on true where l.user_id = (select app_public.current_user_id())));
 -- mended:
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
@@ -79,6 +87,9 @@ alter table app_public.notes enable row level security, force row level security
 
 create function app_private.is_mine(owner uuid) returns boolean language sql stable
   begin atomic select owner = app_public.current_user_id(); end;
+create table app_public.everybody (id uuid primary key);
+insert into app_public.everybody values ('aaaaaaaa-0000-4000-8000-000000000000');
+grant select on app_public.everybody to hedgerow_tenant;
 create policy bound_1 on app_public.notes for select to hedgerow_tenant using (user_id = (select app_public.current_user_id()));
 create policy bound_2 on app_public.notes for select to hedgerow_tenant using (user_id = (select app_public.current_user_id()) and not hidden);
 create policy bound_3 on app_public.notes for select to hedgerow_tenant using ((select app_public.current_user_id()) = user_id);
@@ -100,5 +111,7 @@ create policy bound_22 on app_public.notes for select to hedgerow_tenant using (
 create policy bound_23 on app_public.notes for select to hedgerow_tenant using (shared_with in (select u.id from app_public.users u where u.id = (select app_public.current_user_id())));
 create policy bound_24 on app_public.notes for select to hedgerow_tenant using (user_id = (select u.id from app_public.users u where u.id = (select app_public.current_user_id())));
 create policy bound_25 on app_public.notes for select to hedgerow_tenant using (user_id::text = (select app_public.current_user_id()::text));
+create policy bound_26 on app_public.notes for select to hedgerow_tenant using (exists (select from app_public.everybody u join app_public.lists l on l.user_id = u.id where u.id = notes.user_id and l.user_id = (select app_public.current_user_id())));
+create policy bound_27 on app_public.notes for select to hedgerow_tenant using (exists (select from app_public.lists l where notes.user_id = (select app_public.current_user_id())));
 create policy narrower on app_public.notes as restrictive for select to hedgerow_tenant using (not hidden);
 create policy select_auth on app_public.notes for select to hedgerow_auth using (not hidden);

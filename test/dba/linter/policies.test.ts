@@ -93,6 +93,15 @@ const condition = fc.letrec<Record<'condition' | 'atom' | 'several', string>>((t
     ...['', ' and l.id = list_id', ' and l.user_id = notes.user_id'].map(
       (also) => `exists (select from app_public.lists l where l.user_id = ${me}${also})`,
     ),
+    ...['true', 'l.user_id = u.id', 'l.id <> u.id'].map(
+      (joined) => `exists (select from app_public.everybody u join app_public.lists l on ${joined}
+        where u.id = notes.user_id and l.user_id = ${me})`,
+    ),
+    ...["= 'x'", 'is null', 'is not null', `<> ${me}::text`].flatMap((by) =>
+      ['l.user_id = notes.user_id', 'l.id = list_id', 'true'].map(
+        (joined) => `(select l.name from app_public.lists l where ${joined} and l.user_id = ${me}) ${by}`,
+      ),
+    ),
     ...['l.id', 'l.user_id'].map(
       (column) => `list_id in (select ${column} from app_public.lists l where l.user_id = ${me})`,
     ),

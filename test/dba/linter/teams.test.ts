@@ -68,6 +68,33 @@ async function lint(using: string, setting?: string): Promise<DatabaseReport> {
   }
 }
 
+/** The verdict on each condition, as the only policy of a table like boards: `error`, `undecided` or `accepted`. */
+async function verdicts(conditions: readonly string[], sql = ''): Promise<[string, string][]> {
+  const names = conditions.map((_, index) => `boards_${index + 1}`);
+  const tables = conditions.map((using, index) => {
+    const table = `public.${names[index]}`;
+    return `create table ${table} (like public.boards including all, foreign key (team_id) references public.teams);
+      alter table ${table} enable row level security;
+      grant select on ${table} to authenticated;
+      create policy p on ${table} for select to authenticated using (${using.replaceAll('boards.', `${names[index]}.`)});`;
+  });
+  const db = await createSample('supabase', [teams, sql, ...tables].join('\n'));
+  try {
+    const { findings, undecided } = await withClient(db.adminUrl, (client) =>
+      lintDatabase(client, { schemas: ['public'], roles: ['authenticated'] }),
+    );
+    return conditions.map((using, index) => {
+      const object = `policy p on public.${names[index]}`;
+      if (findings.some((one) => one.level === 'error' && one.object === object)) return [using, 'error'];
+      return [using, undecided.some(({ about }) => about === object) ? 'undecided' : 'accepted'];
+    });
+  } finally {
+    await db.drop();
+  }
+}
+
+const all = (conditions: readonly string[], verdict: string) => conditions.map((one) => [one, verdict]);
+
 const errorsIn = ({ findings }: DatabaseReport) =>
   findings.filter(({ level }) => level === 'error').map(({ rule, object }) => `${rule}: ${object}`);
 
@@ -150,6 +177,176 @@ test.each([
   'a policy that opens rows of other teams is an error: %s',
   async (using) => {
     expect(errorsIn(await lint(using))).toEqual([`policy-without-tenant: ${policy}`]);
+  },
+  patience,
+);
+
+/** Tables without policies, so that no policy of theirs binds a subquery. */
+const unbound = `
+create table public.accounts (id uuid primary key, auth_id uuid not null references auth.users);
+create table public.members (
+  id uuid primary key, account_id uuid not null references public.accounts, team_id uuid not null references public.teams,
+  user_id uuid not null references auth.users, role text not null default 'member', unique (team_id, user_id)
+);
+create table public.links (id uuid primary key, board_id uuid not null, team_id uuid not null references public.teams);
+grant select on public.accounts, public.members, public.links to authenticated;`;
+
+test(
+  'a condition on the tenant in a table that no condition joins with the row binds nothing',
+  async () => {
+    const holes = [
+      `team_id in (select t.id from public.teams t join public.members m on true where ${mine})`,
+      `team_id in (select t.id from public.teams t, public.members m where ${mine})`,
+      `team_id in (select t.id from public.teams t cross join public.members m where ${mine} and t.name <> '')`,
+      `exists (select from public.teams t, public.members m where t.id = boards.team_id and ${mine})`,
+      `exists (select from public.members o, public.members m where o.team_id = boards.team_id and ${mine})`,
+      `exists (select from public.members o where o.team_id = boards.team_id
+        and exists (select from public.members m where ${mine}))`,
+      `team_id = any (array(select t.id from public.teams t, public.members m where ${mine}))`,
+      `team_id = (select t.id from public.teams t, public.members m where ${mine} limit 1)`,
+      `auth.uid() in (select m.user_id from public.members m, public.teams t where t.id = boards.team_id)`,
+      `exists (select from public.teams t where t.id = boards.team_id
+        and t.id in (select t.id from public.teams t, public.members m where ${mine}))`,
+      `exists (select from (select * from public.members m where ${mine}) m, public.teams t where t.id = boards.team_id)`,
+      `exists (select auth.uid() from public.teams t where t.id = boards.team_id)`,
+      `exists (select from public.teams t left join public.members m on ${mine} where t.id = boards.team_id)`,
+    ];
+    expect(await verdicts(holes, unbound)).toEqual(all(holes, 'error'));
+    // They are joined, or bound by a policy of their own, in a way that does not tell.
+    const doubtful = [
+      `exists (select from public.members o join public.members m on m.role = o.role
+        where o.team_id = boards.team_id and ${mine})`,
+      `exists (select from public.members o join public.members m on m.team_id <> o.team_id
+        where o.team_id = boards.team_id and ${mine})`,
+      `exists (select from public.members o join public.members m on m.user_id = auth.uid() or o.user_id = auth.uid()
+        where o.team_id = boards.team_id)`,
+      `team_id in (select third.team_id from public.members third join public.members o on o.user_id = third.user_id
+        join public.members m on m.team_id = o.team_id where ${mine})`,
+      `team_id in (select o.team_id from public.members o where o.user_id in (
+        select c.user_id from public.members c where c.team_id in (select m.team_id from public.members m where ${mine})))`,
+      `exists (select from public.members m where ${mine} and (m.team_id = boards.team_id or m.role = 'owner'))`,
+      `exists (select from public.teams t where t.id = boards.team_id
+        and t.id in (select m.team_id from public.memberships m))`,
+      `exists (select from public.memberships o, public.memberships m where o.team_id = boards.team_id and ${mine})`,
+      `exists (select from public.teams t left join public.members m on m.team_id = t.id and ${mine}
+        where t.id = boards.team_id)`,
+    ];
+    expect(await verdicts(doubtful, unbound)).toEqual(all(doubtful, 'undecided'));
+  },
+  patience,
+);
+
+test(
+  'rows that equalities join with those of the tenant are accepted',
+  async () => {
+    const sound = [
+      `team_id in (select t.id from public.teams t join public.members m on m.team_id = t.id where ${mine})`,
+      `team_id in (select t.id from public.teams t, public.members m where ${mine} and t.id = m.team_id)`,
+      `exists (select from public.teams t, public.members m where t.id = boards.team_id and m.team_id = t.id and ${mine})`,
+      `exists (select from public.teams t, public.members m
+        where t.id = boards.team_id and m.team_id = boards.team_id and ${mine})`,
+      `exists (select from public.links l join public.members m using (team_id) where l.id = boards.id and ${mine})`,
+      `exists (select from public.links l join public.teams t on t.id = l.team_id join public.members m on t.id = m.team_id
+        where l.id = boards.id and ${mine})`,
+      `exists (select from public.members o join public.members m on o.user_id = m.user_id
+        where o.team_id = boards.team_id and ${mine})`,
+      `team_id in (select m.team_id from public.members m join public.accounts a on a.id = m.account_id
+        where a.auth_id = auth.uid())`,
+      `exists (select from public.teams t where t.id = boards.team_id
+        and exists (select from public.members m where m.team_id = t.id and ${mine}))`,
+      `team_id in (select t.id from public.teams t where t.id in (select m.team_id from public.members m where ${mine}))`,
+      `auth.uid() in (select m.user_id from public.members m join public.teams t on t.id = m.team_id where t.id = boards.team_id)`,
+    ];
+    expect(await verdicts(sound, unbound)).toEqual(all(sound, 'accepted'));
+  },
+  patience,
+);
+
+test(
+  'a value of a subquery that finds rows of the tenant’s teams alone binds a policy',
+  async () => {
+    const role = `(select m.role from public.memberships m where m.team_id = boards.team_id and m.user_id = auth.uid())`;
+    const sound = [
+      `team_id::text = (auth.jwt() #>> array['app_metadata', 'team'])`,
+      `${role} = 'owner'`,
+      `${role} in ('owner', 'admin')`,
+      `${role} <> 'guest'`,
+      `${role} is not null`,
+      `coalesce(${role} = 'owner', false)`,
+      `case ${role} when 'owner' then true else false end`,
+      `(select m.role = 'owner' from public.memberships m where m.team_id = boards.team_id and m.user_id = auth.uid())`,
+    ];
+    expect(await verdicts(sound)).toEqual(all(sound, 'accepted'));
+    const holes = [
+      `team_id::text = (auth.jwt() #>> array['user_metadata', 'team'])`,
+      `${role} is null`,
+      `coalesce(${role}, 'guest') = 'guest'`,
+      `${role} is distinct from 'owner'`,
+      `(${role} = 'owner') is not true`,
+      `(select m.role from public.memberships m where ${mine} limit 1) = 'owner'`,
+      `(select m.role from public.teams t, public.members m where t.id = boards.team_id and ${mine} limit 1) = 'owner'`,
+    ];
+    expect(await verdicts(holes, unbound)).toEqual(all(holes, 'error'));
+  },
+  patience,
+);
+
+test(
+  'an expression of the row and the tenant that no rule understands could not be judged, and is no error',
+  async () => {
+    const loose = `from public.loose_memberships m where m.team_id = boards.team_id and m.user_id = auth.uid()`;
+    const doubtful = [
+      `(select count(*) ${loose}) > 0`,
+      `(select count(*) from public.memberships m where m.team_id = boards.team_id and m.user_id = auth.uid()) > 0`,
+      `coalesce((select count(*) ${loose}), 0) <> 0`,
+      `not ((select count(*) ${loose}) = 0)`,
+      `(select max(m.team_id::text) ${loose}) is not null`,
+      `(select bool_or(true) ${loose})`,
+      `cardinality(array(select m.user_id ${loose})) > 0`,
+      `title = auth.jwt() ->> concat('te', 'am')`,
+      `starts_with(title, auth.uid()::text || '/')`,
+      `jsonb_exists(auth.jwt() -> 'app_metadata' -> 'teams', team_id::text)`,
+      `auth.jwt() -> 'app_metadata' -> 'teams' ? team_id::text`,
+      `(auth.jwt() -> 'app_metadata' -> 'teams' -> team_id::text) is not null`,
+      `(auth.jwt() -> 'app_metadata' -> 'teams' ->> team_id::text) = 'owner'`,
+      `(auth.jwt() -> 'app_metadata' -> 'teams' ->> team_id::text)::boolean`,
+      `array_position(array(select m.team_id from public.loose_memberships m where ${mine}), team_id) is not null`,
+      `array_position(private.my_team_array(), team_id) is not null`,
+      `array_position(string_to_array(auth.jwt() ->> 'teams', ','), team_id::text) is not null`,
+      `strpos(auth.jwt() ->> 'teams', team_id::text) > 0`,
+      `position(team_id::text in auth.jwt() ->> 'teams') <> 0`,
+      `case strpos(auth.jwt() ->> 'teams', team_id::text) when 1 then true else false end`,
+      `private.may_see(team_id, auth.uid())`,
+      `private.role_in(team_id) in ('owner', 'admin')`,
+      `private.role_in(team_id) is not null`,
+      `private.is_member(team_id) = true`,
+      `exists (select from jsonb_array_elements_text(auth.jwt() -> 'teams') t where t.value = boards.team_id::text)`,
+      `exists (select from unnest(private.my_team_array()) t where t = boards.team_id)`,
+      `team_id in (select unnest(private.my_team_array()))`,
+      `exists (with m as (select team_id from public.loose_memberships m where ${mine}) select from m where m.team_id = boards.team_id)`,
+      `auth.uid() = (select t.created_by from public.created_teams t where t.id = boards.team_id)`,
+    ];
+    const sql = `create function private.may_see(uuid, uuid) returns boolean language sql stable as 'select true';
+      create function private.role_in(team uuid) returns text language sql stable security definer set search_path = ''
+        as $$ select m.role from public.memberships m where m.team_id = team and m.user_id = auth.uid() $$;
+      create table public.created_teams (id uuid primary key, created_by uuid);
+      create function private.my_role() returns text language sql stable as $$ select auth.jwt() ->> 'role' $$;
+      grant select on public.created_teams to authenticated;
+      grant execute on all functions in schema private to authenticated;`;
+    expect(await verdicts(doubtful, sql)).toEqual(all(doubtful, 'undecided'));
+    const holes = [
+      `starts_with(title, 'public/')`,
+      `strpos(title, 'public') > 0`,
+      `strpos(auth.jwt() ->> 'role', title) > 0`,
+      `(team_id = auth.uid()) is not null`,
+      `team_id <> auth.uid()`,
+      `private.my_role() = 'owner'`,
+      `private.is_member(team_id) = false`,
+      `(title = 'x') = true`,
+      `title = 'public' or strpos(auth.jwt() ->> 'teams', team_id::text) > 0`,
+      `(select count(*) from public.teams t where t.id = boards.team_id) > 0`,
+    ];
+    expect(await verdicts(holes, sql)).toEqual(all(holes, 'error'));
   },
   patience,
 );
