@@ -1,5 +1,7 @@
 import type { Cast } from './cast/cast.ts';
 import { type Catalog, isReachable } from './catalog.ts';
+import { unsetClaims } from './claims.ts';
+import { documentOf } from './identity.ts';
 import type { SqlOptions } from './sql/attackSql.ts';
 
 /** Something that the prover does not judge, and why. It neither proves nor disproves anything. */
@@ -40,6 +42,10 @@ export function notJudged(catalog: Catalog, cast: Cast, { only = () => true }: S
         about: `setting ${name}`,
         reason: 'it is left unset, as --set says; with a value it may open more',
       })),
+    ...unsetClaims(documentOf(catalog.template) ?? {}).map((claim) => ({
+      about: `claim ${claim} of ${catalog.setting}`,
+      reason: 'it is left unset, as --setting-template says; with a value it may open more',
+    })),
     ...(catalog.fixed ?? []).map((name) => ({
       about: name,
       reason: "taken to be in every session as in the prover's, as --fixed says",

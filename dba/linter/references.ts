@@ -1,5 +1,8 @@
 import type pg from 'pg';
+import { readValues, type ValueRead } from './claimReads.ts';
+import { readSourceValues } from './claimSource.ts';
 import { NameIndex } from './nameIndex.ts';
+import { parseNodeTree } from './nodeTree.ts';
 import { clock, dependsOnSession } from './sessionFunctions.ts';
 import { readSource } from './sourceReads.ts';
 import { readTree } from './treeReads.ts';
@@ -18,6 +21,16 @@ export interface References {
   readonly tellsTime: boolean;
   /** It reads a table or view that is not Postgres' own. */
   readonly readsRows: boolean;
+  /** What is read of the value of a setting. */
+  readonly values: readonly SettingValueRead[];
+  /** Settings in the form of PostgREST before version 9 that are read without the claim that succeeds them. */
+  readonly superseded: ReadonlySet<string>;
+}
+
+/** A part of the value of a setting in JSON, by its keys; no keys stand for the whole value. */
+interface SettingValueRead {
+  readonly setting: string;
+  readonly path: readonly string[];
 }
 
 /** What one function or view, or an expression, refers to by itself. */
@@ -27,6 +40,7 @@ interface Direct {
   readonly opaque?: readonly [name: string, reason: string];
   readonly uses: readonly string[];
   readonly tellsTime?: boolean;
+  readonly values: readonly ValueRead[];
 }
 
 interface RoutineRow {
@@ -82,7 +96,14 @@ export class ReferenceReader {
    * @param oids of functions and views.
    */
   of(trees: readonly string[], oids: readonly string[] = []): Promise<References> {
-    return this.#follow([...trees.map(directOfTree), { ...nothing, uses: oids }]);
+    return this.#follow([
+      ...trees.map(directOfTree),
+      {
+        ...nothing,
+        uses: oids,
+        values: oids.map((oid) => ({ calls: [oid], path: [], isResult: false, isCheck: false })),
+      },
+    ]);
   }
 
   async #follow(roots: readonly Direct[]): Promise<References> {
@@ -90,6 +111,7 @@ export class ReferenceReader {
     const session = new Set<string>();
     const opaque = new Map<string, string>();
     const oids = new Set<string>();
+    const superseded = new Set<string>();
     let tellsTime = false;
     for (let left = roots; left.length > 0; ) {
       const next = new Set<string>();
@@ -98,6 +120,7 @@ export class ReferenceReader {
           if (name !== undefined && unsettable.has(name)) session.add(name);
           else settings.add(name);
         for (const name of direct.session) session.add(name);
+        for (const name of supersededAlone(direct)) superseded.add(name);
         tellsTime ||= direct.tellsTime ?? false;
         if (direct.opaque) opaque.set(...direct.opaque);
         for (const oid of direct.uses) if (!oids.has(oid)) next.add(oid);
@@ -113,7 +136,43 @@ export class ReferenceReader {
       oids,
       tellsTime,
       readsRows: [...oids].some((oid) => this.#names.relations.has(oid)),
+      values: [...this.#valuesOf(roots, new Map()).values()],
+      superseded,
     };
+  }
+
+  /** What some expressions read of settings, through functions at any depth: by a key of its own each. */
+  #valuesOf(directs: readonly Direct[], done: Map<string, ReadonlyMap<string, Composed>>): Map<string, Composed> {
+    const found = new Map<string, Composed>();
+    const add = (read: Composed) => {
+      if (read.isCheck && read.path.length === 0) return;
+      const { setting, path, isResult } = read;
+      found.set(JSON.stringify([setting, path, isResult]), read);
+    };
+    for (const { values, uses } of directs) {
+      const called = new Set(values.flatMap(({ calls = [] }) => calls));
+      const others = uses
+        .filter((oid) => !called.has(oid))
+        .map((oid): ValueRead => ({ calls: [oid], path: [], isResult: false, isCheck: false }));
+      for (const { setting, calls = [], path, isResult, isCheck } of [...values, ...others]) {
+        if (setting !== undefined) add({ setting, path, isResult, isCheck });
+        for (const oid of calls)
+          for (const inner of this.#valuesOfOid(oid, done).values())
+            add(inner.isResult ? { ...inner, path: [...inner.path, ...path], isResult, isCheck } : inner);
+      }
+    }
+    return found;
+  }
+
+  #valuesOfOid(oid: string, done: Map<string, ReadonlyMap<string, Composed>>): ReadonlyMap<string, Composed> {
+    const before = done.get(oid);
+    if (before) return before;
+    // A function that calls itself adds nothing by it.
+    done.set(oid, new Map());
+    const direct = this.#direct.get(oid);
+    const values = direct ? this.#valuesOf([direct], done) : new Map<string, Composed>();
+    done.set(oid, values);
+    return values;
   }
 
   async #load(oids: readonly string[]): Promise<void> {
@@ -140,6 +199,7 @@ export class ReferenceReader {
       settings: [...body.settings, ...ofDefaults.settings],
       session: [...body.session, ...ofDefaults.session],
       uses: [...body.uses, ...ofDefaults.uses],
+      values: [...body.values, ...ofDefaults.values],
     };
   }
 
@@ -160,6 +220,13 @@ export class ReferenceReader {
     const reason = reads.isDynamic
       ? 'runs SQL that it puts together'
       : unknown && `selects from ${unknown.name}, which is no table or view of the database`;
+    const values = readSourceValues(source, (call) => this.#names.find('function', call, path));
+    // A setting that is read in another way, such as SHOW.
+    const wholly = reads.settings.flatMap((setting) =>
+      setting === undefined || values.some((read) => read.setting === setting)
+        ? []
+        : [{ setting, path: [], isResult: false, isCheck: false }],
+    );
     return {
       settings: reads.settings,
       session: [...reads.keywords, ...builtIn.map(({ name: called }) => `${called}()`)],
@@ -169,6 +236,7 @@ export class ReferenceReader {
         ...reads.calls.flatMap((call) => this.#names.find('function', call, path)),
         ...reads.names.flatMap((one) => this.#names.find('relation', one, path)),
       ],
+      values: [...values, ...wholly],
     };
   }
 }
@@ -176,9 +244,29 @@ export class ReferenceReader {
 /** Settings that say who the session is, and that set_config does not change. */
 const unsettable = new Set(['is_superuser', 'session_authorization']);
 
-const nothing: Direct = { settings: [], session: [], uses: [] };
+const nothing: Direct = { settings: [], session: [], uses: [], values: [] };
+
+type Composed = Required<Pick<ValueRead, 'path' | 'isResult' | 'isCheck'>> & { readonly setting: string };
+
+/**
+ * The settings request.jwt.claim.* that are read where the same claim of request.jwt.claims is not. A server that sets
+ * the claims leaves these unset, so that only coalesce() of both falls back on what is given.
+ */
+function supersededAlone({ settings, values }: Direct): string[] {
+  const alternatives = values.filter(({ isAlternative }) => isAlternative);
+  const given = alternatives.filter(({ setting }) => setting === 'request.jwt.claims').map(({ path }) => path);
+  return settings.flatMap((name) => {
+    const [, claim] = /^request\.jwt\.claim(?:\.(.*))?$/.exec(name ?? '') ?? [];
+    if (name === undefined || !/^request\.jwt\.claim(\.|$)/.test(name)) return [];
+    const isAlone = values.some(({ setting, isAlternative }) => setting === name && !isAlternative);
+    return !isAlone && given.some((path) => (claim === undefined ? path.length === 0 : path.join('.') === claim))
+      ? []
+      : [name];
+  });
+}
 
 function directOfTree(tree: string): Direct {
   const { functions, relations, settings, keywords, tellsTime } = readTree(tree);
-  return { settings, session: keywords, uses: [...functions, ...relations], tellsTime };
+  const values = readValues(parseNodeTree(tree));
+  return { settings, session: keywords, uses: [...functions, ...relations], tellsTime, values };
 }

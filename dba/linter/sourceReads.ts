@@ -1,7 +1,7 @@
 import { clock } from './sessionFunctions.ts';
 
 /** A token of SQL or PL/pgSQL. */
-interface Token {
+export interface Token {
   readonly kind: 'word' | 'string' | 'symbol';
   /** A word as Postgres keeps the name, the contents of a string, or one character. */
   readonly text: string;
@@ -41,7 +41,7 @@ export interface SourceReads {
 const pattern =
   /--[^\n]*|\/\*|[eE]'((?:[^'\\]|\\[\s\S]|'')*)'|'((?:[^']|'')*)'|"((?:[^"]|"")*)"|\$([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|\d[\w.]*|\S/g;
 
-function tokenize(source: string): Token[] {
+export function tokenize(source: string): Token[] {
   const tokens: Token[] = [];
   const scanner = new RegExp(pattern);
   for (let match = scanner.exec(source); match; match = scanner.exec(source)) {
@@ -117,7 +117,7 @@ export function readSource(source: string): SourceReads {
       const given = argumentsFrom(tokens, index + 2);
       reads.calls.push({ schema, name: text, count: given.length });
       if (text === 'current_setting' && (schema === undefined || schema === 'pg_catalog'))
-        reads.settings.push(constantOf(given[0] ?? [])?.toLowerCase());
+        reads.settings.push(textConstant(given[0] ?? [])?.toLowerCase());
       if (namesTable(tokens, before)) reads.tables.push({ schema, name: text });
     } else if (!quoted && schema === undefined && sessionKeywords.test(text) && !isWord(tokens, index - 1, /^as$/)) {
       reads.keywords.push(text);
@@ -130,7 +130,7 @@ export function readSource(source: string): SourceReads {
     if (quoted || text !== 'execute' || isWord(tokens, index + 1, /^(function|procedure|on)$/) || at(index + 1, '.'))
       continue;
     const statement = expressionFrom(tokens, index + 1);
-    const constant = constantOf(statement);
+    const constant = textConstant(statement);
     if (constant === undefined) reads.isDynamic = true;
     else append(reads, readSource(constant));
     if (constant !== undefined) append(reads, readShow(constant));
@@ -178,7 +178,7 @@ function argumentsFrom(tokens: readonly Token[], from: number): Token[][] {
 }
 
 /** The tokens of the expression behind EXECUTE. */
-function expressionFrom(tokens: readonly Token[], from: number): Token[] {
+export function expressionFrom(tokens: readonly Token[], from: number): Token[] {
   const end = tokens.findIndex(
     ({ kind, text, quoted }, index) =>
       index >= from &&
@@ -188,7 +188,7 @@ function expressionFrom(tokens: readonly Token[], from: number): Token[] {
 }
 
 /** The value of literals that are joined by `||`, with casts and parentheses around them; undefined for anything else. */
-function constantOf(tokens: readonly Token[]): string | undefined {
+export function textConstant(tokens: readonly Token[]): string | undefined {
   let value = '';
   for (let index = 0; index < tokens.length; index++) {
     const { kind, text } = tokens[index] as Token;
@@ -204,7 +204,7 @@ function constantOf(tokens: readonly Token[]): string | undefined {
 const conditions =
   /^(if|case|when|where|coalesce|nullif|and|or|limit|fetch|loop|while|exit|exists|in|any|all|some|having|on|join|filter)$/;
 
-function isWord(tokens: readonly Token[], index: number, words: RegExp): boolean {
+export function isWord(tokens: readonly Token[], index: number, words: RegExp): boolean {
   const token = tokens[index];
   return token?.kind === 'word' && !token.quoted && words.test(token.text);
 }

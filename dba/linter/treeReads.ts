@@ -40,11 +40,10 @@ export function readTree(tree: string): TreeReads {
       kind === 'RANGETBLENTRY' && typeof fields.relid === 'string' && fields.relid !== '0' ? [fields.relid] : [],
     ),
     selects: all.flatMap(selectedFrom),
-    settings: all.flatMap(({ kind, fields }) =>
-      kind === 'FUNCEXPR' && currentSetting.includes(String(fields.funcid))
-        ? [constantOf(nodes(fields.args)[0])?.toLowerCase()]
-        : [],
-    ),
+    settings: all.flatMap((node) => {
+      const setting = currentSettingOf(node);
+      return setting ? [setting.name?.toLowerCase()] : [];
+    }),
     keywords: values.flatMap((value) => keywords[value - firstKeyword] ?? []),
     bareCalls: all.flatMap(({ kind, fields }) =>
       kind === 'FUNCEXPR' && nodes(fields.args).length === 0 ? [String(fields.funcid)] : [],
@@ -52,6 +51,13 @@ export function readTree(tree: string): TreeReads {
     tellsTime: values.some((value) => value < firstKeyword),
     isByTimeAlone: all.some(isByTimeAlone),
   };
+}
+
+/** The setting that a node reads, if it reads one; its name is undefined where it is computed. */
+export function currentSettingOf({ kind, fields }: Node): { readonly name: string | undefined } | undefined {
+  return kind === 'FUNCEXPR' && currentSetting.includes(String(fields.funcid))
+    ? { name: constantOf(nodes(fields.args)[0]) }
+    : undefined;
 }
 
 /** The oids of the functions that a node calls. */
@@ -102,8 +108,12 @@ export function constantOf(node: Node | undefined): string | undefined {
 
 /** The text of a constant of type text. */
 export function textOf(constant: Node | undefined): string {
+  // The first four bytes are the length.
+  return constantBytes(constant).subarray(4).toString();
+}
+
+/** The bytes of a constant. */
+export function constantBytes(constant: Node | undefined): Buffer {
   // The bytes are signed.
-  const bytes = (/\[ (.*) \]/.exec(String(constant?.fields.constvalue))?.[1] ?? '').split(' ').map(Number);
-  // The first four are the length.
-  return Buffer.from(bytes.slice(4)).toString();
+  return Buffer.from((/\[ (.*) \]/.exec(String(constant?.fields.constvalue))?.[1] ?? '').split(' ').map(Number));
 }
