@@ -55,8 +55,12 @@ export function notJudged(catalog: Catalog, cast: Cast, { only = () => true }: S
 }
 
 /** Settings of PostgREST before version 9. Functions such as auth.uid() read them before request.jwt.claims. */
-function supersededClaims({ setting, routines }: Catalog): NotJudged[] {
-  const isRead = routines.some(({ source }) => source.includes('request.jwt.claim.'));
+function supersededClaims({ setting, routines, tables }: Catalog): NotJudged[] {
+  const policies = tables.flatMap((table) => table.policies);
+  const isRead = [
+    ...routines.map(({ source }) => source),
+    ...policies.flatMap(({ using, check }) => [using, check]),
+  ].some((text) => text?.includes('request.jwt.claim.'));
   return setting.toLowerCase() === 'request.jwt.claims' && isRead
     ? [
         {

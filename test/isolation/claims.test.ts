@@ -159,3 +159,52 @@ test(
   },
   patience,
 );
+
+const legacy = (claim: string) => `current_setting('request.jwt.claim.${claim}', true)`;
+
+test.each([
+  ['a policy', `${legacy('role')} = 'support'`, '', 'policy extra on public\\.documents'],
+  [
+    'a function',
+    'public.is_open()',
+    fn(`select ${legacy('role')} = 'support'`),
+    '.*policy extra on public\\.documents',
+  ],
+  [
+    'beside its successor',
+    `(${settings}::jsonb ->> 'role') is not null and ${legacy('role')} = 'support'`,
+    '',
+    'policy extra on public\\.documents',
+  ],
+  [
+    'instead of another claim',
+    `coalesce(${legacy('role')}, ${settings}::jsonb ->> 'sub') = 'support'`,
+    '',
+    'policy extra on public\\.documents',
+  ],
+])(
+  'a setting of one claim is asked for unless it is an alternative to the same claim of all: %s',
+  async (_, condition, more, who) => {
+    const sql = extra(condition, more);
+    const { code, unproven } = await prove(sql);
+    expect(unproven).toContainEqual(
+      expect.stringMatching(`^The setting request\\.jwt\\.claim\\.role has no value, and ${who}`),
+    );
+    expect(code).toBe(2);
+    expect(await prove(sql, undefined, { set: { 'request.jwt.claim.role': 'other' } })).toMatchObject({ code: 0 });
+  },
+  patience,
+);
+
+test(
+  'a setting of one claim that is an alternative to the same claim of all is not judged',
+  async () => {
+    const { code, unproven, notJudged } = await prove(
+      extra('public.is_open()', fn(`select coalesce(${legacy('role')}, (${settings}::jsonb ->> 'role')) = 'support'`)),
+    );
+    expect(unproven).toEqual([]);
+    expect(notJudged).toContainEqual({ about: 'settings request.jwt.claim.*', reason: expect.any(String) });
+    expect(code).toBe(0);
+  },
+  patience,
+);
