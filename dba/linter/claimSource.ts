@@ -1,5 +1,17 @@
 import type { ValueRead } from './claimReads.ts';
-import { expressionFrom, isWord, type Token, textConstant, tokenize } from './sourceReads.ts';
+import {
+  closing,
+  endOfType,
+  expressionFrom,
+  isSymbol,
+  isWord,
+  nameGiven,
+  opening,
+  operatorAt,
+  type Token,
+  textConstant,
+  tokenize,
+} from './tokens.ts';
 
 /** Finds the oids that a call in the text of a function may mean. */
 export type Resolve = (call: { readonly schema: string | undefined; readonly name: string }) => readonly string[];
@@ -122,65 +134,6 @@ function keysOf(token: Token | undefined, operator: string): string[] | undefine
     .replace(/^\{|\}$/g, '')
     .split(',')
     .map((key) => key.trim().replace(/^"|"$/g, ''));
-}
-
-/** The operator that begins at a token: the characters are tokens of their own. */
-function operatorAt(tokens: readonly Token[], at: number): string {
-  let operator = '';
-  for (let index = at; tokens[index]?.kind === 'symbol'; index++) {
-    const { text } = tokens[index] as Token;
-    if (operator === '' && text === '[') return text;
-    if (!/^[-+*/<>=~!@#%^&|`?:]$/.test(text)) break;
-    operator += text;
-  }
-  return operator;
-}
-
-function endOfType(tokens: readonly Token[], from: number): number {
-  let at = from + 1;
-  while (isSymbol(tokens, at, '.')) at += 2;
-  while (isSymbol(tokens, at, '[') && isSymbol(tokens, at + 1, ']')) at += 2;
-  return at;
-}
-
-/** The variable or column that is given the value of an expression. */
-function nameGiven(tokens: readonly Token[], first: number, stop: number): string | undefined {
-  if (isWord(tokens, stop, /^(as|into)$/)) {
-    const isStrict = isWord(tokens, stop + 1, /^strict$/);
-    return tokens[stop + (isStrict ? 2 : 1)]?.text;
-  }
-  const isAssigned = isSymbol(tokens, first - 1, '=') && isSymbol(tokens, first - 2, ':');
-  if (!isAssigned && !isWord(tokens, first - 1, /^default$/)) return undefined;
-  let index = first - 1;
-  while (
-    index > 0 &&
-    !isSymbol(tokens, index - 1, ';') &&
-    !isWord(tokens, index - 1, /^(declare|begin|then|else|loop)$/)
-  )
-    index -= 1;
-  return isSymbol(tokens, stop, ';') ? tokens[index]?.text : undefined;
-}
-
-function isSymbol(tokens: readonly Token[], index: number, text: string): boolean {
-  return tokens[index]?.kind === 'symbol' && tokens[index]?.text === text;
-}
-
-/** The parenthesis that closes the one at `open`. */
-function closing(tokens: readonly Token[], open: number): number {
-  for (let index = open, depth = 0; index < tokens.length; index++) {
-    if (isSymbol(tokens, index, '(')) depth += 1;
-    if (isSymbol(tokens, index, ')') && --depth === 0) return index;
-  }
-  return tokens.length;
-}
-
-/** The parenthesis around a token, or -1. */
-function opening(tokens: readonly Token[], inside: number): number {
-  for (let index = inside - 1, depth = 0; index >= 0; index--) {
-    if (isSymbol(tokens, index, ')')) depth += 1;
-    if (isSymbol(tokens, index, '(') && depth-- === 0) return index;
-  }
-  return -1;
 }
 
 function isInCoalesce(tokens: readonly Token[], inside: number): boolean {

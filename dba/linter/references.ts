@@ -1,10 +1,12 @@
 import type pg from 'pg';
 import { readValues, type ValueRead } from './claimReads.ts';
 import { readSourceValues } from './claimSource.ts';
-import { NameIndex } from './nameIndex.ts';
+import { type Named, NameIndex } from './nameIndex.ts';
 import { parseNodeTree } from './nodeTree.ts';
 import { clock, dependsOnSession } from './sessionFunctions.ts';
 import { readSource } from './sourceReads.ts';
+import { decidesByTime } from './timeReads.ts';
+import { readsCurrentTime, sourceDecidesByTime } from './timeSource.ts';
 import { readTree } from './treeReads.ts';
 
 /** What an expression, a view or a function refers to, by itself or through others at any depth. */
@@ -41,6 +43,9 @@ interface Direct {
   readonly uses: readonly string[];
   readonly tellsTime?: boolean;
   readonly values: readonly ValueRead[];
+  /** What decides by it whether a condition depends on the time alone: a parsed tree, or a text. */
+  readonly trees?: readonly string[];
+  readonly text?: Pick<RoutineRow, 'source' | 'path' | 'returnsBoolean'>;
 }
 
 interface RoutineRow {
@@ -52,6 +57,7 @@ interface RoutineRow {
   readonly immutable: boolean;
   readonly extension: boolean;
   readonly source: string;
+  readonly returnsBoolean: boolean;
   readonly body: string | null;
   /** Of its arguments: a call in which they are left out evaluates them. */
   readonly defaults: string | null;
@@ -62,7 +68,7 @@ interface RoutineRow {
 
 const routinesByOid = `
   select p.oid::text, n.nspname as schema, p.proname as name, p.pronargs as count, l.lanname as language,
-    p.provolatile = 'i' as immutable, p.prosrc as source, p.prosqlbody::text as body,
+    p.provolatile = 'i' as immutable, p.prosrc as source, p.prorettype = 'boolean'::regtype as "returnsBoolean", p.prosqlbody::text as body,
     p.proargdefaults::text as defaults, p.oid < 16384 and n.nspname = 'pg_catalog' as "builtIn",
     exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e') as extension,
     (select substr(c, 13) from unnest(p.proconfig) c where c like 'search\\_path=%') as path,
@@ -81,6 +87,8 @@ export class ReferenceReader {
   readonly #client: pg.ClientBase;
   readonly #names: NameIndex;
   readonly #direct = new Map<string, Direct>();
+  readonly #clocks = new Map<string, { readonly isClock: boolean; readonly readsRows: boolean }>();
+  readonly #byTime = new Map<string, boolean>();
 
   private constructor(client: pg.ClientBase, names: NameIndex) {
     this.#client = client;
@@ -141,6 +149,48 @@ export class ReferenceReader {
     };
   }
 
+  /**
+   * Whether a condition in an expression, a view or a function, or in what they use at any depth, depends on the time and
+   * on nothing of a row.
+   */
+  async decidesByTime(trees: readonly string[], oids: readonly string[]): Promise<boolean> {
+    const { oids: all } = await this.of(trees, oids);
+    for (const oid of all) {
+      if (this.#clocks.has(oid) || Number(oid) < firstOfUsers) continue;
+      const { tellsTime, readsRows } = await this.of([], [oid]);
+      this.#clocks.set(oid, { isClock: tellsTime && !readsRows, readsRows });
+    }
+    return (
+      trees.some((tree) => this.#treeDecidesByTime(tree)) ||
+      [...all].some((oid) => Number(oid) >= firstOfUsers && this.#oidDecidesByTime(oid))
+    );
+  }
+
+  #oidDecidesByTime(oid: string): boolean {
+    const before = this.#byTime.get(oid);
+    if (before !== undefined) return before;
+    const { trees = [], text } = this.#direct.get(oid) ?? nothing;
+    const knows = (of: 'isClock' | 'readsRows') => (call: Named) =>
+      this.#names.find('function', call, text?.path ?? null).some((one) => this.#clocks.get(one)?.[of]);
+    const found =
+      trees.some((tree) => this.#treeDecidesByTime(tree)) ||
+      (text !== undefined &&
+        sourceDecidesByTime(text.source, {
+          isClock: knows('isClock'),
+          readsRows: knows('readsRows'),
+          returnsBoolean: text.returnsBoolean,
+        }));
+    this.#byTime.set(oid, found);
+    return found;
+  }
+
+  #treeDecidesByTime(tree: string): boolean {
+    return decidesByTime(parseNodeTree(tree), {
+      isClock: (oid) => this.#clocks.get(oid)?.isClock ?? false,
+      readsRows: (oid) => this.#clocks.get(oid)?.readsRows ?? false,
+    });
+  }
+
   /** What some expressions read of settings, through functions at any depth: by a key of its own each. */
   #valuesOf(directs: readonly Direct[], done: Map<string, ReadonlyMap<string, Composed>>): Map<string, Composed> {
     const found = new Map<string, Composed>();
@@ -189,7 +239,7 @@ export class ReferenceReader {
     const { name, count, defaults, builtIn } = routine;
     if (builtIn) {
       const session = dependsOnSession(name, count) ? [`${name}()`] : [];
-      return { ...nothing, session, tellsTime: clock.test(name) };
+      return { ...nothing, session, tellsTime: clock.test(name) || (name === 'age' && count === 1) };
     }
     const body = this.#ofBody(routine);
     if (defaults === null) return body;
@@ -199,11 +249,13 @@ export class ReferenceReader {
       settings: [...body.settings, ...ofDefaults.settings],
       session: [...body.session, ...ofDefaults.session],
       uses: [...body.uses, ...ofDefaults.uses],
+      trees: [...(body.trees ?? []), defaults],
       values: [...body.values, ...ofDefaults.values],
     };
   }
 
-  #ofBody({ schema, name, language, immutable, extension, source, body, path, parts }: RoutineRow): Direct {
+  #ofBody(routine: RoutineRow): Direct {
+    const { schema, name, language, immutable, extension, source, body, path, parts } = routine;
     const full = `${schema}.${name}`;
     if (parts.length > 0) return { ...nothing, uses: parts };
     if (body !== null) return directOfTree(body);
@@ -230,7 +282,8 @@ export class ReferenceReader {
     return {
       settings: reads.settings,
       session: [...reads.keywords, ...builtIn.map(({ name: called }) => `${called}()`)],
-      tellsTime: reads.tellsTime,
+      tellsTime: reads.tellsTime || readsCurrentTime(source),
+      text: routine,
       ...(reason !== undefined && { opaque: [full, reason] as const }),
       uses: [
         ...reads.calls.flatMap((call) => this.#names.find('function', call, path)),
@@ -240,6 +293,9 @@ export class ReferenceReader {
     };
   }
 }
+
+/** Objects below are Postgres' own. */
+const firstOfUsers = 16384;
 
 /** Settings that say who the session is, and that set_config does not change. */
 const unsettable = new Set(['is_superuser', 'session_authorization']);
@@ -268,5 +324,5 @@ function supersededAlone({ settings, values }: Direct): string[] {
 function directOfTree(tree: string): Direct {
   const { functions, relations, settings, keywords, tellsTime } = readTree(tree);
   const values = readValues(parseNodeTree(tree));
-  return { settings, session: keywords, uses: [...functions, ...relations], tellsTime, values };
+  return { settings, session: keywords, uses: [...functions, ...relations], tellsTime, values, trees: [tree] };
 }

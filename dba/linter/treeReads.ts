@@ -1,4 +1,4 @@
-import { descendants, isNode, type Node, nodes, parseNodeTree, type Value } from './nodeTree.ts';
+import { children, descendants, isNode, type Node, nodes, parseNodeTree, type Value } from './nodeTree.ts';
 
 /** What an expression or a query names, by the tree that Postgres keeps of it. */
 export interface TreeReads {
@@ -12,23 +12,21 @@ export interface TreeReads {
   readonly settings: readonly (string | undefined)[];
   /** Keywords that stand for a value of the session, such as session_user. */
   readonly keywords: readonly string[];
-  /** The oids of the functions that it calls without arguments. */
-  readonly bareCalls: readonly string[];
   /** A keyword such as current_timestamp is in it. */
   readonly tellsTime: boolean;
-  /** A comparison of times has no column in it: it is true or false of all rows at once. */
-  readonly isByTimeAlone: boolean;
 }
 
 // SQLValueFunctionOp of Postgres; what stands before these is a time.
 const keywords = ['current_role', 'current_user', 'user', 'session_user', 'current_catalog', 'current_schema'];
 const firstKeyword = 9;
 
-/** Functions that tell the time: now(), transaction_timestamp(), statement_timestamp(), clock_timestamp(). */
-const clocks = ['1299', '2647', '2648', '2649'];
 /** current_setting(text) and current_setting(text, boolean). */
 const currentSetting = ['2077', '3294'];
-const boolean = '16';
+
+/** date, time, timestamp, timestamptz, timetz */
+const times = ['1082', '1083', '1114', '1184', '1266'];
+/** Texts that Postgres reads as the current time. */
+export const currentTime = /^\s*(now|today|tomorrow|yesterday)\b/i;
 
 /** @param tree a pg_node_tree: of an expression, a query, or a list of queries. */
 export function readTree(tree: string): TreeReads {
@@ -45,11 +43,7 @@ export function readTree(tree: string): TreeReads {
       return setting ? [setting.name?.toLowerCase()] : [];
     }),
     keywords: values.flatMap((value) => keywords[value - firstKeyword] ?? []),
-    bareCalls: all.flatMap(({ kind, fields }) =>
-      kind === 'FUNCEXPR' && nodes(fields.args).length === 0 ? [String(fields.funcid)] : [],
-    ),
-    tellsTime: values.some((value) => value < firstKeyword),
-    isByTimeAlone: all.some(isByTimeAlone),
+    tellsTime: values.some((value) => value < firstKeyword) || all.some(isReadAsTime),
   };
 }
 
@@ -84,15 +78,15 @@ function nodesOf(value: Value): Node[] {
   return Array.isArray(value) ? value.flatMap(nodesOf) : [];
 }
 
-function isByTimeAlone(node: Node): boolean {
-  if (!/^(OPEXPR|DISTINCTEXPR|SCALARARRAYOPEXPR)$/.test(node.kind)) return false;
-  if (node.kind === 'OPEXPR' && node.fields.opresulttype !== boolean) return false;
-  const inside = descendants(node);
-  const tellsTime = ({ kind, fields }: Node) =>
-    (kind === 'SQLVALUEFUNCTION' && Number(fields.op) < firstKeyword) ||
-    (kind === 'FUNCEXPR' && clocks.includes(String(fields.funcid)));
-  return inside.some(tellsTime) && !inside.some(({ kind }) => /^(VAR|PARAM|SUBLINK)$/.test(kind));
+/** A text that is read as a time, and is `now` or may be. */
+export function isReadAsTime({ kind, fields }: Node): boolean {
+  if (kind !== 'COERCEVIAIO' || !times.includes(String(fields.resulttype)) || !isNode(fields.arg)) return false;
+  const { arg } = fields;
+  return arg.kind === 'CONST' ? currentTime.test(constantOf(arg) ?? '') : mayBeNow(arg);
 }
+
+const mayBeNow = (node: Node): boolean =>
+  node.kind === 'CASETESTEXPR' || node.kind === 'CONST' || (node.kind !== 'SUBLINK' && children(node).some(mayBeNow));
 
 /** The value of text constants that are joined by `||`; undefined for anything else. */
 export function constantOf(node: Node | undefined): string | undefined {
