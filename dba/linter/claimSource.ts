@@ -3,6 +3,7 @@ import {
   closing,
   endOfType,
   expressionFrom,
+  isAssignment,
   isSymbol,
   isWord,
   nameGiven,
@@ -46,7 +47,13 @@ function readName(tokens: readonly Token[], name: string, held: ValueRead): Valu
     if (kind !== 'word' || text !== name || isWord(tokens, index - 1, /^(as|into|declare|strict)$/)) return [];
     const next = tokens[index + 1];
     const isDeclared = next?.kind === 'word' && !/^(is|and|or|then|from|where|end|as|into)$/.test(next.text);
-    if (isDeclared || isSymbol(tokens, index + 1, '(') || operatorAt(tokens, index + 1) === ':=') return [];
+    if (
+      isDeclared ||
+      isSymbol(tokens, index + 1, '(') ||
+      operatorAt(tokens, index + 1) === ':=' ||
+      isAssignment(tokens, index + 1)
+    )
+      return [];
     const { path, isResult, isCheck } = follow(tokens, isSymbol(tokens, index - 1, '.') ? index - 2 : index, index + 1);
     return [{ ...held, path: [...held.path, ...path], isResult, isCheck }];
   });

@@ -30,6 +30,9 @@ export function decidesByTime(tree: Value, functions: FunctionsOfTime): boolean 
     if (node.kind === 'QUERY') {
       for (const limit of [node.fields.limitCount, node.fields.limitOffset])
         if (isNode(limit) && isByTime(limit, around, functions)) return true;
+    } else if (/^CASE(EXPR)?$/.test(node.kind) && isNode(node.fields.arg)) {
+      // CASE of a value compares it where the value is not.
+      if (isByTime(node.fields.arg, around, functions)) return true;
     } else if (isCondition(node) && isByTime(node, around, functions)) return true;
     return children(node).some((child) => visit(child, around));
   };
@@ -40,6 +43,7 @@ function isCondition({ kind, fields }: Node): boolean {
   if (kind === 'OPEXPR') return fields.opresulttype === boolean;
   if (kind === 'FUNCEXPR') return fields.funcresulttype === boolean;
   if (kind === 'COERCEVIAIO') return fields.resulttype === boolean;
+  if (kind === 'SUBSCRIPTINGREF') return fields.refrestype === boolean;
   // ALL, ANY, a comparison of rows, EXISTS
   if (kind === 'SUBLINK') return ['0', '1', '2', '3'].includes(String(fields.subLinkType));
   return /^(DISTINCTEXPR|SCALARARRAYOPEXPR|NULLTEST|ROWCOMPARE(EXPR)?)$/.test(kind);

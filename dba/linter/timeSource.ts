@@ -3,6 +3,7 @@ import {
   closing,
   endOfType,
   expressionFrom,
+  isAssignment,
   isInCall,
   isSymbol,
   isWord,
@@ -106,7 +107,7 @@ interface Region {
 
 /** Words between the conditions and clauses of statements. */
 const boundary =
-  /^(and|or|not|where|when|then|else|if|elsif|elseif|return|select|having|on|while|loop|begin|declare|end|from|into|case|using|set|values|group|order|limit|offset|union|except|intersect|perform|execute|raise|filter|with|default|as|returning|next|query)$/;
+  /^(and|or|not|where|when|then|else|if|elsif|elseif|return|select|having|on|while|loop|begin|declare|end|from|into|case|using|set|values|group|order|limit|offset|union|except|intersect|perform|execute|raise|filter|with|default|as|returning|next|query|assert|exit|continue|fetch)$/;
 /** Words before a parenthesis that calls nothing. */
 const grouping = new RegExp(`${boundary.source.slice(0, -2)}|in|any|all|some|is|between|like|ilike|by|distinct)$`);
 
@@ -147,7 +148,7 @@ const openingOf = (tokens: readonly Token[], close: number) => Math.max(opening(
 /** Whether an expression ends at a token. */
 function ends(tokens: readonly Token[], index: number, parenthesis: '(' | ')'): boolean {
   if (isSymbol(tokens, index, parenthesis) || isSymbol(tokens, index, ',') || isSymbol(tokens, index, ';')) return true;
-  if (isSymbol(tokens, index, '=') && isSymbol(tokens, index - 1, ':')) return true;
+  if (isSymbol(tokens, index, '=') && (isSymbol(tokens, index - 1, ':') || isAssignment(tokens, index))) return true;
   if (isWord(tokens, index, /^from$/)) return !isWord(tokens, index - 1, /^distinct$/) && !isInCall(tokens, index);
   if (isWord(tokens, index, /^and$/)) return !isOfBetween(tokens, index);
   if (isWord(tokens, index, /^not$/))
@@ -216,7 +217,8 @@ function constants(tokens: readonly Token[]): Set<string> {
   const found = new Set<string>();
   const given: string[] = [];
   for (const index of tokens.keys()) {
-    const isAssigned = isSymbol(tokens, index, '=') && isSymbol(tokens, index - 1, ':');
+    const isAssigned =
+      isSymbol(tokens, index, '=') && (isSymbol(tokens, index - 1, ':') || isAssignment(tokens, index));
     if (isWord(tokens, index, /^into$/)) given.push(tokens[index + 1]?.text ?? '');
     if (!isAssigned && !isWord(tokens, index, /^default$/)) continue;
     const { first, stop } = around(tokens, index + 1, index + 1);
@@ -254,7 +256,10 @@ function isCondition(tokens: readonly Token[], { first, stop }: Region, { return
     } else if (/[<>=~@?&]/.test(operator) && !/^(:=|=>|->>?|#>>?)$/.test(operator)) return true;
     else if (operator !== '') index += operator.length - 1;
   }
-  if (isWord(tokens, first - 1, /^(where|and|or|not|if|elsif|elseif|when|while|on|having)$/)) return true;
+  if (isWord(tokens, first - 1, /^(where|and|or|not|if|elsif|elseif|case|when|while|on|having|limit|offset|assert)$/))
+    return true;
+  // The time makes the rows that EXISTS asks for.
+  if (isWord(tokens, first - 1, /^from$/) && isWord(tokens, opening(tokens, first) - 1, /^exists$/)) return true;
   return returnsBoolean && isWord(tokens, first - 1, /^(return|select|then|else)$/);
 }
 

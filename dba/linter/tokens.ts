@@ -114,7 +114,8 @@ export function nameGiven(tokens: readonly Token[], first: number, stop: number)
     const isStrict = isWord(tokens, stop + 1, /^strict$/);
     return tokens[stop + (isStrict ? 2 : 1)]?.text;
   }
-  const isAssigned = isSymbol(tokens, first - 1, '=') && isSymbol(tokens, first - 2, ':');
+  const isAssigned =
+    (isSymbol(tokens, first - 1, '=') && isSymbol(tokens, first - 2, ':')) || isAssignment(tokens, first - 1);
   if (!isAssigned && !isWord(tokens, first - 1, /^default$/)) return undefined;
   let index = first - 1;
   while (
@@ -123,7 +124,22 @@ export function nameGiven(tokens: readonly Token[], first: number, stop: number)
     !isWord(tokens, index - 1, /^(declare|begin|then|else|loop)$/)
   )
     index -= 1;
-  return isSymbol(tokens, stop, ';') ? tokens[index]?.text : undefined;
+  if (!isSymbol(tokens, stop, ';')) return undefined;
+  const isField = isSymbol(tokens, index + 1, '.');
+  // Fields of NEW are the row's.
+  return isField ? (isWord(tokens, index, /^new$/) ? undefined : tokens[index + 2]?.text) : tokens[index]?.text;
+}
+
+/** Whether PL/pgSQL assigns a variable by a plain `=`: only names stand before it in its statement. */
+export function isAssignment(tokens: readonly Token[], equals: number): boolean {
+  if (!isSymbol(tokens, equals, '=')) return false;
+  let index = equals - 1;
+  while (tokens[index]?.kind === 'word' && !isWord(tokens, index, /^(declare|begin|then|else|loop)$/)) {
+    if (isWord(tokens, index, /^(and|or|not|where|if|elsif|elseif|when|while|on|having|select|return|set|assert)$/))
+      return false;
+    index -= 1;
+  }
+  return index < equals - 1 && (isSymbol(tokens, index, ';') || tokens[index]?.kind === 'word');
 }
 
 export function isSymbol(tokens: readonly Token[], index: number, text: string): boolean {

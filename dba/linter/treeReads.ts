@@ -10,7 +10,7 @@ export interface TreeReads {
   readonly selects: readonly { readonly relation: string; readonly columns: readonly number[] }[];
   /** Settings that are read by name; undefined where the name is computed. */
   readonly settings: readonly (string | undefined)[];
-  /** Keywords that stand for a value of the session, such as session_user. */
+  /** Keywords that stand for a value of the session, such as session_user, and settings that constants are written by. */
   readonly keywords: readonly string[];
   /** A keyword such as current_timestamp is in it. */
   readonly tellsTime: boolean;
@@ -42,7 +42,7 @@ export function readTree(tree: string): TreeReads {
       const setting = currentSettingOf(node);
       return setting ? [setting.name?.toLowerCase()] : [];
     }),
-    keywords: values.flatMap((value) => keywords[value - firstKeyword] ?? []),
+    keywords: [...values.flatMap((value) => keywords[value - firstKeyword] ?? []), ...all.flatMap(formOf)],
     tellsTime: values.some((value) => value < firstKeyword) || all.some(isReadAsTime),
   };
 }
@@ -87,6 +87,30 @@ export function isReadAsTime({ kind, fields }: Node): boolean {
 
 const mayBeNow = (node: Node): boolean =>
   node.kind === 'CASETESTEXPR' || node.kind === 'CONST' || (node.kind !== 'SUBLINK' && children(node).some(mayBeNow));
+
+/** Settings on which it depends how Postgres writes a value of a type, by the type's oid. */
+const forms = new Map([
+  ['1184', 'timezone'],
+  ['1266', 'timezone'],
+  ['1082', 'datestyle'],
+  ['1114', 'datestyle'],
+  ['790', 'lc_monetary'],
+  ['1186', 'intervalstyle'],
+  ['17', 'bytea_output'],
+  ['700', 'extra_float_digits'],
+  ['701', 'extra_float_digits'],
+]);
+/** Functions of a timestamptz that ask for the time zone: casts, date_part(), extract(), date_trunc() and to_char(). */
+const zoned = ['1178', '2019', '2027', '1388', '1171', '6203', '1217', '1770'];
+
+/** The setting that decides what a constant is in another form: as a text, or in the time zone of the session. */
+function formOf({ kind, fields }: Node): string[] {
+  if (kind === 'COERCEVIAIO' && isNode(fields.arg) && fields.arg.kind === 'CONST')
+    return [forms.get(String(fields.arg.fields.consttype)) ?? forms.get(String(fields.resulttype)) ?? []].flat();
+  const args = nodes(fields.args);
+  const isZoned = kind === 'FUNCEXPR' && zoned.includes(String(fields.funcid));
+  return isZoned && args.every((arg) => arg.kind === 'CONST') ? ['timezone'] : [];
+}
 
 /** The value of text constants that are joined by `||`; undefined for anything else. */
 export function constantOf(node: Node | undefined): string | undefined {

@@ -37,6 +37,19 @@ test.each([
   ['now as a composed text', "concat('n', 'ow')::timestamptz > '2090-01-01'", ''],
   ['a number as a boolean', '(extract(year from now())::int - 2026)::boolean', ''],
   ['CASE', "case when now() > '2090-01-01' then true else false end", ''],
+  ['CASE of the time', 'case extract(year from now()) when 2090 then true else false end', ''],
+  ['a subscript', '(array[false, true])[extract(year from now())::int - 2088]', ''],
+  [
+    'CASE of the time in a function',
+    call,
+    fn('select case extract(year from now()) when 2090 then true else false end'),
+  ],
+  ['an assignment by =', call, plpgsql("declare t timestamptz; begin t = now(); return t > '2090-01-01'; end")],
+  [
+    'rows that the time makes in a function',
+    call,
+    fn('select exists (select from generate_series(2090, extract(year from now())::int))'),
+  ],
   ['timeofday()', "timeofday() like '%2090%'", ''],
   [
     'a function with an argument',
@@ -119,6 +132,7 @@ test.each([
   ['a column', 'created_at <= now()', ''],
   ['a column and a sublink', "created_at <= (select now() + interval '1 day')", ''],
   ['BETWEEN', "created_at between now() - interval '10 days' and now()", ''],
+  ['IN', "date_part('year', created_at) in (date_part('year', now()), date_part('year', now()) - 1)", ''],
   ['the age of a column', "age(created_at) < interval '10 years'", ''],
   [
     'a function of a column',
@@ -132,6 +146,17 @@ test.each([
     'a function of a column by its number',
     'app_private.is_open(created_at)',
     fn('select $1 < now() and age($1) is not null', { args: 'since timestamptz' }),
+  ],
+  [
+    'a variable of a column',
+    'app_private.is_open(created_at)',
+    fn(
+      'declare t timestamptz = now(); u timestamptz; begin u := since; if u > t then return false; end if; return u < t; end',
+      {
+        args: 'since timestamptz',
+        language: 'plpgsql',
+      },
+    ),
   ],
   [
     'a function that reads rows',
@@ -149,6 +174,25 @@ test.each([
     const { code, unproven } = await prove(sql);
     expect(unproven).toEqual([]);
     expect(code).toBe(0);
+  },
+  patience,
+);
+
+test.each([
+  ['a time as a text', "'2026-01-01 00:00+00'::timestamptz::text like '%+02'", 'timezone'],
+  ['a part of a time', "extract(hour from '2026-01-01 00:00+00'::timestamptz) = 2", 'timezone'],
+  ['a date as a text', "'2026-01-02'::date::text = '02.01.2026'", 'datestyle'],
+  ['money as a text', "'1'::money::text like '%€%'", 'lc_monetary'],
+])(
+  'a policy with a constant that is another one in a session with other settings is not proven: %s',
+  async (_, condition, name) => {
+    const sql = openTo(condition);
+    const { code, unproven } = await prove(sql);
+    expect(unproven).toEqual([
+      expect.stringMatching(`^policy own on app_public\\.drafts reads ${name}, .*--fixed ${name} `),
+    ]);
+    expect(code).toBe(2);
+    expect(await prove(sql, undefined, [name])).toMatchObject({ code: 0 });
   },
   patience,
 );
