@@ -23,7 +23,7 @@ export interface References {
   readonly tellsTime: boolean;
   /** It reads a table or view that is not Postgres' own. */
   readonly readsRows: boolean;
-  /** What is read of the value of a setting. */
+  /** The parts of settings' values that it reads. */
   readonly values: readonly SettingValueRead[];
   /** Settings in the form of PostgREST before version 9 that are read without the claim that succeeds them. */
   readonly superseded: ReadonlySet<string>;
@@ -43,7 +43,7 @@ interface Direct {
   readonly uses: readonly string[];
   readonly tellsTime?: boolean;
   readonly values: readonly ValueRead[];
-  /** What decides by it whether a condition depends on the time alone: a parsed tree, or a text. */
+  /** Its parsed trees or its text, in which conditions on the time alone are looked for. */
   readonly trees?: readonly string[];
   readonly text?: Pick<RoutineRow, 'source' | 'path' | 'returnsBoolean'>;
 }
@@ -191,7 +191,7 @@ export class ReferenceReader {
     });
   }
 
-  /** What some expressions read of settings, through functions at any depth: by a key of its own each. */
+  /** Collects the parts of settings that some expressions read, through functions at any depth. */
   #valuesOf(directs: readonly Direct[], done: Map<string, ReadonlyMap<string, Composed>>): Map<string, Composed> {
     const found = new Map<string, Composed>();
     const add = (read: Composed) => {

@@ -1,7 +1,7 @@
 import { children, isNode, type Node, nodes, type Value } from './nodeTree.ts';
 import { isReadAsTime } from './treeReads.ts';
 
-/** What is known of functions that users made, by their oids. */
+/** Facts about functions that users made, by their oids. */
 export interface FunctionsOfTime {
   /** Its answer depends on the time, and on no row that it reads. */
   readonly isClock: (oid: string) => boolean;

@@ -16,10 +16,10 @@ import {
 } from './tokens.ts';
 import { currentTime } from './treeReads.ts';
 
-/** What is known of a function that a text calls. */
+/** A fact about a function that a text calls. */
 type Knows = (call: { readonly schema: string | undefined; readonly name: string }) => boolean;
 
-/** What a text needs to be judged. */
+/** Facts about the function and those that it calls. */
 export interface TimeOptions {
   readonly isClock: Knows;
   readonly readsRows: Knows;
