@@ -53,9 +53,15 @@ function fill(template: string, id: string): string {
 }
 
 function isJson(template: string | undefined): template is string {
+  return documentOf(template) !== undefined;
+}
+
+/** The object or list in JSON that a value is; undefined where it is none. */
+export function documentOf(value: string | undefined): object | undefined {
   try {
-    return typeof JSON.parse(template ?? '') === 'object';
+    const document: unknown = JSON.parse(value ?? '');
+    return typeof document === 'object' && document !== null ? document : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }

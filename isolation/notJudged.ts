@@ -1,5 +1,7 @@
 import type { Cast } from './cast/cast.ts';
 import { type Catalog, isReachable } from './catalog.ts';
+import { unsetClaims } from './claims.ts';
+import { documentOf } from './identity.ts';
 import type { SqlOptions } from './sql/attackSql.ts';
 
 /** Something that the prover does not judge, and why. It neither proves nor disproves anything. */
@@ -40,6 +42,10 @@ export function notJudged(catalog: Catalog, cast: Cast, { only = () => true }: S
         about: `setting ${name}`,
         reason: 'it is left unset, as --set says; with a value it may open more',
       })),
+    ...unsetClaims(documentOf(catalog.template) ?? {}).map((claim) => ({
+      about: `claim ${claim} of ${catalog.setting}`,
+      reason: 'it is left unset, as --setting-template says; with a value it may open more',
+    })),
     ...(catalog.fixed ?? []).map((name) => ({
       about: name,
       reason: "taken to be in every session as in the prover's, as --fixed says",
@@ -49,8 +55,12 @@ export function notJudged(catalog: Catalog, cast: Cast, { only = () => true }: S
 }
 
 /** Settings of PostgREST before version 9. Functions such as auth.uid() read them before request.jwt.claims. */
-function supersededClaims({ setting, routines }: Catalog): NotJudged[] {
-  const isRead = routines.some(({ source }) => source.includes('request.jwt.claim.'));
+function supersededClaims({ setting, routines, tables }: Catalog): NotJudged[] {
+  const policies = tables.flatMap((table) => table.policies);
+  const isRead = [
+    ...routines.map(({ source }) => source),
+    ...policies.flatMap(({ using, check }) => [using, check]),
+  ].some((text) => text?.includes('request.jwt.claim.'));
   return setting.toLowerCase() === 'request.jwt.claims' && isRead
     ? [
         {

@@ -5,6 +5,7 @@ import type { Attempt } from './attempt.ts';
 import type { Cast } from './cast/cast.ts';
 import { type CastOptions, makeCast } from './cast/makeCast.ts';
 import { type Catalog, readCatalog, type Scope } from './catalog.ts';
+import { whyClaimsMatter } from './claims.ts';
 import { type Control, controls } from './controls.ts';
 import { type NotJudged, notJudged } from './notJudged.ts';
 import { whyUnreadable } from './readable.ts';
@@ -70,6 +71,7 @@ async function prepare(client: pg.Client, options: ProveSqlOptions) {
   const readers = await readReaders(client, catalog);
   const missing = [
     ...(await missingSettings(client, catalog, readers)).map(describeMissing),
+    ...whyClaimsMatter(catalog, readers),
     ...whySessionMatters(catalog, readers),
   ];
   const cast = await makeCast(client, catalog, options.cast);

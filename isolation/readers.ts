@@ -1,6 +1,5 @@
 import type pg from 'pg';
 import { ReferenceReader, type References } from '../dba/linter/references.ts';
-import { readTree } from '../dba/linter/treeReads.ts';
 import { type Catalog, isReachable } from './catalog.ts';
 
 /** A policy, view, function, default, check, trigger or rule, and what it refers to. */
@@ -10,7 +9,7 @@ export interface Reader {
   readonly references: References;
   /** It decides which rows a tenant reaches: a policy, a view, or a function that runs as its owner. */
   readonly decides: boolean;
-  /** A policy that compares the time with nothing of a row. */
+  /** It decides, and compares the time with nothing of a row, by itself or in what it uses. */
   readonly isByTimeAlone: boolean;
 }
 
@@ -73,24 +72,10 @@ export async function readReaders(client: pg.ClientBase, catalog: Catalog): Prom
       what,
       decides,
       references: await reader.of(trees, oids),
-      isByTimeAlone: what.startsWith('policy ') && (await isByTimeAlone(reader, trees)),
+      isByTimeAlone: decides && (await reader.decidesByTime(trees, oids)),
     });
   }
   return readers;
-}
-
-/** Whether a policy compares the time with nothing of a row: by itself, or by a function that reads nothing else. */
-async function isByTimeAlone(reader: ReferenceReader, trees: readonly string[]): Promise<boolean> {
-  for (const { isByTimeAlone: here, bareCalls } of trees.map(readTree)) {
-    if (here) return true;
-    for (const oid of bareCalls) {
-      // now() and its like are compared in the policy.
-      if (Number(oid) < 16384) continue;
-      const { tellsTime, readsRows } = await reader.of([], [oid]);
-      if (tellsTime && !readsRows) return true;
-    }
-  }
-  return false;
 }
 
 /** The first of several readers, and how many more there are. */

@@ -23,7 +23,10 @@ export async function missingSettings(
 ): Promise<SettingRead[]> {
   const readers = new Map<string | undefined, string[]>();
   for (const { what, references } of all)
-    for (const name of references.settings) readers.set(name, [...(readers.get(name) ?? []), what]);
+    for (const name of references.settings) {
+      if (name !== undefined && isSupersededClaim(catalog.setting, name) && !references.superseded.has(name)) continue;
+      readers.set(name, [...(readers.get(name) ?? []), what]);
+    }
   const names = [...readers.keys()].filter((name) => name !== undefined);
   const { rows } = await client.query<{ name: string }>(known, [names]);
   const given = new Set([
@@ -31,7 +34,7 @@ export async function missingSettings(
     ...[catalog.setting, ...Object.keys(catalog.set ?? {})].map((name) => name.toLowerCase()),
   ]);
   return [...readers]
-    .filter(([name]) => name === undefined || !(given.has(name) || isSupersededClaim(catalog.setting, name)))
+    .filter(([name]) => name === undefined || !given.has(name))
     .map(([name, of]) => ({ name, readers: of }));
 }
 
@@ -59,7 +62,7 @@ export function describeMissing({ name, readers }: SettingRead): string {
 
 /**
  * Whether the setting holds one claim in the form of PostgREST before version 9. Its successor request.jwt.claims holds
- * all of them, and a server that sets that one leaves these unset.
+ * all of them, and a server that sets that one leaves these unset: coalesce() of both is read as the successor alone.
  */
 function isSupersededClaim(setting: string, name: string): boolean {
   return setting.toLowerCase() === 'request.jwt.claims' && /^request\.jwt\.claim(\.|$)/.test(name);

@@ -1,13 +1,5 @@
 import { clock } from './sessionFunctions.ts';
-
-/** A token of SQL or PL/pgSQL. */
-interface Token {
-  readonly kind: 'word' | 'string' | 'symbol';
-  /** A word as Postgres keeps the name, the contents of a string, or one character. */
-  readonly text: string;
-  /** Of a word: it is in double quotes, so that it is no keyword. */
-  readonly quoted?: boolean;
-}
+import { expressionFrom, isInCall, isWord, type Token, textConstant, tokenize } from './sourceTokens.ts';
 
 /** A function that a source calls. */
 interface Call {
@@ -36,47 +28,6 @@ export interface SourceReads {
   readonly tellsTime: boolean;
   /** Something in it may keep a part of it from being run. */
   readonly isConditional: boolean;
-}
-
-const pattern =
-  /--[^\n]*|\/\*|[eE]'((?:[^'\\]|\\[\s\S]|'')*)'|'((?:[^']|'')*)'|"((?:[^"]|"")*)"|\$([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|\d[\w.]*|\S/g;
-
-function tokenize(source: string): Token[] {
-  const tokens: Token[] = [];
-  const scanner = new RegExp(pattern);
-  for (let match = scanner.exec(source); match; match = scanner.exec(source)) {
-    const [token, escaped, plain, quoted] = match;
-    if (token.startsWith('--')) continue;
-    if (token === '/*') {
-      scanner.lastIndex = endOfComment(source, scanner.lastIndex);
-    } else if (escaped !== undefined) {
-      tokens.push({ kind: 'string', text: escaped.replaceAll("''", "'").replace(/\\([\s\S])/g, '$1') });
-    } else if (plain !== undefined) {
-      tokens.push({ kind: 'string', text: plain.replaceAll("''", "'") });
-    } else if (quoted !== undefined) {
-      tokens.push({ kind: 'word', text: quoted.replaceAll('""', '"'), quoted: true });
-    } else if (/^\$(?:\D.*)?\$$/.test(token)) {
-      const end = source.indexOf(token, scanner.lastIndex);
-      tokens.push({ kind: 'string', text: source.slice(scanner.lastIndex, end < 0 ? source.length : end) });
-      scanner.lastIndex = end < 0 ? source.length : end + token.length;
-    } else if (/^[A-Za-z_\u0080-\uffff]/.test(token)) {
-      tokens.push({ kind: 'word', text: token.toLowerCase() });
-    } else {
-      tokens.push({ kind: 'symbol', text: token });
-    }
-  }
-  return tokens;
-}
-
-/** Where the comment ends whose inside begins at `from`; comments nest. */
-function endOfComment(source: string, from: number): number {
-  const marks = /\/\*|\*\//g;
-  marks.lastIndex = from;
-  for (let depth = 1, mark = marks.exec(source); mark; mark = marks.exec(source)) {
-    depth += mark[0] === '/*' ? 1 : -1;
-    if (depth === 0) return marks.lastIndex;
-  }
-  return source.length;
 }
 
 /** Keywords that stand for a value of the session. Followed by a parenthesis they are a function's name. */
@@ -117,7 +68,9 @@ function readTokens(tokens: readonly Token[]): SourceReads {
     sources: [] as SourceReads['sources'][number][],
     keywords: [] as string[],
     isDynamic: false,
-    tellsTime: tokens.some((_, index) => isWord(tokens, index, clock)),
+    tellsTime: tokens.some(
+      ({ kind, text }, index) => kind === 'word' && (clock.test(text) || (text === 'age' && at(index + 1, '('))),
+    ),
     isConditional: tokens.some((_, index) => isWord(tokens, index, conditions)),
   };
   const ctes = new Set(
@@ -137,7 +90,7 @@ function readTokens(tokens: readonly Token[]): SourceReads {
       const given = argumentsFrom(tokens, index + 2);
       reads.calls.push({ schema, name: text, count: given.length });
       if (text === 'current_setting' && (schema === undefined || schema === 'pg_catalog'))
-        reads.settings.push(constantOf(given[0] ?? [])?.toLowerCase());
+        reads.settings.push(textConstant(given[0] ?? [])?.toLowerCase());
       if (namesTable(tokens, before)) reads.tables.push({ schema, name: text });
     } else if (!quoted && schema === undefined && sessionKeywords.test(text) && !isWord(tokens, index - 1, /^as$/)) {
       reads.keywords.push(text);
@@ -150,7 +103,7 @@ function readTokens(tokens: readonly Token[]): SourceReads {
     if (quoted || text !== 'execute' || isWord(tokens, index + 1, /^(function|procedure|on)$/) || at(index + 1, '.'))
       continue;
     const statement = expressionFrom(tokens, index + 1);
-    const constant = constantOf(statement);
+    const constant = textConstant(statement);
     if (constant === undefined) reads.isDynamic = true;
     else append(reads, readSource(constant));
     if (constant !== undefined) append(reads, readShow(constant));
@@ -166,6 +119,7 @@ interface Collected {
   readonly sources: SourceReads['sources'][number][];
   readonly keywords: string[];
   isDynamic: boolean;
+  tellsTime: boolean;
 }
 
 function append(reads: Collected, more: Partial<SourceReads>): void {
@@ -176,6 +130,7 @@ function append(reads: Collected, more: Partial<SourceReads>): void {
   reads.sources.push(...(more.sources ?? []));
   reads.keywords.push(...(more.keywords ?? []));
   reads.isDynamic ||= more.isDynamic ?? false;
+  reads.tellsTime ||= more.tellsTime ?? false;
 }
 
 /** The setting that a SHOW statement reads. */
@@ -197,37 +152,8 @@ function argumentsFrom(tokens: readonly Token[], from: number): Token[][] {
   return found.length === 1 && found[0]?.length === 0 ? [] : found;
 }
 
-/** The tokens of the expression behind EXECUTE. */
-function expressionFrom(tokens: readonly Token[], from: number): Token[] {
-  const end = tokens.findIndex(
-    ({ kind, text, quoted }, index) =>
-      index >= from &&
-      ((kind === 'symbol' && text === ';') || (kind === 'word' && !quoted && /^(into|using|loop)$/.test(text))),
-  );
-  return tokens.slice(from, end < 0 ? tokens.length : end);
-}
-
-/** The value of literals that are joined by `||`, with casts and parentheses around them; undefined for anything else. */
-function constantOf(tokens: readonly Token[]): string | undefined {
-  let value = '';
-  for (let index = 0; index < tokens.length; index++) {
-    const { kind, text } = tokens[index] as Token;
-    if (kind === 'string') value += text;
-    else if (kind === 'symbol' && text === ':' && tokens[index + 1]?.text === ':') {
-      index += 2;
-      if (tokens[index + 1]?.text === '.') index += 2;
-    } else if (kind !== 'symbol' || !/^[()|]$/.test(text)) return undefined;
-  }
-  return tokens.some(({ kind }) => kind === 'string') ? value : undefined;
-}
-
 const conditions =
   /^(if|case|when|where|coalesce|nullif|and|or|limit|fetch|loop|while|exit|exists|in|any|all|some|having|on|join|filter)$/;
-
-function isWord(tokens: readonly Token[], index: number, words: RegExp): boolean {
-  const token = tokens[index];
-  return token?.kind === 'word' && !token.quoted && words.test(token.text);
-}
 
 /** Whether a table is named behind the token at `before`. */
 function namesTable(tokens: readonly Token[], before: number): boolean {
@@ -237,18 +163,6 @@ function namesTable(tokens: readonly Token[], before: number): boolean {
   if (isWord(tokens, index, /^from$/)) return !isWord(tokens, index - 1, /^distinct$/) && !isInCall(tokens, index);
   if (index !== before) return isWord(tokens, index, /^join$/);
   return isWord(tokens, index, /^(join|update|using|only|table)$/) || isInFromList(tokens, index);
-}
-
-/** Whether FROM separates the arguments of a function of the standard. */
-function isInCall(tokens: readonly Token[], from: number): boolean {
-  for (let index = from - 1, depth = 0; index >= 0; index--) {
-    const token = tokens[index] as Token;
-    if (token.kind !== 'symbol') continue;
-    if (token.text === ';') return false;
-    if (token.text === ')') depth += 1;
-    if (token.text === '(' && depth-- === 0) return isWord(tokens, index - 1, /^(extract|substring|trim|overlay)$/);
-  }
-  return false;
 }
 
 /** Whether a name stands behind a comma of a FROM clause. */

@@ -1,4 +1,4 @@
-import { descendants, isNode, type Node, nodes, parseNodeTree, type Value } from './nodeTree.ts';
+import { children, descendants, isNode, type Node, nodes, parseNodeTree, type Value } from './nodeTree.ts';
 
 /** What an expression or a query names, by the tree that Postgres keeps of it. */
 export interface TreeReads {
@@ -10,25 +10,23 @@ export interface TreeReads {
   readonly selects: readonly { readonly relation: string; readonly columns: readonly number[] }[];
   /** Settings that are read by name; undefined where the name is computed. */
   readonly settings: readonly (string | undefined)[];
-  /** Keywords that stand for a value of the session, such as session_user. */
+  /** Keywords that stand for a value of the session, such as session_user, and settings that constants are written by. */
   readonly keywords: readonly string[];
-  /** The oids of the functions that it calls without arguments. */
-  readonly bareCalls: readonly string[];
   /** A keyword such as current_timestamp is in it. */
   readonly tellsTime: boolean;
-  /** A comparison of times has no column in it: it is true or false of all rows at once. */
-  readonly isByTimeAlone: boolean;
 }
 
 // SQLValueFunctionOp of Postgres; what stands before these is a time.
 const keywords = ['current_role', 'current_user', 'user', 'session_user', 'current_catalog', 'current_schema'];
 const firstKeyword = 9;
 
-/** Functions that tell the time: now(), transaction_timestamp(), statement_timestamp(), clock_timestamp(). */
-const clocks = ['1299', '2647', '2648', '2649'];
 /** current_setting(text) and current_setting(text, boolean). */
 const currentSetting = ['2077', '3294'];
-const boolean = '16';
+
+/** date, time, timestamp, timestamptz, timetz */
+const times = ['1082', '1083', '1114', '1184', '1266'];
+/** Texts that Postgres reads as the current time. */
+export const currentTime = /^\s*(now|today|tomorrow|yesterday)\b/i;
 
 /** @param tree a pg_node_tree: of an expression, a query, or a list of queries. */
 export function readTree(tree: string): TreeReads {
@@ -40,18 +38,20 @@ export function readTree(tree: string): TreeReads {
       kind === 'RANGETBLENTRY' && typeof fields.relid === 'string' && fields.relid !== '0' ? [fields.relid] : [],
     ),
     selects: all.flatMap(selectedFrom),
-    settings: all.flatMap(({ kind, fields }) =>
-      kind === 'FUNCEXPR' && currentSetting.includes(String(fields.funcid))
-        ? [constantOf(nodes(fields.args)[0])?.toLowerCase()]
-        : [],
-    ),
-    keywords: values.flatMap((value) => keywords[value - firstKeyword] ?? []),
-    bareCalls: all.flatMap(({ kind, fields }) =>
-      kind === 'FUNCEXPR' && nodes(fields.args).length === 0 ? [String(fields.funcid)] : [],
-    ),
-    tellsTime: values.some((value) => value < firstKeyword),
-    isByTimeAlone: all.some(isByTimeAlone),
+    settings: all.flatMap((node) => {
+      const setting = currentSettingOf(node);
+      return setting ? [setting.name?.toLowerCase()] : [];
+    }),
+    keywords: [...values.flatMap((value) => keywords[value - firstKeyword] ?? []), ...all.flatMap(formOf)],
+    tellsTime: values.some((value) => value < firstKeyword) || all.some(isReadAsTime),
   };
+}
+
+/** The setting that a node reads, if it reads one; its name is undefined where it is computed. */
+export function currentSettingOf({ kind, fields }: Node): { readonly name: string | undefined } | undefined {
+  return kind === 'FUNCEXPR' && currentSetting.includes(String(fields.funcid))
+    ? { name: constantOf(nodes(fields.args)[0]) }
+    : undefined;
 }
 
 /** The oids of the functions that a node calls. */
@@ -78,14 +78,38 @@ function nodesOf(value: Value): Node[] {
   return Array.isArray(value) ? value.flatMap(nodesOf) : [];
 }
 
-function isByTimeAlone(node: Node): boolean {
-  if (!/^(OPEXPR|DISTINCTEXPR|SCALARARRAYOPEXPR)$/.test(node.kind)) return false;
-  if (node.kind === 'OPEXPR' && node.fields.opresulttype !== boolean) return false;
-  const inside = descendants(node);
-  const tellsTime = ({ kind, fields }: Node) =>
-    (kind === 'SQLVALUEFUNCTION' && Number(fields.op) < firstKeyword) ||
-    (kind === 'FUNCEXPR' && clocks.includes(String(fields.funcid)));
-  return inside.some(tellsTime) && !inside.some(({ kind }) => /^(VAR|PARAM|SUBLINK)$/.test(kind));
+/** A text that is read as a time, and is `now` or may be. */
+export function isReadAsTime({ kind, fields }: Node): boolean {
+  if (kind !== 'COERCEVIAIO' || !times.includes(String(fields.resulttype)) || !isNode(fields.arg)) return false;
+  const { arg } = fields;
+  return arg.kind === 'CONST' ? currentTime.test(constantOf(arg) ?? '') : mayBeNow(arg);
+}
+
+const mayBeNow = (node: Node): boolean =>
+  node.kind === 'CASETESTEXPR' || node.kind === 'CONST' || (node.kind !== 'SUBLINK' && children(node).some(mayBeNow));
+
+/** Settings on which it depends how Postgres writes a value of a type, by the type's oid. */
+const forms = new Map([
+  ['1184', 'timezone'],
+  ['1266', 'timezone'],
+  ['1082', 'datestyle'],
+  ['1114', 'datestyle'],
+  ['790', 'lc_monetary'],
+  ['1186', 'intervalstyle'],
+  ['17', 'bytea_output'],
+  ['700', 'extra_float_digits'],
+  ['701', 'extra_float_digits'],
+]);
+/** Functions of a timestamptz that ask for the time zone: casts, date_part(), extract(), date_trunc() and to_char(). */
+const zoned = ['1178', '2019', '2027', '1388', '1171', '6203', '1217', '1770'];
+
+/** The setting that decides what a constant is in another form: as a text, or in the time zone of the session. */
+function formOf({ kind, fields }: Node): string[] {
+  if (kind === 'COERCEVIAIO' && isNode(fields.arg) && fields.arg.kind === 'CONST')
+    return [forms.get(String(fields.arg.fields.consttype)) ?? forms.get(String(fields.resulttype)) ?? []].flat();
+  const args = nodes(fields.args);
+  const isZoned = kind === 'FUNCEXPR' && zoned.includes(String(fields.funcid));
+  return isZoned && args.every((arg) => arg.kind === 'CONST') ? ['timezone'] : [];
 }
 
 /** The value of text constants that are joined by `||`; undefined for anything else. */
@@ -102,8 +126,12 @@ export function constantOf(node: Node | undefined): string | undefined {
 
 /** The text of a constant of type text. */
 export function textOf(constant: Node | undefined): string {
+  // The first four bytes are the length.
+  return constantBytes(constant).subarray(4).toString();
+}
+
+/** The bytes of a constant. */
+export function constantBytes(constant: Node | undefined): Buffer {
   // The bytes are signed.
-  const bytes = (/\[ (.*) \]/.exec(String(constant?.fields.constvalue))?.[1] ?? '').split(' ').map(Number);
-  // The first four are the length.
-  return Buffer.from(bytes.slice(4)).toString();
+  return Buffer.from((/\[ (.*) \]/.exec(String(constant?.fields.constvalue))?.[1] ?? '').split(' ').map(Number));
 }

@@ -1,0 +1,73 @@
+import type { Catalog } from './catalog.ts';
+import { documentOf } from './identity.ts';
+import { nameReaders, type Reader } from './readers.ts';
+
+/** Claims that users of Supabase change themselves. */
+const writtenByUsers = /^(raw_)?user_meta_?data$/;
+
+/**
+ * The parts of settings in JSON, such as claims, that decide what a tenant reaches and that their value does not give; a
+ * sentence each. A template gives the claims that are in it, and null is a claim without a value.
+ */
+export function whyClaimsMatter(catalog: Catalog, readers: readonly Reader[]): string[] {
+  const { setting, template, set = {}, fixed = [] } = catalog;
+  const given = new Set(fixed.map((name) => name.toLowerCase()));
+  const documents = new Map(
+    [[setting, template ?? ''] as const, ...Object.entries(set)].flatMap(([name, text]) => {
+      const document = documentOf(text);
+      return document === undefined ? [] : [[name.toLowerCase(), document] as const];
+    }),
+  );
+  const sentences = new Map<string, { readonly say: (who: string) => string; readonly who: Set<string> }>();
+  for (const { what, decides, references } of readers) {
+    // A function that runs as its caller is bound by the policies.
+    if (!decides && what.startsWith('function ')) continue;
+    for (const { setting: name, path } of references.values) {
+      const document = documents.get(name);
+      if (document === undefined) continue;
+      const say = whyNotGiven(name, path, document, given, name === setting.toLowerCase());
+      if (say === undefined) continue;
+      const key = say('');
+      sentences.set(key, { say, who: (sentences.get(key)?.who ?? new Set()).add(what) });
+    }
+  }
+  return [...sentences.values()].map(({ say, who }) => say(nameReaders([...who])));
+}
+
+/** Why the value at `path` may be another one in another session of the tenant. */
+function whyNotGiven(
+  name: string,
+  path: readonly string[],
+  document: object,
+  fixed: ReadonlySet<string>,
+  isTenant: boolean,
+): ((who: string) => string) | undefined {
+  const claim = path.join('.');
+  const users = path.find((key) => writtenByUsers.test(key));
+  if (users !== undefined && !fixed.has(users))
+    return (who) =>
+      `${who} reads the claim ${claim} of ${name}, and users write ${users} themselves. Read a claim that only the server writes, such as app_metadata, or say --fixed ${users} if users cannot change it.`;
+  const option = isTenant ? '--setting-template' : `--set ${name}`;
+  let value: unknown = document;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    if (!Object.hasOwn(value, key))
+      return (who) =>
+        `${who} reads the claim ${claim} of ${name}, which ${option} does not give. Add it there with a value; null leaves it unset.`;
+    value = (value as Record<string, unknown>)[key];
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || fixed.has(name)) return undefined;
+  return (who) =>
+    `${who} reads ${path.length > 0 ? `the claim ${claim} of ${name}` : name} as a whole or by a computed key: the catalog does not tell which claims decide. Read each with ->> and a literal key, or say --fixed ${name} if all sessions of a tenant have the claims of ${option} and no others.`;
+}
+
+/** The claims that a document leaves unset, by their names. */
+export function unsetClaims(document: object, above = ''): string[] {
+  return Object.entries(document).flatMap(([key, value]: [string, unknown]) =>
+    value === null
+      ? [`${above}${key}`]
+      : typeof value === 'object' && !Array.isArray(value)
+        ? unsetClaims(value, `${above}${key}.`)
+        : [],
+  );
+}
