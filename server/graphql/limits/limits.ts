@@ -71,6 +71,7 @@ export const planningUnits = {
 /** The refusal of a document that has `value` of something that is limited; undefined when that is within the limit. */
 export function beyond(limit: Limit, value: number): GraphQLError | undefined {
   const maximum = limits[limit];
+  if (value <= maximum) return undefined;
   // Without what fractions leave behind when they are summed up.
   const counted = Math.ceil(Number(value.toFixed(3)));
   if (counted <= maximum) return undefined;
