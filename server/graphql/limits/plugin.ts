@@ -72,11 +72,10 @@ export function createLimits({ trusted, live }: Options): Limits {
         ...config,
         parseAndValidate: (query) => charged(request, () => parse(query, user?.userId ?? '')),
         execute: (args) => {
-          const refused = charged(request, () => check(args));
-          if (refused) return refused;
-          return check.isShort(args) ? executeAsText(args, execute) : execute(args);
+          const { refusal, isShort } = charged(request, () => check(args));
+          return refusal ?? (isShort ? executeAsText(args, execute) : execute(args));
         },
-        subscribe: (args) => charged(request, () => check(args)) ?? subscribe(args),
+        subscribe: (args) => charged(request, () => check(args)).refusal ?? subscribe(args),
       };
     };
     return function (this: unknown, context) {
@@ -149,22 +148,26 @@ interface Request {
   readonly variableValues?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
+interface Checked {
+  readonly refusal?: { errors: GraphQLError[] } | undefined;
+  /** It is a query whose answer is short, unless its values are long. */
+  readonly isShort?: boolean;
+}
+
 interface Checker {
-  (request: Request): { errors: GraphQLError[] } | undefined;
-  /** Whether a checked request is a query whose answer is short, unless its values are long. */
-  isShort(request: Request): boolean;
+  (request: Request): Checked;
   readonly costs: WeakMap<OperationDefinitionNode, OperationCost>;
 }
 
 /** What depends on variables is checked for each request; what does not, once for each document. */
 function checker(schema: GraphQLSchema): Checker {
   const costs = new WeakMap<OperationDefinitionNode, OperationCost>();
-  const check = ({ document, operationName, variableValues }: Request) => {
+  const check = ({ document, operationName, variableValues }: Request): Checked => {
     const operation = getOperationAST(document, operationName);
     // Which operation is meant is not said: executing it will say so.
-    if (!operation) return undefined;
+    if (!operation) return {};
     if (!schema.getRootType(operation.operation)) {
-      return { errors: [new GraphQLError(`there are no operations of the type ${operation.operation}`)] };
+      return { refusal: { errors: [new GraphQLError(`there are no operations of the type ${operation.operation}`)] } };
     }
     let cost = costs.get(operation);
     if (!cost) {
@@ -174,17 +177,14 @@ function checker(schema: GraphQLSchema): Checker {
     }
     const variables = variableValues ?? {};
     // The size of the variables is checked first, because working out the cost reads all of them.
-    const error =
-      checkVariables(variables, cost.use, operation.operation === 'mutation') ?? checkCost(cost.of(variables));
-    return error && { errors: [error] };
+    const wrongVariables = checkVariables(variables, cost.use, operation.operation === 'mutation');
+    if (wrongVariables) return { refusal: { errors: [wrongVariables] } };
+    const price = cost.of(variables);
+    const error = checkCost(price);
+    if (error) return { refusal: { errors: [error] } };
+    return { isShort: operation.operation === 'query' && !cost.repeats && (price as number) <= textAnswer.cost };
   };
-  const isShort = ({ document, operationName, variableValues }: Request) => {
-    const operation = getOperationAST(document, operationName);
-    const cost = operation?.operation === 'query' ? costs.get(operation) : undefined;
-    if (!cost || cost.repeats) return false;
-    return (cost.of(variableValues ?? {}) as number) <= textAnswer.cost;
-  };
-  return Object.assign(check, { costs, isShort });
+  return Object.assign(check, { costs });
 }
 
 function checkCost(cost: number | GraphQLError): GraphQLError | undefined {
