@@ -1,6 +1,6 @@
-import { exitCodeOf } from '../../isolation/proof.ts';
 import { proveSql } from '../../isolation/proveSql.ts';
 import { createSample, samples } from '../support/samples.ts';
+import { withCode } from './drafts.ts';
 
 // A machine under load takes minutes for what takes seconds otherwise.
 const patience = 300_000;
@@ -26,16 +26,7 @@ async function prove(
       cast: { seed: 1 },
       only: (name) => /documents/.test(name),
     });
-    const rest = {
-      database: '',
-      seed: 1,
-      repeat: '',
-      startedAt: new Date(),
-      seconds: 0,
-      tables: [],
-      mutants: undefined,
-    };
-    return { ...proof, code: exitCodeOf({ ...proof, ...rest }) };
+    return withCode(proof);
   } finally {
     await db.drop();
   }

@@ -16,6 +16,12 @@ export async function withSchema<Result>(sql: string, use: (db: TestDatabase) =>
   }
 }
 
+/** The proof, and the exit code that the prover would end with. */
+export function withCode(proof: SqlProof): SqlProof & { code: number } {
+  const rest = { database: '', seed: 1, repeat: '', startedAt: new Date(), seconds: 0, tables: [], mutants: undefined };
+  return { ...proof, code: exitCodeOf({ ...proof, ...rest }) };
+}
+
 /** Attacks app_public.drafts by SQL; `code` is the exit code of the command. */
 export function prove(
   sql: string,
@@ -31,16 +37,7 @@ export function prove(
       searchPath: 'pg_catalog',
       only: (name) => /drafts/.test(name),
     });
-    const rest = {
-      database: '',
-      seed: 1,
-      repeat: '',
-      startedAt: new Date(),
-      seconds: 0,
-      tables: [],
-      mutants: undefined,
-    };
-    return { ...proof, code: exitCodeOf({ ...proof, ...rest }) };
+    return withCode(proof);
   });
 }
 
