@@ -72,7 +72,7 @@ export const accessQueries: readonly string[] = [
   `select 'privileges on this database', 0, format('privileges on this database: %s', ${privileges("coalesce(d.datacl, acldefault('d', d.datdba))")})
    from pg_database d where d.datname = current_database()`,
 
-  // What a new database has is not said: PUBLIC may use the schema, and since Postgres 15 not create anything in it.
+  // The default of a new database gets no line: PUBLIC may use the schema, and since Postgres 15 may not create in it.
   `select 'privileges on schema public', 0, format('privileges on schema public: %s', coalesce(held, 'none')) from (
      select ${privileges("coalesce(n.nspacl, acldefault('n', n.nspowner))")} as held from pg_namespace n where n.nspname = 'public'
    ) o where held is distinct from 'public: usage'`,

@@ -3,7 +3,7 @@ import { NameIndex } from './nameIndex.ts';
 import { readSource, readUnconditional, type SourceReads } from './sourceReads.ts';
 import { readTree, type TreeReads } from './treeReads.ts';
 
-/** What a function or view uses by itself, while a statement of its caller runs. */
+/** Direct uses of a function or view, while its caller's statement runs. */
 export interface Body {
   /** `app_public.f()`, or the view's name. */
   readonly name: string;
@@ -14,11 +14,11 @@ export interface Body {
   readonly calls: readonly (readonly string[])[];
   /** The oids of the relations that it reads or writes, in the same way. */
   readonly relations: readonly (readonly string[])[];
-  /** What it selects, by Postgres' own record; undefined where the text was read. */
+  /** Relations and columns that it selects, as Postgres records them; undefined where only the text was read. */
   readonly selects: TreeReads['selects'] | undefined;
   /** Something in it may keep a part of it from being run. */
   readonly isConditional: boolean;
-  /** What every run of it uses; in `bodies` the functions and views of these whose own bodies every run reaches. */
+  /** Uses that every run reaches; `bodies` are the functions and views whose own bodies every run reaches. */
   readonly certain: Pick<Body, 'calls' | 'relations'> & { readonly bodies: readonly string[] };
 }
 

@@ -105,7 +105,7 @@ export class RightsReader {
     return { certain: [...certain], possible: [...possible].filter((what) => !certain.has(what)) };
   }
 
-  /** What a body by itself needs and tenants lack. */
+  /** Rights that the body itself needs and tenants do not have. */
   #lacking(body: Body): string[] {
     const { name, kind, asOwner, calls, selects } = body;
     const called = kind === 'aggregate' ? [] : calls.flat();

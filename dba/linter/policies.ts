@@ -10,7 +10,7 @@ export interface Policy {
   readonly permissive: boolean;
   readonly using: Node | null;
   readonly check: Node | null;
-  /** What tenants lack the right to, of all that it uses: `execute app_public.f()`. */
+  /** Rights that the policy needs and tenants do not have: `execute app_public.f()`. */
   readonly missingRights: MissingRights;
 }
 
@@ -42,7 +42,7 @@ export interface PolicyFacts {
    * On Hedgerow's database these tell no tenant from another: its keys lead with the owner column.
    */
   readonly identifying: ReadonlySet<string>;
-  /** What is taken at its word where it asks for the tenant and its rows cannot be told. */
+  /** Expressions that count as conditions on the tenant although their rows are unknown. */
   readonly trust: {
     /** Functions that depend on the tenant. */
     readonly functions: boolean;

@@ -9,7 +9,7 @@ import { decidesByTime } from './timeReads.ts';
 import { readsCurrentTime, sourceDecidesByTime } from './timeSource.ts';
 import { readTree } from './treeReads.ts';
 
-/** What an expression, a view or a function refers to, by itself or through others at any depth. */
+/** References of an expression, a view or a function, its own and those of all that it calls or reads. */
 export interface References {
   /** Settings that are read by name; undefined where the name is computed. */
   readonly settings: ReadonlySet<string | undefined>;
@@ -35,7 +35,7 @@ interface SettingValueRead {
   readonly path: readonly string[];
 }
 
-/** What one function or view, or an expression, refers to by itself. */
+/** Direct references of one function, view or expression. */
 interface Direct {
   readonly settings: readonly (string | undefined)[];
   readonly session: readonly string[];

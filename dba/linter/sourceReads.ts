@@ -9,7 +9,7 @@ interface Call {
   readonly count: number;
 }
 
-/** What the text of a function names. */
+/** Names in the text of a function. */
 export interface SourceReads {
   /** Settings that are read by name; undefined where the name is computed. */
   readonly settings: readonly (string | undefined)[];

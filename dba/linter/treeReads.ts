@@ -1,12 +1,12 @@
 import { children, descendants, isNode, type Node, nodes, parseNodeTree, type Value } from './nodeTree.ts';
 
-/** What an expression or a query names, by the tree that Postgres keeps of it. */
+/** Objects that an expression or a query names, read from Postgres' node tree. */
 export interface TreeReads {
   /** The oids of the functions that it calls, by themselves, as operators or as aggregates. */
   readonly functions: readonly string[];
   /** The oids of the relations that it reads or writes. */
   readonly relations: readonly string[];
-  /** What it selects from relations: column 0 stands for the whole row; without columns it is rows alone. */
+  /** Selected relations and columns: column 0 is the whole row; no columns means that only the rows are counted. */
   readonly selects: readonly { readonly relation: string; readonly columns: readonly number[] }[];
   /** Settings that are read by name; undefined where the name is computed. */
   readonly settings: readonly (string | undefined)[];
@@ -65,7 +65,7 @@ function calledBy({ fields }: Node): string[] {
 const systemColumns = 7;
 const aclSelect = 2;
 
-/** What Postgres checks the right to select of: with the relation before version 16, in a list of its own since then. */
+/** Relations and columns whose SELECT right Postgres checks: kept with the relation before version 16, in a list since. */
 function selectedFrom({ fields }: Node): { relation: string; columns: number[] }[] {
   const { relid, requiredPerms, selectedCols } = fields;
   if (typeof relid !== 'string' || !Array.isArray(selectedCols) || !(Number(requiredPerms) & aclSelect)) return [];

@@ -5,7 +5,7 @@ import { maskQuoted } from '../linter/tokens.ts';
 export interface NonTransactional {
   /** The command as messages name it. */
   readonly command: string;
-  /** What to write so that it runs in a transaction; empty if nothing does. */
+  /** A form of the statement that runs in a transaction; empty if there is none. */
   readonly instead: string;
 }
 

@@ -69,7 +69,7 @@ export function demandTarget({ name, reference }: Column, table: string, key: st
     if (column === 'id') return;
     throw new UsageError(`The column ${name} can refer to the id of ${target} only: leave out (${column}).`);
   }
-  // What current.sql changes is read by Postgres alone.
+  // current.sql changes the table, and only Postgres can tell how.
   if (has(existing.current, `\\b${target.replace('.', '\\.')}\\b`)) return;
   const described = existing.snapshot.split(/\n{2,}/).find((block) => block.startsWith(`table ${target} `));
   if (!described) throw new UsageError(`The column ${name} refers to ${target}: there is no such table.`);

@@ -19,10 +19,10 @@ const reading = new RegExp(`\\b(?:from|join|using|table)\\s+(?:only\\s+)?${name}
 const qualified = new RegExp(`(${identifier}\\.${identifier})`, 'g');
 const common = new RegExp(`(${identifier})\\s*(?:\\([^()]*\\)\\s*)?as\\s+(?:(?:not\\s+)?materialized\\s+)?\\(`, 'gi');
 
-/** What makes a relation of a query: `create table … as`, `select … into`, materialized views. */
+/** Statements that make a relation from a query: `create table … as`, `select … into`, materialized views. */
 const makes =
   /^\s*(create\s+[^;]*?\btable\b[^;]*?\bas\s*\(*\s*(select|with|values|table|execute)\b|create\s+materialized\s+view\b|refresh\s+materialized\s+view\b|(select|with|\()[\s\S]*\binto\b)/i;
-/** What a query is made into, which is not read. */
+/** The relation that such a statement makes; it is not read. */
 const madeInto = new RegExp(
   `\\b(?:table|materialized\\s+view|into)\\s+(?:if\\s+not\\s+exists\\s+|concurrently\\s+|temp(?:orary)?\\s+|unlogged\\s+|table\\s+)*${name}`,
   'i',

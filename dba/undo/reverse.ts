@@ -44,7 +44,7 @@ export function reverse(before: string, after: string, definitions: ReadonlyMap<
   return { statements: sorted.map(({ sql }) => sql), lost };
 }
 
-/** What is set and has no `drop`. */
+/** Kinds that are set and cannot be dropped. */
 const byHand = new Set(['default privileges', 'settings of', 'privileges on']);
 
 /** Objects of one line, which are not altered back. */

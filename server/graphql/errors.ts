@@ -69,7 +69,7 @@ const isUpdate = (text = '') => /^(?:with item .*?\n)?update\s/s.test(text);
 /** The stack of Postgres is full of functions that call each other, such as a policy that reads its own table by one. */
 const isRecursion = ({ code, where }: pg.DatabaseError) => code === '54001' && /function/.test(where ?? '');
 
-/** What the catalogs say of errors. */
+/** Facts from the catalogs that explain database errors. */
 export interface Catalog {
   readonly constraints: Constraints;
   readonly refusals: UpdateRefusals;

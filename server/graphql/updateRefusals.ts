@@ -21,7 +21,7 @@ interface Columns {
 interface TablePolicies {
   /** Checks of the new row, by the policies for UPDATE. */
   readonly checks: readonly (Columns & { readonly isStricter: boolean })[];
-  /** What a row must be to be visible, by the policies for SELECT. */
+  /** Columns of the SELECT policies: conditions that a row must meet to be visible. */
   readonly visible: readonly Columns[];
 }
 

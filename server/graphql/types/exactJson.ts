@@ -14,7 +14,7 @@ const suspicious = /[\d.]{16}|(?:^|[:,[\s])-?[\d.]+[eE]/;
 /** Digits that JavaScript keeps of each decimal. */
 const kept = 15;
 
-/** What a text begins with that stands for a number, until it is one. No value can have it, because no client knows it. */
+/** Prefix of the texts that stand in for numbers while JSON.parse() runs. Clients cannot guess it, so no value has it. */
 const marker = randomUUID();
 
 /**
@@ -78,7 +78,7 @@ function isNumberPart(char: number): boolean {
 
 function isExact(source: string): boolean {
   const value = Number(source);
-  // What is no number is left to JSON.parse(), which says so.
+  // JSON.parse() reports malformed numbers.
   if (source.length > kept) return String(value) === source || !isNumber.test(source);
   // So few digits are kept, unless the number is too large or too small.
   if (value === 0) return !/^-?[0.]*[1-9]/.test(source);

@@ -125,7 +125,7 @@ function pagesIn(value: unknown): Page[] {
 async function inOrder(orders: readonly string[], shelf: string): Promise<Row[]> {
   const given = orders.map((value) => value.replace('_', ' '));
   const direction = given[0]?.split(' ')[1];
-  // What the order leaves open is in the order of the columns.
+  // Ties follow the order of the columns.
   const by = [...given, `shelf_id ${direction}`, `rank ${direction}`, `words ${direction}`];
   return db.asAdmin<{ rank: number; words: string }>(
     `select rank, words from app_public.slips where shelf_id = $1 order by ${by.join(', ')}`,
