@@ -21,7 +21,7 @@ const placesPerConnection = 4;
 
 /** The limits of a server with `connections` database connections. */
 export function admissionLimits(connections: number, { perTenant = 10, queue = 50 } = {}): AdmissionLimits {
-  return { total: placesPerConnection * connections, perTenant, queue, workUnderWay: 40, holdBudget: 2500 };
+  return { total: placesPerConnection * connections, perTenant, queue, workUnderWay: 40, holdBudget: 500 };
 }
 
 export interface EnterOptions {
