@@ -10,8 +10,11 @@ RUN npm ci --omit=dev && npm cache clean --force
 COPY .gmrc current.sql ./
 COPY migrations migrations
 RUN chmod -R a+rX migrations
-COPY dba dba
+COPY common common
+COPY postgres postgres
 COPY server server
+COPY lint lint
+COPY dba dba
 
 # The files stay root's: the process can read them and change none.
 USER node

@@ -3,11 +3,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { migrate } from 'graphile-migrate';
 import pg from 'pg';
-import { withClient } from '../dba/client.ts';
-import { migrateSettings } from '../dba/migrateSettings.ts';
-import { root } from '../dba/root.ts';
-import { type EmbeddedTarget, openEmbedded } from '../dba/target.ts';
-import { UsageError } from '../dba/verb.ts';
+import { root } from '../common/root.ts';
+import { UsageError } from '../common/usageError.ts';
+import { migrateSettings } from '../postgres/migrate/migrateSettings.ts';
+import { type EmbeddedTarget, openEmbedded } from '../postgres/target/target.ts';
+import { withClient } from '../postgres/withClient.ts';
 import { fill } from './fill.ts';
 import type { Report } from './progress.ts';
 

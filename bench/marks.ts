@@ -3,7 +3,7 @@ import type { NoisyRow } from './noisy/summary.ts';
 import { thresholdsOfNoisy } from './noisy/thresholds.ts';
 import { baselineName, handWritten, handWrittenOneTrip, handWrittenSameTokens, stock } from './peers.ts';
 import type { StartupTimes } from './startup.ts';
-import { find, ratio, type Spread } from './statistics.ts';
+import { find, type Mark, ratio, type Spread } from './statistics.ts';
 import { type WorkloadName, workloadNames } from './workloads.ts';
 
 /** Rows of the database that a larger one is compared with. */
@@ -11,15 +11,6 @@ export const smallRows = 100_000;
 
 /** Hedgerow on the small database, where the others work on a larger one. */
 export const onSmallDatabase = 'hedgerow-small';
-
-/** A figure that Hedgerow is to reach. */
-export interface Mark {
-  readonly what: string;
-  readonly goal: string;
-  readonly found: Spread;
-  /** Undefined where it was not measured in this run. */
-  readonly reached: boolean | undefined;
-}
 
 const atLeast: readonly { readonly peer: string; readonly title: string; readonly marks: Marks }[] = [
   { peer: handWritten, title: 'Express + pg by hand, 4 round trips', marks: { list: 1.2, byId: 1.2, create: 1.8 } },

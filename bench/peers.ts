@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import { root } from '../dba/root.ts';
+import { root } from '../common/root.ts';
 import type { Api } from './apis/api.ts';
 import { postgraphile4 } from './apis/postgraphile4.ts';
 import { hedgerowApi, postgraphile5 } from './apis/postgraphile5.ts';

@@ -1,12 +1,11 @@
 import type { Contender } from './contender.ts';
-import type { Mark } from './marks.ts';
 import type { Series } from './measure.ts';
 import type { NoisySeries } from './noisy/measureNoisy.ts';
 import type { NoisyRow } from './noisy/summary.ts';
 import type { Options } from './options.ts';
 import type { RevocationCost } from './revocation.ts';
 import type { StartupTimes } from './startup.ts';
-import type { Row } from './statistics.ts';
+import type { Mark, Row } from './statistics.ts';
 
 /** All that a run has shown; what `--json` writes. */
 export interface Results {

@@ -1,7 +1,7 @@
 import pg from 'pg';
-import { Batch } from '../server/database/batch.ts';
-import { Identity } from '../server/database/identity.ts';
-import type { Statement } from '../server/database/statement.ts';
+import { Batch } from '../postgres/batch.ts';
+import type { Statement } from '../postgres/statement.ts';
+import { Identity } from '../server/tenancy/identity.ts';
 import type { Ground } from './contender.ts';
 import { cpuTimes } from './cpu.ts';
 import type { Place } from './measure.ts';

@@ -53,3 +53,12 @@ export function toRows(all: readonly Series[]): Row[] {
     };
   });
 }
+
+/** A figure that Hedgerow is to reach. */
+export interface Mark {
+  readonly what: string;
+  readonly goal: string;
+  readonly found: Spread;
+  /** Undefined where it was not measured in this run. */
+  readonly reached: boolean | undefined;
+}

@@ -2,12 +2,12 @@ import type pg from 'pg';
 import type { Attempt } from '../isolation/attempt.ts';
 import { groupLeaks, leaksOf } from '../isolation/proof.ts';
 import { proveSql } from '../isolation/proveSql.ts';
+import type { Finding } from '../lint/rule.ts';
+import { ourSchema } from '../postgres/ownObjects.ts';
+import { isScratch } from '../postgres/target/scratch.ts';
+import type { Target } from '../postgres/target/target.ts';
+import { withClient } from '../postgres/withClient.ts';
 import { isBranch } from './branches/mark.ts';
-import { withClient } from './client.ts';
-import type { Finding } from './linter/rule.ts';
-import { ourSchema } from './ours.ts';
-import { isScratch } from './scratch.ts';
-import type { Target } from './target.ts';
 
 const insufficientPrivilege = '42501';
 

@@ -1,8 +1,8 @@
-import { withClient } from './client.ts';
-import { lint } from './linter/lint.ts';
-import type { Finding } from './linter/rule.ts';
-import type { Target } from './target.ts';
-import { UsageError } from './verb.ts';
+import { UsageError } from '../common/usageError.ts';
+import type { Finding } from '../lint/rule.ts';
+import type { Target } from '../postgres/target/target.ts';
+import { withClient } from '../postgres/withClient.ts';
+import { lintSchema } from './servedApi/lintSchema.ts';
 
 interface What {
   /** Which migrations' text belongs to the question. */
@@ -21,7 +21,7 @@ export async function inspect(
   { text, attacks }: What,
 ): Promise<readonly Finding[]> {
   const attack = attacks ? await prover() : async () => [];
-  const { findings } = await withClient(target.ownerUrl, (client) => lint(client, text, target.serverUrl));
+  const { findings } = await withClient(target.ownerUrl, (client) => lintSchema(client, text, target.serverUrl));
   return [...findings, ...(await attack(target))];
 }
 

@@ -1,7 +1,7 @@
 import type pg from 'pg';
-import { withClient } from './client.ts';
-import type { Target } from './target.ts';
-import { UsageError } from './verb.ts';
+import { UsageError } from '../common/usageError.ts';
+import type { Target } from '../postgres/target/target.ts';
+import { withClient } from '../postgres/withClient.ts';
 
 /** The settings of hedgerow_tenant's transaction that speaks for `userId`, as the server makes them. */
 const become = "select set_config('role', 'hedgerow_tenant', true), set_config('app.current_user_id', $1, true)";

@@ -9,8 +9,8 @@ import {
   specifiedRules,
   visit,
 } from 'postgraphile/graphql';
+import { parseDocument } from '../server/graphql/complexity/parse.ts';
 import { documentId } from '../server/graphql/documentId.ts';
-import { parseDocument } from '../server/graphql/limits/parse.ts';
 import type { GraphQLText } from './sources.ts';
 
 /** An operation with the fragments that it needs, as it is sent to the server. */

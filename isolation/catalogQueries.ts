@@ -1,4 +1,4 @@
-import { ours } from '../dba/ours.ts';
+import { ours } from '../postgres/ownObjects.ts';
 
 // Each yields one column, `row`, a JSON object with the keys of the interface of the same name in catalog.ts.
 // $1 is the role that is attacked with.

@@ -1,8 +1,15 @@
-import type { Catalog, Relation } from './catalog.ts';
 import { escapeRegExp } from './text.ts';
 
+/** A relation as far as its triggers matter. */
+interface WithTriggers {
+  readonly kind: string;
+  readonly schema: string;
+  readonly relname: string;
+  readonly triggers: readonly { readonly name: string; readonly function: number }[];
+}
+
 /** A trigger that inserts rows into another table, as one on a table of accounts that makes a profile for each. */
-export interface Filled {
+export interface Filled<Relation> {
   readonly by: Relation;
   readonly trigger: string;
   readonly table: Relation;
@@ -10,17 +17,23 @@ export interface Filled {
   readonly copies: ReadonlyMap<string, string>;
 }
 
-type Known = Pick<Catalog, 'relations' | 'routines'>;
+interface Known<Relation> {
+  readonly relations: ReadonlyMap<number, Relation>;
+  readonly routines: readonly { readonly oid: number; readonly source: string }[];
+}
 
 /** The triggers by which rows of one table make rows of another one. */
-export function filledByTriggers({ relations, routines }: Known): Filled[] {
+export function filledByTriggers<Relation extends WithTriggers>({
+  relations,
+  routines,
+}: Known<Relation>): Filled<Relation>[] {
   const sources = new Map(routines.map(({ oid, source }) => [oid, source]));
   const tables = [...relations.values()].filter(({ kind }) => kind === 'table' || kind === 'partitioned');
   return tables.flatMap((by) =>
     by.triggers.flatMap((trigger) => {
       const source = sources.get(trigger.function) ?? '';
       if (!/\binsert\s+into\b/i.test(source)) return [];
-      return tables.flatMap((table): Filled[] => {
+      return tables.flatMap((table): Filled<Relation>[] => {
         const [, columns = '', values = ''] = insertInto(table).exec(source) ?? [];
         if (table === by || !insertInto(table).test(source)) return [];
         return [{ by, trigger: trigger.name, table, copies: copied(columns, values) }];
@@ -30,7 +43,7 @@ export function filledByTriggers({ relations, routines }: Known): Filled[] {
 }
 
 /** An insert into the table, its columns and its values. */
-function insertInto({ schema, relname }: Relation): RegExp {
+function insertInto({ schema, relname }: WithTriggers): RegExp {
   const name = `(?:"?${escapeRegExp(schema)}"?\\s*\\.\\s*)?"?${escapeRegExp(relname)}"?`;
   return new RegExp(
     `\\binsert\\s+into\\s+${name}(?![\\w$.])(?:\\s*(?:as\\s+\\w+\\s*)?\\(([^)]*)\\)\\s*(?:values\\s*\\(|select\\s)([^;]*))?`,

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { watch as applyCurrent } from 'graphile-migrate';
-import { withClient } from '../dba/client.ts';
-import { closeMigrateConnections } from '../dba/internals/migrateConnections.ts';
-import { migrateSettings } from '../dba/migrateSettings.ts';
-import { databaseOf, inDatabase, isScratch, withScratch } from '../dba/scratch.ts';
-import { describeUrl, openTarget } from '../dba/target.ts';
-import { UsageError } from '../dba/verb.ts';
+import { UsageError } from '../common/usageError.ts';
+import { closeMigrateConnections } from '../postgres/internals/migrateConnections.ts';
+import { migrateSettings } from '../postgres/migrate/migrateSettings.ts';
+import { databaseOf, inDatabase, isScratch, withScratch } from '../postgres/target/scratch.ts';
+import { describeUrl, openTarget } from '../postgres/target/target.ts';
+import { withClient } from '../postgres/withClient.ts';
 
 /** A database that may be filled with anything. */
 export interface Ground {

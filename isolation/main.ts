@@ -1,8 +1,8 @@
-import '../server/compileCache.ts';
+import '../common/compileCache.ts';
 import { writeFile } from 'node:fs/promises';
 import { CommanderError } from 'commander';
-import { UsageError } from '../dba/verb.ts';
-import { loadEnvironmentFile } from '../server/environmentFile.ts';
+import { loadEnvironmentFile } from '../common/environmentFile.ts';
+import { UsageError } from '../common/usageError.ts';
 import { readOptions } from './options.ts';
 import { Progress } from './progress.ts';
 import { exitCodeOf } from './proof.ts';

@@ -1,5 +1,5 @@
-import { describeUrl } from '../dba/target.ts';
-import { UsageError } from '../dba/verb.ts';
+import { UsageError } from '../common/usageError.ts';
+import { describeUrl } from '../postgres/target/target.ts';
 import { proveApi } from './api/proveApi.ts';
 import { proveServer } from './api/proveServer.ts';
 import { type Ground, onDatabase, onMigrations } from './ground.ts';

@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { withClient } from '../dba/client.ts';
-import { UsageError } from '../dba/verb.ts';
+import { UsageError } from '../common/usageError.ts';
+import { withClient } from '../postgres/withClient.ts';
 import type { Attempt } from './attempt.ts';
 import type { Cast } from './cast/cast.ts';
 import { type CastOptions, makeCast } from './cast/makeCast.ts';

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { ReferenceReader, type References } from '../dba/linter/references.ts';
+import { ReferenceReader, type References } from '../lint/references.ts';
 import { type Catalog, isReachable } from './catalog.ts';
 
 /** A policy, view, function, default, check, trigger or rule, and what it refers to. */

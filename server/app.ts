@@ -1,19 +1,23 @@
 import express, { type Express } from 'express';
 import type { Logger } from 'pino';
 import type { Auth } from './auth/auth.ts';
+import { passwordMetrics } from './auth/passwords/queue.ts';
 import type { Config } from './config.ts';
-import type { Database } from './database/database.ts';
-import type { Readiness } from './database/readiness.ts';
 import type { GraphQLApi } from './graphql/api.ts';
+import { liveMetrics } from './graphql/live/metrics.ts';
 import { jsonBody, parseBody, readBody } from './http/body.ts';
 import { crossOrigin } from './http/crossOrigin.ts';
 import { deadline } from './http/deadline.ts';
-import { health } from './http/health.ts';
 import { createMetrics } from './http/metrics.ts';
-import { notFound, problem } from './http/problem.ts';
+import { notFound, problem } from './http/problemResponse.ts';
 import { requestLog } from './http/requestLog.ts';
 import { secureHeaders } from './http/secureHeaders.ts';
 import type { Admission } from './tenancy/admission.ts';
+import { admissionMetrics } from './tenancy/admissionMetrics.ts';
+import { databaseMetrics } from './tenancy/databaseMetrics.ts';
+import { health } from './tenancy/health.ts';
+import type { Readiness } from './tenancy/readiness.ts';
+import type { Database } from './tenancy/tenantDatabase.ts';
 
 export interface AppParts {
   readonly config: Pick<Config, 'allowedOrigins' | 'production' | 'requestTimeout' | 'trustProxy'>;
@@ -32,7 +36,12 @@ export const headerLimit = 49_152;
 export async function createApp(parts: AppParts): Promise<Express> {
   const { config, log, database, readiness, admission, auth, graphql } = parts;
   const app = express();
-  const metrics = createMetrics({ database, admission, live: graphql.live });
+  const metrics = createMetrics([
+    databaseMetrics(database),
+    admissionMetrics(admission),
+    passwordMetrics,
+    liveMetrics(graphql.live),
+  ]);
 
   app.set('trust proxy', config.trustProxy).disable('x-powered-by');
   // GraphiQL runs inline scripts; it is not there in production.

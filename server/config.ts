@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { appUrl, type MailSettings, mailFrom, smtpUrl } from './auth/mail/settings.ts';
+import { canonicalUrl } from '../postgres/connectionString.ts';
+import { appUrl, type MailSettings, mailFrom, smtpUrl } from './auth/mailer/settings.ts';
 import type { ExternalIssuer } from './auth/tokens/externalIssuer.ts';
 import { type PrivateJwk, privateKeys } from './auth/tokens/privateKeys.ts';
-import { canonicalUrl } from './database/connectionString.ts';
 import { type AdmissionLimits, admissionLimits } from './tenancy/admission.ts';
 
 const production = 'needed in production';

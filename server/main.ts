@@ -1,7 +1,8 @@
 import './heap.ts';
-import './compileCache.ts';
+import '../common/compileCache.ts';
 // Before anything that loads Grafast, which reads its environment once.
 import './graphql/grafastEnvironment.ts';
 
-// Only what is imported from here on is kept by that cache.
-await import('./run.ts');
+// That cache keeps only modules that are imported from here on.
+const { runServer } = await import('./run.ts');
+await runServer();

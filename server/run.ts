@@ -1,34 +1,63 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import pg from 'pg';
+import type { Logger } from 'pino';
+import { loadEnvironmentFile } from '../common/environmentFile.ts';
+import { isUnavailable } from '../postgres/connectionErrors.ts';
+import { postgresAdvice } from '../postgres/patchLevel.ts';
 import { createApp, headerLimit } from './app.ts';
 import { createAuth } from './auth/auth.ts';
-import { authenticator } from './auth/authenticate.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
-import { isUnavailable } from './database/connectionErrors.ts';
-import { openDatabase } from './database/database.ts';
-import { postgresAdvice } from './database/patchLevel.ts';
-import { createReadiness } from './database/readiness.ts';
-import { type InspectLive, unsafeSchema } from './database/schemaSafety.ts';
-import type { Step } from './development.ts';
-import { loadEnvironmentFile } from './environmentFile.ts';
+import type { GraphQLApi } from './graphql/api.ts';
 import { DocumentsError } from './graphql/documentId.ts';
-import { askAhead } from './graphql/introspection.ts';
+import { prefetchIntrospection } from './graphql/prefetchIntrospection.ts';
 import { createLog } from './http/log.ts';
 import { Shutdown } from './shutdown.ts';
 import { Admission } from './tenancy/admission.ts';
+import { createReadiness } from './tenancy/readiness.ts';
+import { type InspectLive, unsafeSchema } from './tenancy/schemaSafety.ts';
+import { type Database, TenantDatabase } from './tenancy/tenantDatabase.ts';
 
 class StartError extends Error {}
 
-async function main(): Promise<void> {
+/** Runs a step of the start, and prints how long it took. */
+export type Step = <T>(done: string, work: () => Promise<T>) => Promise<T>;
+
+/** Replacements, during development, for what the environment does not set. */
+export interface Development {
+  readonly databaseUrl: string;
+  /** Whether `databaseUrl` is the embedded Postgres, which its user does not operate. */
+  readonly embedded: boolean;
+  readonly jwtSecret: string;
+  /** Folder that mail is written to where SMTP_URL is not set. */
+  readonly mailDirectory: string;
+  /** Adds the demo tenants to an embedded database, prints what to try, and has the API follow the schema. */
+  ready(parts: { database: Database; graphql: GraphQLApi; log: Logger; url: string }): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the server, and sets the exit code where that fails.
+ *
+ * @param develop prepares development; absent in production.
+ */
+export async function runServer(develop?: (config: Config, step: Step) => Promise<Development>): Promise<void> {
+  await start(develop).catch(fail);
+}
+
+async function start(develop?: (config: Config, step: Step) => Promise<Development>): Promise<void> {
   loadEnvironmentFile();
   const config = readConfig(process.env);
+  if (!develop && !config.databaseUrl)
+    throw new ConfigError(['DATABASE_URL is needed: `npm start` runs an embedded Postgres without it']);
+  if (!develop && !config.jwtSecret && !config.privateKeys)
+    throw new ConfigError(['JWT_SECRET is needed, or JWT_PRIVATE_KEYS']);
   const log = createLog(config.logLevel);
   const step = stepper(config.production);
-  const development = config.production ? undefined : await (await import('./development.ts')).prepare(config, step);
+  const development = await develop?.(config, step);
 
   const databaseUrl = development?.databaseUrl ?? (config.databaseUrl as string);
-  const database = openDatabase(databaseUrl, config.pool, log);
+  const database = new TenantDatabase(databaseUrl, config.pool, log);
   const readiness = createReadiness(database);
   const stop = async () => {
     await database.close();
@@ -70,7 +99,7 @@ async function main(): Promise<void> {
     );
     const listenUrl = config.listenUrl ?? databaseUrl;
     const graphql = await step('built the API', async () => {
-      const catalog = askAhead(database);
+      const catalog = prefetchIntrospection(database);
       // Loaded only now: this takes longer than Postgres needs to answer.
       const { createGraphQL } = await import('./graphql/api.ts');
       return createGraphQL({ database, catalog, listenUrl, log, production, documentsFolder: persistedDocuments });
@@ -91,8 +120,7 @@ async function main(): Promise<void> {
       maxHeaderSize: headerLimit,
     };
     const server = createServer(timeouts, app);
-    const authenticate = authenticator(auth.signedIn);
-    const sockets = graphql.openSockets(server, { admission, authenticate, allowedOrigins });
+    const sockets = graphql.openSockets(server, { admission, authenticate: auth.authenticate, allowedOrigins });
     // Before it listens: a signal must not end the process as soon as the first request can arrive.
     const { drainDelay } = config;
     const close = async () => {
@@ -119,7 +147,7 @@ function refuseUnsafe(reasons: readonly string[]): void {
 
 /** The linter is a layer of its own, which this file alone puts together with the server. */
 async function loadLinter(): Promise<InspectLive> {
-  return (await import('../dba/linter/live.ts')).loadLiveLinter();
+  return (await import('../lint/live.ts')).loadLiveLinter();
 }
 
 function listen(server: Server, { port, host }: Config): Promise<void> {
@@ -158,5 +186,3 @@ function fail(error: unknown): void {
   else console.error(error);
   process.exitCode = 1;
 }
-
-await main().catch(fail);

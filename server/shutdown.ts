@@ -1,8 +1,8 @@
 import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { Readiness } from './database/readiness.ts';
 import type { Sockets } from './graphql/live/sockets.ts';
+import type { Readiness } from './tenancy/readiness.ts';
 
 /** Seconds for the drain delay and the requests in flight together: less than the 10 that Docker waits. */
 const stopTime = 8;

@@ -1,4 +1,4 @@
-import type { Mark } from '../marks.ts';
+import type { Mark } from '../statistics.ts';
 import { attacks } from './attacks.ts';
 import type { NoisyRow } from './summary.ts';
 

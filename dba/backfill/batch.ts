@@ -1,6 +1,6 @@
 import type pg from 'pg';
+import { UsageError } from '../../common/usageError.ts';
 import { demandPolicies } from '../online/ownerPolicies.ts';
-import { UsageError } from '../verb.ts';
 import type { Plan } from './plan.ts';
 import { beginState, type State, writeState } from './state.ts';
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
-import { splitStatements } from '../linter/statements.ts';
+import { UsageError } from '../../common/usageError.ts';
+import { splitStatements } from '../../lint/statements.ts';
 import { type HiddenTable, hiddenTables } from '../online/ownerPolicies.ts';
-import { UsageError } from '../verb.ts';
 
 /** What a backfill is told. */
 export interface Wanted {

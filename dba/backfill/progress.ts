@@ -1,4 +1,4 @@
-import { duration } from '../progress.ts';
+import { duration } from '../cli/progress.ts';
 import type { Plan } from './plan.ts';
 import type { State } from './state.ts';
 

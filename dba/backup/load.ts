@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
-import { withClient } from '../client.ts';
-import { size, withProgress } from '../progress.ts';
-import { UsageError } from '../verb.ts';
+import { UsageError } from '../../common/usageError.ts';
+import { withClient } from '../../postgres/withClient.ts';
+import { size, withProgress } from '../cli/progress.ts';
 import type { Manifest } from './manifest.ts';
 import { compareTables, measureTables } from './measure.ts';
 import { runTool } from './runTool.ts';

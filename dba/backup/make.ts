@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { isAlive } from '../../server/database/embedded/lock.ts';
-import { newClient } from '../client.ts';
-import { size, withProgress } from '../progress.ts';
-import { databaseOf, machine } from '../scratch.ts';
-import type { Target } from '../target.ts';
-import { UsageError } from '../verb.ts';
+import { UsageError } from '../../common/usageError.ts';
+import { isAlive } from '../../postgres/embedded/lock.ts';
+import { databaseOf, machine } from '../../postgres/target/scratch.ts';
+import type { Target } from '../../postgres/target/target.ts';
+import { newClient } from '../../postgres/withClient.ts';
+import { size, withProgress } from '../cli/progress.ts';
 import { type Manifest, manifestFile, sha256 } from './manifest.ts';
 import { measureTables } from './measure.ts';
 import { runTool } from './runTool.ts';

@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
-import { parseJson } from '../../server/parseJson.ts';
-import { UsageError } from '../verb.ts';
+import { parseJson } from '../../common/parseJson.ts';
+import { UsageError } from '../../common/usageError.ts';
 import { tableContent } from './measure.ts';
 
 const manifest = z.object({

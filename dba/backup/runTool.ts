@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
-import { readParameters, writeParameters } from '../../server/database/connectionParameters.ts';
-import { canonicalUrl } from '../../server/database/connectionString.ts';
-import { withoutLibpqVariables } from '../../server/database/libpqEnvironment.ts';
-import { ended } from '../child.ts';
-import { UsageError } from '../verb.ts';
+import { UsageError } from '../../common/usageError.ts';
+import { readParameters, writeParameters } from '../../postgres/connectionParameters.ts';
+import { canonicalUrl } from '../../postgres/connectionString.ts';
+import { withoutLibpqVariables } from '../../postgres/libpqEnvironment.ts';
+import { ended } from '../cli/child.ts';
 
 /**
  * Runs pg_dump or pg_restore on the database of `url`. The password goes by the environment, where no other user of the

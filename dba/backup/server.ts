@@ -1,9 +1,9 @@
 import type pg from 'pg';
-import { withClient } from '../client.ts';
-import { databaseOf, inDatabase } from '../scratch.ts';
-import { demandAdmin } from '../shadow.ts';
-import type { Target } from '../target.ts';
-import { UsageError } from '../verb.ts';
+import { UsageError } from '../../common/usageError.ts';
+import { databaseOf, inDatabase } from '../../postgres/target/scratch.ts';
+import { demandAdmin } from '../../postgres/target/shadow.ts';
+import type { Target } from '../../postgres/target/target.ts';
+import { withClient } from '../../postgres/withClient.ts';
 
 /**
  * The admin's connection to the target's own database.

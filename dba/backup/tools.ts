@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { UsageError } from '../verb.ts';
+import { UsageError } from '../../common/usageError.ts';
 
 /** The folders where packages put each major version's programs. */
 const shelves = ['/usr/lib/postgresql', '/opt/homebrew/opt', '/usr/local/opt', '/usr'];

@@ -1,6 +1,6 @@
+import { withScratch } from '../../postgres/target/scratch.ts';
+import type { Target } from '../../postgres/target/target.ts';
 import { inspect } from '../inspect.ts';
-import { withScratch } from '../scratch.ts';
-import type { Target } from '../target.ts';
 import { loadBackup } from './load.ts';
 import type { Manifest } from './manifest.ts';
 

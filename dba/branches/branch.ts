@@ -1,4 +1,4 @@
-import { UsageError } from '../verb.ts';
+import { UsageError } from '../../common/usageError.ts';
 
 /** A copy of the database, made to be changed and thrown away. */
 export interface Branch {

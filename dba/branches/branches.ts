@@ -1,6 +1,6 @@
+import type { Target } from '../../postgres/target/target.ts';
 import { neonBranches } from '../neon/branches.ts';
 import { neonProject } from '../neon/project.ts';
-import type { Target } from '../target.ts';
 import type { Branches } from './branch.ts';
 import { postgresBranches } from './postgres.ts';
 

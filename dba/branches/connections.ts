@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { withClient } from '../client.ts';
-import { UsageError } from '../verb.ts';
+import { UsageError } from '../../common/usageError.ts';
+import { withClient } from '../../postgres/withClient.ts';
 import type { Exclusive } from './branch.ts';
 
 /** Milliseconds between two looks, and how many there are before somebody counts as connected. */

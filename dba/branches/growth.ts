@@ -1,5 +1,5 @@
-import { withClient } from '../client.ts';
-import { size } from '../progress.ts';
+import { withClient } from '../../postgres/withClient.ts';
+import { size } from '../cli/progress.ts';
 
 /**
  * How much of a copy is there. A database that is being made is in no catalog yet, so it is looked for among the files,

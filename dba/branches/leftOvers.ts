@@ -1,5 +1,5 @@
-import { isAlive } from '../../server/database/embedded/lock.ts';
-import { machine } from '../scratch.ts';
+import { isAlive } from '../../postgres/embedded/lock.ts';
+import { machine } from '../../postgres/target/scratch.ts';
 import type { Branches } from './branch.ts';
 
 /** The name of a branch that goes with this process. */

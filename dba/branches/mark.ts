@@ -1,7 +1,7 @@
 import { hostname, userInfo } from 'node:os';
 import type pg from 'pg';
 import { z } from 'zod';
-import { parseJson } from '../../server/parseJson.ts';
+import { parseJson } from '../../common/parseJson.ts';
 import type { Branch } from './branch.ts';
 
 /** What the comment on a branch's database says; a database without it is nobody's branch. */

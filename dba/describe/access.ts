@@ -1,4 +1,4 @@
-import { ours } from '../ours.ts';
+import { ours } from '../../postgres/ownObjects.ts';
 
 // Queries of describeSchema() about who owns what, who may do what, and the settings that sessions begin with.
 

@@ -1,4 +1,4 @@
-import { ours } from '../ours.ts';
+import { ours } from '../../postgres/ownObjects.ts';
 
 // Queries of describeSchema() about aggregates, operators, casts and extensions.
 

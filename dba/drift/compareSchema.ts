@@ -1,12 +1,6 @@
 import type pg from 'pg';
-import { madeOn } from '../snapshot.ts';
-import { normalizing } from './normalize.ts';
-
-/** A line of a snapshot with the object that it belongs to: `table app_public.todos`, `column title text`. */
-export interface SchemaLine {
-  readonly object: string;
-  readonly line: string;
-}
+import { postgresOf } from '../describe/describeSchema.ts';
+import { normalizing, type SchemaLine } from './normalize.ts';
 
 /**
  * Compares two descriptions of a schema and returns one sentence for each difference. Postgres shows an expression in another way after a
@@ -15,7 +9,7 @@ export interface SchemaLine {
  * @param client connected to the database of `found`.
  */
 export async function compareSchema(client: pg.Client, expected: string, found: string): Promise<string[]> {
-  const form = madeOn(expected) === madeOn(found) ? (line: string) => line : portable;
+  const form = postgresOf(expected) === postgresOf(found) ? (line: string) => line : portable;
   const [wanted, present] = [linesOf(expected), linesOf(found)];
   const text = (line: SchemaLine) => form(describe(line));
   const [known, there] = [new Set(wanted.map(text)), new Set(present.map(text))];

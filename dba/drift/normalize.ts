@@ -1,5 +1,10 @@
 import type pg from 'pg';
-import type { SchemaLine } from './compareSchema.ts';
+
+/** A line of a snapshot with the object that it belongs to: `table app_public.todos`, `column title text`. */
+export interface SchemaLine {
+  readonly object: string;
+  readonly line: string;
+}
 
 /** SQL that makes a line's expression once more in the session's temporary schema, and a query that shows it. */
 interface Trial {

@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { styleText } from 'node:util';
-import { isNoTransactionDefined } from 'graphile-migrate/dist/header.js';
 import type pg from 'pg';
-import { currentFile, readCurrent } from '../currentSql.ts';
-import type { LintReport } from '../linter/lint.ts';
-import type { Finding } from '../linter/rule.ts';
-import { UsageError } from '../verb.ts';
+import { UsageError } from '../../common/usageError.ts';
+import type { LintReport } from '../../lint/lint.ts';
+import type { Finding } from '../../lint/rule.ts';
+import { isNoTransactionDefined } from '../../postgres/internals/graphileMigrate.ts';
+import { currentFile, readCurrent } from '../../postgres/migrate/currentSql.ts';
 import { fixOf } from './fixes.ts';
 
 /** Findings that were corrected, and the statements that do it. */

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Finding } from '../linter/rule.ts';
+import type { Finding } from '../../lint/rule.ts';
 import { wrapCalls } from './wrapCalls.ts';
 
 /** Roles whose grants reach tenants: hedgerow_tenant, the roles that it is a member of, and PUBLIC (0). */

@@ -1,4 +1,4 @@
-import { tokenize } from '../linter/tokens.ts';
+import { tokenize } from '../../lint/tokens.ts';
 
 /**
  * SQL with spaces in the place of comments, string literals, quoted names and dollar-quoted bodies. Length and lines stay,

@@ -1,8 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import { isNoTransactionDefined } from 'graphile-migrate/dist/header.js';
-import { parseMigrationText } from 'graphile-migrate/dist/migration.js';
-import { type Statement, splitStatements } from '../linter/statements.ts';
-import { maskQuoted } from '../linter/tokens.ts';
+import { type Statement, splitStatements } from '../../lint/statements.ts';
+import { maskQuoted } from '../../lint/tokens.ts';
+import { isNoTransactionDefined, parseMigrationText } from '../../postgres/internals/graphileMigrate.ts';
 import { blank, bodyOfDo } from './blank.ts';
 import { nonTransactional } from './nonTransactional.ts';
 import { unqualifiedName } from './qualified.ts';

@@ -1,7 +1,7 @@
-import type { CommittedMigration } from '../committed.ts';
-import { readGmrc } from '../gmrc.ts';
-import { readSources } from '../linter/sources.ts';
-import { UsageError } from '../verb.ts';
+import { UsageError } from '../../common/usageError.ts';
+import { readSources } from '../../lint/sources.ts';
+import type { CommittedMigration } from '../../postgres/migrate/committed.ts';
+import { readGmrc } from '../../postgres/migrate/gmrc.ts';
 import { committedProblems, encodingProblems, textProblems } from './checkText.ts';
 
 /**

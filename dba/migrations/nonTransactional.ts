@@ -1,5 +1,5 @@
-import type { Statement } from '../linter/statements.ts';
-import { maskQuoted } from '../linter/tokens.ts';
+import type { Statement } from '../../lint/statements.ts';
+import { maskQuoted } from '../../lint/tokens.ts';
 
 /** A statement that Postgres refuses to run in a transaction. */
 export interface NonTransactional {

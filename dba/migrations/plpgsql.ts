@@ -1,4 +1,4 @@
-import { type Token, tokenize } from '../linter/tokens.ts';
+import { type Token, tokenize } from '../../lint/tokens.ts';
 
 /**
  * The statements of a PL/pgSQL body, each by its tokens. Declarations are left out, and so are labels and the words that

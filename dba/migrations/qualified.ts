@@ -1,5 +1,5 @@
-import type { Statement } from '../linter/statements.ts';
-import { maskQuoted, tokenize } from '../linter/tokens.ts';
+import type { Statement } from '../../lint/statements.ts';
+import { maskQuoted, tokenize } from '../../lint/tokens.ts';
 
 const name = '((?:"(?:[^"]|"")+"|[\\w$\\u0080-\\uffff]+)(?:\\.(?:"(?:[^"]|"")+"|[\\w$\\u0080-\\uffff]+))?)';
 const kinds = 'table|view|materialized view|foreign table|function|procedure|aggregate|type|domain|sequence';

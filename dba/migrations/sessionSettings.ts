@@ -1,5 +1,5 @@
-import { type Statement, splitStatements } from '../linter/statements.ts';
-import { maskQuoted } from '../linter/tokens.ts';
+import { type Statement, splitStatements } from '../../lint/statements.ts';
+import { maskQuoted } from '../../lint/tokens.ts';
 import { bodyOfDo, callArguments, withoutComments } from './blank.ts';
 import { dynamicSql, plpgsqlStatements } from './plpgsql.ts';
 

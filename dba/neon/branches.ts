@@ -1,8 +1,8 @@
 import type { EndpointType, Branch as NeonBranch } from '@neondatabase/api-client';
+import { UsageError } from '../../common/usageError.ts';
+import { databaseOf } from '../../postgres/target/scratch.ts';
+import type { Target } from '../../postgres/target/target.ts';
 import { type Branch, type Branches, type BranchUrls, checkName, keptName } from '../branches/branch.ts';
-import { databaseOf } from '../scratch.ts';
-import type { Target } from '../target.ts';
-import { UsageError } from '../verb.ts';
 import type { NeonProject } from './project.ts';
 
 /** What our branches' names begin with in Neon's console: no other is listed, reset or deleted. */

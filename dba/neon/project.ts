@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { createApiClient, Operation } from '@neondatabase/api-client';
-import { withProgress } from '../progress.ts';
-import { UsageError } from '../verb.ts';
+import { UsageError } from '../../common/usageError.ts';
+import { withProgress } from '../cli/progress.ts';
 import { explain, type Response } from './explain.ts';
 
 type Api = ReturnType<typeof createApiClient>;

@@ -1,4 +1,4 @@
-import { UsageError } from '../verb.ts';
+import { UsageError } from '../../common/usageError.ts';
 import { type Definition, readDefinition } from './definition.ts';
 import { camel } from './names.ts';
 import { splitAtCommas, type Token, tokensOf } from './tokens.ts';

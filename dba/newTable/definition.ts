@@ -1,4 +1,4 @@
-import { UsageError } from '../verb.ts';
+import { UsageError } from '../../common/usageError.ts';
 import { Reader } from './reader.ts';
 import { type Token, textOf } from './tokens.ts';
 

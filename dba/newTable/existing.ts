@@ -1,4 +1,4 @@
-import { UsageError } from '../verb.ts';
+import { UsageError } from '../../common/usageError.ts';
 import type { Column } from './columns.ts';
 import { camel, singular } from './names.ts';
 

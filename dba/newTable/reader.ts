@@ -1,4 +1,4 @@
-import { UsageError } from '../verb.ts';
+import { UsageError } from '../../common/usageError.ts';
 import type { Token } from './tokens.ts';
 
 /** Reads the tokens of one column from the first to the last. */

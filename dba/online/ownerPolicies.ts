@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { UsageError } from '../verb.ts';
+import { UsageError } from '../../common/usageError.ts';
 import type { PatientConnection } from './patient.ts';
 
 /** What the owner may do with a table's rows for a while. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { wholeNumber } from '../wholeNumber.ts';
+import { wholeNumber } from '../cli/wholeNumber.ts';
 import type { Patience } from './patient.ts';
 
 /** Gives a verb the options of `Patience`. */

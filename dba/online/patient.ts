@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { connectionFault } from '../../server/database/connectionErrors.ts';
-import { newClient } from '../client.ts';
-import { describeUrl } from '../target.ts';
+import { connectionFault } from '../../postgres/connectionErrors.ts';
+import { describeUrl } from '../../postgres/target/target.ts';
+import { newClient } from '../../postgres/withClient.ts';
 
 export interface Patience {
   /** Milliseconds to wait for a lock: whoever comes behind a waiting statement waits as long. */

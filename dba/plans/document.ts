@@ -5,11 +5,11 @@ import type { AddressInfo } from 'node:net';
 import express from 'express';
 import type pg from 'pg';
 import { pino } from 'pino';
-import { Cancellation } from '../../server/database/cancellation.ts';
-import { type Database, type IdentifiedClient, openDatabase } from '../../server/database/database.ts';
-import { Identity } from '../../server/database/identity.ts';
-import type { Result, Statement } from '../../server/database/statement.ts';
+import { Cancellation } from '../../postgres/cancellation.ts';
+import type { Result, Statement } from '../../postgres/statement.ts';
 import { createGraphQL } from '../../server/graphql/api.ts';
+import { Identity } from '../../server/tenancy/identity.ts';
+import { type Database, type IdentifiedClient, TenantDatabase } from '../../server/tenancy/tenantDatabase.ts';
 import { explainStatement, type Plan } from './plan.ts';
 
 /** What a document was answered, and the statements that it took. */
@@ -32,7 +32,7 @@ interface Parts {
 export async function explainDocument({ serverUrl, client, userId, ...asked }: Parts): Promise<ExplainedDocument> {
   const log = pino({ level: 'silent' });
   const options = { size: 1, timeout: 5, recycle: 1800, preparedStatements: false };
-  const database = openDatabase(serverUrl, options, log);
+  const database = new TenantDatabase(serverUrl, options, log);
   const plans: Plan[] = [];
   // One after the other: statements of one tick share a connection in which a savepoint belongs to one of them.
   let last: Promise<unknown> = Promise.resolve();
@@ -46,7 +46,11 @@ export async function explainDocument({ serverUrl, client, userId, ...asked }: P
   };
   const tenant: IdentifiedClient = { query, transaction: (work) => work({ query }) };
   const explained: Database = {
-    ...database,
+    inspect: (statement, cancellation) => database.inspect(statement, cancellation),
+    load: () => database.load(),
+    exports: database.exports,
+    counts: database.counts,
+    close: () => database.close(),
     as: (identity, given) => (identity === Identity.nobody ? database.as(identity, given) : tenant),
   };
   const graphql = await createGraphQL({ database: explained, listenUrl: serverUrl, log, production: false });

@@ -1,4 +1,4 @@
-import { html, type Markup } from '../markup.ts';
+import { html, type Markup } from '../../common/markup.ts';
 import type { Plan, PlanNode } from './plan.ts';
 
 interface Page {

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Statement } from '../../server/database/statement.ts';
+import type { Statement } from '../../postgres/statement.ts';
 
 /** A node of Postgres' plan, as EXPLAIN (FORMAT JSON) gives it. */
 export interface PlanNode {

@@ -1,5 +1,5 @@
-import type { CommittedMigration } from '../committed.ts';
-import { UsageError } from '../verb.ts';
+import { UsageError } from '../../common/usageError.ts';
+import type { CommittedMigration } from '../../postgres/migrate/committed.ts';
 
 /**
  * Which migrations have to go behind the others, in their order. Where two follow the same one, the one that this database

@@ -1,4 +1,4 @@
-import { withClient } from '../client.ts';
+import { withClient } from '../../postgres/withClient.ts';
 
 /** How much a table is used. */
 export interface Activity {

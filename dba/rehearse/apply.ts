@@ -1,8 +1,8 @@
 import type pg from 'pg';
-import { newClient } from '../client.ts';
-import { type Statement, splitStatements } from '../linter/statements.ts';
+import { type Statement, splitStatements } from '../../lint/statements.ts';
+import { ourSchema } from '../../postgres/ownObjects.ts';
+import { newClient } from '../../postgres/withClient.ts';
 import { hintOf } from '../migrations/hint.ts';
-import { ourSchema } from '../ours.ts';
 import { blindTables, changesBetween, countChanges } from './blindChanges.ts';
 import { type Lock, type LockWatch, watchLocks } from './lockWatch.ts';
 

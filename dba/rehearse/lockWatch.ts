@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { newClient } from '../client.ts';
-import { ourSchema } from '../ours.ts';
+import { ourSchema } from '../../postgres/ownObjects.ts';
+import { newClient } from '../../postgres/withClient.ts';
 
 /** A lock on a table that was there before the migration. Times are performance.now()'s. */
 export interface Lock {

@@ -1,15 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { compilePlaceholders } from 'graphile-migrate/dist/migration.js';
-import type { ParsedSettings } from 'graphile-migrate/dist/settings.js';
 import type pg from 'pg';
-import { readCommitted } from '../committed.ts';
-import { compile } from '../compile.ts';
-import { readGmrc } from '../gmrc.ts';
-import { splitStatements } from '../linter/statements.ts';
-import { migrationState } from '../migrationState.ts';
-import { root } from '../root.ts';
-import { UsageError } from '../verb.ts';
+import { root } from '../../common/root.ts';
+import { UsageError } from '../../common/usageError.ts';
+import { splitStatements } from '../../lint/statements.ts';
+import { compilePlaceholders, type ParsedSettings } from '../../postgres/internals/graphileMigrate.ts';
+import { readCommitted } from '../../postgres/migrate/committed.ts';
+import { compile } from '../../postgres/migrate/compile.ts';
+import { readGmrc } from '../../postgres/migrate/gmrc.ts';
+import { migrationState } from '../migrations/migrationState.ts';
 
 /** SQL that a database does not have yet, as it is sent to Postgres. */
 export interface Pending {

@@ -1,10 +1,10 @@
-import { newClient } from '../client.ts';
-import { describeSchema } from '../describeSchema.ts';
+import { UsageError } from '../../common/usageError.ts';
+import type { Finding } from '../../lint/rule.ts';
+import { migrateSettings } from '../../postgres/migrate/migrateSettings.ts';
+import type { Target } from '../../postgres/target/target.ts';
+import { newClient } from '../../postgres/withClient.ts';
+import { describeSchema } from '../describe/describeSchema.ts';
 import { inspect } from '../inspect.ts';
-import type { Finding } from '../linter/rule.ts';
-import { migrateSettings } from '../migrateSettings.ts';
-import type { Target } from '../target.ts';
-import { UsageError } from '../verb.ts';
 import { readActivity } from './activity.ts';
 import { apply } from './apply.ts';
 import { type AssessedStatement, assess } from './assess.ts';

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
-import { size } from '../progress.ts';
+import { size } from '../cli/progress.ts';
 import type { Use } from './activity.ts';
 import type { AssessedLock, AssessedStatement } from './assess.ts';
 import type { Rehearsal } from './rehearsal.ts';

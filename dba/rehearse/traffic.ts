@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { newClient } from '../client.ts';
-import { UsageError } from '../verb.ts';
+import { UsageError } from '../../common/usageError.ts';
+import { newClient } from '../../postgres/withClient.ts';
 import type { Operation } from './operations.ts';
 
 /** Something that a tenant did; times are performance.now()'s. */

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { ours } from '../ours.ts';
+import { ours } from '../../postgres/ownObjects.ts';
 
 const queries: readonly string[] = [
   `select format('function %s', o.oid::regprocedure), pg_get_functiondef(o.oid)

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { migrate } from 'graphile-migrate';
 import type pg from 'pg';
-import { withClient } from '../client.ts';
-import { type CommittedMigration, committedFolder } from '../committed.ts';
-import { describeSchema } from '../describeSchema.ts';
-import { migrateSettings } from '../migrateSettings.ts';
-import { root } from '../root.ts';
-import type { Target } from '../target.ts';
+import { root } from '../../common/root.ts';
+import { type CommittedMigration, committedFolder } from '../../postgres/migrate/committed.ts';
+import { migrateSettings } from '../../postgres/migrate/migrateSettings.ts';
+import type { Target } from '../../postgres/target/target.ts';
+import { withClient } from '../../postgres/withClient.ts';
+import { describeSchema } from '../describe/describeSchema.ts';
 import { readComments, readDefinitions } from './definitions.ts';
 import { type Reverse, reverse } from './reverse.ts';
 

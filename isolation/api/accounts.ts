@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import jwt from 'jsonwebtoken';
-import { UsageError } from '../../dba/verb.ts';
+import { UsageError } from '../../common/usageError.ts';
 import type { Client, Member } from './client.ts';
 
 /** A member with all that sign-in gave. */

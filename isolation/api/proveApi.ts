@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { withClient } from '../../dba/client.ts';
-import { clientOptions } from '../../server/database/connectionString.ts';
+import { clientOptions } from '../../postgres/connectionString.ts';
+import { withClient } from '../../postgres/withClient.ts';
 import type { Attempt } from '../attempt.ts';
 import type { Scope } from '../catalog.ts';
 import type { Control } from '../controls.ts';

@@ -1,4 +1,4 @@
-import { UsageError } from '../../dba/verb.ts';
+import { UsageError } from '../../common/usageError.ts';
 import type { Proof } from '../proof.ts';
 import { withoutControls } from '../unproven.ts';
 import { attackApi } from './attackApi.ts';

@@ -1,4 +1,4 @@
-import { UsageError } from '../../dba/verb.ts';
+import { UsageError } from '../../common/usageError.ts';
 import { type Account, leave, register, signIn } from './accounts.ts';
 import type { Client, Member } from './client.ts';
 import { operationOf } from './fields.ts';

@@ -15,7 +15,7 @@ import {
   isNonNullType,
   isObjectType,
 } from 'postgraphile/graphql';
-import { UsageError } from '../../dba/verb.ts';
+import { UsageError } from '../../common/usageError.ts';
 import type { Client, Member } from './client.ts';
 
 export type Field = GraphQLField<unknown, unknown>;

@@ -1,7 +1,6 @@
 import type pg from 'pg';
 import type { Catalog, Relation } from '../catalog.ts';
 import type { Ownership } from '../owners.ts';
-import type { Suited } from './suit.ts';
 
 /** A tenant. `id` is what the setting holds in its transactions. */
 export interface Member {
@@ -19,6 +18,16 @@ export interface Holding {
   readonly spare: readonly Row[];
   /** A spare row only fits where its own rows are gone, because a tenant can have but one. */
   readonly replaces: boolean;
+}
+
+/** What was made for a table because something speaks of its values. */
+export interface Suited {
+  /** A's rows that a condition lets through, by their text, with the condition. */
+  readonly why: ReadonlyMap<string, string>;
+  /** Rows that A and B could have besides. */
+  readonly spare: Readonly<Record<'A' | 'B', readonly Row[]>>;
+  /** Values that functions and triggers speak of, by column: what an update may bring about. */
+  readonly words: ReadonlyMap<string, readonly (string | null)[]>;
 }
 
 /** Who takes part, and what they have. */

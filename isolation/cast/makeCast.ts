@@ -3,13 +3,13 @@ import type pg from 'pg';
 import { type Catalog, type Relation, refreshed } from '../catalog.ts';
 import { type Filled, filledByTriggers } from '../filled.ts';
 import { findOwners, isKey, isTenants, type Ownership } from '../owners.ts';
-import { type Cast, type Holding, type Member, type Row, readRows } from './cast.ts';
+import { type Cast, type Holding, type Member, type Row, readRows, type Suited } from './cast.ts';
 import { attempt, checksOf, columnCandidates } from './checks.ts';
 import { actFor, fillRow } from './fill.ts';
 import { insertRow } from './insertRow.ts';
 import type { Making } from './making.ts';
 import { inOrder } from './order.ts';
-import { type Suited, suit } from './suit.ts';
+import { suit } from './suit.ts';
 import { candidates, noHints } from './values.ts';
 
 export interface CastOptions {
@@ -145,7 +145,7 @@ export async function makeCast(client: pg.ClientBase, catalog: Catalog, options:
 }
 
 /** Names the triggers of other tables that are meant to make the table's rows. */
-function madeBy(fills: readonly Filled[], table: Relation): string {
+function madeBy(fills: readonly Filled<Relation>[], table: Relation): string {
   const triggers = fills.filter((fill) => fill.table === table).map(({ by, trigger }) => `${trigger} on ${by.name}`);
   return triggers.length > 0 ? ` (trigger ${triggers.join(' and ')} makes its rows)` : '';
 }

@@ -1,19 +1,9 @@
 import type { Relation } from '../catalog.ts';
-import type { Member, Row } from './cast.ts';
+import type { Member, Row, Suited } from './cast.ts';
 import { conditionsOf, sourcesOf } from './conditions.ts';
 import type { Values } from './insertRow.ts';
 import { Maker } from './maker.ts';
 import type { Making } from './making.ts';
-
-/** What was made for a table because something speaks of its values. */
-export interface Suited {
-  /** A's rows that a condition lets through, by their text, with the condition. */
-  readonly why: ReadonlyMap<string, string>;
-  /** Rows that A and B could have besides. */
-  readonly spare: Readonly<Record<'A' | 'B', readonly Row[]>>;
-  /** Values that functions and triggers speak of, by column: what an update may bring about. */
-  readonly words: ReadonlyMap<string, readonly (string | null)[]>;
-}
 
 /**
  * Gives A rows that policies, views and functions treat otherwise than others: for each policy and view one that it

@@ -1,6 +1,6 @@
 import { type Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { request as requestSecurely } from 'node:https';
-import { parseJson } from '../../server/parseJson.ts';
+import { parseJson } from '../../common/parseJson.ts';
 
 /** When the client goes: half-way through sending, some milliseconds after it has sent all, or at the answer's head. */
 export interface Abort {

@@ -4,11 +4,10 @@ import type { AddressInfo } from 'node:net';
 import pino from 'pino';
 import { createApp } from '../../server/app.ts';
 import { createAuth } from '../../server/auth/auth.ts';
-import { authenticator } from '../../server/auth/authenticate.ts';
-import { openDatabase } from '../../server/database/database.ts';
-import { createReadiness } from '../../server/database/readiness.ts';
 import { createGraphQL } from '../../server/graphql/api.ts';
 import { Admission, admissionLimits } from '../../server/tenancy/admission.ts';
+import { createReadiness } from '../../server/tenancy/readiness.ts';
+import { TenantDatabase } from '../../server/tenancy/tenantDatabase.ts';
 
 export interface ServeOptions {
   /** As hedgerow_authenticator. */
@@ -42,7 +41,7 @@ export async function serve({
     log.error = ((fields: { err?: Error }) => fields.err && onError(fields.err)) as typeof log.error;
   }
   const pool = { size: poolSize, timeout: 5, recycle: 1800, preparedStatements: true };
-  const database = openDatabase(serverUrl, pool, log);
+  const database = new TenantDatabase(serverUrl, pool, log);
   const graphql = await createGraphQL({ database, listenUrl: serverUrl, log, production: false });
   // Everybody signs up from one address.
   const mail = { from: { name: 'Hedgerow', address: 'no-reply@localhost' } };
@@ -53,8 +52,7 @@ export async function serve({
   const app = await createApp({ config, log, database, readiness, admission, auth, graphql });
   const server = createServer({ keepAliveTimeout: 120_000 }, app).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const authenticate = authenticator(auth.signedIn);
-  const sockets = graphql.openSockets(server, { admission, authenticate, allowedOrigins: [] });
+  const sockets = graphql.openSockets(server, { admission, authenticate: auth.authenticate, allowedOrigins: [] });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: async () => {

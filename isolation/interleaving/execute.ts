@@ -1,26 +1,11 @@
 import { Agent } from 'node:http';
-import type { Client, Member } from '../api/client.ts';
 import { type Holdings, type Row, readHoldings } from '../api/rows.ts';
-import type { Known } from '../api/working.ts';
 import { type Abort, type Answer, type NoAnswer, post } from '../http/post.ts';
-import type { Admin } from './backends.ts';
 import { during, type Fault } from './faults.ts';
 import { keyOf, Model, Owners } from './model.ts';
 import type { Step } from './operations.ts';
 import { type Request, requestOf } from './requests.ts';
-
-/** What a run needs: a server, its tenants with what they have in the beginning, and the way back there. */
-export interface Stage {
-  readonly client: Client;
-  readonly known: Known;
-  /** The types of rows that requests are about. */
-  readonly types: readonly string[];
-  readonly db: Admin;
-  readonly tenants: readonly { readonly member: Member; readonly holdings: Holdings }[];
-  /** What the server answers beside leaks is checked, too: its codes, and what it has kept. */
-  readonly strict: boolean;
-  restore(): Promise<void>;
-}
+import type { Stage } from './stageType.ts';
 
 /** What was wrong with an answer. */
 export class Finding extends Error {

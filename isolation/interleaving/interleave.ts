@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { type Attempt, shorten } from '../attempt.ts';
-import { execute, Finding, type Stage } from './execute.ts';
+import { execute, Finding } from './execute.ts';
 import { type Step, steps } from './operations.ts';
+import type { Stage } from './stageType.ts';
 
 /** Steps of one run at most; they shrink to the fewest that still show what is wrong. */
 const length = 80;

@@ -4,9 +4,9 @@ import { entrances, type Holdings, type Row } from '../api/rows.ts';
 import { connectionOf, type RootField, relations, select } from '../api/schema.ts';
 import { type Slot, slotsOf } from '../api/slots.ts';
 import { fillings, fromRow, type Known, questionOf, valueIn } from '../api/working.ts';
-import type { Stage } from './execute.ts';
 import type { Model } from './model.ts';
 import type { Step } from './operations.ts';
+import type { Stage } from './stageType.ts';
 
 /** A request, and what the answer says of the tenant's rows. */
 export interface Request {

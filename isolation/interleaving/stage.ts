@@ -2,8 +2,8 @@ import type pg from 'pg';
 import { register } from '../api/accounts.ts';
 import { readHoldings } from '../api/rows.ts';
 import type { Scratch } from '../api/scratch.ts';
-import type { Stage } from './execute.ts';
 import { prepareFaults } from './faults.ts';
+import type { Stage } from './stageType.ts';
 
 /**
  * Four tenants on a scratch database that faults can happen to: two with rows of every kind, and two without.

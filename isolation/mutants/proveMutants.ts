@@ -1,4 +1,4 @@
-import { UsageError } from '../../dba/verb.ts';
+import { UsageError } from '../../common/usageError.ts';
 import type { Cast } from '../cast/cast.ts';
 import { makeCast } from '../cast/makeCast.ts';
 import { type Catalog, readCatalog } from '../catalog.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { html, jsonInScript, Markup } from '../../dba/markup.ts';
+import { html, jsonInScript, Markup } from '../../common/markup.ts';
 import type { Proof } from '../proof.ts';
 import { cellsOf } from './html/cells.ts';
 import { findings } from './html/findings.ts';

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { UsageError } from '../../dba/verb.ts';
+import { UsageError } from '../../common/usageError.ts';
 import { type Cast, type Row, readRows } from '../cast/cast.ts';
 import { inOrder } from '../cast/order.ts';
 import { type Catalog, type Relation, refreshed } from '../catalog.ts';

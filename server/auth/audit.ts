@@ -1,4 +1,4 @@
-import type { Statement } from '../database/statement.ts';
+import type { Statement } from '../../postgres/statement.ts';
 import type { Origin } from './origin.ts';
 
 /** What happened, as `app_private.audit_log` names it. */

@@ -1,16 +1,18 @@
 import { type RequestHandler, Router } from 'express';
 import type { Logger } from 'pino';
-import type { Database } from '../database/database.ts';
-import { Identity } from '../database/identity.ts';
+import { Cancellation } from '../../postgres/cancellation.ts';
 import type { Admission } from '../tenancy/admission.ts';
 import { admit } from '../tenancy/admit.ts';
+import { Identity } from '../tenancy/identity.ts';
+import type { Database } from '../tenancy/tenantDatabase.ts';
 import type { AuthContext } from './context.ts';
-import { clearRegularly } from './limits/expiry.ts';
-import { createLimits } from './limits/postgresLimits.ts';
-import { createOutbox } from './mail/outbox.ts';
-import type { MailSettings } from './mail/settings.ts';
+import { createOutbox } from './mailer/outbox.ts';
+import type { MailSettings } from './mailer/settings.ts';
+import type { Origin } from './origin.ts';
+import { clearRegularly } from './rateLimits/expiry.ts';
+import { createLimits } from './rateLimits/postgresLimits.ts';
 import { authRoutes } from './routes.ts';
-import { bearer } from './tokens/bearer.ts';
+import { bearer, tokenVerifier } from './tokens/bearer.ts';
 import type { ExternalIssuer } from './tokens/externalIssuer.ts';
 import { externalTokens } from './tokens/externalTokens.ts';
 import { keysOf } from './tokens/keys.ts';
@@ -40,6 +42,8 @@ export interface Auth {
   readonly wellKnown: RequestHandler;
   /** Lets pass who brings a valid access token; 401 for everybody else. */
   readonly signedIn: RequestHandler;
+  /** Finds the user of a token that came in a websocket's first message; `undefined` where it is not valid. */
+  authenticate(authorization: string): Promise<Express.User | undefined>;
   /** Behind `signedIn`: lets a request pass when it is its user's turn. One for all routes, with one bound of refusals. */
   readonly inTurn: RequestHandler;
   /** Resolves once what runs behind answered requests, and beside them, is done. */
@@ -55,11 +59,15 @@ export function createAuth(database: Database, settings: AuthSettings, admission
   const { externalIssuer } = settings;
   const refusals = new RefusalLog(log);
   const external = externalIssuer && externalTokens(context, externalIssuer, log, refusals);
-  const signedIn = bearer(ownTokens(keys, refusals), external, refusals);
+  const tokens = tokenVerifier(ownTokens(keys, refusals), external, refusals);
+  const signedIn = bearer(tokens);
+  const noOrigin: Origin = { address: undefined, userAgent: undefined };
+  const authenticate: Auth['authenticate'] = (authorization) =>
+    tokens.authenticate(authorization, { cancellation: new Cancellation(), origin: () => noOrigin });
   const close = async () => {
     await Promise.all([stopClearing(), outbox.close()]);
   };
   const inTurn = admit(admission, log);
   const routes = authRoutes(context, Router().use(signedIn, inTurn));
-  return { routes, wellKnown: wellKnown(keys), signedIn, inTurn, close };
+  return { routes, wellKnown: wellKnown(keys), signedIn, authenticate, inTurn, close };
 }

@@ -1,8 +1,8 @@
 import type { Request } from 'express';
-import type { Database, IdentifiedClient } from '../database/database.ts';
-import { Identity } from '../database/identity.ts';
-import type { Limits } from './limits/limits.ts';
-import type { Outbox } from './mail/outbox.ts';
+import { Identity } from '../tenancy/identity.ts';
+import type { Database, IdentifiedClient } from '../tenancy/tenantDatabase.ts';
+import type { Outbox } from './mailer/outbox.ts';
+import type { Limits } from './rateLimits/rateLimits.ts';
 import type { Keys } from './tokens/keys.ts';
 
 /** What the routes of sign-in work with. */
@@ -14,7 +14,7 @@ export interface AuthContext {
 }
 
 /** SQL as sign-in, for one request. */
-export function asSignIn({ database }: AuthContext, { cancellation }: Request): IdentifiedClient {
+export function asSignIn({ database }: AuthContext, { cancellation }: Pick<Request, 'cancellation'>): IdentifiedClient {
   return database.as(Identity.signIn, { cancellation });
 }
 

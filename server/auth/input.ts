@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { badInput } from './problem.ts';
+import { badInput } from '../http/problem.ts';
 
 export const email = z
   .string({ error: 'email is needed' })

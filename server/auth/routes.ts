@@ -3,7 +3,7 @@ import { Router } from 'express';
 import { accountRoutes } from './accounts/routes.ts';
 import type { AuthContext } from './context.ts';
 import { exportRoutes } from './export/routes.ts';
-import { mailRoutes } from './mail/routes.ts';
+import { mailRoutes } from './mailer/routes.ts';
 import { sessionRoutes } from './sessions/routes.ts';
 
 /** The routes below `/auth`. */

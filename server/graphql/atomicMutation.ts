@@ -1,8 +1,8 @@
 import type { GrafastExecutionArgs } from 'postgraphile/grafast';
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST, print } from 'postgraphile/graphql';
+import { answerTooLarge } from './complexity/complexity.ts';
 import { RowNotFoundError } from './errors.ts';
 import { claim, type IdempotentRequest, idempotentRequest, keepAnswer } from './idempotency.ts';
-import { answerTooLarge } from './limits/limits.ts';
 import { MutationClient, MutationFailedError, type TenantClient } from './mutationClient.ts';
 import { fits } from './output/answer.ts';
 import { asPgSettings } from './pgService.ts';

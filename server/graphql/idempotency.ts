@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { GraphQLError } from 'postgraphile/graphql';
-import { tooComplex } from './limits/limits.ts';
+import { tooComplex } from './complexity/complexity.ts';
 import type { MutationClient } from './mutationClient.ts';
 import { fits } from './output/answer.ts';
 import type { Worked } from './output/timeSlice.ts';

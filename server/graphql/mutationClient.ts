@@ -1,5 +1,5 @@
-import type { IdentifiedClient, Transaction } from '../database/database.ts';
-import type { Result, Statement } from '../database/statement.ts';
+import type { Result, Statement } from '../../postgres/statement.ts';
+import type { IdentifiedClient, Transaction } from '../tenancy/tenantDatabase.ts';
 
 /** What PostGraphile needs of a tenant's client. */
 export type TenantClient = Pick<IdentifiedClient, 'query' | 'transaction'>;

@@ -8,8 +8,8 @@ import {
   list,
   type Step,
 } from 'postgraphile/grafast';
+import { pageSize } from './complexity/complexity.ts';
 import { isNumbered, rangeOf } from './cursors/rowNumber.ts';
-import { pageSize } from './limits/limits.ts';
 
 interface Pages extends Step {
   getSubplan(): Step;

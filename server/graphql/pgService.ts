@@ -5,8 +5,8 @@ import type {
   PgClientResult,
   WithPgClient,
 } from 'postgraphile/@dataplan/pg';
-import type { IdentifiedClient, Transaction } from '../database/database.ts';
-import type { Result, Statement } from '../database/statement.ts';
+import type { Result, Statement } from '../../postgres/statement.ts';
+import type { IdentifiedClient, Transaction } from '../tenancy/tenantDatabase.ts';
 import { noteStatement, RowNotFoundError } from './errors.ts';
 import type { TenantClient } from './mutationClient.ts';
 import { StatementNames } from './statementNames.ts';

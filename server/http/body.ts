@@ -1,7 +1,7 @@
 import express, { type Request, type RequestHandler, type Response } from 'express';
-import { Problem } from '../auth/problem.ts';
-import { CancelledError } from '../database/cancellation.ts';
+import { CancelledError } from '../../postgres/cancellation.ts';
 import { ByteBudget } from './byteBudget.ts';
+import { Problem } from './problem.ts';
 import { charged } from './turn.ts';
 
 /** Largest body that is read, in bytes: of anybody, and of a signed-in user's GraphQL request. */

@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express';
-import { Cancellation } from '../database/cancellation.ts';
+import { Cancellation } from '../../postgres/cancellation.ts';
 
 declare global {
   namespace Express {

@@ -1,22 +1,11 @@
 import { type RequestHandler, Router } from 'express';
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
-import { passwordHashesWaiting } from '../auth/passwords/queue.ts';
-import type { Database } from '../database/database.ts';
-import type { Admission } from '../tenancy/admission.ts';
-import { registerAdmissionMetrics } from './admissionMetrics.ts';
-import { registerDatabaseMetrics } from './databaseMetrics.ts';
-import { type Live, registerLiveMetrics } from './liveMetrics.ts';
-import { readMetrics } from './readMetrics.ts';
 
-/** Parts of the server that count for themselves. */
-interface Counted {
-  readonly database: Database;
-  readonly admission: Admission;
-  readonly live: Live;
-}
+/** Adds the metrics of one part of the server to the registry. */
+export type RegisterMetrics = (registry: Registry) => void;
 
-/** The metrics that Prometheus reads at `/metrics`. */
-export function createMetrics({ database, admission, live }: Counted): { middleware: RequestHandler; routes: Router } {
+/** The metrics that Prometheus reads at `/metrics`: of Node, of requests, and those that `parts` add. */
+export function createMetrics(parts: readonly RegisterMetrics[]): { middleware: RequestHandler; routes: Router } {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const duration = new Histogram({
@@ -26,11 +15,7 @@ export function createMetrics({ database, admission, live }: Counted): { middlew
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   });
-  const { gauge } = readMetrics(registry);
-  gauge('hedgerow_password_hashes_waiting', 'Passwords that wait to be hashed or checked', passwordHashesWaiting);
-  registerDatabaseMetrics(registry, database);
-  registerAdmissionMetrics(registry, admission);
-  registerLiveMetrics(registry, live);
+  for (const register of parts) register(registry);
   return {
     middleware: (request, response, next) => {
       const stop = duration.startTimer();

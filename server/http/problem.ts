@@ -1,71 +1,34 @@
-import { STATUS_CODES } from 'node:http';
-import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
-import pg from 'pg';
-import type { Logger } from 'pino';
-import { Problem, unauthenticated } from '../auth/problem.ts';
-import { CancelledError } from '../database/cancellation.ts';
-import { isUnavailable } from '../database/connectionErrors.ts';
-import { IdentityRefusedError } from '../database/database.ts';
-
-/** No such route. */
-export const notFound: RequestHandler = (request, _response, next) => {
-  next(new Problem(404, `There is no ${request.method} ${request.path} here.`));
-};
-
-/** Turns whatever a route threw into problem+json. What was not meant for the client is logged and not sent. */
-export function problem(log: Logger): ErrorRequestHandler {
-  return (error, request, response, _next) => {
-    const known = toProblem(error);
-    // The request's own line in the log says enough about a problem raised on purpose, and about a client that left.
-    const expected = error instanceof Problem || (error instanceof CancelledError && error.reason === 'client gone');
-    if (known.status >= 500 && !expected) log.error({ err: error, id: request.id }, 'request failed');
-    // What was begun cannot be taken back: a connection that breaks tells that it is not whole.
-    if (response.headersSent) response.destroy(error);
-    else sendProblem(response, known, request.originalUrl.split('?', 1)[0] === '/graphql');
-  };
+/** What is wrong with one field of the input; `path` is its name, dotted where it is nested. */
+export interface FieldError {
+  readonly path: string;
+  readonly message: string;
 }
 
-/** SQLSTATE of a lock, and of a statement, that took longer than it may. */
-const tooSlow = new Set(['55P03', '57014']);
-
-function toProblem(error: unknown): Problem {
-  if (error instanceof Problem) return error;
-  if (error instanceof IdentityRefusedError) return unauthenticated();
-  if (error instanceof CancelledError || (error instanceof pg.DatabaseError && tooSlow.has(error.code ?? ''))) {
-    return new Problem(503, 'The request took too long.', { headers: { 'Retry-After': '1' } });
+/** An answer that says what went wrong in words for the client (RFC 9457). */
+export class Problem extends Error {
+  readonly status: number;
+  readonly errors: readonly FieldError[] | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  constructor(
+    status: number,
+    detail: string,
+    extra: { errors?: readonly FieldError[]; headers?: Record<string, string> } = {},
+  ) {
+    super(detail);
+    this.status = status;
+    this.errors = extra.errors;
+    this.headers = extra.headers ?? {};
   }
-  if (isUnavailable(error)) {
-    return new Problem(503, 'The database cannot be reached right now. Try again shortly.', {
-      headers: { 'Retry-After': '1' },
-    });
-  }
-  // body-parser's errors: `type` names the fault, `status` is the client's.
-  const { status, type } = error as { status?: number; type?: string };
-  if (type === 'entity.too.large') return new Problem(413, 'The body is larger than 100 kB.');
-  if (type === 'entity.parse.failed') return new Problem(400, 'The body is not valid JSON.');
-  if (status !== undefined && status >= 400 && status < 500)
-    return new Problem(status, STATUS_CODES[status] ?? 'Bad request');
-  return new Problem(500, 'Something went wrong on our side.');
 }
 
-/** To a GraphQL client the same answer also speaks GraphQL: `errors` with a message and a code each. */
-function sendProblem(response: Response, { status, message, errors, headers }: Problem, graphql: boolean): void {
-  const code =
-    status === 401
-      ? 'UNAUTHENTICATED'
-      : status === 503 || status === 429
-        ? 'UNAVAILABLE'
-        : status < 500
-          ? 'BAD_USER_INPUT'
-          : 'INTERNAL';
-  response
-    .status(status)
-    .set(headers)
-    .type('application/problem+json')
-    .send(
-      JSON.stringify({
-        ...{ type: 'about:blank', title: STATUS_CODES[status], status, detail: message },
-        errors: graphql ? [{ message, extensions: { code } }] : errors,
-      }),
-    );
+/** The input is at fault, in each of these fields. */
+export function badInput(...errors: readonly FieldError[]): Problem {
+  return new Problem(400, 'Some of the input is not as it should be.', { errors });
+}
+
+/** The one answer for every missing, malformed, expired or ended token: nothing tells them apart. */
+export function unauthenticated(): Problem {
+  return new Problem(401, 'A valid access token is needed: Authorization: Bearer <token>.', {
+    headers: { 'WWW-Authenticate': 'Bearer' },
+  });
 }

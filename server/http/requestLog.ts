@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestHandler } from 'express';
 import type { Logger } from 'pino';
-import { probePaths } from './health.ts';
+
+/** Paths of health probes. Their requests have no log lines: the health route logs when its answer changes. */
+const probePaths: ReadonlySet<string> = new Set(['/health', '/health/db']);
 
 declare global {
   namespace Express {

@@ -1,4 +1,4 @@
-import { type Cancellation, CancelledError } from '../database/cancellation.ts';
+import { type Cancellation, CancelledError } from '../../postgres/cancellation.ts';
 
 export interface AdmissionLimits {
   /** Requests of all tenants that run at the same time. */

@@ -1,6 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
-import { Problem } from '../auth/problem.ts';
+import { Problem } from '../http/problem.ts';
 import '../http/turn.ts';
 import { type Admission, RefusedError, type Turn } from './admission.ts';
 

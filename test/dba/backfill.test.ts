@@ -4,10 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { root } from '../../common/root.ts';
 import { planBackfill } from '../../dba/backfill/plan.ts';
 import { hiddenTables, withOwnerPolicies } from '../../dba/online/ownerPolicies.ts';
 import { openPatient } from '../../dba/online/patient.ts';
-import { root } from '../../dba/root.ts';
 import { openWorkbench } from '../support/verbs.ts';
 
 const rows = 600;

@@ -1,7 +1,7 @@
 import { lstat, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Cluster, openCluster } from '../../server/database/embedded/cluster.ts';
+import { type Cluster, openCluster } from '../../postgres/embedded/cluster.ts';
 import { type Checkout, copyCheckout } from '../support/checkout.ts';
 
 let checkout: Checkout;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { withClient } from '../../dba/client.ts';
-import { lint } from '../../dba/linter/lint.ts';
-import type { Finding } from '../../dba/linter/rule.ts';
+import { lintSchema } from '../../dba/servedApi/lintSchema.ts';
+import type { Finding } from '../../lint/rule.ts';
+import { withClient } from '../../postgres/withClient.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { serve, signUp, type TestServer } from '../support/server.ts';
 import { subscribed } from '../support/socket.ts';
@@ -16,7 +16,7 @@ beforeAll(async () => {
   db = await createTestDatabase();
   // As `watch` does: at every save.
   for (const _save of ['first', 'second']) await db.asOwner(blocks[0] as string);
-  findings = (await withClient(db.ownerUrl, (owner) => lint(owner))).findings;
+  findings = (await withClient(db.ownerUrl, (owner) => lintSchema(owner))).findings;
   server = await serve(db);
 });
 afterAll(async () => {

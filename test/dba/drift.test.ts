@@ -1,6 +1,6 @@
-import { withClient } from '../../dba/client.ts';
-import { describeSchema } from '../../dba/describeSchema.ts';
+import { describeSchema } from '../../dba/describe/describeSchema.ts';
 import { compareSchema } from '../../dba/drift/compareSchema.ts';
+import { withClient } from '../../postgres/withClient.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 let db: TestDatabase;

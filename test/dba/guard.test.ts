@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withClient } from '../../dba/client.ts';
-import { withMigrationLock } from '../../dba/migrationLock.ts';
-import { neonPooler, transactionPooler } from '../../dba/pooler.ts';
-import { inDatabase } from '../../dba/scratch.ts';
+import { withMigrationLock } from '../../dba/migrations/migrationLock.ts';
+import { neonPooler, transactionPooler } from '../../postgres/target/pooler.ts';
+import { inDatabase } from '../../postgres/target/scratch.ts';
+import { withClient } from '../../postgres/withClient.ts';
 import { hasPgBouncer, startPgBouncer } from '../support/pgbouncer.ts';
 import { openWorkbench } from '../support/verbs.ts';
 

@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { withClient } from '../../dba/client.ts';
-import { type Cluster, openCluster } from '../../server/database/embedded/cluster.ts';
+import { type Cluster, openCluster } from '../../postgres/embedded/cluster.ts';
+import { withClient } from '../../postgres/withClient.ts';
 import { type Checkout, copyCheckout } from '../support/checkout.ts';
 
 let directory: string;

@@ -1,12 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { inspectCatalog } from '../../dba/linter/catalog.ts';
-import type { Finding } from '../../dba/linter/rule.ts';
-import { readRules } from '../../dba/linter/rules.ts';
-import { toSarif } from '../../dba/linter/sarif.ts';
+import { root } from '../../common/root.ts';
 import { fixOf } from '../../dba/lintFix/fixes.ts';
 import { wrapCalls } from '../../dba/lintFix/wrapCalls.ts';
-import { root } from '../../dba/root.ts';
+import { buildServedApi } from '../../dba/servedApi/lintSchema.ts';
+import { inspectCatalog } from '../../lint/catalog.ts';
+import type { Finding } from '../../lint/rule.ts';
+import { readRules } from '../../lint/rules.ts';
+import { toSarif } from '../../lint/sarif.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { openWorkbench, type Workbench } from '../support/verbs.ts';
 
@@ -26,19 +27,19 @@ test.each([
 ])('the bad case of %s is corrected, twice, but for %j', async (name, left) => {
   const rule = rules.find((one) => one.name === name);
   if (!rule) throw new Error(`there is no rule ${name}`);
-  const [bad = ''] = (await readFile(join(root, 'test', 'dba', 'lint', `${name}.sql`), 'utf8')).split('-- mended:');
+  const [bad = ''] = (await readFile(join(root, 'test', 'lint', 'rules', `${name}.sql`), 'utf8')).split('-- mended:');
   await client.query('begin');
   try {
     await client.query(bad);
     await client.query('set local search_path = pg_catalog');
-    const before = await inspectCatalog(client, [rule]);
+    const before = await inspectCatalog(client, [rule], buildServedApi);
     expect(before).not.toEqual([]);
     for (const finding of before) {
       const statements = (await fixOf(client, finding)).join('\n');
       await client.query(statements);
       await client.query(statements);
     }
-    expect((await inspectCatalog(client, [rule])).map(({ object }) => object).sort()).toEqual(left);
+    expect((await inspectCatalog(client, [rule], buildServedApi)).map(({ object }) => object).sort()).toEqual(left);
   } finally {
     await client.query('rollback');
   }

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { pino } from 'pino';
-import { inDatabase } from '../../dba/scratch.ts';
-import { type EmbeddedTarget, openEmbedded } from '../../dba/target.ts';
-import { openDatabase } from '../../server/database/database.ts';
-import { Identity } from '../../server/database/identity.ts';
+import { inDatabase } from '../../postgres/target/scratch.ts';
+import { type EmbeddedTarget, openEmbedded } from '../../postgres/target/target.ts';
+import { Identity } from '../../server/tenancy/identity.ts';
+import { TenantDatabase } from '../../server/tenancy/tenantDatabase.ts';
 import { type Checkout, copyCheckout } from '../support/checkout.ts';
 
 let checkout: Checkout;
@@ -92,7 +92,7 @@ test("check needs the server's connection, and tells when it is refused", async 
 
 test('slow tells the GraphQL operation of a statement, and no values', async () => {
   const options = { size: 1, timeout: 5, recycle: 1800, preparedStatements: true };
-  const database = openDatabase(embedded.serverUrl, options, pino({ level: 'silent' }));
+  const database = new TenantDatabase(embedded.serverUrl, options, pino({ level: 'silent' }));
   const tenant = database.as(Identity.tenant(ada, ada), { operation: 'Overview' });
   for (const title of ['one', 'two'])
     await tenant.query({

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { withClient } from '../../dba/client.ts';
 import { parseColumns } from '../../dba/newTable/columns.ts';
+import { withClient } from '../../postgres/withClient.ts';
 import { openWorkbench, type Workbench } from '../support/verbs.ts';
 
 let bench: Workbench;

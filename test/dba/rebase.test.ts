@@ -1,6 +1,5 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { calculateHash } from 'graphile-migrate/dist/hash.js';
-import { serializeMigration } from 'graphile-migrate/dist/migration.js';
+import { calculateHash, serializeMigration } from '../../postgres/internals/graphileMigrate.ts';
 import { openWorkbench } from '../support/verbs.ts';
 
 const workbench = await openWorkbench();

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { withClient } from '../../dba/client.ts';
-import { takeSnapshot } from '../../dba/snapshot.ts';
+import { takeSnapshot } from '../../dba/commands/snapshot.ts';
+import { withClient } from '../../postgres/withClient.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 let db: TestDatabase;

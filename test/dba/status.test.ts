@@ -2,9 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { calculateHash } from 'graphile-migrate/dist/hash.js';
-import { serializeMigration } from 'graphile-migrate/dist/migration.js';
 import pg from 'pg';
+import { calculateHash, serializeMigration } from '../../postgres/internals/graphileMigrate.ts';
 import { startSystemPostgres, systemBin } from '../support/systemPostgres.ts';
 import { openWorkbench } from '../support/verbs.ts';
 

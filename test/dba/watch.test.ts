@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { withClient } from '../../dba/client.ts';
+import { withClient } from '../../postgres/withClient.ts';
 import { openWorkbench, type Workbench } from '../support/verbs.ts';
 
 let bench: Workbench;

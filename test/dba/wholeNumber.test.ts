@@ -1,4 +1,4 @@
-import { wholeNumber } from '../../dba/wholeNumber.ts';
+import { wholeNumber } from '../../dba/cli/wholeNumber.ts';
 
 test.each(['1', '20', '007'])('%j is a whole number from 1', (text) => {
   expect(wholeNumber(1)(text)).toBe(Number(text));

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { withClient } from '../../dba/client.ts';
-import { describeSchema } from '../../dba/describeSchema.ts';
-import { root } from '../../dba/root.ts';
+import { root } from '../../common/root.ts';
+import { describeSchema } from '../../dba/describe/describeSchema.ts';
+import { withClient } from '../../postgres/withClient.ts';
 import { type Checkout, copyCheckout } from '../support/checkout.ts';
 import { createTestDatabase } from '../support/database.ts';
 
@@ -39,7 +39,7 @@ describe('a project without the example', () => {
   }, 180_000);
 
   test('starts, and prints a command that works', async () => {
-    const server = checkout.start('server/main.ts', [], { PORT: '0' });
+    const server = checkout.start('dev/main.ts', [], { PORT: '0' });
     try {
       await server.line(/Hedgerow is ready/);
       await server.line(/data stays in/);
@@ -62,7 +62,7 @@ create table app_public.todos (a int primary key);
     );
     expect(await db('reset', '--yes')).toEqual(fine('reset', '--yes'));
     await db('watch', '--once');
-    const server = checkout.start('server/main.ts', [], { PORT: '0' });
+    const server = checkout.start('dev/main.ts', [], { PORT: '0' });
     await server.line(/the demo tenant ada has no todos: column .*name.* does not exist/);
     await server.line(/Hedgerow is ready/);
     expect(await server.stop()).toBe(0);

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { root } from '../../dba/root.ts';
+import { root } from '../../common/root.ts';
 import { graphql, serve, signUp, type Tenant, type TestServer } from '../support/server.ts';
 import { openWorkbench, type Workbench } from '../support/verbs.ts';
 

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { root } from '../../dba/root.ts';
+import { root } from '../../common/root.ts';
 import { blocksOf } from './page.ts';
 
 /** Blocks that no test runs as they stand: their page, and their first line without its comment. */

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { root } from '../../dba/root.ts';
+import { root } from '../../common/root.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { type Block, blocksOf, fileName } from './page.ts';
 import { differences, parseExample } from './shape.ts';

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { root } from '../../dba/root.ts';
+import { root } from '../../common/root.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { productionEnv } from '../support/process.ts';
 import { type Running, run } from '../support/running.ts';

@@ -3,7 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type Answer, post } from '../../isolation/http/post.ts';
-import type { Database } from '../../server/database/database.ts';
+import type { Database } from '../../server/tenancy/tenantDatabase.ts';
 import type { Hostile } from './documents.ts';
 
 /** What the bodies did to the server. */

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { root } from '../../dba/root.ts';
+import { root } from '../../common/root.ts';
 import { exitCodeOf } from '../../isolation/proof.ts';
 import { proveSql, type SqlProof } from '../../isolation/proveSql.ts';
 import type { TestDatabase } from '../support/database.ts';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { root } from '../../dba/root.ts';
+import { root } from '../../common/root.ts';
 import { proveApi } from '../../isolation/api/proveApi.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { faulty } from './faulty.ts';

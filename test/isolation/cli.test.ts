@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { root } from '../../dba/root.ts';
+import { root } from '../../common/root.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 // A machine under load takes minutes for what takes seconds otherwise.

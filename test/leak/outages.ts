@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openCluster } from '../../server/database/embedded/cluster.ts';
+import { openCluster } from '../../postgres/embedded/cluster.ts';
 import type { PgBouncer } from '../support/pgbouncer.ts';
 import { between, pick } from './random.ts';
 import { repeat, type Weather } from './weather.ts';

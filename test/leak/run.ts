@@ -11,7 +11,8 @@ import { leavings, subscriberLane } from './subscriber.ts';
 import type { Target } from './target.ts';
 import { createTenant, renewTokens, strangersTokens } from './tenant.ts';
 import { shortenLimits } from './troubles.ts';
-import { type Outside, type Weather, warmingUp } from './weather.ts';
+import { type Weather, warmingUp } from './weather.ts';
+import type { Outside } from './work.ts';
 
 export interface RunOptions {
   /** Continued, where it has something in it from another run. */
@@ -72,7 +73,7 @@ async function prepare(target: Target, report: Report, stalls: Stalls): Promise<
 /** Where nothing is shared, nothing was found out about sharing. */
 function countShared(context: Context): void {
   const { report, target } = context;
-  const { shared, apart } = target.counts;
+  const { pipelined: shared, bypassed: apart } = target.counts;
   report.shared += shared;
   report.apart += apart;
   if (shared > 0 || !target.direct || context.halted) return;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { killBackends } from '../../isolation/interleaving/backends.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { locking, waitedFor } from './slow.ts';
-import type { Outside } from './weather.ts';
+import type { Outside } from './work.ts';
 import { type Maker, newTitle, payload, type Work } from './work.ts';
 import { writing } from './writes.ts';
 

@@ -6,8 +6,8 @@ import pino from 'pino';
 import { postgraphile } from 'postgraphile';
 import { makePgService } from 'postgraphile/adaptors/pg';
 import { grafserv } from 'postgraphile/grafserv/express/v4';
-import { openDatabase } from '../../server/database/database.ts';
 import { preset } from '../../server/graphql/preset.ts';
+import { TenantDatabase } from '../../server/tenancy/tenantDatabase.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { jwtSecret } from '../support/server.ts';
 import { type ConnectionState, listen, stateStatement, type Target } from './target.ts';
@@ -23,7 +23,7 @@ export async function startStockTarget(db: TestDatabase, poolSize: number): Prom
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
 
-  const unused = openDatabase(db.serverUrl, { size: 1, timeout: 1, recycle: 1, preparedStatements: true }, log);
+  const unused = new TenantDatabase(db.serverUrl, { size: 1, timeout: 1, recycle: 1, preparedStatements: true }, log);
   const ours = preset({ database: unused, log, production: true });
   const instance = postgraphile({
     ...ours,

@@ -4,11 +4,10 @@ import type { AddressInfo } from 'node:net';
 import pino from 'pino';
 import { createApp } from '../../server/app.ts';
 import { createAuth } from '../../server/auth/auth.ts';
-import { authenticator } from '../../server/auth/authenticate.ts';
-import { type Database, openDatabase } from '../../server/database/database.ts';
-import { createReadiness } from '../../server/database/readiness.ts';
 import { createGraphQL } from '../../server/graphql/api.ts';
 import { Admission } from '../../server/tenancy/admission.ts';
+import { createReadiness } from '../../server/tenancy/readiness.ts';
+import { type Database, TenantDatabase } from '../../server/tenancy/tenantDatabase.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { jwtSecret, sender } from '../support/server.ts';
 import { requestTimeout } from './troubles.ts';
@@ -53,8 +52,8 @@ export async function startTarget(db: TestDatabase, poolSize: number): Promise<T
   const { serverUrl, preparedStatements } = db;
   // Waiting for a connection ends before the deadline, so that both are seen. Each tenant is soon too slow for the others,
   // and shall have faults beside them, too.
-  const options = { size: poolSize, timeout: 0.8, recycle: 5, apartFor: 0.1, preparedStatements };
-  const database = openDatabase(serverUrl, options, log);
+  const options = { size: poolSize, timeout: 0.8, recycle: 5, bypassFor: 0.1, preparedStatements };
+  const database = new TenantDatabase(serverUrl, options, log);
   const graphql = await createGraphQL({ database, listenUrl: db.listenUrl, log, production: true });
   // Its tenants all sign up from one address.
   // Tenants under faults hold connections for long, and shall meet one another in the database all the same.
@@ -71,8 +70,7 @@ export async function startTarget(db: TestDatabase, poolSize: number): Promise<T
     ...{ log, database, graphql, readiness: createReadiness(database), admission, auth },
   });
   const { url, server, close } = await listen(app);
-  const authenticate = authenticator(auth.signedIn);
-  const sockets = graphql.openSockets(server, { admission, authenticate, allowedOrigins: [] });
+  const sockets = graphql.openSockets(server, { admission, authenticate: auth.authenticate, allowedOrigins: [] });
   return {
     ...{ url, poolSize, db, strict: true, direct: preparedStatements },
     counts: database.counts,

@@ -1,18 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancelBackend, killBackends } from '../../isolation/interleaving/backends.ts';
 import type { TestDatabase } from '../support/database.ts';
-import { between, type Random } from './random.ts';
+import { between } from './random.ts';
 import { repeatableRead, serializationFailure } from './serialization.ts';
 import { deadlinePassed, deadlock, lockTimeout, slow, statementTimeout } from './slow.ts';
-import type { Maker, Work } from './work.ts';
-
-/** What a round's weather may use, and where it counts what it did. */
-export interface Outside {
-  readonly db: TestDatabase;
-  readonly random: Random;
-  over(): boolean;
-  did(fault: string, times?: number): void;
-}
+import type { Maker, Outside, Work } from './work.ts';
 
 /** What happens around the requests of a round, and what they may suffer from it. */
 export interface Weather {

@@ -1,7 +1,16 @@
 import type { Answer, Body } from '../../isolation/http/post.ts';
+import type { TestDatabase } from '../support/database.ts';
 import type { Outcome } from './ledger.ts';
 import type { Random } from './random.ts';
 import type { Tenant } from './tenant.ts';
+
+/** What a round's weather may use, and where it counts what it did. */
+export interface Outside {
+  readonly db: TestDatabase;
+  readonly random: Random;
+  over(): boolean;
+  did(fault: string, times?: number): void;
+}
 
 /** One request, and what must come of it. */
 export interface Work {

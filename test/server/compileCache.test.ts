@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { root } from '../../dba/root.ts';
+import { root } from '../../common/root.ts';
 
-const script = `import('./server/compileCache.ts').then(() => console.log(require('node:module').getCompileCacheDir()))`;
+const script = `import('./common/compileCache.ts').then(() => console.log(require('node:module').getCompileCacheDir()))`;
 
 async function cacheOf(env: NodeJS.ProcessEnv): Promise<string> {
   const options = { cwd: root, env: { PATH: process.env.PATH, ...env } };

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectionFault } from '../../server/database/connectionErrors.ts';
+import { connectionFault } from '../../postgres/connectionErrors.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openConnections } from '../support/openDatabase.ts';
 

@@ -1,6 +1,6 @@
-import { Cancellation, CancelledError } from '../../server/database/cancellation.ts';
-import { type Database, IdentityRefusedError } from '../../server/database/database.ts';
-import { Identity } from '../../server/database/identity.ts';
+import { Cancellation, CancelledError } from '../../postgres/cancellation.ts';
+import { Identity } from '../../server/tenancy/identity.ts';
+import { type Database, IdentityRefusedError } from '../../server/tenancy/tenantDatabase.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openConnections } from '../support/openDatabase.ts';
 import { connectionState, createAccount, insertTodo, sqlState, todoTitles } from '../support/sql.ts';

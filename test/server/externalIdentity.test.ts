@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type Database, IdentityRefusedError } from '../../server/database/database.ts';
-import { type ExternalToken, Identity } from '../../server/database/identity.ts';
+import { type ExternalToken, Identity } from '../../server/tenancy/identity.ts';
+import { type Database, IdentityRefusedError } from '../../server/tenancy/tenantDatabase.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openConnections } from '../support/openDatabase.ts';
 import { clean, connectionState, createAccount, insertTodo, todoTitles } from '../support/sql.ts';

@@ -4,11 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import pino from 'pino';
 import supertest from 'supertest';
-import { createReadiness } from '../../server/database/readiness.ts';
 import { deadline } from '../../server/http/deadline.ts';
-import { health } from '../../server/http/health.ts';
-import { problem } from '../../server/http/problem.ts';
+import { problem } from '../../server/http/problemResponse.ts';
 import { requestLog } from '../../server/http/requestLog.ts';
+import { health } from '../../server/tenancy/health.ts';
+import { createReadiness } from '../../server/tenancy/readiness.ts';
 import { openConnections } from '../support/openDatabase.ts';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';
 

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { pathToFileURL } from 'node:url';
-import { root } from '../../dba/root.ts';
+import { root } from '../../common/root.ts';
 
 /** What V8 tells of where it makes objects, while all that are made live on, in a process that has imported `file`. */
 function statistics(file: string): string {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { clearExpired } from '../../server/auth/limits/expiry.ts';
-import { Identity } from '../../server/database/identity.ts';
+import { clearExpired } from '../../server/auth/rateLimits/expiry.ts';
 import { kept } from '../../server/graphql/idempotency.ts';
+import { Identity } from '../../server/tenancy/identity.ts';
 import { graphqlUntil, signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';
 
 let server: TestServer;

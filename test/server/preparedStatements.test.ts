@@ -1,5 +1,5 @@
-import { type Database, IdentityRefusedError } from '../../server/database/database.ts';
-import { Identity } from '../../server/database/identity.ts';
+import { Identity } from '../../server/tenancy/identity.ts';
+import { type Database, IdentityRefusedError } from '../../server/tenancy/tenantDatabase.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openConnections } from '../support/openDatabase.ts';
 import { connectionState, createAccount, insertTodo, sqlState } from '../support/sql.ts';

@@ -1,7 +1,7 @@
 import supertest from 'supertest';
-import { connectionFault } from '../../server/database/connectionErrors.ts';
-import { type Database, IdentityRefusedError } from '../../server/database/database.ts';
-import { Identity } from '../../server/database/identity.ts';
+import { connectionFault } from '../../postgres/connectionErrors.ts';
+import { Identity } from '../../server/tenancy/identity.ts';
+import { type Database, IdentityRefusedError } from '../../server/tenancy/tenantDatabase.ts';
 import { openConnections } from '../support/openDatabase.ts';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';
 import { createAccount, insertTodo } from '../support/sql.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { patchAdvice } from '../../server/database/patchLevel.ts';
+import { patchAdvice } from '../../postgres/patchLevel.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { killServers, productionEnv, spawnServer } from '../support/process.ts';
 

@@ -1,6 +1,6 @@
-import type { Database } from '../../server/database/database.ts';
-import { Identity } from '../../server/database/identity.ts';
-import type { Statement } from '../../server/database/statement.ts';
+import type { Statement } from '../../postgres/statement.ts';
+import { Identity } from '../../server/tenancy/identity.ts';
+import type { Database } from '../../server/tenancy/tenantDatabase.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openConnections } from '../support/openDatabase.ts';
 import { clean, connectionState, createAccount, insertTodo, sqlState, todoTitles } from '../support/sql.ts';

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { root } from '../../dba/root.ts';
+import { root } from '../../common/root.ts';
 import type { TestCluster } from './cluster.ts';
 import { type Running, run } from './running.ts';
 
@@ -19,7 +19,19 @@ export async function copyCheckout(): Promise<Checkout> {
   // mkdtemp's folder is for its owner alone: as root this also shows that Postgres, which is not root, gets in.
   const directory = await mkdtemp(join(tmpdir(), 'hedgerow-checkout-'));
   await mkdir(join(directory, 'migrations'));
-  for (const path of ['server', 'dba', 'isolation', 'migrations', 'current.sql', '.gmrc', 'package.json']) {
+  for (const path of [
+    'common',
+    'postgres',
+    'server',
+    'lint',
+    'dba',
+    'dev',
+    'isolation',
+    'migrations',
+    'current.sql',
+    '.gmrc',
+    'package.json',
+  ]) {
     await cp(join(root, path), join(directory, path), { recursive: true, verbatimSymlinks: true });
   }
   const { example } = JSON.parse(process.env.TEST_CLUSTER ?? '{}') as Partial<TestCluster>;

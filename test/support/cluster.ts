@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { migrate } from 'graphile-migrate';
 import type pg from 'pg';
-import { withClient } from '../../dba/client.ts';
-import { closeMigrateConnections } from '../../dba/internals/migrateConnections.ts';
-import { migrateSettings } from '../../dba/migrateSettings.ts';
-import { root } from '../../dba/root.ts';
-import { type EmbeddedTarget, openEmbedded } from '../../dba/target.ts';
-import { isAlive } from '../../server/database/embedded/lock.ts';
+import { root } from '../../common/root.ts';
+import { isAlive } from '../../postgres/embedded/lock.ts';
+import { closeMigrateConnections } from '../../postgres/internals/migrateConnections.ts';
+import { migrateSettings } from '../../postgres/migrate/migrateSettings.ts';
+import { type EmbeddedTarget, openEmbedded } from '../../postgres/target/target.ts';
+import { withClient } from '../../postgres/withClient.ts';
 import { addExample, type ExampleMigration } from './example.ts';
 
 /** What the tests of one run share, given to jest's workers in TEST_CLUSTER. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { withClient } from '../../dba/client.ts';
+import { withClient } from '../../postgres/withClient.ts';
 import { inDatabase, type TestCluster } from './cluster.ts';
 
 /** A database of one test file's own: a copy of the migrated template. */

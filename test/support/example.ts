@@ -1,10 +1,9 @@
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { calculateHash } from 'graphile-migrate/dist/hash.js';
-import { parseMigrationText, serializeMigration } from 'graphile-migrate/dist/migration.js';
-import { withClient } from '../../dba/client.ts';
-import { root } from '../../dba/root.ts';
-import { takeSnapshot } from '../../dba/snapshot.ts';
+import { root } from '../../common/root.ts';
+import { takeSnapshot } from '../../dba/commands/snapshot.ts';
+import { calculateHash, parseMigrationText, serializeMigration } from '../../postgres/internals/graphileMigrate.ts';
+import { withClient } from '../../postgres/withClient.ts';
 
 /** The example as a migration of its own, for a project whose migrations have removed it. */
 export interface ExampleMigration {

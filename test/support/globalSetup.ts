@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { root } from '../../dba/root.ts';
+import { root } from '../../common/root.ts';
 import { openTestCluster, type TestCluster } from './cluster.ts';
 import { startPgBouncer } from './pgbouncer.ts';
 

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { withClient } from '../../dba/client.ts';
-import { databaseOf, inDatabase } from '../../dba/scratch.ts';
+import { databaseOf, inDatabase } from '../../postgres/target/scratch.ts';
+import { withClient } from '../../postgres/withClient.ts';
 import type { TestDatabase } from './database.ts';
 
 /** Neon's API on this machine: what it documents of branches, where a branch is a database of the tests' Postgres. */

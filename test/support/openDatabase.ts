@@ -1,5 +1,5 @@
 import pino, { type Logger } from 'pino';
-import { type Database, type DatabaseOptions, openDatabase } from '../../server/database/database.ts';
+import { type Database, type DatabaseOptions, TenantDatabase } from '../../server/tenancy/tenantDatabase.ts';
 import type { TestDatabase } from './database.ts';
 
 /** The server's way to the database, with connections of one's own: one, unless `options` ask for more. */
@@ -9,5 +9,5 @@ export function openConnections(
   log: Logger = pino({ level: 'silent' }),
 ): Database {
   const defaults = { size: 1, timeout: 5, recycle: 1800, preparedStatements };
-  return openDatabase(serverUrl, { ...defaults, ...options }, log);
+  return new TenantDatabase(serverUrl, { ...defaults, ...options }, log);
 }

@@ -5,7 +5,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { postgresUser } from '../../server/database/embedded/binaries.ts';
+import { postgresUser } from '../../postgres/embedded/binaries.ts';
 
 export interface PgBouncer {
   /** The connection string that was given, through the pooler. */

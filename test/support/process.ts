@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { root } from '../../dba/root.ts';
+import { root } from '../../common/root.ts';
 import type { TestDatabase } from './database.ts';
 import { type Running, run } from './running.ts';
 import { jwtSecret } from './server.ts';

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate } from 'graphile-migrate';
 import type pg from 'pg';
-import { withClient } from '../../dba/client.ts';
-import { migrateSettings } from '../../dba/migrateSettings.ts';
-import { provision } from '../../dba/provision.ts';
-import { postgresUser } from '../../server/database/embedded/binaries.ts';
-import { type Cluster, openCluster } from '../../server/database/embedded/cluster.ts';
+import { postgresUser } from '../../postgres/embedded/binaries.ts';
+import { type Cluster, openCluster } from '../../postgres/embedded/cluster.ts';
+import { migrateSettings } from '../../postgres/migrate/migrateSettings.ts';
+import { provision } from '../../postgres/target/provision.ts';
+import { withClient } from '../../postgres/withClient.ts';
 import { baseBackup, initialise, runPostgres } from './systemPostgres.ts';
 
 /** A primary with Hedgerow's schema, and a standby that streams from it. */

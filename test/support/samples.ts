@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { withClient } from '../../dba/client.ts';
+import { withClient } from '../../postgres/withClient.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
 /** A database that Hedgerow does not own, and how its transactions name their tenant. */

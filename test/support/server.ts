@@ -7,13 +7,12 @@ import type { GraphQLSchema } from 'postgraphile/graphql';
 import supertest from 'supertest';
 import { createApp, headerLimit } from '../../server/app.ts';
 import { type AuthSettings, createAuth } from '../../server/auth/auth.ts';
-import { authenticator } from '../../server/auth/authenticate.ts';
-import type { MailSettings } from '../../server/auth/mail/settings.ts';
+import type { MailSettings } from '../../server/auth/mailer/settings.ts';
 import type { ExternalIssuer } from '../../server/auth/tokens/externalIssuer.ts';
-import { type Database, openDatabase } from '../../server/database/database.ts';
-import { createReadiness, type Readiness } from '../../server/database/readiness.ts';
 import { createGraphQL } from '../../server/graphql/api.ts';
 import { Admission, type AdmissionLimits, admissionLimits } from '../../server/tenancy/admission.ts';
+import { createReadiness, type Readiness } from '../../server/tenancy/readiness.ts';
+import { type Database, TenantDatabase } from '../../server/tenancy/tenantDatabase.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
 export const jwtSecret = 'a secret of the tests, long enough to sign with';
@@ -84,7 +83,7 @@ export async function serve(
   const { allowedOrigins = [], production = false, poolSize = 3, requestTimeout = 10, trustProxy = 0 } = options;
   const { log = pino({ level: 'silent' }), limitFactor = 1000, mail } = options;
   const pool = { size: poolSize, timeout: 5, recycle: 1800, preparedStatements, replicaUrl };
-  const database = openDatabase(serverUrl, pool, log);
+  const database = new TenantDatabase(serverUrl, pool, log);
   const readiness = createReadiness(database);
   const admission = new Admission({ ...admissionLimits(poolSize), ...options.admission });
   const { persistedDocuments: documentsFolder } = options;
@@ -99,8 +98,7 @@ export async function serve(
   );
   const app = await createApp({ config, log, database, readiness, admission, auth, graphql });
   const server = createServer({ maxHeaderSize: headerLimit }, app);
-  const authenticate = authenticator(auth.signedIn);
-  const sockets = graphql.openSockets(server, { admission, authenticate, allowedOrigins });
+  const sockets = graphql.openSockets(server, { admission, authenticate: auth.authenticate, allowedOrigins });
   return {
     ...{ app, database, readiness, graphqlSchema: graphql.schema },
     listen: async () => {

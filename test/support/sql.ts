@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import type { Database } from '../../server/database/database.ts';
-import type { Statement } from '../../server/database/statement.ts';
+import type { Statement } from '../../postgres/statement.ts';
+import type { Database } from '../../server/tenancy/tenantDatabase.ts';
 import type { TestDatabase } from './database.ts';
 
 /** The SQLSTATE that `work` fails with; undefined when it does not fail. */

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate } from 'graphile-migrate';
-import { withClient } from '../../dba/client.ts';
-import { migrateSettings } from '../../dba/migrateSettings.ts';
-import { provision } from '../../dba/provision.ts';
-import { postgresUser } from '../../server/database/embedded/binaries.ts';
-import type { Cluster } from '../../server/database/embedded/cluster.ts';
+import { postgresUser } from '../../postgres/embedded/binaries.ts';
+import type { Cluster } from '../../postgres/embedded/cluster.ts';
+import { migrateSettings } from '../../postgres/migrate/migrateSettings.ts';
+import { provision } from '../../postgres/target/provision.ts';
+import { withClient } from '../../postgres/withClient.ts';
 
 /** The system's own Postgres, for what the embedded one lacks: pg_dump, pg_restore and pg_basebackup of the same version. */
 export interface SystemPostgres {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { withClient } from '../../dba/client.ts';
-import { inDatabase } from '../../dba/scratch.ts';
+import { inDatabase } from '../../postgres/target/scratch.ts';
+import { withClient } from '../../postgres/withClient.ts';
 import { type Checkout, copyCheckout } from './checkout.ts';
 import type { TestCluster } from './cluster.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';

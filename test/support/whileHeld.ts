@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withClient } from '../../dba/client.ts';
+import { withClient } from '../../postgres/withClient.ts';
 import type { TestDatabase } from './database.ts';
 
 /** Another transaction, as the superuser: what it does first, and last; both with the same values. */

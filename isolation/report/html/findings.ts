@@ -1,4 +1,4 @@
-import { html, type Markup } from '../../../dba/markup.ts';
+import { html, type Markup } from '../../../common/markup.ts';
 import type { Proof } from '../../proof.ts';
 
 /** The leaks in full, each with what was sent and what came back, and the mutants that nothing saw. */

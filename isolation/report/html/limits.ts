@@ -1,4 +1,4 @@
-import { html, type Markup } from '../../../dba/markup.ts';
+import { html, type Markup } from '../../../common/markup.ts';
 import type { Proof } from '../../proof.ts';
 
 /** The reasons why it is not proven, and what was left out. */

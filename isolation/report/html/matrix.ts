@@ -1,4 +1,4 @@
-import { html, type Markup } from '../../../dba/markup.ts';
+import { html, type Markup } from '../../../common/markup.ts';
 import type { Cell } from './cells.ts';
 import { pathNames, plural } from './summary.ts';
 

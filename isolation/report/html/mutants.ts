@@ -1,4 +1,4 @@
-import { html, type Markup } from '../../../dba/markup.ts';
+import { html, type Markup } from '../../../common/markup.ts';
 import type { Attempt } from '../../attempt.ts';
 import type { Verdict } from '../../mutants/mutant.ts';
 import { plural } from './summary.ts';

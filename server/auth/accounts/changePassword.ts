@@ -1,9 +1,9 @@
 import type { Request } from 'express';
+import { badInput } from '../../http/problem.ts';
 import { audit } from '../audit.ts';
 import { type AuthContext, asAccount, signedInUser } from '../context.ts';
 import { originOf } from '../origin.ts';
 import { hashPassword } from '../passwords/passwords.ts';
-import { badInput } from '../problem.ts';
 import { endSessions } from '../sessions/end.ts';
 import { checkPassword, passwordHashOf } from './password.ts';
 

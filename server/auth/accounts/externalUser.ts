@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { IdentifiedClient, Transaction } from '../../database/database.ts';
-import type { ExternalToken } from '../../database/identity.ts';
-import type { Statement } from '../../database/statement.ts';
+import type { Statement } from '../../../postgres/statement.ts';
+import type { ExternalToken } from '../../tenancy/identity.ts';
+import type { IdentifiedClient, Transaction } from '../../tenancy/tenantDatabase.ts';
 import { audit } from '../audit.ts';
 import * as input from '../input.ts';
 import type { Origin } from '../origin.ts';

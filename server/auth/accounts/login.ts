@@ -1,10 +1,10 @@
-import type { Cancellation } from '../../database/cancellation.ts';
-import type { IdentifiedClient, Transaction } from '../../database/database.ts';
+import type { Cancellation } from '../../../postgres/cancellation.ts';
+import { Problem } from '../../http/problem.ts';
+import type { IdentifiedClient, Transaction } from '../../tenancy/tenantDatabase.ts';
 import { audit } from '../audit.ts';
 import type { Origin } from '../origin.ts';
 import { passwordMatches } from '../passwords/passwords.ts';
 import { rehash } from '../passwords/rehash.ts';
-import { Problem } from '../problem.ts';
 import { beginSession, type SignIn, type User } from '../sessions/begin.ts';
 
 /**

@@ -1,11 +1,11 @@
 import type { Request } from 'express';
-import type { IdentifiedClient } from '../../database/database.ts';
+import { badInput, Problem } from '../../http/problem.ts';
+import type { IdentifiedClient } from '../../tenancy/tenantDatabase.ts';
 import { type AuditEvent, audit } from '../audit.ts';
 import { type AuthContext, asAccount, signedInUser } from '../context.ts';
 import { originOf } from '../origin.ts';
 import { passwordMatches } from '../passwords/passwords.ts';
 import { refuseWhenFull } from '../passwords/queue.ts';
-import { badInput, Problem } from '../problem.ts';
 
 /** The hash of the account's password; null where it has none, because it signs in with another issuer. */
 export async function passwordHashOf(account: IdentifiedClient): Promise<string | null> {

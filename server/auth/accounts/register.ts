@@ -1,10 +1,10 @@
 import pg from 'pg';
-import type { Cancellation } from '../../database/cancellation.ts';
-import type { IdentifiedClient } from '../../database/database.ts';
+import type { Cancellation } from '../../../postgres/cancellation.ts';
+import { Problem } from '../../http/problem.ts';
+import type { IdentifiedClient } from '../../tenancy/tenantDatabase.ts';
 import { audit } from '../audit.ts';
 import type { Origin } from '../origin.ts';
 import { hashPassword } from '../passwords/passwords.ts';
-import { Problem } from '../problem.ts';
 import { beginSession, type SignIn, type User } from '../sessions/begin.ts';
 
 /**

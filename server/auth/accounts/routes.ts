@@ -1,7 +1,7 @@
 import { type RequestHandler, Router } from 'express';
 import { type AuthContext, asSignIn, signedInUser } from '../context.ts';
 import { checkBody, confirmation, credentials, passwordChange, registration } from '../input.ts';
-import { sendVerification } from '../mail/verifyEmail.ts';
+import { sendVerification } from '../mailer/verifyEmail.ts';
 import { originOf } from '../origin.ts';
 import { refuseWhenFull } from '../passwords/queue.ts';
 import { tokenAnswer } from '../sessions/answer.ts';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import { CancelledError } from '../../database/cancellation.ts';
+import { CancelledError } from '../../../postgres/cancellation.ts';
 
 interface Pace {
   /** Milliseconds that one write may wait. */

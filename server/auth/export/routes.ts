@@ -1,8 +1,8 @@
 import { type RequestHandler, Router } from 'express';
+import { Problem } from '../../http/problem.ts';
 import { audit } from '../audit.ts';
 import { type AuthContext, asAccount, signedInUser } from '../context.ts';
 import { originOf } from '../origin.ts';
-import { Problem } from '../problem.ts';
 import { readableTables } from './tables.ts';
 import { writeTables } from './writeTables.ts';
 

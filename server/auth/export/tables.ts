@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { Transaction } from '../../database/database.ts';
+import type { Transaction } from '../../tenancy/tenantDatabase.ts';
 
 /** A table or a view of the API, with those of its columns that the tenant may read. */
 export interface ReadableTable {

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { Transaction } from '../../database/database.ts';
+import type { Transaction } from '../../tenancy/tenantDatabase.ts';
 import { ClientPace } from './clientPace.ts';
 import { type ReadableTable, rowsOf } from './tables.ts';
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hash, verify } from '@node-rs/argon2';
-import type { Cancellation } from '../../database/cancellation.ts';
+import type { Cancellation } from '../../../postgres/cancellation.ts';
 import { inTurn } from './queue.ts';
 
 // OWASP's first choice for Argon2id. The library's default algorithm is Argon2id.

@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
-import type { Cancellation } from '../../database/cancellation.ts';
-import { Problem } from '../problem.ts';
+import type { Registry } from 'prom-client';
+import type { Cancellation } from '../../../postgres/cancellation.ts';
+import { Problem } from '../../http/problem.ts';
+import { readMetrics } from '../../http/readMetrics.ts';
 
 /**
  * Passwords that are hashed at a time. One core is left to the rest of the server; and libuv has four threads, which
@@ -40,6 +42,12 @@ export async function inTurn<T>(work: () => Promise<T>, cancellation?: Cancellat
     cancellation?.check();
     return work();
   });
+}
+
+/** Adds the number of waiting passwords to the metrics. */
+export function passwordMetrics(registry: Registry): void {
+  const { gauge } = readMetrics(registry);
+  gauge('hedgerow_password_hashes_waiting', 'Passwords that wait to be hashed or checked', passwordHashesWaiting);
 }
 
 /** Passwords that wait to be hashed or checked. */

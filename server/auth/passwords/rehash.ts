@@ -1,5 +1,5 @@
-import type { Cancellation } from '../../database/cancellation.ts';
-import type { IdentifiedClient } from '../../database/database.ts';
+import type { Cancellation } from '../../../postgres/cancellation.ts';
+import type { IdentifiedClient } from '../../tenancy/tenantDatabase.ts';
 import { hashPassword, needsRehash } from './passwords.ts';
 
 /**

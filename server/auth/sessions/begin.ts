@@ -1,4 +1,4 @@
-import type { Transaction } from '../../database/database.ts';
+import type { Transaction } from '../../tenancy/tenantDatabase.ts';
 import type { Origin } from '../origin.ts';
 import { hashOf, newRefreshToken, printRefreshToken } from './refreshToken.ts';
 

@@ -1,4 +1,4 @@
-import type { IdentifiedClient, Transaction } from '../../database/database.ts';
+import type { IdentifiedClient, Transaction } from '../../tenancy/tenantDatabase.ts';
 import { audit } from '../audit.ts';
 import type { Origin } from '../origin.ts';
 import { hashOf, type RefreshToken } from './refreshToken.ts';

@@ -1,4 +1,4 @@
-import type { IdentifiedClient } from '../../database/database.ts';
+import type { IdentifiedClient } from '../../tenancy/tenantDatabase.ts';
 
 /** A living session, as its owner sees it. */
 export interface Session {

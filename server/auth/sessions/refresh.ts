@@ -1,7 +1,7 @@
-import type { IdentifiedClient, Transaction } from '../../database/database.ts';
+import { Problem } from '../../http/problem.ts';
+import type { IdentifiedClient, Transaction } from '../../tenancy/tenantDatabase.ts';
 import { audit } from '../audit.ts';
 import type { Origin } from '../origin.ts';
-import { Problem } from '../problem.ts';
 import type { SignIn, User } from './begin.ts';
 import { hashOf, newRefreshToken, printRefreshToken, type RefreshToken, sealWith } from './refreshToken.ts';
 

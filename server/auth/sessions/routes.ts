@@ -1,11 +1,11 @@
 import { type RequestHandler, Router } from 'express';
 import { z } from 'zod';
+import { Problem } from '../../http/problem.ts';
 import { endExternalTokens } from '../accounts/externalUser.ts';
 import { audit } from '../audit.ts';
 import { type AuthContext, asAccount, asSignIn, signedInUser } from '../context.ts';
 import { checkBody, refreshing } from '../input.ts';
 import { originOf } from '../origin.ts';
-import { Problem } from '../problem.ts';
 import { tokenAnswer } from './answer.ts';
 import { endSession, endSessions, logout } from './end.ts';
 import { listSessions } from './list.ts';

@@ -1,6 +1,8 @@
-import type { Request, RequestHandler, Response } from 'express';
-import type { Identity } from '../../database/identity.ts';
-import { unauthenticated } from '../problem.ts';
+import type { RequestHandler } from 'express';
+import type { Cancellation } from '../../../postgres/cancellation.ts';
+import { unauthenticated } from '../../http/problem.ts';
+import type { Identity } from '../../tenancy/identity.ts';
+import { type Origin, originOf } from '../origin.ts';
 import { type RefusalLog, TokenRefusedError } from './refusals.ts';
 import { RememberedTokens } from './remembered.ts';
 
@@ -21,14 +23,21 @@ declare global {
   }
 }
 
-/** Says whose token came with the request; undefined where it is not valid. */
-type Authenticate = (request: Request, response: Response, token: string) => Promise<Express.User | undefined>;
+/** The request or websocket message that carries a token. */
+export interface TokenSource {
+  readonly cancellation: Cancellation;
+  origin(): Origin;
+}
+
+/** Finds the user of an `Authorization` header's value; `undefined` where it carries no valid token. */
+export type Authenticate = (authorization: string, source: TokenSource) => Promise<Express.User | undefined>;
 
 /** One of the issuers whose tokens are accepted. */
 export interface TrustedIssuer {
   /** Whether the token says, unverified, that it is this issuer's. */
   issued(token: string): boolean;
-  readonly authenticate: Authenticate;
+  /** @returns `undefined` where the token is not valid. */
+  authenticate(token: string, source: TokenSource): Promise<Express.User | undefined>;
 }
 
 /**
@@ -40,27 +49,48 @@ const longest = { own: 1000, external: 32_768 };
 /** The scheme, in any case, and the three parts of a signed token: everything else is refused unparsed. */
 const wellFormed = /^bearer +([\w-]+\.[\w-]+\.[\w-]+)$/i;
 
-/** Lets a request pass that carries a valid access token, and sets `request.user`. Anything else: 401. */
-export function bearer(own: Authenticate, external: TrustedIssuer | undefined, refusals: RefusalLog): RequestHandler {
+/**
+ * Verifies the access tokens of `own` and of `external`, and remembers the verified ones.
+ *
+ * @param own verifies a token of this server's.
+ */
+export function tokenVerifier(
+  own: (token: string) => Promise<Express.User | undefined>,
+  external: TrustedIssuer | undefined,
+  refusals: RefusalLog,
+): { remembered(authorization: string): Express.User | undefined; authenticate: Authenticate } {
   const verified = new RememberedTokens();
   const limit = external ? longest.external : longest.own;
-  return async (request, response, next) => {
+  return {
+    remembered: (authorization) => verified.find(authorization),
+    async authenticate(authorization, source) {
+      const known = verified.find(authorization);
+      if (known) return known;
+      if (authorization.length > limit) {
+        refusals.note(external ? 'external' : 'own', new TokenRefusedError('too long'));
+        return undefined;
+      }
+      const token = wellFormed.exec(authorization)?.[1];
+      if (!token) return undefined;
+      const user = await (external?.issued(token) ? external.authenticate(token, source) : own(token));
+      if (user) verified.remember(authorization, user);
+      return user;
+    },
+  };
+}
+
+/** Passes a request with a valid access token on, and sets `request.user`. Any other request: 401. */
+export function bearer({ remembered, authenticate }: ReturnType<typeof tokenVerifier>): RequestHandler {
+  return async (request, _response, next) => {
     const { authorization = '' } = request.headers;
-    const known = verified.find(authorization);
+    const known = remembered(authorization);
     if (known) {
       request.user = known;
       return next();
     }
-    if (authorization.length > limit) {
-      refusals.note(external ? 'external' : 'own', new TokenRefusedError('too long'));
-      throw unauthenticated();
-    }
-    const token = wellFormed.exec(authorization)?.[1];
-    if (!token) throw unauthenticated();
-    const authenticate = external?.issued(token) ? external.authenticate : own;
-    const user = await authenticate(request, response, token);
+    const { cancellation } = request;
+    const user = await authenticate(authorization, { cancellation, origin: () => originOf(request) });
     if (!user) throw unauthenticated();
-    verified.remember(authorization, user);
     request.user = user;
     next();
   };

@@ -1,7 +1,7 @@
 import { decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { z } from 'zod';
-import type { ExternalToken } from '../../database/identity.ts';
-import { Problem } from '../problem.ts';
+import { Problem } from '../../http/problem.ts';
+import type { ExternalToken } from '../../tenancy/identity.ts';
 import { leeway } from './keys.ts';
 import { type RefusalCause, TokenRefusedError } from './refusals.ts';
 

@@ -1,8 +1,7 @@
 import type { Logger } from 'pino';
-import { Identity } from '../../database/identity.ts';
+import { Identity } from '../../tenancy/identity.ts';
 import { externalUser } from '../accounts/externalUser.ts';
 import { type AuthContext, asSignIn } from '../context.ts';
-import { originOf } from '../origin.ts';
 import type { TrustedIssuer } from './bearer.ts';
 import { type ExternalClaims, type ExternalIssuer, issuedBy, verifyExternal } from './externalIssuer.ts';
 import { issuerKeys } from './issuerKeys.ts';
@@ -18,10 +17,10 @@ export function externalTokens(
   const keys = issuerKeys(issuer.jwksUrl, log);
   return {
     issued: (token) => issuedBy(issuer, token),
-    async authenticate(request, _response, token) {
+    async authenticate(token, { cancellation, origin }) {
       try {
         const claims = await verifyExternal(issuer, keys, token);
-        const userId = await externalUser(asSignIn(context, request), claims, originOf(request));
+        const userId = await externalUser(asSignIn(context, { cancellation }), claims, origin());
         if (userId === undefined) throw new TokenRefusedError('revoked');
         return signedIn(userId, claims);
       } catch (error) {

@@ -1,7 +1,7 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from 'jose';
 import type { Logger } from 'pino';
-import { Problem } from '../problem.ts';
+import { Problem } from '../../http/problem.ts';
 
 /** Milliseconds between two fetches for keys that are not known, and for which fetched keys are used. */
 const cooldownDuration = 30_000;

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { calculateJwkThumbprint, type JWK } from 'jose';
-import { loadEnvironmentFile } from '../../environmentFile.ts';
+import { loadEnvironmentFile } from '../../../common/environmentFile.ts';
 import { type PrivateJwk, privateKeys } from './privateKeys.ts';
 
 loadEnvironmentFile();

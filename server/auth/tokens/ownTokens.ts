@@ -4,7 +4,7 @@ import jwt from 'jsonwebtoken';
 import passport from 'passport';
 import { ExtractJwt, Strategy } from 'passport-jwt';
 import { z } from 'zod';
-import { Identity } from '../../database/identity.ts';
+import { Identity } from '../../tenancy/identity.ts';
 import { type Keys, leeway } from './keys.ts';
 import { type RefusalLog, TokenRefusedError } from './refusals.ts';
 
@@ -16,10 +16,7 @@ const header = z.strictObject({
 });
 
 /** Verifies our own access tokens. No database: whether the session lives is asked when it is used. */
-export function ownTokens(
-  keys: Keys,
-  refusals: RefusalLog,
-): (request: Request, response: Response) => Promise<Express.User | undefined> {
+export function ownTokens(keys: Keys, refusals: RefusalLog): (token: string) => Promise<Express.User | undefined> {
   const { issuer, audience } = keys;
   // Text, as we write it: jsonwebtoken by itself also takes lists of audiences.
   const claims = z.object({
@@ -48,14 +45,16 @@ export function ownTokens(
       },
     ),
   );
-  return (request, response) =>
+  return (token) =>
     new Promise((resolve, reject) => {
       const answer = (error: unknown, user: Express.User | false | undefined, info: unknown) => {
         if (error) return reject(error);
         if (!user) refusals.note('own', refusalOf(info));
         resolve(user || undefined);
       };
-      authenticator.authenticate('jwt', { session: false }, answer)(request, response, reject);
+      // passport-jwt reads the header alone.
+      const request = { headers: { authorization: `Bearer ${token}` } } as Request;
+      authenticator.authenticate('jwt', { session: false }, answer)(request, {} as Response, reject);
     });
 }
 

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import { z } from 'zod';
-import { parseJson } from '../../parseJson.ts';
+import { parseJson } from '../../../common/parseJson.ts';
 
 const number = z.base64url('must be base64url');
 

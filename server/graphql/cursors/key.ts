@@ -1,5 +1,5 @@
 import type { PgCodecWithAttributes, PgResource } from 'postgraphile/@dataplan/pg';
-import { columnsOfKey } from '../impliedTenant.ts';
+import { columnsOfKey } from '../hideOwnerColumn.ts';
 
 export type Table = PgResource<string, PgCodecWithAttributes>;
 

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Cancellation, CancelledError } from '../../database/cancellation.ts';
-import { isUnavailable, UnansweredReadError } from '../../database/connectionErrors.ts';
-import { type Database, type IdentifiedClient, IdentityRefusedError } from '../../database/database.ts';
-import type { Statement } from '../../database/statement.ts';
+import { Cancellation, CancelledError } from '../../../postgres/cancellation.ts';
+import { isUnavailable, UnansweredReadError } from '../../../postgres/connectionErrors.ts';
+import type { Statement } from '../../../postgres/statement.ts';
 import type { HoldsTurn } from '../../http/turn.ts';
 import type { Admission, Turn } from '../../tenancy/admission.ts';
+import { type Database, type IdentifiedClient, IdentityRefusedError } from '../../tenancy/tenantDatabase.ts';
 import { Feed } from './feed.ts';
 
 /** Whom a socket speaks for, from its verified token. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
-import type { Database } from '../../database/database.ts';
-import { Listener } from '../../database/listener.ts';
+import { Listener } from '../../tenancy/listener.ts';
+import type { Database } from '../../tenancy/tenantDatabase.ts';
 import type { LiveConnection } from './connection.ts';
 import { readNotification } from './notification.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseJson } from '../../parseJson.ts';
+import { parseJson } from '../../../common/parseJson.ts';
 
 // Any UUID that Postgres takes, which are more than z.uuid() does. Null in place of ids: there were too many for one
 // notification.

@@ -3,7 +3,7 @@ import { access, constant, context, lambda, listen, type Step } from 'postgraphi
 import type { Introspection } from 'postgraphile/graphile-build-pg/pg-introspection';
 import { parse } from 'postgraphile/graphql';
 import { extendSchema } from 'postgraphile/utils';
-import type { Database } from '../../database/database.ts';
+import type { Database } from '../../tenancy/tenantDatabase.ts';
 import { refuseEmptySubscriptions } from './rootField.ts';
 
 const changeEvent = /* GraphQL */ `

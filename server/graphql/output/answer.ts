@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Request, Response } from 'express';
-import { byteLimits } from '../limits/limits.ts';
+import { byteLimits } from '../complexity/complexity.ts';
 import { isSmall, jsonPieces } from './json.ts';
 import { TimeSlice, type Worked } from './timeSlice.ts';
 

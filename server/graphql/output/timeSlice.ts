@@ -1,4 +1,4 @@
-import type { Cancellation } from '../../database/cancellation.ts';
+import type { Cancellation } from '../../../postgres/cancellation.ts';
 import type { HoldsTurn } from '../../http/turn.ts';
 
 /** Milliseconds that work goes on for before others have the event loop. */

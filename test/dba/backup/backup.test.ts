@@ -6,8 +6,8 @@ import { readManifest } from '../../../dba/backup/manifest.ts';
 import { lookAt, restoreBackup } from '../../../dba/backup/restore.ts';
 import { verifyBackup } from '../../../dba/backup/verify.ts';
 import { openBranches } from '../../../dba/branches/branches.ts';
-import { machine } from '../../../dba/scratch.ts';
-import { openTarget } from '../../../dba/target.ts';
+import { machine } from '../../../postgres/target/scratch.ts';
+import { openTarget } from '../../../postgres/target/target.ts';
 import { type Checkout, copyCheckout } from '../../support/checkout.ts';
 import { type SystemPostgres, startSystemPostgres, systemBin } from '../../support/systemPostgres.ts';
 

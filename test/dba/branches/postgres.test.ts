@@ -5,9 +5,9 @@ import type { Branches } from '../../../dba/branches/branch.ts';
 import { openBranches } from '../../../dba/branches/branches.ts';
 import { exclusively } from '../../../dba/branches/connections.ts';
 import { branchDatabase } from '../../../dba/branches/postgres.ts';
-import { withClient } from '../../../dba/client.ts';
-import { databaseOf, inDatabase, machine } from '../../../dba/scratch.ts';
-import { openTarget } from '../../../dba/target.ts';
+import { databaseOf, inDatabase, machine } from '../../../postgres/target/scratch.ts';
+import { openTarget } from '../../../postgres/target/target.ts';
+import { withClient } from '../../../postgres/withClient.ts';
 import { openWorkbench, type Workbench } from '../../support/verbs.ts';
 
 let bench: Workbench;

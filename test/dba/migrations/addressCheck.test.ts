@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { withClient } from '../../../dba/client.ts';
-import { root } from '../../../dba/root.ts';
+import { root } from '../../../common/root.ts';
+import { withClient } from '../../../postgres/withClient.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { createAccount } from '../../support/sql.ts';
 

@@ -1,8 +1,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { calculateHash } from 'graphile-migrate/dist/hash.js';
-import { parseMigrationText, serializeMigration } from 'graphile-migrate/dist/migration.js';
-import { withClient } from '../../../dba/client.ts';
+import { calculateHash, parseMigrationText, serializeMigration } from '../../../postgres/internals/graphileMigrate.ts';
+import { withClient } from '../../../postgres/withClient.ts';
 import { openWorkbench, type Workbench } from '../../support/verbs.ts';
 
 let bench: Workbench;

@@ -1,9 +1,9 @@
 import type { Branches } from '../../../dba/branches/branch.ts';
 import { openBranches } from '../../../dba/branches/branches.ts';
-import { withClient } from '../../../dba/client.ts';
 import { restoreToTime } from '../../../dba/neon/branches.ts';
 import { neonProject } from '../../../dba/neon/project.ts';
-import { openTarget, type Target } from '../../../dba/target.ts';
+import { openTarget, type Target } from '../../../postgres/target/target.ts';
+import { withClient } from '../../../postgres/withClient.ts';
 import { copyCheckout } from '../../support/checkout.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { type NeonApi, startNeonApi } from '../../support/neonApi.ts';

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CancelledError } from '../../../postgres/cancellation.ts';
 import { ClientPace } from '../../../server/auth/export/clientPace.ts';
-import { CancelledError } from '../../../server/database/cancellation.ts';
 
 /** A client that takes one chunk in `milliseconds`. */
 function client(milliseconds: number): Writable {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import supertest from 'supertest';
-import { root } from '../../../dba/root.ts';
+import { root } from '../../../common/root.ts';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../../support/server.ts';
 
 let server: TestServer;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import supertest from 'supertest';
-import { root } from '../../../dba/root.ts';
+import { root } from '../../../common/root.ts';
 import type { AuthSettings } from '../../../server/auth/auth.ts';
 import { type PrivateJwk, privateKeys } from '../../../server/auth/tokens/privateKeys.ts';
 import { graphql, jwtSecret, serve, startTestServer, type TestServer } from '../../support/server.ts';

@@ -1,9 +1,9 @@
 import { hash } from '@node-rs/argon2';
 import supertest from 'supertest';
+import { Cancellation, CancelledError } from '../../../postgres/cancellation.ts';
 import { hashPassword, needsRehash, passwordMatches } from '../../../server/auth/passwords/passwords.ts';
 import { passwordHashesWaiting } from '../../../server/auth/passwords/queue.ts';
-import { Problem } from '../../../server/auth/problem.ts';
-import { Cancellation, CancelledError } from '../../../server/database/cancellation.ts';
+import { Problem } from '../../../server/http/problem.ts';
 import { signUp, startTestServer, type TestServer } from '../../support/server.ts';
 
 let server: TestServer;

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import { generate } from 'selfsigned';
 import supertest from 'supertest';
-import type { MailSettings } from '../../../server/auth/mail/settings.ts';
+import type { MailSettings } from '../../../server/auth/mailer/settings.ts';
 import { createLog } from '../../../server/http/log.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { serve, signUp, type Tenant, type TestServer } from '../../support/server.ts';

@@ -1,13 +1,13 @@
 import type { WebSocket } from 'ws';
-import { Cancellation } from '../../../server/database/cancellation.ts';
-import type { Database } from '../../../server/database/database.ts';
-import { ReadMeter } from '../../../server/graphql/limits/reading.ts';
+import { Cancellation } from '../../../postgres/cancellation.ts';
+import { ReadMeter } from '../../../server/graphql/complexity/reading.ts';
 import { LiveConnection, type LiveUser } from '../../../server/graphql/live/connection.ts';
 import { Outbound } from '../../../server/graphql/live/outbound.ts';
 import { fits } from '../../../server/graphql/output/answer.ts';
 import { ByteBudget } from '../../../server/http/byteBudget.ts';
 import { charged } from '../../../server/http/turn.ts';
 import { Admission, admissionLimits } from '../../../server/tenancy/admission.ts';
+import type { Database } from '../../../server/tenancy/tenantDatabase.ts';
 
 /** A socket whose client takes nothing until the test says so. */
 function slowSocket() {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { byteLimits } from '../../../server/graphql/limits/limits.ts';
+import { byteLimits } from '../../../server/graphql/complexity/complexity.ts';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../../support/server.ts';
 
 let server: TestServer;

@@ -1,6 +1,6 @@
 import { buildSchema, type OperationDefinitionNode, parse } from 'postgraphile/graphql';
-import { costOf } from '../../../server/graphql/limits/cost.ts';
-import { checkVariables } from '../../../server/graphql/limits/variables.ts';
+import { costOf } from '../../../server/graphql/complexity/cost.ts';
+import { checkVariables } from '../../../server/graphql/complexity/variables.ts';
 
 const schema = buildSchema(`
   type Query { a: Int }

@@ -1,8 +1,8 @@
-import { withClient } from '../../../dba/client.ts';
-import { isUnavailable } from '../../../server/database/connectionErrors.ts';
-import { Identity } from '../../../server/database/identity.ts';
+import { isUnavailable } from '../../../postgres/connectionErrors.ts';
+import { withClient } from '../../../postgres/withClient.ts';
 import { LiveConnection } from '../../../server/graphql/live/connection.ts';
 import { Admission, admissionLimits } from '../../../server/tenancy/admission.ts';
+import { Identity } from '../../../server/tenancy/identity.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { openConnections } from '../../support/openDatabase.ts';
 import { createAccount } from '../../support/sql.ts';

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { root } from '../../../dba/root.ts';
+import { root } from '../../../common/root.ts';
 import { signUp, startTestServer, type TestServer } from '../../support/server.ts';
 
 // In the checkout, where the client's import is found.

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { Cancellation } from '../../../server/database/cancellation.ts';
+import { Cancellation } from '../../../postgres/cancellation.ts';
 import { Admission, type AdmissionLimits, RefusedError, type Turn } from '../../../server/tenancy/admission.ts';
 
 const { jest } = import.meta;

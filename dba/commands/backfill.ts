@@ -1,0 +1,135 @@
+import { styleText } from 'node:util';
+import type { ExitCode } from '../../common/usageError.ts';
+import type { Target } from '../../postgres/target/target.ts';
+import { runBatch } from '../backfill/batch.ts';
+import { createGuard, type Guard, type Limits } from '../backfill/guards.ts';
+import { type Plan, planBackfill, type Wanted } from '../backfill/plan.ts';
+import { count, wordsOf } from '../backfill/progress.ts';
+import { endState, findState, type State } from '../backfill/state.ts';
+import { command, onTarget } from '../cli/command.ts';
+import { allowed, dangerous, type Permission } from '../cli/danger.ts';
+import { withProgress } from '../cli/progress.ts';
+import { wholeNumber } from '../cli/wholeNumber.ts';
+import { claimTables, demandPolicies, withOwnerPolicies } from '../online/ownerPolicies.ts';
+import { patient } from '../online/patience.ts';
+import { openPatient, type Patience, type PatientConnection } from '../online/patient.ts';
+
+interface Options extends Permission, Patience, Limits, Omit<Wanted, 'table'> {
+  readonly batch: number;
+  readonly json?: boolean;
+}
+
+export const backfillCommand = patient(
+  dangerous(command('backfill', "update all tenants' rows of a table in batches, which a stopped run goes on with")),
+)
+  .argument('<table>', 'with its schema: app_public.todos')
+  .requiredOption('--set <sql>', 'what stands behind SET: "slug = lower(title)"')
+  .option('--where <sql>', 'which rows are still to do: "slug is null"')
+  .option('--batch <rows>', 'rows of a batch, which is a transaction', wholeNumber(1), 1000)
+  .option('--pause <ms>', 'between two batches', wholeNumber(0), 100)
+  .option('--max-active <n>', "wait while more of others' transactions are open", wholeNumber(0), 20)
+  .option('--max-lag <MB>', 'wait while a replica is further behind', wholeNumber(0), 16)
+  .option('--json', 'for machines')
+  .action(onTarget<Options, [string]>(backfill));
+
+interface Outcome extends Pick<State, 'seen' | 'changed'> {
+  readonly finished: boolean;
+  /** Rows that WHERE still lets through; null where there is no WHERE or the end was not reached. */
+  readonly left: number | null;
+}
+
+/** A batch that takes longer than this (ms) is followed by smaller ones. */
+const longBatch = 1000;
+
+async function backfill(target: Target, options: Options, table: string): Promise<ExitCode> {
+  const wanted = { table, set: options.set, where: options.where };
+  const what = `This changes rows of ${table}, of all tenants, in ${target.name}.`;
+  if (!(await allowed(what, options))) return 1;
+  let claimed: Plan | undefined;
+  const prepare = async (client: Parameters<typeof claimTables>[0]) => {
+    if (claimed) await claimTables(client, [claimed, ...claimed.hidden]);
+  };
+  const connection = openPatient(target.ownerUrl, options, prepare, report);
+  const monitor = openPatient(target.adminUrl ?? target.ownerUrl, options, async () => {}, report);
+  const stop = new AbortController();
+  const stopped = () => stop.abort();
+  // A second Ctrl-C ends the process at once.
+  process.once('SIGINT', stopped).once('SIGTERM', stopped).once('SIGHUP', stopped);
+  try {
+    const plan = await connection.transaction(async (client) => {
+      claimed = await planBackfill(client, wanted);
+      await prepare(client);
+      return claimed;
+    });
+    const outcome = await run(connection, createGuard(monitor, options, report), plan, options.batch, stop.signal);
+    if (options.json) console.log(JSON.stringify({ database: target.name, table: plan.table, ...outcome }));
+    else describe(plan, outcome);
+    return outcome.finished && !outcome.left ? 0 : 1;
+  } finally {
+    process.off('SIGINT', stopped).off('SIGTERM', stopped).off('SIGHUP', stopped);
+    await Promise.all([connection.close(), monitor.close()]);
+  }
+}
+
+async function run(
+  connection: PatientConnection,
+  guard: Guard,
+  plan: Plan,
+  batch: number,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  return withOwnerPolicies(connection, plan.hidden, async () => {
+    const before = await connection.transaction((client) => findState(client, plan));
+    if (before.seen > 0) report(`${plan.table}: going on after ${count(before.seen)} rows`);
+    let state: State & { more: boolean } = { ...before, more: true };
+    const words = wordsOf(plan, before);
+    const work = async () => {
+      for (let size = batch; state.more; ) {
+        const begun = performance.now();
+        let worked = begun;
+        state = await connection.transaction(async (client) => {
+          const done = await runBatch(client, plan, size);
+          worked = performance.now();
+          return done;
+        });
+        size = worked - begun > longBatch ? Math.max(1, size >> 1) : Math.min(batch, size * 2);
+        if (state.more) await guard(performance.now() - worked, signal);
+        if (signal.aborted) return;
+      }
+    };
+    await withProgress(`Backfilling ${plan.table}`, work, async () => words(state));
+    const { seen, changed, more } = state;
+    if (more) return { seen, changed, finished: false, left: null };
+    const left = await connection.transaction(async (client) => {
+      await endState(client, plan.id);
+      return plan.where === undefined ? null : remaining(client, plan);
+    });
+    return { seen, changed, finished: true, left };
+  });
+}
+
+async function remaining(client: Parameters<typeof demandPolicies>[0], { hidden, table, where }: Plan) {
+  await demandPolicies(client, hidden);
+  const { rows } = await client.query<{ left: number }>(
+    `select count(*)::float8 as left from ${table} where (${where}\n)`,
+  );
+  return rows[0]?.left ?? null;
+}
+
+function describe({ table }: Plan, { finished, seen, changed, left }: Outcome): void {
+  if (!finished) {
+    console.log(`Stopped after ${count(seen)} rows of ${table}. The same command goes on from there.`);
+  } else if (left) {
+    console.log(
+      `${styleText('red', '✗')} ${table}: ${count(changed)} rows changed, ${count(left)} are still to do: they were written meanwhile, or SET does not make WHERE false. Run it again.`,
+    );
+  } else {
+    const rest = left === null ? 'all that were there when it began' : 'none is left to do';
+    console.log(`${styleText('green', '✓')} ${table}: ${count(changed)} rows changed, ${rest}`);
+  }
+}
+
+function report(line: string): void {
+  // The line that progress is written on.
+  console.error(process.stderr.isTTY ? `\r\x1b[K${line}` : line);
+}

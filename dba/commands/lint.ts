@@ -1,0 +1,165 @@
+import { Option } from 'commander';
+import { migrate, watch } from 'graphile-migrate';
+import type pg from 'pg';
+import { type ExitCode, UsageError } from '../../common/usageError.ts';
+import { type DatabaseReport, lintDatabase } from '../../lint/lintDatabase.ts';
+import { printDatabaseReport, printReport } from '../../lint/report.ts';
+import type { Finding } from '../../lint/rule.ts';
+import { toSarif } from '../../lint/sarif.ts';
+import { migrateSettings } from '../../postgres/migrate/migrateSettings.ts';
+import { withScratch } from '../../postgres/target/scratch.ts';
+import { readUrl, type Target } from '../../postgres/target/target.ts';
+import { withClient } from '../../postgres/withClient.ts';
+import { command, onTarget, run } from '../cli/command.ts';
+import { type Fixed, fixCurrent, printDiff } from '../lintFix/fixCurrent.ts';
+import { demandSoundCurrent } from '../migrations/demandSound.ts';
+import { lintSchema } from '../servedApi/lintSchema.ts';
+
+interface Options {
+  readonly json?: boolean;
+  readonly format?: 'text' | 'json' | 'sarif';
+  readonly fix?: boolean;
+  readonly strict?: boolean;
+  readonly all?: boolean;
+}
+
+/** Options for a database that Hedgerow does not own. */
+interface DatabaseOptions extends Pick<Options, 'json' | 'strict' | 'format' | 'fix'> {
+  readonly databaseUrl?: string;
+  readonly schema?: readonly string[];
+  readonly role?: readonly string[];
+  readonly setting?: string;
+  readonly settingTemplate?: string;
+}
+
+const again = (value: string, before: readonly string[] = []) => [...before, value];
+
+export const lintCommand = command('lint', 'inspect the schema that the migrations and current.sql make')
+  .option('--all', "the committed migrations' text too, which nobody can mend any more")
+  .option('--strict', 'exit code 1 for warnings too')
+  .option('--json', 'for machines; the same as --format json')
+  .addOption(new Option('--format <format>', 'how to report').choices(['text', 'json', 'sarif']).default('text'))
+  .option('--fix', 'write SQL to the end of current.sql that corrects what needs no decision, and show it')
+  .option('--database-url <url>', 'inspect this database instead, which need not be Hedgerow’s; nothing in it changes')
+  .option(
+    '--schema <name>',
+    'with --database-url: a schema to inspect (again for more); by default all that a role may enter',
+    again,
+  )
+  .option('--role <name>', 'with --database-url: the role of tenants’ transactions (again for more)', again)
+  .option(
+    '--setting <name>',
+    'with --database-url: the setting that names the tenant; by default the one that most policies read',
+  )
+  .option(
+    '--setting-template <json>',
+    'with --database-url: the value of the setting, with :id in the place of the tenant’s id, where it is JSON',
+  )
+  .action((...given: unknown[]) => {
+    const options = given[0] as Options & DatabaseOptions;
+    const { databaseUrl } = options;
+    if (databaseUrl !== undefined && options.fix) {
+      return run(async () => {
+        throw new UsageError('--fix writes migrations of Hedgerow: leave out --database-url.');
+      });
+    }
+    if (databaseUrl !== undefined) return run(() => lintUrl(databaseUrl, options));
+    const isMeant = (['schema', 'role', 'setting', 'settingTemplate'] as const).some((name) => options[name]);
+    if (!isMeant) return onTarget<Options>(lint)(...given);
+    return run(async () => {
+      throw new UsageError(
+        '--schema, --role, --setting and --setting-template are about another database: say --database-url.',
+      );
+    });
+  });
+
+/** Inspects a database as it is. */
+async function lintUrl(url: string, options: DatabaseOptions): Promise<ExitCode> {
+  const { schema, role = [], setting, settingTemplate, strict } = options;
+  const format = formatOf(options);
+  readUrl('--database-url', url);
+  const claims = settingTemplate === undefined ? undefined : claimsIn(settingTemplate);
+  const report: DatabaseReport = await withClient(url, (client) =>
+    lintDatabase(client, { schemas: schema, roles: role, setting, claims }),
+  );
+  if (format === 'json') console.log(JSON.stringify(report));
+  else if (format === 'sarif') {
+    console.log(JSON.stringify(toSarif(report), null, 2));
+    // SARIF has no place for it.
+    for (const { about, reason } of report.undecided) console.error(`Not judged: ${about}: ${reason}`);
+  } else printDatabaseReport(report);
+  if (report.findings.some(({ level }) => strict || level === 'error')) return 1;
+  return report.undecided.length > 0 ? 2 : 0;
+}
+
+/** The keys on the way to `:id` in a template in JSON; undefined where the whole value is the id. */
+function claimsIn(template: string): readonly string[] | undefined {
+  if (template === ':id') return undefined;
+  const find = (value: unknown, path: readonly string[]): readonly string[] | undefined => {
+    if (typeof value === 'string') return value.includes(':id') ? path : undefined;
+    if (typeof value !== 'object' || value === null) return undefined;
+    for (const [key, inside] of Object.entries(value)) {
+      const found = find(inside, [...path, key]);
+      if (found) return found;
+    }
+    return undefined;
+  };
+  try {
+    const found = find(JSON.parse(template), []);
+    if (found) return found;
+  } catch {
+    // The message below says what is expected.
+  }
+  throw new UsageError(
+    `--setting-template ${template}: JSON with ":id" in the place of the tenant's id is expected, as in {"sub": ":id"}.`,
+  );
+}
+
+/** Applies the migrations and current.sql to a scratch database, and inspects what comes of it. */
+async function lint(target: Target, options: Options): Promise<ExitCode> {
+  const { strict, all, fix = false } = options;
+  const format = formatOf(options);
+  await demandSoundCurrent();
+  const outcome = await withScratch(target, async (scratch) => {
+    if (format === 'text') console.error(`Applying the migrations and current.sql to ${scratch.name}`);
+    return withClient(scratch.ownerUrl, async (client): Promise<Fixed> => {
+      const repeated = await applyTwice(scratch, client);
+      const inspectAll = async () => {
+        const { findings, ...rest } = await lintSchema(client, all ? 'all' : 'current', scratch.serverUrl);
+        return { ...rest, findings: [...repeated, ...findings] };
+      };
+      const report = await inspectAll();
+      return fix ? fixCurrent(client, report, inspectAll) : { fixed: [], report };
+    });
+  });
+  const { report, fixed } = outcome;
+  if (format === 'json') console.log(JSON.stringify(fix ? { ...report, fixed } : report));
+  else if (format === 'sarif') console.log(JSON.stringify(toSarif(report), null, 2));
+  else {
+    if (fix) printDiff(outcome);
+    printReport(report);
+  }
+  return report.findings.some(({ level }) => strict || level === 'error') ? 1 : 0;
+}
+
+function formatOf({ json, format = 'text' }: Options): 'text' | 'json' | 'sarif' {
+  return json ? 'json' : format;
+}
+
+/** Applies everything, and current.sql once more, as `watch` does at a save. */
+async function applyTwice(scratch: Target, client: pg.Client): Promise<Finding[]> {
+  const settings = await migrateSettings(scratch, () => {});
+  const telling = await migrateSettings(scratch, (message, isError) => isError && console.error(message));
+  await migrate(telling);
+  await watch(telling, true);
+  // Without its record graphile-migrate runs it again; with it, what has not changed is left out.
+  await client.query('delete from graphile_migrate.current');
+  try {
+    await watch(settings, true);
+    return [];
+  } catch (error) {
+    const detail = `cannot run twice, as watch runs it at every save: ${(error as Error).message}`;
+    const page = 'docs/lint/README.md';
+    return [{ rule: 'not-repeatable', level: 'error', object: 'current.sql', detail, file: 'current.sql', page }];
+  }
+}

@@ -1,0 +1,120 @@
+import { styleText } from 'node:util';
+import type pg from 'pg';
+import type { ExitCode } from '../../common/usageError.ts';
+import type { Target } from '../../postgres/target/target.ts';
+import { command, onTarget } from '../cli/command.ts';
+import { claimTables, demandPolicies, hiddenTables, withOwnerPolicies } from '../online/ownerPolicies.ts';
+import { patient } from '../online/patience.ts';
+import { openPatient, type Patience, type PatientConnection } from '../online/patient.ts';
+
+interface Options extends Patience {
+  readonly list?: boolean;
+  readonly json?: boolean;
+}
+
+export const validateCommand = patient(
+  command('validate', 'finish constraints that were added with NOT VALID, while the database is in use'),
+)
+  .argument('[table]', 'only of this table: app_public.todos')
+  .option('--list', 'only tell which there are')
+  .option('--json', 'for machines')
+  .action(onTarget<Options, [string | undefined]>(validate));
+
+interface Constraint {
+  readonly name: string;
+  readonly table: string;
+  readonly oid: number;
+  /** The table that a foreign key speaks of. */
+  readonly references: number | null;
+  readonly definition: string;
+}
+
+interface Outcome extends Pick<Constraint, 'name' | 'table' | 'definition'> {
+  /** What Postgres says of a row that does not fit; null where all do, undefined where none was looked at. */
+  readonly violation: string | null | undefined;
+}
+
+/** A row that is null, names nothing, or does not satisfy a check. */
+const violations = ['23502', '23503', '23514'];
+
+async function validate(target: Target, options: Options, table: string | undefined): Promise<ExitCode> {
+  const { list = false, json = false } = options;
+  if (!json) console.log(`Constraints not validated in ${target.name}`);
+  const connection = openPatient(
+    target.ownerUrl,
+    options,
+    async () => {},
+    (line) => console.error(line),
+  );
+  try {
+    const constraints = await connection.transaction((client) => unvalidated(client, table));
+    const outcomes: Outcome[] = [];
+    for (const constraint of constraints) {
+      const { name, table, definition } = constraint;
+      const violation = list ? undefined : await finish(connection, constraint);
+      outcomes.push({ name, table, definition, violation });
+      if (!json) describe(outcomes.at(-1) as Outcome);
+    }
+    if (json) console.log(JSON.stringify({ database: target.name, constraints: outcomes }));
+    else if (constraints.length === 0) console.log(`${styleText('green', '✓')} there are none`);
+    return outcomes.some(({ violation }) => violation !== null) ? 1 : 0;
+  } finally {
+    await connection.close();
+  }
+}
+
+async function unvalidated(client: pg.Client, table: string | undefined): Promise<Constraint[]> {
+  const { rows } = await client.query<Constraint>(
+    `select quote_ident(c.conname) as name, c.conrelid::regclass::text as "table", c.conrelid::int8::int as oid,
+       nullif(c.confrelid, 0)::int8::int as references, pg_get_constraintdef(c.oid) as definition
+     from pg_constraint c
+     where not c.convalidated and c.conrelid <> 0 and c.conparentid = 0
+       and ($1::text is null or c.conrelid = $1::regclass)
+       -- Since Postgres 18 a constraint can be left unenforced for good.
+       and to_jsonb(c) ->> 'conenforced' is distinct from 'false'
+     order by 2, 1`,
+    [table ?? null],
+  );
+  return rows;
+}
+
+/**
+ * Validates under a lock that lets reads and writes pass. A foreign key is validated by a query as the owner, which
+ * sees no rows under FORCE ROW LEVEL SECURITY and finds nothing wrong; so the owner is let see them meanwhile. Checks
+ * and not-null constraints look at the table itself.
+ *
+ * @returns what is wrong with the rows, or null.
+ */
+async function finish(connection: PatientConnection, { name, table, oid, references }: Constraint) {
+  const hidden = await connection.transaction(async (client) => {
+    const tables = references === null ? [] : [...new Set([oid, references])];
+    await claimTables(
+      client,
+      tables.map((oid) => ({ oid })),
+    );
+    return hiddenTables(
+      client,
+      tables.map((oid) => ({ oid, commands: ['select'] })),
+    );
+  });
+  try {
+    await withOwnerPolicies(connection, hidden, () =>
+      connection.transaction(async (client) => {
+        await demandPolicies(client, hidden);
+        await client.query(`alter table ${table} validate constraint ${name}`);
+      }),
+    );
+    return null;
+  } catch (error) {
+    const { code = '', message, detail } = error as { code?: string; message: string; detail?: string };
+    if (!violations.includes(code)) throw error;
+    return detail ? `${message}: ${detail}` : message;
+  }
+}
+
+function describe({ name, table, definition, violation }: Outcome): void {
+  const marks = { open: styleText('yellow', '•'), done: styleText('green', '✓'), wrong: styleText('red', '✗') };
+  const mark = violation === undefined ? marks.open : violation === null ? marks.done : marks.wrong;
+  console.log(`${mark} ${table}: ${name} ${definition}`);
+  if (violation) console.log(`  ${violation}`);
+}

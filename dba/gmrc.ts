@@ -1,9 +1,0 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Settings } from 'graphile-migrate';
-import { root } from './root.ts';
-
-/** What `.gmrc` sets for every database. */
-export async function readGmrc(): Promise<Settings> {
-  return JSON.parse(await readFile(join(root, '.gmrc'), 'utf8'));
-}

@@ -1,7 +1,0 @@
-import type { ApiRule } from '../linter/rule.ts';
-
-export const rule: ApiRule = {
-  level: 'error',
-  title: 'the server cannot build the API from the schema',
-  ofApi: ({ failure }) => (failure ? [failure] : []),
-};

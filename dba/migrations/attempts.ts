@@ -1,0 +1,32 @@
+import type pg from 'pg';
+import type { CommittedMigration } from '../../postgres/migrate/committed.ts';
+
+/**
+ * Notes that migrations without a transaction are about to run. graphile-migrate records one when it is through; where it
+ * is killed before, this note is what remains to tell of it.
+ */
+export async function noteAttempts(client: pg.Client, migrations: readonly CommittedMigration[]): Promise<void> {
+  if (migrations.length === 0) return;
+  await client.query(`
+    create schema if not exists graphile_migrate;
+    create table if not exists graphile_migrate.attempts (
+      hash text primary key,
+      filename text not null,
+      began_at timestamptz not null default now()
+    )`);
+  for (const { hash, filename } of migrations) {
+    await client.query(
+      `insert into graphile_migrate.attempts (hash, filename) values ($1, $2)
+       on conflict (hash) do update set began_at = now()`,
+      [hash, filename],
+    );
+  }
+}
+
+/** When the migration with this hash was last begun; undefined where it was not, or not by `npm run db --`. */
+export async function attemptOf(client: pg.Client, { hash }: CommittedMigration): Promise<Date | undefined> {
+  const { rows } = await client.query("select to_regclass('graphile_migrate.attempts') is not null as found");
+  if (!rows[0].found) return undefined;
+  const found = await client.query('select began_at from graphile_migrate.attempts where hash = $1', [hash]);
+  return found.rows[0]?.began_at;
+}

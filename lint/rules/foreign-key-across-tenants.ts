@@ -1,0 +1,27 @@
+import { tenantTables } from '../facts.ts';
+import { ownerColumns } from '../ownerColumns.ts';
+import type { CatalogRule } from '../rule.ts';
+import { writtenByTenants } from '../scopedObjects.ts';
+
+/** Postgres checks foreign keys without policies: a key that leaves out the owner accepts rows that the tenant cannot see. */
+export const rule: CatalogRule = {
+  level: 'error',
+  title: 'a foreign key accepts the row of another tenant',
+  query: `
+    with owner as materialized (select * from ${ownerColumns} o)
+    select format('constraint %I on %s', k.conname, t.object) as object,
+      format('does not pair %I with %s.%I', child.attname, k.confrelid::regclass, parent.attname) as detail
+    from ${tenantTables} t
+    join pg_constraint k on k.conrelid = t.oid and k.contype = 'f' and k.conparentid = 0
+    join owner child on child.oid = k.conrelid
+    join owner parent on parent.oid = k.confrelid
+    where not exists (
+        select from unnest(k.conkey, k.confkey) as pair (child, parent)
+        where pair.child = child.attnum and pair.parent = parent.attnum
+      )
+      -- Nobody but sign-in and migrations can choose the row where tenants may write none of the columns.
+      and exists (
+        select from pg_attribute a where a.attrelid = t.oid and a.attnum = any (k.conkey) and ${writtenByTenants}
+      )
+    order by 1`,
+};

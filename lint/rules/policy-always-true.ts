@@ -1,0 +1,16 @@
+import { TRUE } from '../logic.ts';
+import { outcomes } from '../outcomes.ts';
+import type { PolicyRule } from '../rule.ts';
+
+export const rule: PolicyRule = {
+  level: 'error',
+  title: 'a policy allows every row',
+  judge: ({ permissive, using, check, table }, facts) => {
+    if (!permissive) return undefined;
+    const allows = [using, check].map((one) => one && outcomes(one, table, 'foreign row', facts) === TRUE);
+    if (allows[0]) return 'its using is true of every row of other tenants';
+    return allows[1]
+      ? 'its with check is true of every row of other tenants, so that a tenant writes rows of other tenants'
+      : undefined;
+  },
+};

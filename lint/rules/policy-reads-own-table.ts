@@ -1,0 +1,53 @@
+import { descendants, type Node, nodes } from '../nodeTree.ts';
+import type { Policy, PolicyFacts } from '../policies.ts';
+import type { PolicyRule } from '../rule.ts';
+
+export const rule: PolicyRule = {
+  level: 'error',
+  title: 'a policy reads its own table or calls itself without end, which Postgres refuses as infinite recursion',
+  judge: (policy, facts) => {
+    const { policies, tables, uses } = facts;
+    const seen = new Set<string>();
+    // Reading a table asks the policies for select.
+    const follow = (read: readonly string[], path: readonly string[]): readonly string[] | undefined => {
+      for (const table of read) {
+        if (table === policy.table) return [...path, table];
+        if (seen.has(table)) continue;
+        seen.add(table);
+        const asked = policies.filter((one) => one.table === table && /^(select|all)$/.test(one.command));
+        const found = follow(
+          asked.flatMap((one) => readTables(one, uses)),
+          [...path, table],
+        );
+        if (found) return found;
+      }
+      return undefined;
+    };
+    const path = follow(readTables(policy, uses), []);
+    if (path) return `reads ${path.map((table) => tables.get(table)).join(', whose policy reads ')}`;
+    const called = calledBy(policy);
+    const endless = [...called, ...called.flatMap((oid) => uses.get(oid) ?? [])].find((oid) => facts.endless.has(oid));
+    return endless && `calls ${facts.names.get(endless)}, which calls itself without end`;
+  },
+};
+
+/** The tables that a policy reads: itself, and by the views and functions in it. */
+function readTables({ using, check }: Expressions, uses: PolicyFacts['uses']): string[] {
+  const all = [using, check].flatMap((one): Node[] => (one ? descendants(one) : []));
+  const read = all
+    .filter(({ kind }) => kind === 'QUERY')
+    .flatMap(({ fields }) => nodes(fields.rtable))
+    .filter(({ fields }) => fields.rtekind === '0')
+    .map(({ fields }) => String(fields.relid));
+  return [...read, ...[...read, ...calledBy({ using, check })].flatMap((oid) => uses.get(oid) ?? [])];
+}
+
+type Expressions = Pick<Policy, 'using' | 'check'>;
+
+/** The oids of the functions that a policy calls, by themselves, as operators or as aggregates. */
+function calledBy({ using, check }: Expressions): string[] {
+  return [using, check]
+    .flatMap((one): Node[] => (one ? descendants(one) : []))
+    .flatMap(({ fields }) => [fields.funcid, fields.opfuncid, fields.aggfnoid, fields.winfnoid])
+    .map(String);
+}

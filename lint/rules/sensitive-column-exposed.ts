@@ -1,0 +1,26 @@
+import type { CatalogRule } from '../rule.ts';
+import { tenantRole } from '../scope.ts';
+import { ourRelations } from '../scopedObjects.ts';
+
+/** Of a column's name, `resetToken` as well as `reset_token`. A hash is meant where that is all the name says. */
+const words = [
+  '(password|passphrase|passcode|passwd|pwd)s?[0-9]*',
+  '(secret|token|salt|credential)s?',
+  '(api|access|private|secret|signing|encryption)_?keys?',
+  '(recovery|backup|security)_codes?',
+  'otp|totp|ssn|social_security_number|card_number|cvv|cvc|iban',
+];
+
+/** The policies say whose row it is; the tenant's own token should not be in an answer either. */
+export const rule: CatalogRule = {
+  level: 'error',
+  elsewhere: 'warning',
+  title: 'tenants may read a column whose name says that it is a secret',
+  query: String.raw`
+    select format('%s.%I', c.object, a.attname) as object, null as detail
+    from ${ourRelations} c
+    join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    where has_column_privilege(${tenantRole}, c.oid, a.attnum, 'select')
+      and lower(regexp_replace(a.attname, '([a-z0-9])([A-Z])|\W', '\1_\2', 'g')) ~ '^hash$|(^|_)(${words.join('|')})(_|$)'
+    order by 1`,
+};

@@ -1,0 +1,45 @@
+import { tenantTables } from '../facts.ts';
+import { ownerColumns } from '../ownerColumns.ts';
+import type { CatalogRule } from '../rule.ts';
+import { writtenByTenants } from '../scopedObjects.ts';
+
+/**
+ * An index refuses a value whoever has it, and so tells of rows that no policy shows. Where tenants can write none of its
+ * columns they cannot ask it anything, as with the addresses in app_public.users.
+ */
+export const rule: CatalogRule = {
+  level: 'error',
+  title: 'a key that is unique across tenants tells one of them what another has',
+  query: `
+    select format('%s %I on %s', case when k.oid is null then 'index' else 'constraint' end,
+        coalesce(k.conname, x.relname), t.object) as object,
+      format('%s does not have %I in its key%s', case when i.indisprimary then 'primary key' when k.contype = 'x' then 'exclusion'
+        else 'unique' end, o.attname, case when k.contype = 'x' then ' with =' end) as detail
+    from ${tenantTables} t
+    join ${ownerColumns} o on o.oid = t.oid
+    join pg_index i on i.indrelid = t.oid and (i.indisunique or i.indisexclusion)
+    join pg_class x on x.oid = i.indexrelid
+    left join pg_constraint k on k.conindid = x.oid and k.conrelid = t.oid and k.contype in ('p', 'u', 'x')
+    -- Those of partitions are their parent's.
+    where not x.relispartition
+      and not exists (
+        select from generate_series(0, i.indnkeyatts - 1) n
+        where i.indkey[n] = o.attnum
+          and (k.conexclop is null or (select oprname from pg_operator p where p.oid = k.conexclop[n + 1]) = '=')
+      )
+      and exists (
+        select from pg_attribute a
+        where a.attrelid = t.oid
+          and (
+            a.attnum = any (i.indkey)
+            -- Columns in expressions and in the condition of a partial index.
+            or exists (
+              select from pg_depend d
+              where d.classid = 'pg_class'::regclass and d.objid = x.oid
+                and d.refclassid = 'pg_class'::regclass and d.refobjid = t.oid and d.refobjsubid in (a.attnum, 0)
+            )
+          )
+          and ${writtenByTenants}
+      )
+    order by 1`,
+};

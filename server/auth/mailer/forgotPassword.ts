@@ -1,0 +1,34 @@
+import { Identity } from '../../tenancy/identity.ts';
+import { audit } from '../audit.ts';
+import type { AuthContext } from '../context.ts';
+import type { Origin } from '../origin.ts';
+import { newMailToken } from './mailTokens.ts';
+import { resetMessage } from './messages.ts';
+
+/**
+ * Sends a token for a new password to the address, if there is an active account with a password; to everybody else
+ * nothing. Which of them it was shows nowhere: all of it happens behind the answer.
+ */
+export function sendReset({ database, outbox }: AuthContext, email: string, origin: Origin): void {
+  outbox.post(async () => {
+    const client = database.as(Identity.signIn);
+    const { rows } = await client.query<{ id: string; email: string; resettable: boolean }>({
+      name: 'find_resettable',
+      text: `select u.id, u.email, c.is_active and c.password_hash is not null and u.email !~ '[.]invalid$' as resettable
+        from app_public.users u join app_private.credentials c on c.user_id = u.id where u.email = $1`,
+      values: [email],
+    });
+    const [found] = rows;
+    const asked = audit('password_reset_asked', origin, { userId: found?.id });
+    if (!found?.resettable) {
+      await client.query(asked);
+      return undefined;
+    }
+    const { token, store } = newMailToken('reset password', found);
+    await client.transaction(async (transaction) => {
+      await transaction.query(store);
+      await transaction.query(asked);
+    });
+    return resetMessage({ to: found.email, token, appUrl: outbox.appUrl });
+  });
+}

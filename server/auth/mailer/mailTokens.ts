@@ -1,0 +1,68 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import type { Statement } from '../../../postgres/statement.ts';
+import { badInput, type Problem } from '../../http/problem.ts';
+import type { Transaction } from '../../tenancy/tenantDatabase.ts';
+
+/** What a token that was sent by mail allows, and for how long. */
+const lifetimes = { 'reset password': '1 hour', 'verify email': '24 hours' };
+type MailPurpose = keyof typeof lifetimes;
+
+/** A token in a body. One that cannot be any is wrong like every other, and no news of its own. */
+export const mailToken = z.string({ error: 'token is needed' }).trim().max(1000, 'token is too long');
+
+/** A new token for the user, 256 random bits, and the statement that stores its hash in place of the one before. */
+export function newMailToken(
+  purpose: MailPurpose,
+  { id, email }: { id: string; email: string },
+): { token: string; store: Statement } {
+  const token = randomBytes(32).toString('base64url');
+  return {
+    token,
+    store: {
+      name: 'new_mail_token',
+      text: `insert into app_private.mail_tokens (user_id, purpose, token_hash, email, expires_at)
+        values ($1, $2, $3, $4, now() + $5::interval)
+        on conflict (user_id, purpose) do update
+        set token_hash = excluded.token_hash, email = excluded.email, created_at = now(), expires_at = excluded.expires_at`,
+      values: [id, purpose, hashOf(token), email, lifetimes[purpose]],
+    },
+  };
+}
+
+// The account's address must still be the one that the token was sent to.
+const holds = `t.token_hash = $1 and t.purpose = $2 and t.expires_at > now()
+  and u.id = t.user_id and u.email = t.email and c.user_id = t.user_id and c.is_active`;
+
+/** Whether the token would be taken now; it stays. */
+export function findMailToken(purpose: MailPurpose, token: string): Statement {
+  return {
+    name: 'find_mail_token',
+    text: `select from app_private.mail_tokens t, app_public.users u, app_private.credentials c where ${holds}`,
+    values: [hashOf(token), purpose],
+  };
+}
+
+/**
+ * Uses the token up, in the transaction of what it allows, and gives whose it was.
+ *
+ * @throws Problem 400, one for all: it is wrong, was used or has expired, or the account has another address by now.
+ */
+export async function takeMailToken(transaction: Transaction, purpose: MailPurpose, token: string): Promise<string> {
+  const { rows } = await transaction.query<{ user_id: string }>({
+    name: 'take_mail_token',
+    text: `delete from app_private.mail_tokens t using app_public.users u, app_private.credentials c
+      where ${holds} returning t.user_id`,
+    values: [hashOf(token), purpose],
+  });
+  if (!rows[0]) throw wrongToken();
+  return rows[0].user_id;
+}
+
+export function wrongToken(): Problem {
+  return badInput({ path: 'token', message: 'token is wrong, was used or has expired' });
+}
+
+function hashOf(token: string): Buffer {
+  return createHash('sha256').update(Buffer.from(token, 'base64url')).digest();
+}

@@ -1,0 +1,40 @@
+import type { Statement } from '../../../postgres/statement.ts';
+import { Identity } from '../../tenancy/identity.ts';
+import type { IdentifiedClient } from '../../tenancy/tenantDatabase.ts';
+import { audit } from '../audit.ts';
+import type { AuthContext } from '../context.ts';
+import type { Origin } from '../origin.ts';
+import { newMailToken, takeMailToken } from './mailTokens.ts';
+import { verifyMessage } from './messages.ts';
+
+/** Sends a token that verifies the user's address, behind the answer. Nothing happens where no mail can be sent. */
+export function sendVerification({ database, outbox }: AuthContext, user: { id: string; email: string }): void {
+  if (!outbox.available || user.email.endsWith('.invalid')) return;
+  outbox.post(async () => {
+    const { token, store } = newMailToken('verify email', user);
+    await database.as(Identity.signIn).query(store);
+    return verifyMessage({ to: user.email, token, appUrl: outbox.appUrl });
+  });
+}
+
+/**
+ * Notes that the account's address is its owner's.
+ *
+ * @param client as sign-in.
+ * @throws Problem 400 when the token is not good.
+ */
+export async function verifyEmail(client: IdentifiedClient, token: string, origin: Origin): Promise<void> {
+  await client.transaction(async (transaction) => {
+    const userId = await takeMailToken(transaction, 'verify email', token);
+    await transaction.query(markVerified(userId));
+    await transaction.query(audit('email_verified', origin, { userId }));
+  });
+}
+
+/** Keeps the time at which it was first verified. */
+export function markVerified(userId: string): Statement {
+  return {
+    text: 'update app_public.users set email_verified_at = now() where id = $1 and email_verified_at is null',
+    values: [userId],
+  };
+}

@@ -1,0 +1,69 @@
+import { STATUS_CODES } from 'node:http';
+import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import pg from 'pg';
+import type { Logger } from 'pino';
+import { CancelledError } from '../../postgres/cancellation.ts';
+import { isUnavailable } from '../../postgres/connectionErrors.ts';
+import { Problem } from './problem.ts';
+
+/** No such route. */
+export const notFound: RequestHandler = (request, _response, next) => {
+  next(new Problem(404, `There is no ${request.method} ${request.path} here.`));
+};
+
+/** Turns whatever a route threw into problem+json. What was not meant for the client is logged and not sent. */
+export function problem(log: Logger): ErrorRequestHandler {
+  return (error, request, response, _next) => {
+    const known = toProblem(error);
+    // The request's own line in the log says enough about a problem raised on purpose, and about a client that left.
+    const expected = error instanceof Problem || (error instanceof CancelledError && error.reason === 'client gone');
+    if (known.status >= 500 && !expected) log.error({ err: error, id: request.id }, 'request failed');
+    // What was begun cannot be taken back: a connection that breaks tells that it is not whole.
+    if (response.headersSent) response.destroy(error);
+    else sendProblem(response, known, request.originalUrl.split('?', 1)[0] === '/graphql');
+  };
+}
+
+/** SQLSTATE of a lock, and of a statement, that took longer than it may. */
+const tooSlow = new Set(['55P03', '57014']);
+
+function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof CancelledError || (error instanceof pg.DatabaseError && tooSlow.has(error.code ?? ''))) {
+    return new Problem(503, 'The request took too long.', { headers: { 'Retry-After': '1' } });
+  }
+  if (isUnavailable(error)) {
+    return new Problem(503, 'The database cannot be reached right now. Try again shortly.', {
+      headers: { 'Retry-After': '1' },
+    });
+  }
+  // body-parser's errors: `type` names the fault, `status` is the client's.
+  const { status, type } = error as { status?: number; type?: string };
+  if (type === 'entity.too.large') return new Problem(413, 'The body is larger than 100 kB.');
+  if (type === 'entity.parse.failed') return new Problem(400, 'The body is not valid JSON.');
+  if (status !== undefined && status >= 400 && status < 500)
+    return new Problem(status, STATUS_CODES[status] ?? 'Bad request');
+  return new Problem(500, 'Something went wrong on our side.');
+}
+
+/** To a GraphQL client the same answer also speaks GraphQL: `errors` with a message and a code each. */
+function sendProblem(response: Response, { status, message, errors, headers }: Problem, graphql: boolean): void {
+  const code =
+    status === 401
+      ? 'UNAUTHENTICATED'
+      : status === 503 || status === 429
+        ? 'UNAVAILABLE'
+        : status < 500
+          ? 'BAD_USER_INPUT'
+          : 'INTERNAL';
+  response
+    .status(status)
+    .set(headers)
+    .type('application/problem+json')
+    .send(
+      JSON.stringify({
+        ...{ type: 'about:blank', title: STATUS_CODES[status], status, detail: message },
+        errors: graphql ? [{ message, extensions: { code } }] : errors,
+      }),
+    );
+}
