@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import * as queries from './catalogQueries.ts';
-import { filledByTriggers } from './filled.ts';
 import type { Identity } from './identity.ts';
+import { findTriggerInserts } from './triggerInserts.ts';
 
 /** Attack context: the schemas, the role, and the identity of a transaction. */
 export interface Scope extends Identity {
@@ -226,7 +226,7 @@ function reach(relations: ReadonlyMap<number, Relation>, routines: readonly Rout
   for (const { oid, schema: of, relname } of relations.values())
     if (run.some((source) => source.replaceAll('"', '').includes(`${of}.${relname}`))) add(oid);
   // The tables whose triggers make rows of these.
-  for (const { by, table } of filledByTriggers({ relations, routines })) if (reached.has(table.oid)) add(by.oid);
+  for (const { by, table } of findTriggerInserts({ relations, routines })) if (reached.has(table.oid)) add(by.oid);
   return [...reached].map((oid) => relations.get(oid) as Relation).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

@@ -1,12 +1,12 @@
 import { type Operation, shorten } from './attempt.ts';
-import type { Row } from './cast/cast.ts';
 import type { Policy } from './catalog.ts';
-import { isKey } from './owners.ts';
-import { type Actor, type Answer, type Attack, describe } from './sql/attack.ts';
+import { isKey } from './ownership.ts';
+import type { Row } from './seedData/seedData.ts';
+import type { AttackSession } from './sql/attackSession.ts';
+import type { AttackTarget } from './sql/attackTarget.ts';
 import { asActor } from './sql/judge.ts';
 import { isRaisedAfterPolicies, isRefusedByConstraint } from './sql/refusals.ts';
-import type { Session } from './sql/session.ts';
-import type { Target } from './sql/target.ts';
+import { type Actor, describe, type SqlAnswer, type SqlAttack } from './sql/sqlAttack.ts';
 
 /** Something that a grant lets A do with its own rows, and whether it works. */
 export interface Control {
@@ -30,30 +30,30 @@ export interface Control {
  * the row: Postgres asks these once the policies have let the row through. Every other error means that it does not
  * work: a policy that raises an error keeps everybody out.
  */
-export async function* controls(session: Session, target: Target): AsyncGenerator<Control> {
+export async function* controls(session: AttackSession, target: AttackTarget): AsyncGenerator<Control> {
   const { relation, a, selected, inserted, updated, id, literal, ownership } = target;
   const [row] = a.rows;
   if (!relation.usage) return;
-  const owner: Actor = { name: 'A', identity: session.cast.a.id };
+  const owner: Actor = { name: 'A', identity: session.seedData.a.id };
   const isView = relation.kind.includes('view');
-  const hasSharedRows = (session.cast.shared.get(relation.oid)?.length ?? 0) > 0;
-  const check = (operation: Operation, statement: string, options: Partial<Attack> & { column?: string } = {}) =>
+  const hasSharedRows = (session.seedData.shared.get(relation.oid)?.length ?? 0) > 0;
+  const check = (operation: Operation, statement: string, options: Partial<SqlAttack> & { column?: string } = {}) =>
     tryControl(session, target, { operation, statement, actor: owner, ...options });
   if (selected.length > 0 && (row || isView || hasSharedRows))
     yield await check('select', `select ${selected.map(({ name }) => id(name)).join(', ')} from ${relation.sql}`);
   // The rows that a view would write are not known; the tables under it have controls of their own.
   if (isView || !row) return;
-  if (a.spare.length > 0 && inserted.length > 0)
-    yield await anyOf(a.spare, async (spare) => {
-      const columns = inserted.filter(({ name, identity }) => name in spare && identity !== 'always');
+  if (a.insertableRows.length > 0 && inserted.length > 0)
+    yield await anyOf(a.insertableRows, async (insertableRows) => {
+      const columns = inserted.filter(({ name, identity }) => name in insertableRows && identity !== 'always');
       const into =
         columns.length === 0
           ? 'default values'
-          : `(${columns.map(({ name }) => id(name)).join(', ')}) values (${columns.map(({ name }) => literal(name, spare[name] ?? null)).join(', ')})`;
+          : `(${columns.map(({ name }) => id(name)).join(', ')}) values (${columns.map(({ name }) => literal(name, insertableRows[name] ?? null)).join(', ')})`;
       const prepare =
         a.replaces && ownership
           ? [
-              `delete from ${relation.sql} t where ${ownership.sql('t')} = ${session.client.escapeLiteral(session.cast.a.id)}`,
+              `delete from ${relation.sql} t where ${ownership.sql('t')} = ${session.client.escapeLiteral(session.seedData.a.id)}`,
             ]
           : [];
       const statement = `insert into ${relation.sql} ${into}`;
@@ -89,15 +89,15 @@ async function anyOf<Item>(items: readonly Item[], ask: (item: Item) => Promise<
   return first as Control;
 }
 
-interface Trial extends Pick<Attack, 'operation' | 'actor' | 'prepare'> {
+interface Trial extends Pick<SqlAttack, 'operation' | 'actor' | 'prepare'> {
   readonly statement: string;
   readonly column?: string;
 }
 
-async function tryControl(session: Session, target: Target, trial: Trial): Promise<Control> {
+async function tryControl(session: AttackSession, target: AttackTarget, trial: Trial): Promise<Control> {
   const { operation, statement, actor, prepare = [], column } = trial;
   const { relation } = target;
-  const attack: Attack = {
+  const attack: SqlAttack = {
     table: relation.name,
     attack: 'control',
     operation,
@@ -128,17 +128,22 @@ async function tryControl(session: Session, target: Target, trial: Trial): Promi
   };
 }
 
-function isWorking({ catalog }: Session, { relation }: Target, answer: Answer, operation: Operation): boolean {
+function isWorking(
+  { catalog }: AttackSession,
+  { relation }: AttackTarget,
+  answer: SqlAnswer,
+  operation: Operation,
+): boolean {
   if (answer.code === undefined) return (answer.results[0]?.count ?? 0) > 0;
   return operation !== 'select' && (isRefusedByConstraint(answer) || isRaisedAfterPolicies(catalog, relation, answer));
 }
 
-function whyNobodyCan(target: Target, operation: Operation, isEmpty: boolean): string | undefined {
+function whyNobodyCan(target: AttackTarget, operation: Operation, isEmpty: boolean): string | undefined {
   const isView = target.relation.kind.includes('view');
   return isView && isEmpty ? "the view shows none of A's rows" : missingPolicy(target, operation);
 }
 
-function missingPolicy({ relation }: Target, operation: Operation): string | undefined {
+function missingPolicy({ relation }: AttackTarget, operation: Operation): string | undefined {
   const asks =
     (wanted: Operation) =>
     ({ applies, permissive, command }: Policy) =>

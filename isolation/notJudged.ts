@@ -1,7 +1,7 @@
-import type { Cast } from './cast/cast.ts';
 import { type Catalog, isReachable } from './catalog.ts';
 import { unsetClaims } from './claims.ts';
 import { documentOf } from './identity.ts';
+import type { SeedData } from './seedData/seedData.ts';
 import type { SqlOptions } from './sql/attackSql.ts';
 
 /** Something that the prover does not judge, and why. It neither proves nor disproves anything. */
@@ -11,11 +11,11 @@ export interface NotJudged {
 }
 
 /** Tables, columns, policies and settings that the attacks by SQL leave out. */
-export function notJudged(catalog: Catalog, cast: Cast, { only = () => true }: SqlOptions): NotJudged[] {
+export function notJudged(catalog: Catalog, seedData: SeedData, { only = () => true }: SqlOptions): NotJudged[] {
   const tables = catalog.tables.filter(({ name }) => only(name));
   return [
     ...tables.flatMap((table): NotJudged[] => {
-      const owner = cast.owners.get(table.oid);
+      const owner = seedData.owners.get(table.oid);
       if (owner?.kind !== 'shared' || !isReachable(table)) return [];
       return [{ about: table.name, reason: `its rows are everybody's: ${owner.why}` }];
     }),

@@ -1,8 +1,8 @@
 import type pg from 'pg';
-import { attempt } from './cast/checks.ts';
 import type { Catalog } from './catalog.ts';
 import type { Control } from './controls.ts';
 import { setIdentity, settingValue } from './identity.ts';
+import { inSavepoint } from './seedData/checks.ts';
 import { escapeRegExp } from './text.ts';
 
 interface Failure {
@@ -61,7 +61,7 @@ function isReadAsJson({ setting, tables, helpers }: Catalog): boolean {
 async function askHelpers(client: pg.ClientBase, catalog: Catalog, id: string): Promise<Failure[]> {
   const failures: Failure[] = [];
   for (const { name, sql } of catalog.helpers) {
-    await attempt(client, async () => {
+    await inSavepoint(client, async () => {
       await client.query(setIdentity(catalog, id) as string);
       await client.query(`select ${sql}()`).catch(({ code, message, detail, where }: pg.DatabaseError) => {
         failures.push({ reader: `function ${name}`, code: code ?? '', message, context: `${detail}\n${where}` });

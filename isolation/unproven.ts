@@ -1,13 +1,13 @@
 import type { Attempt } from './attempt.ts';
-import { type Cast, holding } from './cast/cast.ts';
 import { type Catalog, isReachable, type Relation } from './catalog.ts';
 import type { Control } from './controls.ts';
+import { holding, type SeedData } from './seedData/seedData.ts';
 import type { SqlOptions } from './sql/attackSql.ts';
 
 /** The reasons why a run in which nothing leaked shows nothing, a sentence each; one fact is told once. */
 export function unproven(
   catalog: Catalog,
-  cast: Cast,
+  seedData: SeedData,
   attempts: readonly Attempt[],
   found: readonly Control[],
   options: SqlOptions,
@@ -19,42 +19,42 @@ export function unproven(
   const attacked = new Set(attempts.filter(({ outcome }) => outcome !== 'not applicable').map(({ table }) => table));
   return [
     ...[...catalog.tables, ...catalog.views].flatMap(
-      (relation) => whyNotAttacked(catalog, cast, relation, attacked, options) ?? [],
+      (relation) => whyNotAttacked(catalog, seedData, relation, attacked, options) ?? [],
     ),
     ...idleControls(found),
   ];
 }
 
 /** The tables that no row could be made in, a sentence each. */
-export function whyWithoutRows({ tables }: Catalog, cast: Cast): string[] {
-  return tables.flatMap((table) => whyWithoutRow(cast, table) ?? []);
+export function whyWithoutRows({ tables }: Catalog, seedData: SeedData): string[] {
+  return tables.flatMap((table) => whyWithoutRow(seedData, table) ?? []);
 }
 
-function whyWithoutRow(cast: Cast, table: Relation): string | undefined {
-  const problem = cast.problems.get(table.oid);
-  const isOwned = ['own', 'parent'].includes(cast.owners.get(table.oid)?.kind ?? '');
+function whyWithoutRow(seedData: SeedData, table: Relation): string | undefined {
+  const problem = seedData.problems.get(table.oid);
+  const isOwned = ['own', 'parent'].includes(seedData.owners.get(table.oid)?.kind ?? '');
   if (problem === undefined || !(isOwned || isReachable(table))) return undefined;
   return `${table.name} was not attacked: ${problem}. Write an insert as isolation/fixtures/${table.name}.sql; docs/tester.md says how.`;
 }
 
 function whyNotAttacked(
   catalog: Catalog,
-  cast: Cast,
+  seedData: SeedData,
   table: Relation,
   attacked: ReadonlySet<string>,
   { only = () => true }: SqlOptions,
 ): string | undefined {
   const { name, oid } = table;
-  const kind = cast.owners.get(oid)?.kind;
+  const kind = seedData.owners.get(oid)?.kind;
   if (!only(name)) return undefined;
-  const without = whyWithoutRow(cast, table);
+  const without = whyWithoutRow(seedData, table);
   if (without !== undefined) return without;
   if (table.schema === catalog.schema && !attacked.has(name)) return `${name} was not attacked.`;
   if (kind === undefined || !isReachable(table)) return undefined;
   if (kind === 'unknown')
     return `${name}: the catalog does not tell whose its rows are. Give it a column that does, or a comment: "@isolation shared: <why everybody may write to it>".`;
   const isHash = table.partitionConstraint?.includes('satisfies_hash_partition') || table.kind === 'partitioned';
-  return (kind === 'own' || kind === 'parent') && !isHash && holding(cast, table, 'a').rows.length === 0
+  return (kind === 'own' || kind === 'parent') && !isHash && holding(seedData, table, 'a').rows.length === 0
     ? `${name}: A has no row in it.`
     : undefined;
 }

@@ -3,10 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { html, jsonInScript, Markup } from '../../common/markup.ts';
 import type { Proof } from '../proof.ts';
 import { cellsOf } from './html/cells.ts';
-import { findings } from './html/findings.ts';
-import { limits } from './html/limits.ts';
+import { findings, limits } from './html/findings.ts';
+import { mutants } from './html/killMatrix.ts';
 import { matrix } from './html/matrix.ts';
-import { mutants } from './html/mutants.ts';
 import { summary } from './html/summary.ts';
 
 /**

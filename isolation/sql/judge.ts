@@ -1,12 +1,12 @@
 import { type Attempt, shorten } from '../attempt.ts';
-import { type Cast, holding, type Row } from '../cast/cast.ts';
 import type { Catalog, Relation } from '../catalog.ts';
 import { settingValue } from '../identity.ts';
-import { type Actor, type Answer, type Attack, describe } from './attack.ts';
-import { nameOf } from './session.ts';
+import { holding, type Row, type SeedData } from '../seedData/seedData.ts';
+import { nameOf } from './attackSession.ts';
+import { type Actor, describe, type SqlAnswer, type SqlAttack } from './sqlAttack.ts';
 
 /** What an answer says, for comparison: rows as a multiset, so that their order does not matter. */
-function essence({ code, message, results, own }: Answer): string[][] {
+function essence({ code, message, results, own }: SqlAnswer): string[][] {
   return [
     [code ?? '', message ?? ''],
     ...results.map(({ command, count, rows }) => [
@@ -19,7 +19,7 @@ function essence({ code, message, results, own }: Answer): string[][] {
 }
 
 /** Whether two answers say the same. */
-export function isSame(one: Answer, other: Answer): boolean {
+export function isSame(one: SqlAnswer, other: SqlAnswer): boolean {
   return JSON.stringify(essence(one)) === JSON.stringify(essence(other));
 }
 
@@ -27,7 +27,7 @@ export function isSame(one: Answer, other: Answer): boolean {
  * Whether two answers differ in more than what differs between two runs in one and the same world: times, random ids,
  * numbers from a sequence.
  */
-export function differs(answer: Answer, again: Answer, without: Answer): boolean {
+export function differs(answer: SqlAnswer, again: SqlAnswer, without: SqlAnswer): boolean {
   const [one, two, other] = [answer, again, without].map((each) =>
     JSON.stringify(essence(each)).split(/(?<![\w-])|(?![\w-])/),
   );
@@ -40,10 +40,10 @@ export function differs(answer: Answer, again: Answer, without: Answer): boolean
 /** What came of an attack, from its answers with A's rows and without them. */
 export function judge(
   catalog: Catalog,
-  cast: Cast,
-  attack: Attack,
-  answer: Answer,
-  without: Answer,
+  seedData: SeedData,
+  attack: SqlAttack,
+  answer: SqlAnswer,
+  without: SqlAnswer,
   isDifferent: boolean,
 ): Attempt {
   const { actor, table, operation } = attack;
@@ -58,17 +58,19 @@ export function judge(
   const leaked = (evidence: string): Attempt => ({
     ...attempt,
     outcome: 'leaked',
-    evidence: `${shorten(evidence, 1200)}${suitedIn(catalog, cast, evidence)}`,
+    evidence: `${shorten(evidence, 1200)}${witnessReasons(catalog, seedData, evidence)}`,
   });
   if (answer.code === undefined && attack.mustFail) {
     const rows = catalog.tables
       .filter(({ name }) => name === table)
-      .flatMap((one) => holding(cast, one, 'a').rows.map((row) => nameOf(one, row)));
-    return leaked(`It succeeded: ${attack.mustFail} A is ${cast.a.id}; A's rows were ${rows.join('; ') || 'none'}.`);
+      .flatMap((one) => holding(seedData, one, 'a').rows.map((row) => nameOf(one, row)));
+    return leaked(
+      `It succeeded: ${attack.mustFail} A is ${seedData.a.id}; A's rows were ${rows.join('; ') || 'none'}.`,
+    );
   }
   if (answer.harm.length > 0) {
     return leaked(
-      `${actor.name} wrote to what belongs to A (${cast.a.id}). Read again past row-level security: ${answer.harm.join('; ')}.`,
+      `${actor.name} wrote to what belongs to A (${seedData.a.id}). Read again past row-level security: ${answer.harm.join('; ')}.`,
     );
   }
   if (attack.arePlans) {
@@ -76,33 +78,34 @@ export function judge(
     const [known, unknown] = answer.results.filter(({ rows }) => rows.length > 0).map(rowsExpected);
     if (known === unknown) return { ...attempt, outcome: 'held' };
     return leaked(
-      `The planner expects ${known} rows for A's value, and ${unknown} for one that nobody has. A is ${cast.a.id}.`,
+      `The planner expects ${known} rows for A's value, and ${unknown} for one that nobody has. A is ${seedData.a.id}.`,
     );
   }
   const last = answer.results.at(-1)?.rows[0];
   if (attack.stays && answer.code === undefined && last?.join() !== attack.stays.join()) {
     return leaked(
-      `Afterwards the transaction is no more what it was: role and ${catalog.setting} were ${attack.stays.join(', ')} and are ${last?.map((value) => value ?? 'null').join(', ')}. A is ${cast.a.id}.`,
+      `Afterwards the transaction is no more what it was: role and ${catalog.setting} were ${attack.stays.join(', ')} and are ${last?.map((value) => value ?? 'null').join(', ')}. A is ${seedData.a.id}.`,
     );
   }
   // Postgres' MERGE refuses, rather than passes over, a row that it reaches without reading it: on every table.
   const isRefusedMerge =
     answer.code === '42501' && /^target row violates row-level security/.test(answer.message ?? '');
   // A policy that reads no row never reads the setting either: whether `not an id` is refused says nothing of rows.
-  const isNoIdentity = actor.identity !== cast.b.id && [answer.code, without.code].some((code) => code === '22P02');
+  const isNoIdentity = actor.identity !== seedData.b.id && [answer.code, without.code].some((code) => code === '22P02');
   if (!isDifferent || isRefusedMerge || isNoIdentity) return { ...attempt, outcome: 'held' };
-  const seen = seenRows(catalog, cast, attack, answer, without);
+  const seen = seenRows(catalog, seedData, attack, answer, without);
   const told = `With A's rows there the answer is: ${shorten(describe(answer), 400)}. With A's rows removed, the same statement answers: ${shorten(describe(without), 400)}.`;
-  if (seen.length > 0) return leaked(`${actor.name} saw what belongs to A (${cast.a.id}): ${seen.join('; ')}. ${told}`);
+  if (seen.length > 0)
+    return leaked(`${actor.name} saw what belongs to A (${seedData.a.id}): ${seen.join('; ')}. ${told}`);
   if (answer.own.join() !== without.own.join() && describe(answer) === describe(without)) {
     const extra = answer.own.filter((row) => !without.own.includes(row));
     return leaked(
-      `What ${actor.name} has afterwards depends on A's rows (A is ${cast.a.id}). With them: ${extra.join(' ')}. Without them: ${without.own.filter((row) => !answer.own.includes(row)).join(' ')}.`,
+      `What ${actor.name} has afterwards depends on A's rows (A is ${seedData.a.id}). With them: ${extra.join(' ')}. Without them: ${without.own.filter((row) => !answer.own.includes(row)).join(' ')}.`,
     );
   }
   const own =
     answer.code === undefined && answer.own.length > 0 ? ` ${actor.name} now has: ${answer.own.join(' ')}.` : '';
-  return leaked(`${actor.name} can tell that A (${cast.a.id}) has this row. ${told}${own}`);
+  return leaked(`${actor.name} can tell that A (${seedData.a.id}) has this row. ${told}${own}`);
 }
 
 /** A comment that says in whose place statements run. */
@@ -111,14 +114,14 @@ export function asActor(catalog: Catalog, { name, identity, settingValue: value 
   return `-- as ${name}, ${catalog.setting} = '${value ?? settingValue(catalog, identity)}'`;
 }
 
-const rowsExpected = ({ rows }: Answer['results'][number]) => /\brows=(\d+)/.exec(rows[0]?.[0] ?? '')?.[1];
+const rowsExpected = ({ rows }: SqlAnswer['results'][number]) => /\brows=(\d+)/.exec(rows[0]?.[0] ?? '')?.[1];
 
 /** Says of rows of A's in the evidence what they were made to suit. */
-function suitedIn(catalog: Catalog, cast: Cast, evidence: string): string {
+function witnessReasons(catalog: Catalog, seedData: SeedData, evidence: string): string {
   const said = catalog.tables.flatMap((table) => {
-    const why = cast.suited.get(table.oid)?.why;
+    const why = seedData.witnessRows.get(table.oid)?.why;
     if (!why?.size) return [];
-    return holding(cast, table, 'a').rows.flatMap((row) => {
+    return holding(seedData, table, 'a').rows.flatMap((row) => {
       const reason = why.get(JSON.stringify(row));
       const isNamed = evidence.includes(nameOf(table, row)) || idsOf(table, row).some((id) => evidence.includes(id));
       return reason && isNamed ? [`A's row ${nameOf(table, row)} was made to suit ${reason}.`] : [];
@@ -128,17 +131,23 @@ function suitedIn(catalog: Catalog, cast: Cast, evidence: string): string {
 }
 
 /** The rows of A's whose values are in the answer, and neither in the statement, nor in the world without A. */
-function seenRows(catalog: Catalog, cast: Cast, attack: Attack, answer: Answer, without: Answer): string[] {
-  const text = (one: Answer) => JSON.stringify([one.message, one.results.map(({ rows }) => rows), one.own]);
+function seenRows(
+  catalog: Catalog,
+  seedData: SeedData,
+  attack: SqlAttack,
+  answer: SqlAnswer,
+  without: SqlAnswer,
+): string[] {
+  const text = (one: SqlAnswer) => JSON.stringify([one.message, one.results.map(({ rows }) => rows), one.own]);
   const [here, there] = [text(answer), text(without)];
   const seen: string[] = [];
   const look = (table: Relation) => {
-    for (const row of holding(cast, table, 'a').rows) {
+    for (const row of holding(seedData, table, 'a').rows) {
       const values = Object.entries(row).filter(
         ([, value]) =>
           value !== null &&
           value.length >= 4 &&
-          value !== cast.a.id &&
+          value !== seedData.a.id &&
           contains(here, value) &&
           !contains(there, value),
       );

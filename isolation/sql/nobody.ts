@@ -1,10 +1,10 @@
-import type { Cast } from '../cast/cast.ts';
 import { type Identity, valueWithoutTenant } from '../identity.ts';
-import type { Actor, Attack } from './attack.ts';
-import type { Target } from './target.ts';
+import type { SeedData } from '../seedData/seedData.ts';
+import type { AttackTarget } from './attackTarget.ts';
+import type { Actor, SqlAttack } from './sqlAttack.ts';
 
 /** Identities that are no tenant's. */
-export function nobodies({ nobody }: Cast, identity: Identity): Actor[] {
+export function nobodies({ nobody }: SeedData, identity: Identity): Actor[] {
   const anonymous = valueWithoutTenant(identity);
   return [
     ...(anonymous === undefined
@@ -20,7 +20,7 @@ export function nobodies({ nobody }: Cast, identity: Identity): Actor[] {
 export const unset: Actor = { name: 'nobody, the setting was never set', identity: null };
 
 /** Who is nobody sees nothing and changes nothing. */
-export function asNobody({ relation, selected, updated, id }: Target, actor: Actor): Attack[] {
+export function asNobody({ relation, selected, updated, id }: AttackTarget, actor: Actor): SqlAttack[] {
   const table = relation.name;
   const columns = selected.map(({ name }) => id(name)).join(', ') || '*';
   const [column] = updated;

@@ -1,16 +1,16 @@
 import type { Catalog } from '../catalog.ts';
-import { isTenants } from '../owners.ts';
-import type { Attack } from './attack.ts';
-import type { Session } from './session.ts';
-import type { Target } from './target.ts';
+import { isTenants } from '../ownership.ts';
+import type { AttackSession } from './attackSession.ts';
+import type { AttackTarget } from './attackTarget.ts';
+import type { SqlAttack } from './sqlAttack.ts';
 
 /** What row-level security does not speak of: whole-table commands, and the table's own definition. */
-export function privileges(catalog: Catalog, target: Target): Attack[] {
+export function privileges(catalog: Catalog, target: AttackTarget): SqlAttack[] {
   const { relation, a, actors, id, key } = target;
   const table = relation.name;
   const from = relation.sql;
   if (relation.kind.includes('view')) return [];
-  const other = (attack: string, statements: string[], mustFail?: string): Attack => ({
+  const other = (attack: string, statements: string[], mustFail?: string): SqlAttack => ({
     table,
     attack,
     operation: 'other',
@@ -67,12 +67,16 @@ export function privileges(catalog: Catalog, target: Target): Attack[] {
 }
 
 /** As the other roles that the server's login may become, as that role itself, and as the table's owner. */
-export async function otherRoles(session: Session, target: Target, owner: string | undefined): Promise<Attack[]> {
+export async function otherRoles(
+  session: AttackSession,
+  target: AttackTarget,
+  owner: string | undefined,
+): Promise<SqlAttack[]> {
   const { relation, actors, selected, id } = target;
   const { catalog, client } = session;
   if (relation.kind.includes('view')) return [];
   const columns = (selected.length ? selected : relation.columns).map(({ name }) => id(name)).join(', ');
-  const attacks: Attack[] = [];
+  const attacks: SqlAttack[] = [];
   const add = (attack: string, statements: string[], role?: string) =>
     attacks.push({
       table: relation.name,

@@ -1,10 +1,10 @@
 import type { Attempt, Operation } from '../attempt.ts';
 import { shorten } from '../attempt.ts';
 import type { Column, Relation } from '../catalog.ts';
-import type { Actor, Result } from './attack.ts';
+import type { AttackSession } from './attackSession.ts';
+import type { AttackTarget } from './attackTarget.ts';
 import { asActor } from './judge.ts';
-import type { Session } from './session.ts';
-import type { Target } from './target.ts';
+import type { Actor, StatementResult } from './sqlAttack.ts';
 
 interface Sight {
   readonly of: string;
@@ -16,15 +16,15 @@ interface Sight {
  * a default, a view or a sequence. Needs no idea of whose a row is.
  */
 export class SideEffects {
-  readonly #session: Session;
+  readonly #session: AttackSession;
   readonly #sights: readonly Sight[];
 
-  private constructor(session: Session, sights: readonly Sight[]) {
+  private constructor(session: AttackSession, sights: readonly Sight[]) {
     this.#session = session;
     this.#sights = sights;
   }
 
-  static async open(session: Session): Promise<SideEffects> {
+  static async open(session: AttackSession): Promise<SideEffects> {
     const { catalog, client } = session;
     const readable = (relation: Relation) => relation.usage && relation.columns.some(({ select }) => select);
     const columns = (relation: Relation) =>
@@ -59,11 +59,11 @@ export class SideEffects {
    * A's own insert, update of each column and delete, in one table. Where a trigger or function speaks of a column's
    * values, each of them is tried, on each row.
    */
-  async *of(target: Target): AsyncGenerator<Attempt> {
+  async *of(target: AttackTarget): AsyncGenerator<Attempt> {
     const { relation, a, inserted, updated, id, literal } = target;
     const [own] = a.rows;
     const name = relation.name;
-    for (const row of a.spare) {
+    for (const row of a.insertableRows) {
       const columns = inserted.filter((column) => column.name in row && !isNumbered(column));
       const into =
         columns.length === 0
@@ -72,17 +72,17 @@ export class SideEffects {
       if (inserted.length > 0) yield* this.#try(name, 'insert', `insert into ${relation.sql} ${into}`);
     }
     if (!own) return;
-    const suited = this.#session.cast.suited.get(relation.oid);
-    const rows = suited && suited.words.size > 0 ? a.rows.slice(0, 12) : [own];
+    const witnessRows = this.#session.seedData.witnessRows.get(relation.oid);
+    const rows = witnessRows && witnessRows.words.size > 0 ? a.rows.slice(0, 12) : [own];
     for (const column of updated) {
       const usual =
-        a.spare
+        a.insertableRows
           .map((row) => row[column.name])
           .find((one) => one !== undefined && one !== null && one !== own[column.name]) ??
         own[column.name] ??
         null;
       for (const [at, row] of rows.entries()) {
-        for (const value of [...(at === 0 ? [usual] : []), ...(suited?.words.get(column.name) ?? [])])
+        for (const value of [...(at === 0 ? [usual] : []), ...(witnessRows?.words.get(column.name) ?? [])])
           yield* this.#try(
             name,
             'update',
@@ -97,18 +97,18 @@ export class SideEffects {
   }
 
   async *#try(table: string, operation: Operation, statement: string): AsyncGenerator<Attempt> {
-    const { cast, catalog } = this.#session;
+    const { seedData, catalog } = this.#session;
     const attempt = {
       table,
       attack: `what B sees after A's own ${operation}`,
       operation,
       path: 'sql' as const,
-      statement: `${asActor(catalog, { name: 'A', identity: cast.a.id })}\n${statement}`,
+      statement: `${asActor(catalog, { name: 'A', identity: seedData.a.id })}\n${statement}`,
     };
     const look = looking(this.#session, this.#sights);
     const answers = await this.#session.play([
       look,
-      { actor: { name: 'A', identity: cast.a.id }, statements: [statement] },
+      { actor: { name: 'A', identity: seedData.a.id }, statements: [statement] },
       look,
     ]);
     if (!answers) {
@@ -127,29 +127,29 @@ export class SideEffects {
         ...attempt,
         answer: shorten(changed.join('; ')),
         outcome: 'leaked',
-        evidence: `A (${cast.a.id}) wrote to its own rows of ${table}, and what B (${cast.b.id}) sees changed. ${changed.join('; ')}.`,
+        evidence: `A (${seedData.a.id}) wrote to its own rows of ${table}, and what B (${seedData.b.id}) sees changed. ${changed.join('; ')}.`,
       };
     }
   }
 
   /** A sequence that B may use: between two of its numbers B counts what A has inserted. */
-  async *ofSequences(targets: readonly Target[]): AsyncGenerator<Attempt> {
-    const { catalog, cast } = this.#session;
+  async *ofSequences(targets: readonly AttackTarget[]): AsyncGenerator<Attempt> {
+    const { catalog, seedData } = this.#session;
     for (const sequence of catalog.sequences) {
       if (!sequence.usage || !sequence.privileges.some((privilege) => ['usage', 'update'].includes(privilege)))
         continue;
       const next = {
-        actor: { name: 'B', identity: cast.b.id },
+        actor: { name: 'B', identity: seedData.b.id },
         statements: [`select nextval('${sequence.sql.replaceAll("'", "''")}')`],
       };
       for (const { relation, a, inserted, id, literal } of targets) {
-        const row = a.spare[0];
+        const row = a.insertableRows[0];
         const columns = inserted.filter((column) => row && column.name in row && !isNumbered(column));
         if (!row || columns.length === 0) continue;
         const statement = `insert into ${relation.sql} (${columns.map(({ name }) => id(name)).join(', ')}) values (${columns.map(({ name }) => literal(name, row[name] ?? null)).join(', ')})`;
         const answers = await this.#session.play([
           next,
-          { actor: { name: 'A', identity: cast.a.id }, statements: [statement] },
+          { actor: { name: 'A', identity: seedData.a.id }, statements: [statement] },
           next,
         ]);
         if (!answers) continue;
@@ -169,22 +169,22 @@ export class SideEffects {
           yield {
             ...attempt,
             outcome: 'leaked',
-            evidence: `B may use ${sequence.name}, which A's inserts use, too. B took ${first}, A (${cast.a.id}) inserted a row into ${relation.name}, and B's next number was ${last} instead of ${(first ?? 0) + 1}: B counts what A writes.`,
+            evidence: `B may use ${sequence.name}, which A's inserts use, too. B took ${first}, A (${seedData.a.id}) inserted a row into ${relation.name}, and B's next number was ${last} instead of ${(first ?? 0) + 1}: B counts what A writes.`,
           };
       }
     }
   }
 }
 
-const looking = ({ cast }: Session, sights: readonly Sight[]): { actor: Actor; statements: string[] } => ({
-  actor: { name: 'B', identity: cast.b.id },
+const looking = ({ seedData }: AttackSession, sights: readonly Sight[]): { actor: Actor; statements: string[] } => ({
+  actor: { name: 'B', identity: seedData.b.id },
   statements: sights.map(({ statement }) => statement),
 });
 
 /** What the database draws from a sequence, where nothing is said of it. */
 const isNumbered = ({ identity, default: text }: Column) => identity !== null || text?.includes('nextval(') === true;
 
-const text = (result: Result | undefined) =>
+const text = (result: StatementResult | undefined) =>
   (result?.rows ?? [])
     .map((row) => `(${row.map((value) => value ?? 'null').join(', ')})`)
     .sort()

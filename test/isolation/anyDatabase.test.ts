@@ -14,7 +14,7 @@ async function prove(
   { schema, role, setting, template }: Omit<Sample, 'template'> & { template?: string },
   set: Record<string, string> = {},
 ): Promise<SqlProof & { code: number; leaks: string[] }> {
-  const proof = await proveSql({ adminUrl, scope: { schema, role, setting, template, set }, cast: { seed: 1 } });
+  const proof = await proveSql({ adminUrl, scope: { schema, role, setting, template, set }, seedData: { seed: 1 } });
   const rest = { database: '', seed: 1, repeat: '', startedAt: new Date(), seconds: 0, tables: [], mutants: undefined };
   const leaks = proof.attempts
     .filter(({ outcome }) => outcome === 'leaked')

@@ -23,7 +23,7 @@ async function prove(
     const proof = await proveSql({
       adminUrl: db.adminUrl,
       scope: { ...samples.supabase, template, ...more },
-      cast: { seed: 1 },
+      seedData: { seed: 1 },
       only: (name) => /documents/.test(name),
     });
     return withCode(proof);

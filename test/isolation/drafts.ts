@@ -33,7 +33,7 @@ export function prove(
       ...roles,
       adminUrl,
       scope: { ...scope, set, fixed },
-      cast: { seed: 1 },
+      seedData: { seed: 1 },
       searchPath: 'pg_catalog',
       only: (name) => /drafts/.test(name),
     });

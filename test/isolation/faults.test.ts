@@ -21,8 +21,8 @@ test.each(faults)('a fault is found: %s', async (name) => {
   const [, table, attack = ''] = expected ?? [];
   const isExpected = (leak: { table: string; attack: string }) =>
     leak.table === table && leak.attack.startsWith(attack);
-  const leaks = await onSchema(db, await readFile(file, 'utf8'), ({ client, catalog, cast, isAdded }) =>
-    leaksFrom(attackSql(client, catalog, cast, { ...roles, only: isAdded }), isExpected),
+  const leaks = await onSchema(db, await readFile(file, 'utf8'), ({ client, catalog, seedData, isAdded }) =>
+    leaksFrom(attackSql(client, catalog, seedData, { ...roles, only: isAdded }), isExpected),
   );
   expect(leaks.map((leak) => `${leak.table}: ${leak.attack}`)).toContainEqual(
     expect.stringContaining(`${table}: ${attack}`),

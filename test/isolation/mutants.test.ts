@@ -2,7 +2,7 @@ import { type Catalog, readCatalog } from '../../isolation/catalog.ts';
 import { kinds, mutantsOf } from '../../isolation/mutants/kinds.ts';
 import type { Mutant } from '../../isolation/mutants/mutant.ts';
 import { proveMutants } from '../../isolation/mutants/proveMutants.ts';
-import { findOwners } from '../../isolation/owners.ts';
+import { findOwners } from '../../isolation/ownership.ts';
 import { exitCodeOf } from '../../isolation/proof.ts';
 import { htmlReport } from '../../isolation/report/html.ts';
 import { terminalReport } from '../../isolation/report/terminal.ts';
@@ -16,7 +16,7 @@ const { db, client } = await openTestDatabase();
 afterEach(() => client.query('rollback'));
 
 const proof = () => ({
-  ...{ adminUrl: db.adminUrl, scope, cast: { seed: 1 }, searchPath: 'pg_catalog' },
+  ...{ adminUrl: db.adminUrl, scope, seedData: { seed: 1 }, searchPath: 'pg_catalog' },
   ...{ login: 'hedgerow_authenticator', owner: 'hedgerow_owner' },
 });
 

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Catalog, Policy, Relation } from '../catalog.ts';
 import { escapeRegExp } from '../text.ts';
-import { attempt } from './checks.ts';
+import { inSavepoint } from './checks.ts';
 
 /** Something that lets rows of a table through or not, as a condition on one row. */
 export interface Condition {
@@ -113,7 +113,7 @@ async function viewCondition(
   };
   const path = await client.query("select current_setting('search_path') as path");
   const id = (relation: Relation) => client.escapeIdentifier(relation.relname);
-  const text = await attempt(client, async () => {
+  const text = await inSavepoint(client, async () => {
     const views: string[] = [];
     for (const inner of read.values())
       if (inner.kind.includes('view')) views.push(`, ${id(inner)} as (${await define(inner)})`);

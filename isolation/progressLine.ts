@@ -1,5 +1,5 @@
 /** Says on stderr how far it is: on one line of a terminal, and a line each where it is none. */
-export class Progress {
+export class ProgressLine {
   readonly #stream = process.stderr;
   readonly #started = performance.now();
   #latest = Number.NEGATIVE_INFINITY;

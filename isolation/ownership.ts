@@ -1,6 +1,6 @@
 import type { Catalog, Column, Relation } from './catalog.ts';
-import { filledByTriggers } from './filled.ts';
 import { escapeRegExp } from './text.ts';
+import { findTriggerInserts } from './triggerInserts.ts';
 
 /** Whose a table's rows are, and what that was taken from. */
 export interface Ownership {
@@ -55,7 +55,7 @@ export function findOwners(catalog: Catalog): ReadonlyMap<number, Ownership> {
       if (identities.has(`${table.oid} ${column.name}`)) add(found, column.name, 4, 'is what tenants are known by');
     }
   }
-  for (const { by, trigger, table, copies } of filledByTriggers(catalog)) {
+  for (const { by, trigger, table, copies } of findTriggerInserts(catalog)) {
     for (const [column, from] of copies) {
       const target = signs.get(by);
       if (target && (signs.get(table)?.get(column)?.score ?? 0) >= 3)

@@ -13,7 +13,7 @@ export interface Actor {
 }
 
 /** Statements, and what they are called. They are run with A's rows there, and again in a world without A. */
-export interface Attack {
+export interface SqlAttack {
   readonly table: string;
   readonly attack: string;
   readonly operation: Operation;
@@ -32,21 +32,21 @@ export interface Attack {
 }
 
 /** What one statement answered: the command's count, and its rows as text. */
-export interface Result {
+export interface StatementResult {
   readonly command: string;
   readonly count: number | null;
   readonly rows: readonly (readonly (string | null)[])[];
 }
 
 /** What came of an attack in one world. */
-export interface Answer {
+export interface SqlAnswer {
   readonly code?: string;
   readonly message?: string;
   /** The constraint or the column that is not null, with its table, where the error names one. */
   readonly refusedBy?: string;
   /** The functions that were running when an error was raised, and what else Postgres says of its place. */
   readonly context?: string;
-  readonly results: readonly Result[];
+  readonly results: readonly StatementResult[];
   /** What happened to A's rows, a sentence each. */
   readonly harm: readonly string[];
   /** What B's rows became where they changed, as JSON of the row. */
@@ -54,7 +54,7 @@ export interface Answer {
 }
 
 /** An answer in a few words. */
-export function describe({ code, message, results }: Answer): string {
+export function describe({ code, message, results }: SqlAnswer): string {
   if (code !== undefined) return `error ${code}: ${message}`;
   return results
     .filter(({ command }) => !['SET', 'SAVEPOINT'].includes(command))

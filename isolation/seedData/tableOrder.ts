@@ -6,7 +6,7 @@ import type { Relation } from '../catalog.ts';
  *
  * @param after the oids of tables whose triggers make rows of a table; it comes after them where references allow that.
  */
-export function inOrder(
+export function inDependencyOrder(
   tables: readonly Relation[],
   after: (table: Relation) => readonly number[] = () => [],
 ): Relation[] {

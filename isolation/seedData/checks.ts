@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type pg from 'pg';
 import type { Catalog, Column, Relation, Type } from '../catalog.ts';
-import { candidates, type Hints } from './values.ts';
+import { type CheckHints, candidates } from './columnValues.ts';
 
 /** A check on some columns of a table, as SQL in which they stand by their names. */
 export interface Check {
@@ -27,7 +27,7 @@ export function checksOf(table: Relation): Check[] {
 const literal = /(!?~~?\*?\s*(?:\(?ALL |\(?ANY )?\(*(?:ARRAY\[)?)?(?:E)?'((?:[^']|'')*)'/g;
 
 /** What an expression speaks of; a regular expression in it gives texts that match. */
-function mine(expressions: readonly string[], seed: number): Hints {
+function mine(expressions: readonly string[], seed: number): CheckHints {
   const texts = new Set<string>();
   const numbers = new Set<number>();
   for (const expression of expressions) {
@@ -84,7 +84,7 @@ function domainChecks(types: ReadonlyMap<number, Type>, type: number): string[] 
 
 const isPlain = /^(text|character varying|bpchar|uuid|boolean|smallint|integer|bigint|numeric|bytea)$/;
 
-/** Values for a column that its type and domains take, as Postgres itself says; best first, as text. */
+/** RowValues for a column that its type and domains take, as Postgres itself says; best first, as text. */
 export async function columnCandidates(
   client: pg.ClientBase,
   { types }: Catalog,
@@ -104,7 +104,7 @@ export async function columnCandidates(
 
 /** Those of `texts` that the type takes. */
 export async function accepts(client: pg.ClientBase, texts: readonly string[], type: string): Promise<string[]> {
-  const all = await attempt(client, () =>
+  const all = await inSavepoint(client, () =>
     client.query<{ text: string }>(
       'select t.text from unnest($1::text[]) with ordinality t(text, place) where pg_input_is_valid(t.text, $2) order by t.place',
       [texts, type],
@@ -114,7 +114,8 @@ export async function accepts(client: pg.ClientBase, texts: readonly string[], t
   // Before Postgres 16: one after the other.
   const accepted: string[] = [];
   for (const text of texts) {
-    if (await attempt(client, () => client.query(`select ${client.escapeLiteral(text)}::${type}`))) accepted.push(text);
+    if (await inSavepoint(client, () => client.query(`select ${client.escapeLiteral(text)}::${type}`)))
+      accepted.push(text);
   }
   return accepted;
 }
@@ -150,7 +151,7 @@ export async function solve(
   const isKind = (name: string) =>
     !/^(smallint|integer|bigint|numeric|real|double precision|date|time|interval)/.test(typeOf(name) ?? '');
   const search = (lists: readonly (readonly (string | null)[])[], offset: number) =>
-    attempt(client, () =>
+    inSavepoint(client, () =>
       client.query<(string | null)[]>({
         text: `select ${columns.map((_, i) => `c${i}.v`).join(', ')}
           from ${lists.map((list, i) => `unnest(array[${values(list)}]::text[]) with ordinality as c${i}(v, place)`).join(', ')},
@@ -183,7 +184,10 @@ export async function solve(
 }
 
 /** Runs it under a savepoint; undefined where Postgres refuses it. */
-export async function attempt<Result>(client: pg.ClientBase, work: () => Promise<Result>): Promise<Result | undefined> {
+export async function inSavepoint<Result>(
+  client: pg.ClientBase,
+  work: () => Promise<Result>,
+): Promise<Result | undefined> {
   await client.query('savepoint cast_attempt');
   try {
     const result = await work();

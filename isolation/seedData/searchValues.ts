@@ -2,8 +2,8 @@ import type { Relation } from '../catalog.ts';
 import { setIdentity } from '../identity.ts';
 import { checksOf } from './checks.ts';
 import { type Condition, schemasOf } from './conditions.ts';
-import type { Values } from './insertRow.ts';
-import type { Making } from './making.ts';
+import type { RowValues } from './insertRow.ts';
+import type { SeedContext } from './seedContext.ts';
 
 /** How many rows are thought up for one question, and how long Postgres may think. */
 const most = 20_000;
@@ -16,14 +16,14 @@ const patience = '3s';
  * @param fixed what the other columns hold.
  * @returns some combinations, the likeliest first.
  */
-export async function search(
-  { client, catalog }: Making,
+export async function searchValues(
+  { client, catalog }: SeedContext,
   table: Relation,
   condition: Condition,
   choices: ReadonlyMap<string, readonly (string | null)[]>,
-  fixed: Values,
+  fixed: RowValues,
   identities: readonly string[],
-): Promise<Values[]> {
+): Promise<RowValues[]> {
   const { types } = catalog;
   const { relation, expression, asTenant } = condition;
   const columns = [...choices.keys()];

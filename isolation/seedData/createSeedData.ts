@@ -1,18 +1,18 @@
 import { join } from 'node:path';
 import type pg from 'pg';
 import { type Catalog, type Relation, refreshed } from '../catalog.ts';
-import { type Filled, filledByTriggers } from '../filled.ts';
-import { findOwners, isKey, isTenants, type Ownership } from '../owners.ts';
-import { type Cast, type Holding, type Member, type Row, readRows, type Suited } from './cast.ts';
-import { attempt, checksOf, columnCandidates } from './checks.ts';
-import { actFor, fillRow } from './fill.ts';
+import { findOwners, isKey, isTenants, type Ownership } from '../ownership.ts';
+import { findTriggerInserts, type TriggerInsert } from '../triggerInserts.ts';
+import { checksOf, columnCandidates, inSavepoint } from './checks.ts';
+import { candidates, noHints } from './columnValues.ts';
+import { fillRow } from './fillRow.ts';
 import { insertRow } from './insertRow.ts';
-import type { Making } from './making.ts';
-import { inOrder } from './order.ts';
-import { suit } from './suit.ts';
-import { candidates, noHints } from './values.ts';
+import { actFor, type SeedContext } from './seedContext.ts';
+import { type Holding, type Row, readRows, type SeedData, type SeededTenant, type WitnessRows } from './seedData.ts';
+import { inDependencyOrder } from './tableOrder.ts';
+import { createWitnessRows } from './witnessRows.ts';
 
-export interface CastOptions {
+export interface SeedDataOptions {
   readonly seed: number;
   /** Folder of `<table>.sql`, for tables whose rows cannot be made from the catalog. */
   readonly fixtures?: string;
@@ -28,7 +28,11 @@ const defaultFixtures = join(import.meta.dirname, '..', 'fixtures');
  * @param client in a transaction, as a role that row-level security does not bind.
  * @returns also why rows of some tables could not be made.
  */
-export async function makeCast(client: pg.ClientBase, catalog: Catalog, options: CastOptions): Promise<Cast> {
+export async function createSeedData(
+  client: pg.ClientBase,
+  catalog: Catalog,
+  options: SeedDataOptions,
+): Promise<SeedData> {
   const { seed, fixtures = defaultFixtures, tenantIds = [] } = options;
   const owners = findOwners(catalog);
   const ids = [...tenantIds, ...(await makeIds(client, catalog, owners, seed)).slice(tenantIds.length)];
@@ -38,42 +42,52 @@ export async function makeCast(client: pg.ClientBase, catalog: Catalog, options:
     ids.splice(0, 3, middle as string, low as string, high as string);
   }
   const [a, b, c] = (['A', 'B', 'C'] as const).map((name, i) => ({ name, id: ids[i] as string })) as [
-    Member,
-    Member,
-    Member,
+    SeededTenant,
+    SeededTenant,
+    SeededTenant,
   ];
-  const making: Making = { client, catalog, owners, seed, rows: new Map(), promised: new Map(), count: 0 };
+  const context: SeedContext = {
+    client,
+    catalog,
+    owners,
+    seed,
+    rows: new Map(),
+    deferredReferences: new Map(),
+    count: 0,
+  };
   const problems = new Map<number, string>();
-  const fills = filledByTriggers(catalog).filter(({ by }) => catalog.tables.includes(by));
-  const targets = inOrder(
+  const fills = findTriggerInserts(catalog).filter(({ by }) => catalog.tables.includes(by));
+  const targets = inDependencyOrder(
     catalog.tables.filter(
       (table) => !catalog.tables.some(({ parent, isPartition }) => isPartition && parent === table.oid),
     ),
     (table) => fills.filter((fill) => fill.table === table).map(({ by }) => by.oid),
   );
-  const spares = new Map<number, Record<string, Pick<Holding, 'spare' | 'replaces'>>>();
+  const insertable = new Map<number, Record<string, Pick<Holding, 'insertableRows' | 'replaces'>>>();
 
-  const rowsOf = (table: Relation, member: Member | null) => making.rows.get(table.oid)?.get(member?.id ?? null) ?? [];
+  const rowsOf = (table: Relation, tenant: SeededTenant | null) =>
+    context.rows.get(table.oid)?.get(tenant?.id ?? null) ?? [];
   const fillTable = async (table: Relation) => {
     const ownership = owners.get(table.oid) as Ownership;
-    const fill = (member: Member | null, kind: 'full' | 'minimal') => fillRow(making, table, member, kind, fixtures);
+    const fill = (tenant: SeededTenant | null, kind: 'full' | 'minimal') =>
+      fillRow(context, table, tenant, kind, fixtures);
     if (ownership.kind === 'shared' || ownership.kind === 'unknown') {
-      await remember(making, table, null);
+      await remember(context, table, null);
       const error = rowsOf(table, null).length > 0 || (await fill(null, 'full'));
       if (error !== true) problems.set(table.oid, `no row could be made in it: ${error}`);
-      await remember(making, table, null);
+      await remember(context, table, null);
       return;
     }
-    for (const member of isTenants(table, ownership) ? [a, b, c] : [a, b]) {
-      await remember(making, table, member.id);
+    for (const tenant of isTenants(table, ownership) ? [a, b, c] : [a, b]) {
+      await remember(context, table, tenant.id);
       // A trigger of another table has made the one row that the tenant can have.
-      if (isSingle(table, ownership) && rowsOf(table, member).length > 0) continue;
-      const errors = [await fill(member, 'full')];
-      if (!isSingle(table, ownership) || errors[0] !== true) errors.push(await fill(member, 'minimal'));
-      await remember(making, table, member.id);
-      if (member.id === c.id || rowsOf(table, member).length > 0 || isImpossible(table)) continue;
+      if (isSingle(table, ownership) && rowsOf(table, tenant).length > 0) continue;
+      const errors = [await fill(tenant, 'full')];
+      if (!isSingle(table, ownership) || errors[0] !== true) errors.push(await fill(tenant, 'minimal'));
+      await remember(context, table, tenant.id);
+      if (tenant.id === c.id || rowsOf(table, tenant).length > 0 || isImpossible(table)) continue;
       const error = errors.find((one) => one !== true) ?? 'it was not kept';
-      problems.set(table.oid, `no row for ${member.name} could be made in it: ${error}${madeBy(fills, table)}`);
+      problems.set(table.oid, `no row for ${tenant.name} could be made in it: ${error}${madeBy(fills, table)}`);
       return;
     }
   };
@@ -85,48 +99,54 @@ export async function makeCast(client: pg.ClientBase, catalog: Catalog, options:
   }
   // Rows as triggers and defaults left them, when all are there. What a trigger of another row took away comes again.
   for (const table of targets) {
-    for (const member of [a, b]) {
+    for (const tenant of [a, b]) {
       if (!['own', 'parent'].includes(owners.get(table.oid)?.kind ?? '')) continue;
-      await remember(making, table, member.id);
-      if (rowsOf(table, member).length > 0 || isImpossible(table) || problems.has(table.oid)) continue;
-      await actFor(making, member);
-      await attempt(client, async () => {
+      await remember(context, table, tenant.id);
+      if (rowsOf(table, tenant).length > 0 || isImpossible(table) || problems.has(table.oid)) continue;
+      await actFor(context, tenant);
+      await inSavepoint(client, async () => {
         await client.query('set local session_replication_role = replica');
-        await insertRow(making, table, member, 'full');
+        await insertRow(context, table, tenant, 'full');
         await client.query('set local session_replication_role = origin');
       });
     }
   }
   // The plain rows come first: attacks by key are made on them.
   const plain = new Map<number, ReadonlySet<string>>();
-  const suited = new Map<number, Suited>();
+  const witnessRows = new Map<number, WitnessRows>();
   for (const table of targets) {
     if (problems.has(table.oid) || !['own', 'parent'].includes(owners.get(table.oid)?.kind ?? '')) continue;
-    const known = [a, b].flatMap(({ id }) => making.rows.get(table.oid)?.get(id) ?? []);
+    const known = [a, b].flatMap(({ id }) => context.rows.get(table.oid)?.get(id) ?? []);
     plain.set(table.oid, new Set(known.map(keyOf(table))));
-    suited.set(table.oid, await suit(making, table, { a, b }, ids[3] as string));
-    for (const { id } of [a, b]) await remember(making, table, id);
+    witnessRows.set(table.oid, await createWitnessRows(context, table, { a, b }, ids[3] as string));
+    for (const { id } of [a, b]) await remember(context, table, id);
   }
-  for (const table of catalog.tables) for (const id of [a.id, b.id, null]) await remember(making, table, id);
+  for (const table of catalog.tables) for (const id of [a.id, b.id, null]) await remember(context, table, id);
   await refresh(client, catalog);
 
   for (const table of targets) {
-    const of: Record<string, Pick<Holding, 'spare' | 'replaces'>> = {};
-    for (const member of [a, b]) {
-      of[member.name] = problems.has(table.oid)
-        ? { spare: [], replaces: false }
-        : await makeSpares(making, table, member, fixtures);
+    const of: Record<string, Pick<Holding, 'insertableRows' | 'replaces'>> = {};
+    for (const tenant of [a, b]) {
+      of[tenant.name] = problems.has(table.oid)
+        ? { insertableRows: [], replaces: false }
+        : await createInsertableRows(context, table, tenant, fixtures);
     }
-    spares.set(table.oid, of);
+    insertable.set(table.oid, of);
   }
-  await actFor(making, null);
-  const held = (table: Relation, member: Member): Holding => {
-    const { spare, replaces } = spares.get(table.oid)?.[member.name] ?? { spare: [], replaces: false };
-    const rows = making.rows.get(table.oid)?.get(member.id) ?? [];
+  await actFor(context, null);
+  const held = (table: Relation, tenant: SeededTenant): Holding => {
+    const { insertableRows, replaces } = insertable.get(table.oid)?.[tenant.name] ?? {
+      insertableRows: [],
+      replaces: false,
+    };
+    const rows = context.rows.get(table.oid)?.get(tenant.id) ?? [];
     const isPlain = (row: Row) => plain.get(table.oid)?.has(keyOf(table)(row)) ?? true;
     return {
       rows: [...rows.filter(isPlain), ...rows.filter((row) => !isPlain(row))],
-      spare: [...spare, ...(suited.get(table.oid)?.spare[member.name as 'A' | 'B'] ?? [])],
+      insertableRows: [
+        ...insertableRows,
+        ...(witnessRows.get(table.oid)?.insertableRows[tenant.name as 'A' | 'B'] ?? []),
+      ],
       replaces,
     };
   };
@@ -138,14 +158,14 @@ export async function makeCast(client: pg.ClientBase, catalog: Catalog, options:
     nobody: ids[3] as string,
     owners,
     holdings: new Map(catalog.tables.map((table) => [table.oid, { a: held(table, a), b: held(table, b) }])),
-    suited,
+    witnessRows,
     problems,
-    shared: new Map(catalog.tables.map((table) => [table.oid, making.rows.get(table.oid)?.get(null) ?? []])),
+    shared: new Map(catalog.tables.map((table) => [table.oid, context.rows.get(table.oid)?.get(null) ?? []])),
   };
 }
 
 /** Names the triggers of other tables that are meant to make the table's rows. */
-function madeBy(fills: readonly Filled<Relation>[], table: Relation): string {
+function madeBy(fills: readonly TriggerInsert<Relation>[], table: Relation): string {
   const triggers = fills.filter((fill) => fill.table === table).map(({ by, trigger }) => `${trigger} on ${by.name}`);
   return triggers.length > 0 ? ` (trigger ${triggers.join(' and ')} makes its rows)` : '';
 }
@@ -195,39 +215,39 @@ const isSingle = (table: Relation, { column }: Ownership) => column !== undefine
 const isImpossible = ({ partitionConstraint }: Relation) =>
   partitionConstraint?.includes('satisfies_hash_partition') ?? false;
 
-async function remember({ client, owners, rows }: Making, table: Relation, owner: string | null): Promise<void> {
+async function remember({ client, owners, rows }: SeedContext, table: Relation, owner: string | null): Promise<void> {
   const found = await readRows(client, table, owners.get(table.oid) as Ownership, owner);
   const known = rows.get(table.oid) ?? new Map<string | null, Row[]>();
   rows.set(table.oid, known.set(owner, found));
 }
 
 /** Rows that would have been taken, and are taken back. */
-async function makeSpares(
-  making: Making,
+async function createInsertableRows(
+  context: SeedContext,
   table: Relation,
-  member: Member,
+  tenant: SeededTenant,
   fixtures: string,
-): Promise<Pick<Holding, 'spare' | 'replaces'>> {
-  const { client, owners } = making;
+): Promise<Pick<Holding, 'insertableRows' | 'replaces'>> {
+  const { client, owners } = context;
   const ownership = owners.get(table.oid) as Ownership;
-  if (ownership.kind === 'shared') return { spare: [], replaces: false };
-  const owner = ownership.kind === 'unknown' ? null : member.id;
+  if (ownership.kind === 'shared') return { insertableRows: [], replaces: false };
+  const owner = ownership.kind === 'unknown' ? null : tenant.id;
   // Where a tenant is the key, it has one row.
   const isOnly = isSingle(table, ownership);
   for (const replaces of isOnly ? [true] : [false, true]) {
-    const spare: Row[] = [];
+    const insertableRows: Row[] = [];
     for (const kind of ['full', 'minimal'] as const) {
       await client.query('savepoint spare');
-      if (replaces) await attempt(client, () => removeRows(client, table, ownership, owner));
+      if (replaces) await inSavepoint(client, () => removeRows(client, table, ownership, owner));
       const before = new Set((await readRows(client, table, ownership, owner)).map((row) => JSON.stringify(row)));
-      const error = await fillRow(making, table, member, kind, fixtures);
+      const error = await fillRow(context, table, tenant, kind, fixtures);
       const after = typeof error === 'string' ? [] : await readRows(client, table, ownership, owner);
-      spare.push(...after.filter((row) => !before.has(JSON.stringify(row))).slice(0, 1));
+      insertableRows.push(...after.filter((row) => !before.has(JSON.stringify(row))).slice(0, 1));
       await client.query('rollback to savepoint spare; release savepoint spare');
     }
-    if (spare.length > 0) return { spare, replaces };
+    if (insertableRows.length > 0) return { insertableRows, replaces };
   }
-  return { spare: [], replaces: false };
+  return { insertableRows: [], replaces: false };
 }
 
 /** What a row is known by, changed or not. */
@@ -243,9 +263,9 @@ const keyOf = (table: Relation) => (row: Row) =>
 async function refresh(client: pg.ClientBase, catalog: Catalog): Promise<void> {
   for (const { kind, sql } of catalog.relations.values()) {
     if (kind === 'materialized view')
-      await attempt(client, () => client.query(`alter materialized view ${sql} owner to current_user`));
+      await inSavepoint(client, () => client.query(`alter materialized view ${sql} owner to current_user`));
   }
-  for (const statement of refreshed(catalog)) await attempt(client, () => client.query(statement));
+  for (const statement of refreshed(catalog)) await inSavepoint(client, () => client.query(statement));
 }
 
 /** Removes an owner's rows without triggers and foreign keys, where the role may leave them out. */

@@ -9,7 +9,7 @@ interface WithTriggers {
 }
 
 /** A trigger that inserts rows into another table, as one on a table of accounts that makes a profile for each. */
-export interface Filled<Relation> {
+export interface TriggerInsert<Relation> {
   readonly by: Relation;
   readonly trigger: string;
   readonly table: Relation;
@@ -23,17 +23,17 @@ interface Known<Relation> {
 }
 
 /** The triggers by which rows of one table make rows of another one. */
-export function filledByTriggers<Relation extends WithTriggers>({
+export function findTriggerInserts<Relation extends WithTriggers>({
   relations,
   routines,
-}: Known<Relation>): Filled<Relation>[] {
+}: Known<Relation>): TriggerInsert<Relation>[] {
   const sources = new Map(routines.map(({ oid, source }) => [oid, source]));
   const tables = [...relations.values()].filter(({ kind }) => kind === 'table' || kind === 'partitioned');
   return tables.flatMap((by) =>
     by.triggers.flatMap((trigger) => {
       const source = sources.get(trigger.function) ?? '';
       if (!/\binsert\s+into\b/i.test(source)) return [];
-      return tables.flatMap((table): Filled<Relation>[] => {
+      return tables.flatMap((table): TriggerInsert<Relation>[] => {
         const [, columns = '', values = ''] = insertInto(table).exec(source) ?? [];
         if (table === by || !insertInto(table).test(source)) return [];
         return [{ by, trigger: trigger.name, table, copies: copied(columns, values) }];

@@ -1,9 +1,9 @@
 import type pg from 'pg';
 import type { Catalog, Relation } from '../catalog.ts';
-import type { Ownership } from '../owners.ts';
+import type { Ownership } from '../ownership.ts';
 
 /** A tenant. `id` is what the setting holds in its transactions. */
-export interface Member {
+export interface SeededTenant {
   readonly name: 'A' | 'B' | 'C';
   readonly id: string;
 }
@@ -15,45 +15,45 @@ export type Row = Readonly<Record<string, string | null>>;
 export interface Holding {
   readonly rows: readonly Row[];
   /** Rows that it could have besides: the first with every column filled, the next with what is required. */
-  readonly spare: readonly Row[];
-  /** A spare row only fits where its own rows are gone, because a tenant can have but one. */
+  readonly insertableRows: readonly Row[];
+  /** A insertableRows row only fits where its own rows are gone, because a tenant can have but one. */
   readonly replaces: boolean;
 }
 
 /** What was made for a table because something speaks of its values. */
-export interface Suited {
+export interface WitnessRows {
   /** A's rows that a condition lets through, by their text, with the condition. */
   readonly why: ReadonlyMap<string, string>;
   /** Rows that A and B could have besides. */
-  readonly spare: Readonly<Record<'A' | 'B', readonly Row[]>>;
-  /** Values that functions and triggers speak of, by column: what an update may bring about. */
+  readonly insertableRows: Readonly<Record<'A' | 'B', readonly Row[]>>;
+  /** RowValues that functions and triggers speak of, by column: what an update may bring about. */
   readonly words: ReadonlyMap<string, readonly (string | null)[]>;
 }
 
 /** Who takes part, and what they have. */
-export interface Cast {
+export interface SeedData {
   readonly seed: number;
-  readonly a: Member;
-  readonly b: Member;
+  readonly a: SeededTenant;
+  readonly b: SeededTenant;
   /** A tenant without rows: where there is a table of tenants it has its row there, and nothing else. */
-  readonly c: Member;
+  readonly c: SeededTenant;
   /** An id of nobody, of the type of ids. */
   readonly nobody: string;
   readonly owners: ReadonlyMap<number, Ownership>;
   /** By the table's oid; partitions have theirs too. */
   readonly holdings: ReadonlyMap<number, { readonly a: Holding; readonly b: Holding }>;
   /** What was made because a condition speaks of it. */
-  readonly suited: ReadonlyMap<number, Suited>;
+  readonly witnessRows: ReadonlyMap<number, WitnessRows>;
   /** Why rows of a table could not be made, by its oid: it cannot be attacked. */
   readonly problems: ReadonlyMap<number, string>;
   /** Rows of tables that are everybody's. */
   readonly shared: ReadonlyMap<number, readonly Row[]>;
 }
 
-const empty: Holding = { rows: [], spare: [], replaces: false };
+const empty: Holding = { rows: [], insertableRows: [], replaces: false };
 
-export function holding({ holdings }: Cast, table: Pick<Relation, 'oid'>, member: 'a' | 'b'): Holding {
-  return holdings.get(table.oid)?.[member] ?? empty;
+export function holding({ holdings }: SeedData, table: Pick<Relation, 'oid'>, tenant: 'a' | 'b'): Holding {
+  return holdings.get(table.oid)?.[tenant] ?? empty;
 }
 
 /** The columns as text, for a select list. */

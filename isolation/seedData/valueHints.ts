@@ -2,11 +2,11 @@ import type pg from 'pg';
 import type { Catalog, Column, Relation, Type } from '../catalog.ts';
 import { escapeRegExp } from '../text.ts';
 import { accepts, type Check, columnCandidates } from './checks.ts';
+import { quoteElement } from './columnValues.ts';
 import { hasWord } from './conditions.ts';
-import { quoteElement } from './values.ts';
 
 /** What values are chosen for. */
-export interface Speech {
+export interface HintRequest {
   /** Where the column stands, beside what. */
   readonly text: string;
   readonly checks: readonly Check[];
@@ -18,20 +18,21 @@ export interface Speech {
 }
 
 /** The columns that a text speaks of. */
-export const spokenOf = ({ columns }: Relation, text: string) => columns.filter(({ name }) => hasWord(text, name));
+export const mentionedColumns = ({ columns }: Relation, text: string) =>
+  columns.filter(({ name }) => hasWord(text, name));
 
 /**
- * Values of a column that a condition may ask for, most likely first. `near` is what the text says of this very column,
+ * RowValues of a column that a condition may ask for, most likely first. `near` is what the text says of this very column,
  * `all` also what its type has, what stands elsewhere in the text, and usual values.
  */
-export async function wordsFor(
+export async function hintsFor(
   client: pg.ClientBase,
   catalog: Catalog,
   column: Column,
-  speech: Speech,
+  request: HintRequest,
 ): Promise<{ near: (string | null)[]; all: (string | null)[] }> {
   const { types } = catalog;
-  const { text, checks, seed, n } = speech;
+  const { text, checks, seed, n } = request;
   const ask = (expressions: readonly string[]) =>
     columnCandidates(
       client,
@@ -44,7 +45,11 @@ export async function wordsFor(
   const usual = await ask([]);
   const beside = segments(text, column.name);
   const special = (found: readonly string[]) => found.filter((value) => !usual.includes(value));
-  const extra = await accepts(client, extras(types, root, column.name, speech), types.get(column.type)?.name ?? 'text');
+  const extra = await accepts(
+    client,
+    extras(types, root, column.name, request),
+    types.get(column.type)?.name ?? 'text',
+  );
   const labels = root?.kind === 'enum' ? besideFirst(root.labels, beside) : [];
   const named = beside.length > 0 ? special(await ask(beside)) : [];
   const times = isTime(root) ? usual.filter((value, i) => i === 0 || /^2000/.test(value)) : [];
@@ -57,7 +62,7 @@ export async function wordsFor(
     ...(root?.name === 'boolean' ? ['true', 'false'] : []),
     ...(is(/'/) ? labels.slice(0, 2) : []),
     ...(isTime(root) && is(/[<>]|between/i) ? [times[0] as string, extra[0] as string, ...times.slice(1)] : []),
-    ...(!isTime(root) && (root?.oid !== speech.idType || beside.some(isIdentity)) ? extra : []),
+    ...(!isTime(root) && (root?.oid !== request.idType || beside.some(isIdentity)) ? extra : []),
     ...named,
     ...(!column.notNull && is(/\bnull\b/i) ? [null, ...usual.slice(0, 1)] : []),
   ];
@@ -89,9 +94,14 @@ const besideFirst = (labels: readonly string[], beside: readonly string[]) => {
 
 const isTime = (type: Type | undefined) => /^(date|timestamp)/.test(type?.name ?? '');
 
-/** Values that only a condition makes likely: tenants' ids, what is of today, JSON with the keys that are asked for. */
-function extras(types: ReadonlyMap<number, Type>, type: Type | undefined, name: string, speech: Speech): string[] {
-  const { ids, idType, text } = speech;
+/** RowValues that only a condition makes likely: tenants' ids, what is of today, JSON with the keys that are asked for. */
+function extras(
+  types: ReadonlyMap<number, Type>,
+  type: Type | undefined,
+  name: string,
+  request: HintRequest,
+): string[] {
+  const { ids, idType, text } = request;
   const now = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString();
   if (type?.oid === idType && type) return [...ids];
   if (type?.kind === 'array') {

@@ -1,15 +1,15 @@
 import type pg from 'pg';
 import { UsageError } from '../../common/usageError.ts';
-import { type Cast, type Row, readRows } from '../cast/cast.ts';
-import { inOrder } from '../cast/order.ts';
 import { type Catalog, type Relation, refreshed } from '../catalog.ts';
 import { setIdentity } from '../identity.ts';
-import type { Ownership } from '../owners.ts';
-import type { Actor, Answer, Attack, Result } from './attack.ts';
+import type { Ownership } from '../ownership.ts';
+import { type Row, readRows, type SeedData } from '../seedData/seedData.ts';
+import { inDependencyOrder } from '../seedData/tableOrder.ts';
+import type { Actor, SqlAnswer, SqlAttack, StatementResult } from './sqlAttack.ts';
 
 const raw = { getTypeParser: () => (value: unknown) => value } as unknown as pg.CustomTypesConfig;
 
-export interface SessionOptions {
+export interface AttackSessionOptions {
   /** The role that the server logs in as; the attacks' session is its, where the client is a superuser. */
   readonly login?: string | undefined;
 }
@@ -18,10 +18,10 @@ export interface SessionOptions {
  * Runs attacks on one connection, in its open transaction. Each has a savepoint of its own and is taken back, whatever
  * it did.
  */
-export class Session {
+export class AttackSession {
   readonly client: pg.ClientBase;
   readonly catalog: Catalog;
-  readonly cast: Cast;
+  readonly seedData: SeedData;
   readonly #login: string | undefined;
   readonly #owned: readonly { readonly table: Relation; readonly ownership: Ownership }[];
   /** Around statements that triggers and foreign keys are not asked about; empty where the role may not say so. */
@@ -31,24 +31,29 @@ export class Session {
   #rows = new Map<number, readonly Row[]>();
   #own = new Map<number, ReadonlySet<string>>();
 
-  private constructor(client: pg.ClientBase, catalog: Catalog, cast: Cast, login: string | undefined) {
+  private constructor(client: pg.ClientBase, catalog: Catalog, seedData: SeedData, login: string | undefined) {
     this.client = client;
     this.catalog = catalog;
-    this.cast = cast;
+    this.seedData = seedData;
     this.#login = login;
-    this.#owned = inOrder(catalog.tables).flatMap((table) => {
-      const ownership = cast.owners.get(table.oid);
+    this.#owned = inDependencyOrder(catalog.tables).flatMap((table) => {
+      const ownership = seedData.owners.get(table.oid);
       return ownership && ['own', 'parent'].includes(ownership.kind) ? [{ table, ownership }] : [];
     });
   }
 
   /** @param client in a transaction, as a role that row-level security does not bind. */
-  static async open(client: pg.ClientBase, catalog: Catalog, cast: Cast, { login }: SessionOptions): Promise<Session> {
+  static async open(
+    client: pg.ClientBase,
+    catalog: Catalog,
+    seedData: SeedData,
+    { login }: AttackSessionOptions,
+  ): Promise<AttackSession> {
     const { rows } = await client.query(
       `select rolsuper and exists (select from pg_roles where rolname = $1) as may from pg_roles where rolname = session_user`,
       [login ?? ''],
     );
-    const session = new Session(client, catalog, cast, rows[0]?.may ? login : undefined);
+    const session = new AttackSession(client, catalog, seedData, rows[0]?.may ? login : undefined);
     await session.#demandRole();
     if (await mayBeQuiet(client)) {
       session.#quiet = {
@@ -60,7 +65,7 @@ export class Session {
       .map(({ table, ownership }) => {
         const owner = ownership.sql('t');
         return `select ${client.escapeLiteral(String(table.oid))}, ${owner}, count(*)::text || ':' || sum(hashtextextended(t::text, 0)::numeric)
-          from ${table.sql} t where ${owner} in (${client.escapeLiteral(cast.a.id)}, ${client.escapeLiteral(cast.b.id)}) group by 2`;
+          from ${table.sql} t where ${owner} in (${client.escapeLiteral(seedData.a.id)}, ${client.escapeLiteral(seedData.b.id)}) group by 2`;
       })
       .join(' union all ');
     if (fingerprint) {
@@ -70,10 +75,10 @@ export class Session {
     }
     session.#prints = await session.#takePrints();
     for (const { table, ownership } of session.#owned) {
-      session.#rows.set(table.oid, await readRows(client, table, ownership, cast.a.id));
+      session.#rows.set(table.oid, await readRows(client, table, ownership, seedData.a.id));
       session.#own.set(
         table.oid,
-        new Set((await readRows(client, table, ownership, cast.b.id)).map((row) => JSON.stringify(row))),
+        new Set((await readRows(client, table, ownership, seedData.b.id)).map((row) => JSON.stringify(row))),
       );
     }
     // Every attack is taken back to here.
@@ -94,7 +99,7 @@ export class Session {
   /** Runs each step in turn and takes all of it back; undefined where one of them fails. */
   async play(
     steps: readonly { readonly actor: Actor; readonly statements: readonly string[] }[],
-  ): Promise<Result[][] | undefined> {
+  ): Promise<StatementResult[][] | undefined> {
     const views = steps.length > 1 ? refreshed(this.catalog) : [];
     const parts = steps.map(({ actor, statements }) => ({
       before: this.#become(actor),
@@ -119,7 +124,7 @@ export class Session {
   }
 
   /** All of it in one message: otherwise most of the time would be spent on waiting for answers. */
-  async run({ actor, statements, prepare = [], operation, withoutTriggers }: Attack): Promise<Answer> {
+  async run({ actor, statements, prepare = [], operation, withoutTriggers }: SqlAttack): Promise<SqlAnswer> {
     const { client } = this;
     const before = [
       ...(prepare.length ? [...this.#quiet.on, ...prepare, ...this.#quiet.off] : []),
@@ -153,12 +158,12 @@ export class Session {
 
   /** Runs `work` where A has no rows, and brings them back. */
   async withoutA<Result>(work: () => Promise<Result>): Promise<Result> {
-    const { client, catalog, cast } = this;
+    const { client, catalog, seedData } = this;
     const removals = [...this.#owned]
       .reverse()
       .map(
         ({ table, ownership }) =>
-          `delete from ${table.sql} t where ${ownership.sql('t')} = ${client.escapeLiteral(cast.a.id)}`,
+          `delete from ${table.sql} t where ${ownership.sql('t')} = ${client.escapeLiteral(seedData.a.id)}`,
       );
     const prints = this.#prints;
     await client.query('savepoint world');
@@ -175,10 +180,10 @@ export class Session {
 
   /** Where the role cannot be become, every attack would be refused, and nothing shown. */
   async #demandRole(): Promise<void> {
-    const { client, catalog, cast } = this;
+    const { client, catalog, seedData } = this;
     await client.query('savepoint role');
     try {
-      await client.query(this.#become({ name: 'A', identity: cast.a.id }).join('; '));
+      await client.query(this.#become({ name: 'A', identity: seedData.a.id }).join('; '));
     } catch (error) {
       throw new UsageError(`Attacks are made in the role ${catalog.role}: ${(error as Error).message}.`);
     } finally {
@@ -205,7 +210,7 @@ export class Session {
     ];
   }
 
-  async #send(statements: readonly string[]): Promise<Result[]> {
+  async #send(statements: readonly string[]): Promise<StatementResult[]> {
     const answer = (await this.client.query({ text: statements.join(';\n'), rowMode: 'array', types: raw })) as unknown;
     const results = (Array.isArray(answer) ? answer : [answer]) as pg.QueryArrayResult<(string | null)[]>[];
     return results.map(({ command, rowCount, rows }) => ({ command, count: rowCount, rows }));
@@ -216,12 +221,12 @@ export class Session {
   }
 
   /** What is different from before the attack: in A's rows as sentences, in B's as rows. */
-  async #compare(now: ReadonlyMap<string, string>): Promise<Pick<Answer, 'harm' | 'own'>> {
+  async #compare(now: ReadonlyMap<string, string>): Promise<Pick<SqlAnswer, 'harm' | 'own'>> {
     const differs = (table: Relation, owner: string) =>
       now.get(`${table.oid} ${owner}`) !== this.#prints.get(`${table.oid} ${owner}`);
     const harm: string[] = [];
     const own: string[] = [];
-    const { a, b } = this.cast;
+    const { a, b } = this.seedData;
     for (const { table, ownership } of this.#owned) {
       if (differs(table, a.id)) {
         const rows = await readRows(this.client, table, ownership, a.id);
@@ -246,7 +251,7 @@ const deallocatePrints = `do $$ begin
 end $$`;
 
 /** By table and owner. */
-const printsOf = (result: Result | undefined) =>
+const printsOf = (result: StatementResult | undefined) =>
   new Map(result?.rows.map(([table, owner, print]) => [`${table} ${owner}`, print as string]));
 
 async function mayBeQuiet(client: pg.ClientBase): Promise<boolean> {

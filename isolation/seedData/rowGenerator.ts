@@ -1,42 +1,42 @@
 import type { Relation } from '../catalog.ts';
 import { setIdentity } from '../identity.ts';
-import { isKey, isSharedColumn, isTenants, type Ownership } from '../owners.ts';
-import { type Member, type Row, readRows } from './cast.ts';
-import { attempt, checksOf } from './checks.ts';
+import { isKey, isSharedColumn, isTenants, type Ownership } from '../ownership.ts';
+import { checksOf, inSavepoint } from './checks.ts';
 import { type Condition, hasWord } from './conditions.ts';
-import { chooseValues, insert, type Values } from './insertRow.ts';
-import type { Making } from './making.ts';
-import { search } from './search.ts';
-import { spokenOf, wordsFor } from './words.ts';
+import { chooseValues, insert, type RowValues } from './insertRow.ts';
+import { searchValues } from './searchValues.ts';
+import type { SeedContext } from './seedContext.ts';
+import { type Row, readRows, type SeededTenant } from './seedData.ts';
+import { hintsFor, mentionedColumns } from './valueHints.ts';
 
 /** At most so many rows for a tenant, and milliseconds for a table. */
 const most = 24;
 const budget = 10_000;
 
 interface Found {
-  readonly values: Values;
+  readonly values: RowValues;
   /** The row of A's that would do with these values, where a new one does not. */
   readonly instead?: Row;
   /** What the row holds besides. */
-  readonly base?: Values;
+  readonly base?: RowValues;
 }
 
 /** Makes rows of one table that suit conditions. */
-export class Maker {
-  readonly #making: Making;
+export class RowGenerator {
+  readonly #context: SeedContext;
   readonly #table: Relation;
   readonly #ownership: Ownership;
-  readonly #members: { a: Member; b: Member };
+  readonly #tenants: { a: SeededTenant; b: SeededTenant };
   readonly #identities: readonly string[];
   readonly #until = performance.now() + budget;
   #made = 0;
 
-  constructor(making: Making, table: Relation, members: { a: Member; b: Member }, nobody: string) {
-    this.#making = making;
+  constructor(context: SeedContext, table: Relation, tenants: { a: SeededTenant; b: SeededTenant }, nobody: string) {
+    this.#context = context;
     this.#table = table;
-    this.#ownership = making.owners.get(table.oid) as Ownership;
-    this.#members = members;
-    this.#identities = [members.b.id, '', nobody];
+    this.#ownership = context.owners.get(table.oid) as Ownership;
+    this.#tenants = tenants;
+    this.#identities = [tenants.b.id, '', nobody];
   }
 
   isDone(): boolean {
@@ -44,21 +44,23 @@ export class Maker {
   }
 
   /** Whether a condition speaks of anything but whose the row is. */
-  speaksOfValues({ relation, expression, text }: Condition): boolean {
+  mentionsValues({ relation, expression, text }: Condition): boolean {
     return (
-      spokenOf(relation, text).some(({ name }) => name !== this.#ownership.column?.name) ||
+      mentionedColumns(relation, text).some(({ name }) => name !== this.#ownership.column?.name) ||
       hasWord(expression, `${relation.relname}.*`)
     );
   }
 
-  /** Values for a new row of A's that the condition is true of; undefined where it is so of a row that A has. */
+  /** RowValues for a new row of A's that the condition is true of; undefined where it is so of a row that A has. */
   async satisfy(condition: Condition): Promise<Found | undefined> {
-    const { a } = this.#members;
+    const { a } = this.#tenants;
     const rows = await this.#rows(a);
     const none = new Map<string, never>();
     if (condition.on === 'rows') {
       for (const row of rows)
-        if ((await search(this.#making, this.#table, condition, none, valuesOf(row), this.#identities)).length > 0)
+        if (
+          (await searchValues(this.#context, this.#table, condition, none, valuesOf(row), this.#identities)).length > 0
+        )
           return undefined;
     }
     const rounds = Math.max(1, ...this.#table.foreignKeys.map((key) => this.#parents(key.references, a).length));
@@ -77,32 +79,32 @@ export class Maker {
     return undefined;
   }
 
-  async #ask(condition: Condition, base: Values, isNew: boolean): Promise<Values[]> {
+  async #ask(condition: Condition, base: RowValues, isNew: boolean): Promise<RowValues[]> {
     const choices = new Map<string, readonly (string | null)[]>();
     for (const column of this.#free(condition.text, isNew))
-      choices.set(column.name, (await this.#wordsFor(column, condition.text)).all);
-    return search(this.#making, this.#table, condition, choices, base, this.#identities);
+      choices.set(column.name, (await this.#hintsFor(column, condition.text)).all);
+    return searchValues(this.#context, this.#table, condition, choices, base, this.#identities);
   }
 
-  /** Values that stand beside columns in a text, few of each. */
+  /** RowValues that stand beside columns in a text, few of each. */
   async near(text: string): Promise<Map<string, (string | null)[]>> {
     const found = new Map<string, (string | null)[]>();
     for (const column of this.#free(text, true)) {
-      const { near } = await this.#wordsFor(column, text);
+      const { near } = await this.#hintsFor(column, text);
       if (near.length > 0) found.set(column.name, near.slice(0, 4));
     }
     return found;
   }
 
   /** Whether A has a row with these values. */
-  async has(values: Values): Promise<boolean> {
-    const rows = await this.#rows(this.#members.a);
+  async has(values: RowValues): Promise<boolean> {
+    const rows = await this.#rows(this.#tenants.a);
     return rows.some((row) => [...values].every(([name, value]) => alike(row[name] ?? null, value)));
   }
 
   /** Makes the row A's, and one alike B's. */
   async keep({ values, instead, base }: Found): Promise<Row[]> {
-    const { a } = this.#members;
+    const { a } = this.#tenants;
     const before = new Set((await this.#rows(a)).map((row) => JSON.stringify(row)));
     if (instead) await this.#change(instead, values);
     else {
@@ -117,22 +119,22 @@ export class Maker {
 
   /** Makes a row with these values B's. */
   async alike({ values }: Found): Promise<void> {
-    const { b } = this.#members;
+    const { b } = this.#tenants;
     const base = await this.#fresh(b, 0);
     if (base) await this.#insert(new Map([...base, ...values]), b);
   }
 
   /** Keeps what the row would be, and takes it back. */
-  async spare({ values }: Found, spare: Record<'A' | 'B', Row[]>): Promise<void> {
-    const { client } = this.#making;
-    for (const member of [this.#members.a, this.#members.b]) {
-      const base = await this.#fresh(member, 0);
+  async insertableRows({ values }: Found, insertableRows: Record<'A' | 'B', Row[]>): Promise<void> {
+    const { client } = this.#context;
+    for (const tenant of [this.#tenants.a, this.#tenants.b]) {
+      const base = await this.#fresh(tenant, 0);
       if (!base) continue;
       await client.query('savepoint suit');
-      const before = new Set((await this.#rows(member)).map((row) => JSON.stringify(row)));
-      await this.#insert(new Map([...base, ...values]), member);
-      const [made] = (await this.#rows(member)).filter((row) => !before.has(JSON.stringify(row)));
-      if (made) spare[member.name as 'A' | 'B'].push(made);
+      const before = new Set((await this.#rows(tenant)).map((row) => JSON.stringify(row)));
+      await this.#insert(new Map([...base, ...values]), tenant);
+      const [made] = (await this.#rows(tenant)).filter((row) => !before.has(JSON.stringify(row)));
+      if (made) insertableRows[tenant.name as 'A' | 'B'].push(made);
       await client.query('rollback to savepoint suit; release savepoint suit');
     }
   }
@@ -144,7 +146,7 @@ export class Maker {
 
   /** Columns that a text speaks of, and whose values may be chosen. */
   #free(text: string, isNew: boolean): Relation['columns'] {
-    const { catalog, owners } = this.#making;
+    const { catalog, owners } = this.#context;
     const { foreignKeys } = this.#table;
     const ofTenants = (name: string) =>
       foreignKeys.some(({ columns, references }) => {
@@ -153,7 +155,7 @@ export class Maker {
       });
     const isKept = (name: string) =>
       !isNew && this.#table.keys[0]?.kind === 'primary' && this.#table.keys[0].columns.includes(name);
-    return spokenOf(this.#table, text).filter(
+    return mentionedColumns(this.#table, text).filter(
       (column) =>
         column.name !== this.#ownership.column?.name &&
         !column.generated &&
@@ -164,49 +166,49 @@ export class Maker {
     );
   }
 
-  #wordsFor(column: Relation['columns'][number], text: string) {
-    const { client, catalog, owners, seed } = this.#making;
-    const { a, b } = this.#members;
+  #hintsFor(column: Relation['columns'][number], text: string) {
+    const { client, catalog, owners, seed } = this.#context;
+    const { a, b } = this.#tenants;
     const checks = checksOf(this.#table).filter(({ columns }) => columns.includes(column.name));
     const idType = [...owners.values()].find(({ column: own }) => own)?.column?.type;
-    this.#making.count += 1;
-    return wordsFor(client, catalog, column, { text, checks, ids: [b.id, a.id], idType, seed, n: this.#making.count });
+    this.#context.count += 1;
+    return hintsFor(client, catalog, column, { text, checks, ids: [b.id, a.id], idType, seed, n: this.#context.count });
   }
 
-  #fresh(member: Member, round: number): Promise<Values | undefined> {
-    this.#making.count += 1;
-    return chooseValues(this.#making, this.#table, member, 'full', round);
+  #fresh(tenant: SeededTenant, round: number): Promise<RowValues | undefined> {
+    this.#context.count += 1;
+    return chooseValues(this.#context, this.#table, tenant, 'full', round);
   }
 
-  #rows(member: Member): Promise<Row[]> {
-    return readRows(this.#making.client, this.#table, this.#ownership, member.id);
+  #rows(tenant: SeededTenant): Promise<Row[]> {
+    return readRows(this.#context.client, this.#table, this.#ownership, tenant.id);
   }
 
-  #parents(table: number, member: Member): readonly Row[] {
-    return this.#making.rows.get(table)?.get(member.id) ?? [];
+  #parents(table: number, tenant: SeededTenant): readonly Row[] {
+    return this.#context.rows.get(table)?.get(tenant.id) ?? [];
   }
 
-  async #insert(values: Values, member: Member): Promise<boolean> {
-    const { client, catalog } = this.#making;
+  async #insert(values: RowValues, tenant: SeededTenant): Promise<boolean> {
+    const { client, catalog } = this.#context;
     // Sign-up makes rows before anybody is signed in.
-    for (const id of [member.id, '']) {
+    for (const id of [tenant.id, '']) {
       await client.query(setIdentity(catalog, id) as string);
-      if ((await insert(this.#making, this.#table, member, values)) === undefined) return true;
+      if ((await insert(this.#context, this.#table, tenant, values)) === undefined) return true;
     }
     return false;
   }
 
   /** Whether the row could be there. */
-  async #would(values: Values, member: Member): Promise<boolean> {
-    const { client } = this.#making;
+  async #would(values: RowValues, tenant: SeededTenant): Promise<boolean> {
+    const { client } = this.#context;
     await client.query('savepoint suit');
-    const is = await this.#insert(values, member);
+    const is = await this.#insert(values, tenant);
     await client.query('rollback to savepoint suit; release savepoint suit');
     return is;
   }
 
-  async #change(row: Row, values: Values): Promise<void> {
-    const { client, catalog } = this.#making;
+  async #change(row: Row, values: RowValues): Promise<void> {
+    const { client, catalog } = this.#context;
     const id = (name: string) => client.escapeIdentifier(name);
     const set = [...values].map(
       ([name, value]) => `${id(name)} = ${value === null ? 'null' : client.escapeLiteral(value)}`,
@@ -216,8 +218,8 @@ export class Maker {
       (name) =>
         `t.${id(name)}::text is not distinct from ${row[name] == null ? 'null' : client.escapeLiteral(row[name])}`,
     );
-    await client.query(setIdentity(catalog, this.#members.a.id) as string);
-    await attempt(client, () =>
+    await client.query(setIdentity(catalog, this.#tenants.a.id) as string);
+    await inSavepoint(client, () =>
       client.query(`update ${this.#table.sql} t set ${set.join(', ')} where ${where.join(' and ')}`),
     );
   }
@@ -229,4 +231,4 @@ function alike(one: string | null, other: string | null): boolean {
   return one === other || time(one) === time(other);
 }
 
-const valuesOf = (row: Row): Values => new Map(Object.entries(row));
+const valuesOf = (row: Row): RowValues => new Map(Object.entries(row));

@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import type { Type } from '../catalog.ts';
 
 /** Numbers and texts that the checks of a column speak of. */
-export interface Hints {
+export interface CheckHints {
   readonly texts: readonly string[];
   readonly numbers: readonly number[];
 }
 
-export const noHints: Hints = { texts: [], numbers: [] };
+export const noHints: CheckHints = { texts: [], numbers: [] };
 
 /** Eight hexadecimal digits, or `length`, that are the same for the same seed and words. */
 function token(seed: number, ...words: readonly (string | number)[]): string {
@@ -17,7 +17,7 @@ function token(seed: number, ...words: readonly (string | number)[]): string {
 }
 
 /**
- * Values of a type as text that Postgres reads, best first, distinct for distinct `n` where the type has room.
+ * RowValues of a type as text that Postgres reads, best first, distinct for distinct `n` where the type has room.
  *
  * @param hints what checks on the value speak of; values near them come after the usual one.
  */
@@ -25,7 +25,7 @@ export function candidates(
   types: ReadonlyMap<number, Type>,
   type: number,
   modifier: number,
-  { seed, n, hints }: { seed: number; n: number; hints: Hints },
+  { seed, n, hints }: { seed: number; n: number; hints: CheckHints },
 ): string[] {
   const known = types.get(type);
   if (!known) return [];
@@ -81,7 +81,7 @@ const quoteBounds = (range: string) =>
 const day = (n: number) => new Date(Date.UTC(2031, 0, 1) + n * 10 * 86_400_000);
 const iso = (n: number) => day(n).toISOString();
 
-function base(name: string, modifier: number, seed: number, n: number, { texts, numbers }: Hints): string[] {
+function base(name: string, modifier: number, seed: number, n: number, { texts, numbers }: CheckHints): string[] {
   const hex = token(seed, n);
   const digit = (from: number, length: number) => Number.parseInt(hex.slice(from, from + length), 16);
   const whole = (limit: number) => {

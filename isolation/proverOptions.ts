@@ -27,10 +27,10 @@ const schema = z.object({
   mutants: z.boolean().default(false),
 });
 
-export type Options = z.infer<typeof schema>;
+export type ProverOptions = z.infer<typeof schema>;
 
 /** What the command line says. */
-export function readOptions(argv: readonly string[]): Options {
+export function readOptions(argv: readonly string[]): ProverOptions {
   const program = new Command('npm run isolation --')
     .description('Shows that no tenant reaches what is another’s: attacks every table, view and function.')
     .exitOverride()

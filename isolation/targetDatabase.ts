@@ -8,7 +8,7 @@ import { describeUrl, openTarget } from '../postgres/target/target.ts';
 import { withClient } from '../postgres/withClient.ts';
 
 /** A database that may be filled with anything. */
-export interface Ground {
+export interface TargetDatabase {
   /** What a person calls it; never with a password. */
   readonly name: string;
   /** Of a role that row-level security does not bind. */
@@ -18,11 +18,11 @@ export interface Ground {
   /** Of hedgerow_authenticator, as the server connects, where it is a Hedgerow. */
   readonly serverUrl?: string;
   /** Hands out a copy of it, as it is now, and drops it in the end. Nobody may be connected to it meanwhile. */
-  copy<Result>(use: (copy: Omit<Ground, 'copy'>) => Promise<Result>): Promise<Result>;
+  copy<Result>(use: (copy: Omit<TargetDatabase, 'copy'>) => Promise<Result>): Promise<Result>;
 }
 
 /** A new database with the committed migrations and current.sql, dropped in the end. The target's own is not touched. */
-export async function onMigrations<Result>(use: (ground: Ground) => Promise<Result>): Promise<Result> {
+export async function onMigrations<Result>(use: (target: TargetDatabase) => Promise<Result>): Promise<Result> {
   const target = await openTarget(process.env);
   try {
     const serverUrl = 'serverUrl' in target ? (target.serverUrl as string) : process.env.DATABASE_URL;
@@ -63,7 +63,7 @@ export async function onMigrations<Result>(use: (ground: Ground) => Promise<Resu
 export async function onDatabase<Result>(
   url: string,
   clone: boolean,
-  use: (ground: Ground) => Promise<Result>,
+  use: (target: TargetDatabase) => Promise<Result>,
 ): Promise<Result> {
   const name = describeUrl(url);
   await withClient(url, async (client) => {
@@ -88,7 +88,10 @@ export async function onDatabase<Result>(
 
 const markIt = (database: string) => `comment on database ${database} is 'hedgerow scratch'`;
 
-async function onCopy<Result>(url: string, use: (copy: Omit<Ground, 'copy'>) => Promise<Result>): Promise<Result> {
+async function onCopy<Result>(
+  url: string,
+  use: (copy: Omit<TargetDatabase, 'copy'>) => Promise<Result>,
+): Promise<Result> {
   const original = databaseOf(url);
   const copy = `isolation_copy_${process.pid}_${randomBytes(4).toString('hex')}`;
   // Nobody may be connected to a template, this connection included.
