@@ -8,7 +8,7 @@ import { asActor } from './sql/judge.ts';
 import { isRaisedAfterPolicies, isRefusedByConstraint } from './sql/refusals.ts';
 import { type Actor, describe, type SqlAnswer, type SqlAttack } from './sql/sqlAttack.ts';
 
-/** Something that a grant lets A do with its own rows, and whether it works. */
+/** An operation that a grant allows A on its own rows, and whether it works. */
 export interface Control {
   readonly table: string;
   readonly operation: Operation;
@@ -17,18 +17,18 @@ export interface Control {
   readonly statement: string;
   readonly works: boolean;
   readonly answer: string;
-  /** The SQLSTATE and the message of the error that A got instead. */
+  /** The error that A received. */
   readonly error?: { readonly code: string; readonly message: string; readonly context?: string };
-  /** Why it cannot work for anybody, where the catalog says so: then a denial is no accident. */
+  /** The reason in the catalog why it cannot work for anyone. The denial is then intended. */
   readonly reason?: string;
 }
 
 /**
- * Tries what A can do with its own rows. Where the owner cannot do it, that others cannot proves nothing.
+ * Tries each granted operation as A on its own rows. If the owner cannot do it, a refusal of others proves nothing.
  *
- * A read works if it returns a row. A write works if it changes a row, or if a constraint or an AFTER trigger refuses
- * the row: Postgres asks these once the policies have let the row through. Every other error means that it does not
- * work: a policy that raises an error keeps everybody out.
+ * A read works if it returns a row. A write works if it changes a row. It also works if a constraint or an AFTER trigger
+ * refuses the row, because Postgres checks these after the policies have accepted the row. Any other error means that
+ * the operation does not work: a policy that raises an error locks everyone out.
  */
 export async function* controls(session: AttackSession, target: AttackTarget): AsyncGenerator<Control> {
   const { relation, a, selected, inserted, updated, id, literal, ownership } = target;
@@ -41,7 +41,7 @@ export async function* controls(session: AttackSession, target: AttackTarget): A
     tryControl(session, target, { operation, statement, actor: owner, ...options });
   if (selected.length > 0 && (row || isView || hasSharedRows))
     yield await check('select', `select ${selected.map(({ name }) => id(name)).join(', ')} from ${relation.sql}`);
-  // The rows that a view would write are not known; the tables under it have controls of their own.
+  // The rows that a write through the view changes are unknown. Its tables have their own controls.
   if (isView || !row) return;
   if (a.insertableRows.length > 0 && inserted.length > 0)
     yield await anyOf(a.insertableRows, async (insertableRows) => {
@@ -58,16 +58,16 @@ export async function* controls(session: AttackSession, target: AttackTarget): A
           : [];
       const statement = `insert into ${relation.sql} ${into}`;
       const control = await check('insert', statement, { prepare });
-      // Of a table in which a tenant has one row, a policy for sign-up lets in only who is not signed in yet.
+      // If each tenant has one row in the table, a sign-up policy may admit only users who are not signed in.
       if (control.works || !isKey(relation, ownership?.column?.name ?? '')) return control;
-      const newcomer = { name: 'A, before it is signed in', identity: '' };
+      const newcomer = { name: 'A, before signing in', identity: '' };
       const before = await check('insert', statement, { prepare, actor: newcomer });
       return before.works ? before : control;
     });
-  // Where no column may be read, a row cannot be named.
+  // A condition needs SELECT on the key columns.
   const isNamed = target.key.every((name) => selected.some((column) => column.name === name));
   const where = (one: Row) => (isNamed ? ` where ${target.where(one)}` : '');
-  // Postgres lets nobody give an identity column that is always generated another value.
+  // Postgres refuses every update of a GENERATED ALWAYS identity column.
   for (const { name } of updated.filter(({ identity }) => identity !== 'always'))
     yield await anyOf(a.rows, (one) =>
       check('update', `update ${relation.sql} t set ${id(name)} = ${literal(name, one[name] ?? null)}${where(one)}`, {
@@ -78,11 +78,11 @@ export async function* controls(session: AttackSession, target: AttackTarget): A
     yield await anyOf(a.rows, (one) => check('delete', `delete from ${relation.sql} t${where(one)}`));
 }
 
-/** The first control that works; a policy may keep some rows from A itself, such as one that is deleted softly. */
-async function anyOf<Item>(items: readonly Item[], ask: (item: Item) => Promise<Control>): Promise<Control> {
+/** Returns the first control that works. A policy may hide some rows, such as soft-deleted ones, even from A. */
+async function anyOf<Item>(items: readonly Item[], check: (item: Item) => Promise<Control>): Promise<Control> {
   let first: Control | undefined;
   for (const item of items) {
-    const control = await ask(item);
+    const control = await check(item);
     if (control.works) return control;
     first ??= control;
   }
@@ -109,7 +109,7 @@ async function tryControl(session: AttackSession, target: AttackTarget, trial: T
   let works = isWorking(session, target, answer, operation);
   const mayBeTrigger = operation !== 'select' && session.canLeaveOutTriggers && relation.triggers.length > 0;
   if (!works && mayBeTrigger) {
-    // BEFORE triggers run ahead of the policies. Without them the policies answer for themselves.
+    // A BEFORE trigger runs before the policies. Without it, the answer shows whether the policies allow the write.
     const again = await session.run({ ...attack, withoutTriggers: true });
     if (isWorking(session, target, again, operation)) [answer, works] = [again, true];
   }
@@ -144,13 +144,14 @@ function whyNobodyCan(target: AttackTarget, operation: Operation, isEmpty: boole
 }
 
 function missingPolicy({ relation }: AttackTarget, operation: Operation): string | undefined {
-  const asks =
+  const allows =
     (wanted: Operation) =>
     ({ applies, permissive, command }: Policy) =>
       applies && permissive && (command === wanted || command === 'all');
   if (!relation.rowSecurity) return undefined;
-  if (!relation.policies.some(asks(operation))) return `there is a grant, and no policy for ${operation}: nobody can`;
-  return operation !== 'insert' && !relation.policies.some(asks('select'))
-    ? 'there is no policy for select: no row can be named'
+  if (!relation.policies.some(allows(operation)))
+    return `there is a grant and no policy for ${operation}, so nobody can`;
+  return operation !== 'insert' && !relation.policies.some(allows('select'))
+    ? 'there is no policy for select, so no statement can find the row'
     : undefined;
 }

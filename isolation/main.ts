@@ -34,7 +34,7 @@ await main().catch((error) => {
     process.exitCode = error.exitCode && 2;
     return;
   }
-  // What the database says about the input is for whoever gave it; anything else is a fault of ours.
+  // Database errors are about the input, so the message is enough. Any other error is a bug and needs its stack.
   const isExpected = error instanceof UsageError || error.code !== undefined;
   console.error(isExpected ? `Could not run: ${error.message}` : error);
 });

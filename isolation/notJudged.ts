@@ -4,13 +4,13 @@ import { documentOf } from './identity.ts';
 import type { SeedData } from './seedData/seedData.ts';
 import type { SqlOptions } from './sql/attackSql.ts';
 
-/** Something that the prover does not judge, and why. It neither proves nor disproves anything. */
+/** Something that the prover leaves out, with the reason. It does not affect the verdict. */
 export interface NotJudged {
   readonly about: string;
   readonly reason: string;
 }
 
-/** Tables, columns, policies and settings that the attacks by SQL leave out. */
+/** Tables, columns, policies and settings that the SQL attacks leave out. */
 export function notJudged(catalog: Catalog, seedData: SeedData, { only = () => true }: SqlOptions): NotJudged[] {
   const tables = catalog.tables.filter(({ name }) => only(name));
   return [
@@ -54,7 +54,7 @@ export function notJudged(catalog: Catalog, seedData: SeedData, { only = () => t
   ];
 }
 
-/** Settings of PostgREST before version 9. Functions such as auth.uid() read them before request.jwt.claims. */
+/** The claim settings of PostgREST before version 9. Functions such as auth.uid() still read them first. */
 function supersededClaims({ setting, routines, tables }: Catalog): NotJudged[] {
   const policies = tables.flatMap((table) => table.policies);
   const isRead = [

@@ -9,7 +9,12 @@ import { type ProveSqlOptions, proveSql } from './proveSql.ts';
 import { onDatabase, onMigrations, type TargetDatabase } from './targetDatabase.ts';
 import { withoutControls } from './unproven.ts';
 
-/** Runs what the options ask for. */
+/**
+ * Runs the attacks that the options select.
+ *
+ * @param progress receives one line per step, for display.
+ * @throws UsageError if the options do not fit the database.
+ */
 export async function prove(options: ProverOptions, progress: (line: string) => void): Promise<Proof> {
   const { databaseUrl, clone, server } = options;
   if (server !== undefined) {
@@ -47,7 +52,7 @@ async function proveOn(
         table.some((one) => name === one || name === `${schema}.${one}` || name.startsWith(`${schema}.${one}(`))),
     progress,
   };
-  // The copies are made while the database is empty; then each has a processor to itself.
+  // The workers copy the database while it is empty. Each then runs on its own copy in parallel.
   const mutants = options.mutants ? await startMutants(target, settings) : undefined;
   const wants = (part: string) => options.only === undefined || options.only === part;
   const { adminUrl, serverUrl } = target;

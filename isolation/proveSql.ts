@@ -28,16 +28,16 @@ export interface SqlProof {
 }
 
 export interface ProveSqlOptions extends SqlOptions {
-  /** Of a superuser, or a role with BYPASSRLS, on a database that may be filled with anything. */
+  /** Connects as a superuser or a role with BYPASSRLS, to a database that the prover may write to. */
   readonly adminUrl: string;
   readonly scope: Scope;
   readonly seedData: SeedDataOptions;
-  /** The search_path of the server's connections; what the database has otherwise. */
+  /** The search_path of the server's connections; defaults to that of the database. */
   readonly searchPath?: string | undefined;
   readonly progress?: (line: string) => void;
 }
 
-/** Fills the database with two tenants' rows and attacks one with the other, statement by statement. */
+/** Creates rows for two tenants, A and B, and runs every SQL attack of B on A. */
 export async function proveSql(options: ProveSqlOptions): Promise<SqlProof> {
   const { adminUrl, progress = () => {} } = options;
   const prepared = await connected(adminUrl, options.searchPath, (client) => prepare(client, options));
@@ -48,7 +48,7 @@ export async function proveSql(options: ProveSqlOptions): Promise<SqlProof> {
     return { catalog, attempts: [], controls: [], owners, unproven: [unreadable, ...missing], notJudged: leftOut };
   }
   const ownerErrors = ownerErrorsOf(prepared.controls);
-  // Another connection: in this one the setting was never set, as in a server's that has just begun.
+  // A new connection, in which the setting has never been set, like a new connection of the server.
   return connected(adminUrl, options.searchPath, async (client) => {
     const attempts: Attempt[] = [];
     let table = '';
@@ -63,7 +63,7 @@ export async function proveSql(options: ProveSqlOptions): Promise<SqlProof> {
   });
 }
 
-/** Makes the rows and tries the controls, in one connection. */
+/** Creates the rows and runs the controls, on one connection. */
 async function prepare(client: pg.Client, options: ProveSqlOptions) {
   const { scope } = options;
   await demand(client, scope);
@@ -85,7 +85,7 @@ async function prepare(client: pg.Client, options: ProveSqlOptions) {
   };
 }
 
-/** What A can do with its own rows, on everything that is attacked. */
+/** Runs the controls: A's operations on its own rows, on every attacked table, view and function. */
 export async function runControls(
   client: pg.ClientBase,
   catalog: Catalog,
@@ -105,8 +105,9 @@ async function demand(client: pg.ClientBase, { schema, role }: Scope): Promise<v
     `select exists (select from pg_namespace where nspname = $1) as schema, exists (select from pg_roles where rolname = $2) as role`,
     [schema, role],
   );
-  if (!rows[0].schema) throw new UsageError(`There is no schema ${schema}: say --schema.`);
-  if (!rows[0].role) throw new UsageError(`There is no role ${role}: say --role.`);
+  if (!rows[0].schema)
+    throw new UsageError(`The schema ${schema} does not exist. Name the API's schema with --schema.`);
+  if (!rows[0].role) throw new UsageError(`The role ${role} does not exist. Name the tenants' role with --role.`);
 }
 
 function ownersOf({ tables }: Catalog, { owners }: SeedData): Record<string, string> {
@@ -119,7 +120,7 @@ export async function connected<Result>(
   work: (client: pg.Client) => Promise<Result>,
 ): Promise<Result> {
   return withClient(url, async (client) => {
-    // Plans are made for a moment: where Postgres has a compiler, it would take most of the time.
+    // Each plan runs once, so JIT compilation would cost more than it saves.
     await client.query(
       "set jit = off; set datestyle = iso; set intervalstyle = postgres; set timezone = 'UTC'; set statement_timeout = '60s'",
     );

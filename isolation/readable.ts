@@ -13,10 +13,11 @@ interface Failure {
 }
 
 /**
- * Says that the value of the setting cannot be read, where functions or policies say so of A: every answer is then an
- * error, and shows neither a leak nor that there is none.
+ * Explains why functions or policies cannot read the setting's value. Every answer is then an error, which proves
+ * neither a leak nor isolation.
  *
  * @param id the tenant that the setting names.
+ * @returns undefined if the value is readable.
  */
 export async function whyUnreadable(
   client: pg.ClientBase,
@@ -25,8 +26,8 @@ export async function whyUnreadable(
   controls: readonly Control[],
 ): Promise<string | undefined> {
   const failures = [
-    ...(await askHelpers(client, catalog, id)),
-    // An error of a function may be about the arguments that it was given.
+    ...(await checkHelpers(client, catalog, id)),
+    // An error of a function may be about its arguments.
     ...controls.flatMap(({ table, operation, error }) =>
       error && operation !== 'call' ? [{ reader: `a policy of ${table}`, ...error }] : [],
     ),
@@ -36,7 +37,7 @@ export async function whyUnreadable(
   const found = failures.find((failure) => isAboutValue(failure, value));
   if (!found) {
     const reads = controls.filter(({ operation }) => operation === 'select');
-    // A number is a document in JSON, too: it has no claims, and nobody sees a row.
+    // A plain number is valid JSON without any claims. No error occurs, and no row is visible.
     const isMisread = catalog.template === undefined && isReadAsJson(catalog) && !reads.some(({ works }) => works);
     return isMisread
       ? `The value of ${catalog.setting} is not what is read from it: policies or functions read it as JSON, and A sees no row. Nothing was attacked. ${form}`
@@ -48,7 +49,7 @@ export async function whyUnreadable(
   return `The value of ${catalog.setting} cannot be read: ${found.reader} answers "${found.message}". Nothing was attacked. ${advice}`;
 }
 
-/** Whether policies or the functions that say who the tenant is read the setting as JSON. */
+/** Whether policies, or the functions that return the current tenant, read the setting as JSON. */
 function isReadAsJson({ setting, tables, helpers }: Catalog): boolean {
   const json = new RegExp(
     `current_setting\\s*\\(\\s*'${escapeRegExp(setting)}'[^;]{0,120}?(?:::jsonb?\\b|->|as jsonb?\\b)`,
@@ -58,7 +59,7 @@ function isReadAsJson({ setting, tables, helpers }: Catalog): boolean {
   return [...policies, ...helpers.map(({ source }) => source)].some((text) => json.test(text));
 }
 
-async function askHelpers(client: pg.ClientBase, catalog: Catalog, id: string): Promise<Failure[]> {
+async function checkHelpers(client: pg.ClientBase, catalog: Catalog, id: string): Promise<Failure[]> {
   const failures: Failure[] = [];
   for (const { name, sql } of catalog.helpers) {
     await inSavepoint(client, async () => {
@@ -72,7 +73,7 @@ async function askHelpers(client: pg.ClientBase, catalog: Catalog, id: string): 
   return failures;
 }
 
-/** Whether an error of a cast is about this value. Postgres shows the value, and of JSON how it begins. */
+/** Whether a type error is about this value. Postgres quotes the value, or the start of a JSON document. */
 function isAboutValue({ code, message, context = '' }: Failure, value: string): boolean {
   if (code !== '22P02' && !code.startsWith('2203')) return false;
   const [, json] = /^JSON data, line \d+: (.*?)(?:\.\.\.)?$/m.exec(context) ?? [];

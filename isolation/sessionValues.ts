@@ -1,15 +1,17 @@
 import type { Catalog } from './catalog.ts';
 import { nameReaders, type Reader } from './readers.ts';
 
-/** The name under which `--fixed` takes the time. */
+/** The name of the current time in `--fixed`. */
 const time = 'time';
 
-/** The name of a value or function as `--fixed` takes it. */
+/** The name of a value or function in `--fixed`. */
 const bare = (name: string) => name.replace(/\(\)$/, '').toLowerCase();
 
 /**
- * Values of the session, and functions that may read any, on which it depends which rows a tenant reaches. Attacks are
- * made with one value of each, so that nothing is proven; a sentence each. Those that `--fixed` names are left out.
+ * Finds session values, and functions that may read session values, that decide which rows a tenant reaches. The
+ * attacks use only one value of each, so the run proves nothing. Values that `--fixed` names are left out.
+ *
+ * @returns one sentence per value or function.
  */
 export function whySessionMatters({ fixed = [] }: Pick<Catalog, 'fixed'>, readers: readonly Reader[]): string[] {
   const given = new Set(fixed.map(bare));

@@ -7,21 +7,21 @@ import { databaseOf, inDatabase, isScratch, withScratch } from '../postgres/targ
 import { describeUrl, openTarget } from '../postgres/target/target.ts';
 import { withClient } from '../postgres/withClient.ts';
 
-/** A database that may be filled with anything. */
+/** A database that the prover may write to. */
 export interface TargetDatabase {
-  /** What a person calls it; never with a password. */
+  /** A name for display; never contains a password. */
   readonly name: string;
-  /** Of a role that row-level security does not bind. */
+  /** Connects as a role that bypasses row-level security. */
   readonly adminUrl: string;
-  /** Of hedgerow_owner, where it is a Hedgerow. */
+  /** Connects as hedgerow_owner; undefined if the database is no Hedgerow database. */
   readonly ownerUrl?: string;
-  /** Of hedgerow_authenticator, as the server connects, where it is a Hedgerow. */
+  /** Connects as hedgerow_authenticator, like the server; undefined if the database is no Hedgerow database. */
   readonly serverUrl?: string;
-  /** Hands out a copy of it, as it is now, and drops it in the end. Nobody may be connected to it meanwhile. */
+  /** Passes `use` a copy of the database and drops the copy afterwards. No one may be connected to the original. */
   copy<Result>(use: (copy: Omit<TargetDatabase, 'copy'>) => Promise<Result>): Promise<Result>;
 }
 
-/** A new database with the committed migrations and current.sql, dropped in the end. The target's own is not touched. */
+/** Applies the committed migrations and current.sql to a scratch database, runs `use` on it, and drops it. */
 export async function onMigrations<Result>(use: (target: TargetDatabase) => Promise<Result>): Promise<Result> {
   const target = await openTarget(process.env);
   try {
@@ -55,10 +55,10 @@ export async function onMigrations<Result>(use: (target: TargetDatabase) => Prom
 }
 
 /**
- * A database that is there already: as it is where its comment says that it may be filled with anything, or else a copy
- * of it, which is dropped in the end.
+ * Runs `use` on an existing database.
  *
- * @throws UsageError where neither may be.
+ * @param clone works on a copy and drops it afterwards; otherwise the database must be marked as scratch.
+ * @throws UsageError if the role lacks BYPASSRLS, the database is not marked as scratch, or it cannot be copied.
  */
 export async function onDatabase<Result>(
   url: string,
@@ -94,7 +94,7 @@ async function onCopy<Result>(
 ): Promise<Result> {
   const original = databaseOf(url);
   const copy = `isolation_copy_${process.pid}_${randomBytes(4).toString('hex')}`;
-  // Nobody may be connected to a template, this connection included.
+  // Postgres cannot copy a database while anyone is connected to it, including this process.
   const elsewhere = inDatabase(url, original === 'postgres' ? 'template1' : 'postgres');
   const drop = () =>
     withClient(elsewhere, (client) =>

@@ -4,7 +4,7 @@ import type { Control } from './controls.ts';
 import { holding, type SeedData } from './seedData/seedData.ts';
 import type { SqlOptions } from './sql/attackSql.ts';
 
-/** The reasons why a run in which nothing leaked shows nothing, a sentence each; one fact is told once. */
+/** Finds the reasons why a run without leaks proves nothing, one sentence each. */
 export function unproven(
   catalog: Catalog,
   seedData: SeedData,
@@ -25,7 +25,7 @@ export function unproven(
   ];
 }
 
-/** The tables that no row could be made in, a sentence each. */
+/** Names the tables for which no row could be generated, one sentence each. */
 export function whyWithoutRows({ tables }: Catalog, seedData: SeedData): string[] {
   return tables.flatMap((table) => whyWithoutRow(seedData, table) ?? []);
 }
@@ -59,7 +59,7 @@ function whyNotAttacked(
     : undefined;
 }
 
-/** Controls that do not work, and nothing in the catalog says why; those of several columns together. */
+/** Describes controls that fail without an explanation in the catalog; groups those that differ only in the column. */
 function idleControls(controls: readonly Control[]): string[] {
   const idle = controls.filter(({ works, reason }) => !works && !reason);
   return groupAlike(idle).map(({ what, first: { table, answer, error } }) => {
@@ -70,7 +70,7 @@ function idleControls(controls: readonly Control[]): string[] {
   });
 }
 
-/** Controls with one answer, those of several columns together. */
+/** Groups the controls of one table and operation that have the same answer. */
 export function groupAlike(controls: readonly Control[]): { what: string; first: Control }[] {
   const groups = Map.groupBy(controls, ({ table, operation, answer, reason }) =>
     JSON.stringify([table, operation, reason ?? answer]),
@@ -93,7 +93,7 @@ function adviceOn(code: string): string {
   return advice[code] ?? 'Repair the policy, function or trigger that raises the error.';
 }
 
-/** The sentences, and where there is none one that says that no control works, if none does: no refusal proves anything then. */
+/** Removes duplicates. If there is no sentence and no control works, adds one: no refusal proves anything then. */
 export function withoutControls(sentences: readonly string[], controls: readonly Control[]): string[] {
   return sentences.length > 0 || controls.some(({ works }) => works)
     ? [...new Set(sentences)]

@@ -14,19 +14,22 @@ import { createWitnessRows } from './witnessRows.ts';
 
 export interface SeedDataOptions {
   readonly seed: number;
-  /** Folder of `<table>.sql`, for tables whose rows cannot be made from the catalog. */
+  /** Folder with `<table>.sql` files, for tables whose rows cannot be generated from the catalog. */
   readonly fixtures?: string;
-  /** Ids of tenants that are there already, instead of new ones: A's, B's and one without rows. */
+  /** Ids of existing tenants to use instead of new ones, in this order: A, B, and one without rows. */
   readonly tenantIds?: readonly string[];
 }
 
 const defaultFixtures = join(import.meta.dirname, '..', 'fixtures');
 
 /**
- * Makes the tenants and their rows in every table, from the catalog alone: the same for the same seed and schema.
+ * Creates the tenants and their rows in every table from the catalog. The same seed and schema give the same rows.
  *
- * @param client in a transaction, as a role that row-level security does not bind.
- * @returns also why rows of some tables could not be made.
+ * It inserts parents before children, then retries tables that a later trigger or parent may have made possible, then
+ * adds witness rows. Finally it generates insertable rows, each in a savepoint that it rolls back.
+ *
+ * @param client in a transaction, as a role that bypasses row-level security.
+ * @returns the tenants, their rows, and for each table without rows the reason.
  */
 export async function createSeedData(
   client: pg.ClientBase,
@@ -36,7 +39,7 @@ export async function createSeedData(
   const { seed, fixtures = defaultFixtures, tenantIds = [] } = options;
   const owners = findOwners(catalog);
   const ids = [...tenantIds, ...(await makeIds(client, catalog, owners, seed)).slice(tenantIds.length)];
-  // A between B and C: neither `<` nor `>` keeps both from what is A's.
+  // A's id lies between B's and C's, so that a policy that compares ids with `<` or `>` leaks to B or to C.
   if (tenantIds.length === 0) {
     const [low, middle, high] = ids.slice(0, 3).sort((one, other) => one.localeCompare(other, 'en', { numeric: true }));
     ids.splice(0, 3, middle as string, low as string, high as string);
@@ -80,7 +83,7 @@ export async function createSeedData(
     }
     for (const tenant of isTenants(table, ownership) ? [a, b, c] : [a, b]) {
       await remember(context, table, tenant.id);
-      // A trigger of another table has made the one row that the tenant can have.
+      // A trigger of another table has already inserted the only row that the tenant can have.
       if (isSingle(table, ownership) && rowsOf(table, tenant).length > 0) continue;
       const errors = [await fill(tenant, 'full')];
       if (!isSingle(table, ownership) || errors[0] !== true) errors.push(await fill(tenant, 'minimal'));
@@ -92,12 +95,12 @@ export async function createSeedData(
     }
   };
   for (const table of targets) await fillTable(table);
-  // Tables that come later may have made what was missing, by a trigger or as a parent.
+  // Later tables may have supplied the missing rows, by a trigger or as parents.
   for (const table of targets) {
     if (!problems.delete(table.oid)) continue;
     await fillTable(table);
   }
-  // Rows as triggers and defaults left them, when all are there. What a trigger of another row took away comes again.
+  // Read the final rows, after all triggers and defaults. If a trigger deleted a row, insert it again without triggers.
   for (const table of targets) {
     for (const tenant of [a, b]) {
       if (!['own', 'parent'].includes(owners.get(table.oid)?.kind ?? '')) continue;
@@ -111,7 +114,7 @@ export async function createSeedData(
       });
     }
   }
-  // The plain rows come first: attacks by key are made on them.
+  // Attacks by key use the first rows, so witness rows come after plain ones.
   const plain = new Map<number, ReadonlySet<string>>();
   const witnessRows = new Map<number, WitnessRows>();
   for (const table of targets) {
@@ -164,13 +167,13 @@ export async function createSeedData(
   };
 }
 
-/** Names the triggers of other tables that are meant to make the table's rows. */
+/** Names the triggers of other tables that insert this table's rows. */
 function madeBy(fills: readonly TriggerInsert<Relation>[], table: Relation): string {
   const triggers = fills.filter((fill) => fill.table === table).map(({ by, trigger }) => `${trigger} on ${by.name}`);
   return triggers.length > 0 ? ` (trigger ${triggers.join(' and ')} makes its rows)` : '';
 }
 
-/** Four ids of the type of ids, as the checks of the column that they come from have it. */
+/** Four tenant ids that satisfy the checks of an owner column. */
 async function makeIds(
   client: pg.ClientBase,
   catalog: Catalog,
@@ -205,13 +208,13 @@ async function makeIds(
 
 const uuid = 2950;
 
-/** An id that begins and ends as another: who compares only a part of ids takes the two for the same. */
+/** Gives an id the start and end of another, so that a policy that compares only a part of ids confuses them. */
 const alikeBut = (first: string, id: string) => `${first.slice(0, 8)}${id.slice(8, 24)}${first.slice(24)}`;
 
-/** A tenant can have one row in it, because its key is the owner. */
+/** Whether each tenant can have only one row, because the owner column is a key. */
 const isSingle = (table: Relation, { column }: Ownership) => column !== undefined && isKey(table, column.name);
 
-/** A hash partition takes what its hash function says, and a tenant's rows may all belong to another one. */
+/** Whether the table is a hash partition. All of a tenant's rows may belong to other partitions. */
 const isImpossible = ({ partitionConstraint }: Relation) =>
   partitionConstraint?.includes('satisfies_hash_partition') ?? false;
 
@@ -221,7 +224,7 @@ async function remember({ client, owners, rows }: SeedContext, table: Relation, 
   rows.set(table.oid, known.set(owner, found));
 }
 
-/** Rows that would have been taken, and are taken back. */
+/** Inserts rows for the tenant, reads them, and rolls them back. */
 async function createInsertableRows(
   context: SeedContext,
   table: Relation,
@@ -232,7 +235,6 @@ async function createInsertableRows(
   const ownership = owners.get(table.oid) as Ownership;
   if (ownership.kind === 'shared') return { insertableRows: [], replaces: false };
   const owner = ownership.kind === 'unknown' ? null : tenant.id;
-  // Where a tenant is the key, it has one row.
   const isOnly = isSingle(table, ownership);
   for (const replaces of isOnly ? [true] : [false, true]) {
     const insertableRows: Row[] = [];
@@ -250,15 +252,15 @@ async function createInsertableRows(
   return { insertableRows: [], replaces: false };
 }
 
-/** What a row is known by, changed or not. */
+/** Identifies a row by its primary key, which survives changes of other columns. */
 const keyOf = (table: Relation) => (row: Row) =>
   JSON.stringify(
     (table.keys.find(({ kind }) => kind === 'primary')?.columns ?? Object.keys(row)).map((name) => row[name]),
   );
 
 /**
- * Fills materialized views from the rows that are there now, as a role that row-level security does not bind: an owner
- * whom FORCE keeps from seeing anything would leave them empty, and of no use to anybody.
+ * Refreshes the materialized views as a role that bypasses row-level security. An owner bound by FORCE would see no
+ * rows and leave the views empty.
  */
 async function refresh(client: pg.ClientBase, catalog: Catalog): Promise<void> {
   for (const { kind, sql } of catalog.relations.values()) {
@@ -268,7 +270,7 @@ async function refresh(client: pg.ClientBase, catalog: Catalog): Promise<void> {
   for (const statement of refreshed(catalog)) await inSavepoint(client, () => client.query(statement));
 }
 
-/** Removes an owner's rows without triggers and foreign keys, where the role may leave them out. */
+/** Deletes an owner's rows without firing triggers or foreign keys; needs the right to set session_replication_role. */
 async function removeRows(
   client: pg.ClientBase,
   table: Relation,

@@ -7,10 +7,10 @@ import { actFor, type SeedContext } from './seedContext.ts';
 import type { SeededTenant } from './seedData.ts';
 
 /**
- * Makes one row of a tenant's, by the fixture of the table or else from the catalog. Sign-up makes rows before anybody
- * is signed in, and a trigger may demand that: what fails for the tenant is tried without one.
+ * Inserts one row of a tenant, from the table's fixture or else from the catalog. If the insert fails as the tenant, it
+ * retries without an identity, because a trigger may accept rows only at sign-up.
  *
- * @returns true, or why Postgres refused the first try.
+ * @returns true, or the reason why the first attempt failed.
  */
 export async function fillRow(
   context: SeedContext,
@@ -33,10 +33,10 @@ export async function fillRow(
 }
 
 /**
- * Runs the statement that a person wrote for the table, if there is one. `:owner` in it is the tenant's id, `:n` a
- * number that no other row has, both as literals.
+ * Runs the table's handwritten INSERT statement. `:owner` in it stands for the tenant's id and `:n` for a number that no
+ * other row has; both become literals.
  *
- * @returns undefined where there is no such file, true where a row was made, and otherwise why not.
+ * @returns undefined if there is no such file, true if the statement succeeded, otherwise the reason why it failed.
  */
 async function runFixture(
   context: SeedContext,

@@ -8,9 +8,10 @@ import { literal, type Row, type SeededTenant } from './seedData.ts';
 export type RowValues = Map<string, string | null>;
 
 /**
- * Makes one row of a tenant's: `full` with a value in every column, `minimal` with what is required.
+ * Inserts one row of a tenant.
  *
- * @returns true, or why Postgres refused the last try.
+ * @param kind `full` fills every column, `minimal` only the required columns.
+ * @returns true, or the reason why the last attempt failed.
  */
 export async function insertRow(
   context: SeedContext,
@@ -56,7 +57,7 @@ export async function chooseValues(
   const choices = new Map<string, (string | null)[]>();
   for (const column of table.columns) {
     if (values.has(column.name) || column.generated || column.identity === 'always') continue;
-    if (isCounted(column)) continue;
+    if (isGenerated(column)) continue;
     if (isSharedColumn(column) && (column.default !== null || !column.notNull)) continue;
     const mayLeave = kind === 'minimal' && !keyed.has(column.name) && (!column.notNull || column.default !== null);
     if (mayLeave && !checked.has(column.name)) continue;
@@ -84,7 +85,7 @@ async function solveGroup(
   values: RowValues,
   round: number,
 ): Promise<RowValues | undefined> {
-  // First each column by its own checks: few values are left to be combined with those of others.
+  // First filter each column by its own checks, so that fewer values remain to combine.
   const own = new Map<string, (string | null)[]>();
   for (const name of columns) {
     const alone = checks.filter((check) => check.columns.length === 1 && check.columns[0] === name);
@@ -110,7 +111,7 @@ async function solveGroup(
   return solve(client, catalog, table, checks, own, fixed, round);
 }
 
-/** Checks and the free columns they speak of, apart where they share none. */
+/** Groups checks and the free columns that they mention; checks that share a column are in one group. */
 function connected(checks: readonly Check[], free: readonly string[]): { checks: Check[]; columns: string[] }[] {
   const groups: { checks: Check[]; columns: string[] }[] = [];
   for (const check of checks) {
@@ -128,7 +129,7 @@ function connected(checks: readonly Check[], free: readonly string[]): { checks:
 
 const byWidth = (keys: readonly ForeignKey[]) => [...keys].sort((a, b) => b.columns.length - a.columns.length);
 
-/** Fills the columns of a foreign key from a row of the same tenant's, or one of everybody's. */
+/** Sets the columns of a foreign key from a row of the same tenant or from a shared row. */
 function takeParent(
   context: SeedContext,
   table: Relation,
@@ -167,7 +168,7 @@ function takeParent(
 
 const deferredKey = ({ oid }: Pick<Relation, 'oid'>, tenant: SeededTenant | null) => `${oid} ${tenant?.id}`;
 
-/** The key of a row that will be made later, for a foreign key that is checked later still. */
+/** Chooses the key of a row that a later insert will create. The foreign key is deferrable, so Postgres allows this. */
 function deferReference(
   { catalog, owners, deferredReferences, seed, count }: SeedContext,
   key: ForeignKey,
@@ -194,7 +195,7 @@ function restoreDeferred({ deferredReferences }: SeedContext, before: ReadonlyMa
   for (const [to, rows] of before) deferredReferences.set(to, rows);
 }
 
-/** A row that must refer to a row of its own table, where there is none yet, refers to itself. */
+/** Makes a required reference to the row's own table refer to the row itself. */
 function pointToItself(table: Relation, values: RowValues): void {
   for (const { columns, references, referenced } of table.foreignKeys) {
     if (references !== table.oid) continue;
@@ -206,7 +207,7 @@ function pointToItself(table: Relation, values: RowValues): void {
   }
 }
 
-const isCounted = ({ identity, default: text }: Column) => identity !== null || /^nextval\(/.test(text ?? '');
+const isGenerated = ({ identity, default: text }: Column) => identity !== null || /^nextval\(/.test(text ?? '');
 
 export async function insert(
   { client, catalog, deferredReferences }: SeedContext,
@@ -214,7 +215,7 @@ export async function insert(
   tenant: SeededTenant | null,
   values: RowValues,
 ): Promise<string | undefined> {
-  // A partition's row goes in by its root, whose defaults it has.
+  // Insert a partition's row through the root table, whose defaults apply.
   let target = table;
   while (target.isPartition && target.parent) target = catalog.relations.get(target.parent) as Relation;
   const names = [...values.keys()].map((name) => client.escapeIdentifier(name));
@@ -228,7 +229,7 @@ export async function insert(
     );
     if (isWhole) await client.query('set constraints all immediate; set constraints all deferred');
     await client.query('release savepoint insert_row');
-    return rowCount === 0 && table.kind === 'table' ? 'a trigger kept it from being inserted' : undefined;
+    return rowCount === 0 && table.kind === 'table' ? 'a trigger skipped the insert' : undefined;
   } catch (error) {
     await client.query('rollback to savepoint insert_row; release savepoint insert_row');
     return (error as Error).message;

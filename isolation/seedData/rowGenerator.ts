@@ -9,19 +9,23 @@ import type { SeedContext } from './seedContext.ts';
 import { type Row, readRows, type SeededTenant } from './seedData.ts';
 import { hintsFor, mentionedColumns } from './valueHints.ts';
 
-/** At most so many rows for a tenant, and milliseconds for a table. */
-const most = 24;
+/** Rows to generate per table. */
+const maxRows = 24;
+/** Milliseconds to spend per table. */
 const budget = 10_000;
 
 interface Found {
   readonly values: RowValues;
-  /** The row of A's that would do with these values, where a new one does not. */
+  /** A's row to update with these values; set if no new row satisfies the condition. */
   readonly instead?: Row;
-  /** What the row holds besides. */
+  /** All values of the new row. */
   readonly base?: RowValues;
 }
 
-/** Makes rows of one table that suit conditions. */
+/**
+ * Generates witness rows for one table. It counts the rows that it has kept and stops at `maxRows` or when `budget` is
+ * spent. Rows that it only tries are rolled back.
+ */
 export class RowGenerator {
   readonly #context: SeedContext;
   readonly #table: Relation;
@@ -40,10 +44,10 @@ export class RowGenerator {
   }
 
   isDone(): boolean {
-    return this.#made >= most || performance.now() > this.#until;
+    return this.#made >= maxRows || performance.now() > this.#until;
   }
 
-  /** Whether a condition speaks of anything but whose the row is. */
+  /** Whether a condition mentions any column other than the owner. */
   mentionsValues({ relation, expression, text }: Condition): boolean {
     return (
       mentionedColumns(relation, text).some(({ name }) => name !== this.#ownership.column?.name) ||
@@ -67,19 +71,19 @@ export class RowGenerator {
     for (let round = 0; round < (this.#isSingle() ? 0 : Math.min(rounds, 8)) && !this.isDone(); round++) {
       const base = await this.#fresh(a, round);
       if (!base) continue;
-      for (const values of await this.#ask(condition, base, true)) {
+      for (const values of await this.#solve(condition, base, true)) {
         const whole = new Map([...base, ...values]);
-        if (await this.#would(whole, a)) return { values, base: whole };
+        if (await this.#canInsert(whole, a)) return { values, base: whole };
       }
     }
     for (const row of rows.slice(0, 4)) {
-      const [values] = await this.#ask(condition, valuesOf(row), false);
+      const [values] = await this.#solve(condition, valuesOf(row), false);
       if (values) return { values, instead: row };
     }
     return undefined;
   }
 
-  async #ask(condition: Condition, base: RowValues, isNew: boolean): Promise<RowValues[]> {
+  async #solve(condition: Condition, base: RowValues, isNew: boolean): Promise<RowValues[]> {
     const choices = new Map<string, readonly (string | null)[]>();
     for (const column of this.#free(condition.text, isNew))
       choices.set(column.name, (await this.#hintsFor(column, condition.text)).all);
@@ -102,7 +106,7 @@ export class RowGenerator {
     return rows.some((row) => [...values].every(([name, value]) => alike(row[name] ?? null, value)));
   }
 
-  /** Makes the row A's, and one alike B's. */
+  /** Inserts the row for A and a similar one for B, or updates A's row. Returns A's new rows. */
   async keep({ values, instead, base }: Found): Promise<Row[]> {
     const { a } = this.#tenants;
     const before = new Set((await this.#rows(a)).map((row) => JSON.stringify(row)));
@@ -117,15 +121,15 @@ export class RowGenerator {
     return made;
   }
 
-  /** Makes a row with these values B's. */
+  /** Inserts a row with these values for B. */
   async alike({ values }: Found): Promise<void> {
     const { b } = this.#tenants;
     const base = await this.#fresh(b, 0);
     if (base) await this.#insert(new Map([...base, ...values]), b);
   }
 
-  /** Keeps what the row would be, and takes it back. */
-  async insertableRows({ values }: Found, insertableRows: Record<'A' | 'B', Row[]>): Promise<void> {
+  /** Records the row as insertable for A and B: inserts it, reads it, and rolls it back. */
+  async recordInsertable({ values }: Found, insertableRows: Record<'A' | 'B', Row[]>): Promise<void> {
     const { client } = this.#context;
     for (const tenant of [this.#tenants.a, this.#tenants.b]) {
       const base = await this.#fresh(tenant, 0);
@@ -144,7 +148,7 @@ export class RowGenerator {
     return isTenants(this.#table, this.#ownership) || (name !== undefined && isKey(this.#table, name));
   };
 
-  /** Columns that a text speaks of, and whose values may be chosen. */
+  /** Columns that a text mentions and whose values may be chosen freely. */
   #free(text: string, isNew: boolean): Relation['columns'] {
     const { catalog, owners } = this.#context;
     const { foreignKeys } = this.#table;
@@ -190,7 +194,7 @@ export class RowGenerator {
 
   async #insert(values: RowValues, tenant: SeededTenant): Promise<boolean> {
     const { client, catalog } = this.#context;
-    // Sign-up makes rows before anybody is signed in.
+    // A policy may accept the row only at sign-up, without an identity.
     for (const id of [tenant.id, '']) {
       await client.query(setIdentity(catalog, id) as string);
       if ((await insert(this.#context, this.#table, tenant, values)) === undefined) return true;
@@ -198,13 +202,13 @@ export class RowGenerator {
     return false;
   }
 
-  /** Whether the row could be there. */
-  async #would(values: RowValues, tenant: SeededTenant): Promise<boolean> {
+  /** Whether the row can be inserted; rolls it back. */
+  async #canInsert(values: RowValues, tenant: SeededTenant): Promise<boolean> {
     const { client } = this.#context;
     await client.query('savepoint suit');
-    const is = await this.#insert(values, tenant);
+    const inserted = await this.#insert(values, tenant);
     await client.query('rollback to savepoint suit; release savepoint suit');
-    return is;
+    return inserted;
   }
 
   async #change(row: Row, values: RowValues): Promise<void> {
@@ -225,7 +229,7 @@ export class RowGenerator {
   }
 }
 
-/** Postgres writes a boolean as `true` in text, and a time in a way of its own. */
+/** Compares two values as text. Times may differ in format, so they are compared by instant. */
 function alike(one: string | null, other: string | null): boolean {
   const time = (text: string | null) => (/^\d{4}-/.test(text ?? '') ? Date.parse(text as string) : Number.NaN);
   return one === other || time(one) === time(other);

@@ -2,51 +2,51 @@ import type pg from 'pg';
 import type { Catalog, Relation } from '../catalog.ts';
 import type { Ownership } from '../ownership.ts';
 
-/** A tenant. `id` is what the setting holds in its transactions. */
+/** A tenant. `id` is its value in the setting. */
 export interface SeededTenant {
   readonly name: 'A' | 'B' | 'C';
   readonly id: string;
 }
 
-/** A row as text, by the names of its columns. */
+/** A row: the text of each value, by column name. */
 export type Row = Readonly<Record<string, string | null>>;
 
-/** What a tenant has in a table. */
+/** A tenant's rows in a table. */
 export interface Holding {
   readonly rows: readonly Row[];
-  /** Rows that it could have besides: the first with every column filled, the next with what is required. */
+  /** Rows that the tenant could insert: first one with all columns, then one with only the required columns. */
   readonly insertableRows: readonly Row[];
-  /** A insertableRows row only fits where its own rows are gone, because a tenant can have but one. */
+  /** Whether an insertable row fits only after the tenant's own rows are deleted, as each tenant can have one row. */
   readonly replaces: boolean;
 }
 
-/** What was made for a table because something speaks of its values. */
+/** Rows and values generated for a table because conditions or functions mention its columns. */
 export interface WitnessRows {
-  /** A's rows that a condition lets through, by their text, with the condition. */
+  /** The condition that each of A's witness rows satisfies, by the row's JSON. */
   readonly why: ReadonlyMap<string, string>;
-  /** Rows that A and B could have besides. */
+  /** Rows that A and B could insert. */
   readonly insertableRows: Readonly<Record<'A' | 'B', readonly Row[]>>;
   /** RowValues that functions and triggers speak of, by column: what an update may bring about. */
   readonly words: ReadonlyMap<string, readonly (string | null)[]>;
 }
 
-/** Who takes part, and what they have. */
+/** The tenants and their rows. */
 export interface SeedData {
   readonly seed: number;
   readonly a: SeededTenant;
   readonly b: SeededTenant;
-  /** A tenant without rows: where there is a table of tenants it has its row there, and nothing else. */
+  /** A tenant without rows, except for its own row in the table of tenants. */
   readonly c: SeededTenant;
-  /** An id of nobody, of the type of ids. */
+  /** A valid id that no tenant has. */
   readonly nobody: string;
   readonly owners: ReadonlyMap<number, Ownership>;
-  /** By the table's oid; partitions have theirs too. */
+  /** By the table's oid. Partitions have their own entries. */
   readonly holdings: ReadonlyMap<number, { readonly a: Holding; readonly b: Holding }>;
-  /** What was made because a condition speaks of it. */
+  /** Witness rows, by the table's oid. */
   readonly witnessRows: ReadonlyMap<number, WitnessRows>;
-  /** Why rows of a table could not be made, by its oid: it cannot be attacked. */
+  /** The reason why a table has no rows and cannot be attacked, by its oid. */
   readonly problems: ReadonlyMap<number, string>;
-  /** Rows of tables that are everybody's. */
+  /** Rows without an owner, which all tenants share, by the table's oid. */
   readonly shared: ReadonlyMap<number, readonly Row[]>;
 }
 
@@ -63,7 +63,11 @@ function asText(client: pg.ClientBase, { columns }: Relation): string {
     .join(', ');
 }
 
-/** The rows of one owner, or where that is null those of nobody, as whoever `client` is; in a stable order. */
+/**
+ * Reads one owner's rows in a stable order, with the privileges of `client`.
+ *
+ * @param owner the owner's id; null reads the rows without an owner.
+ */
 export async function readRows(
   client: pg.ClientBase,
   table: Relation,
@@ -79,7 +83,7 @@ export async function readRows(
   return rows;
 }
 
-/** `value` as it stands in a statement: a literal of the column's type. */
+/** `value` as a SQL literal of the column's type. */
 export function literal(
   client: pg.ClientBase,
   { types }: Catalog,

@@ -5,19 +5,19 @@ import { accepts, type Check, columnCandidates } from './checks.ts';
 import { quoteElement } from './columnValues.ts';
 import { hasWord } from './conditions.ts';
 
-/** What values are chosen for. */
+/** The inputs for choosing a column's values. */
 export interface HintRequest {
-  /** Where the column stands, beside what. */
+  /** The source text that mentions the column. */
   readonly text: string;
   readonly checks: readonly Check[];
-  /** Tenants that a column of the type of ids may name. */
+  /** Tenant ids, for columns of the id type. */
   readonly ids: readonly string[];
   readonly idType: number | undefined;
   readonly seed: number;
   readonly n: number;
 }
 
-/** The columns that a text speaks of. */
+/** The columns that a text mentions. */
 export const mentionedColumns = ({ columns }: Relation, text: string) =>
   columns.filter(({ name }) => hasWord(text, name));
 
@@ -33,7 +33,7 @@ export async function hintsFor(
 ): Promise<{ near: (string | null)[]; all: (string | null)[] }> {
   const { types } = catalog;
   const { text, checks, seed, n } = request;
-  const ask = (expressions: readonly string[]) =>
+  const candidatesFor = (expressions: readonly string[]) =>
     columnCandidates(
       client,
       catalog,
@@ -42,7 +42,7 @@ export async function hintsFor(
       { seed, n },
     );
   const root = rootOf(types, column.type);
-  const usual = await ask([]);
+  const usual = await candidatesFor([]);
   const beside = segments(text, column.name);
   const special = (found: readonly string[]) => found.filter((value) => !usual.includes(value));
   const extra = await accepts(
@@ -51,7 +51,7 @@ export async function hintsFor(
     types.get(column.type)?.name ?? 'text',
   );
   const labels = root?.kind === 'enum' ? besideFirst(root.labels, beside) : [];
-  const named = beside.length > 0 ? special(await ask(beside)) : [];
+  const named = beside.length > 0 ? special(await candidatesFor(beside)) : [];
   const times = isTime(root) ? usual.filter((value, i) => i === 0 || /^2000/.test(value)) : [];
   const is = (pattern: RegExp) => beside.some((part) => pattern.test(part));
   const isIdentity = (part: string) =>
@@ -73,13 +73,13 @@ export async function hintsFor(
     ...named.slice(0, 40),
     ...times,
     ...(column.notNull ? [] : [null]),
-    ...special(await ask([text])).slice(0, 30),
+    ...special(await candidatesFor([text])).slice(0, 30),
     ...usual.slice(0, 6),
   ];
   return { near: [...new Set(near)], all: [...new Set(all)] };
 }
 
-/** What a text says of a column, up to the next `and`: `kind = 'x'`, `'x' = any (tags)`. */
+/** The clauses of a text that mention a column, up to the next keyword: `kind = 'x'`, `'x' = any (tags)`. */
 function segments(text: string, name: string): string[] {
   const word = `(?<![\\w$'])"?${escapeRegExp(name)}"?(?![\\w$'])`;
   const within = "(?:(?!\\b(?:and|or|then|when|where|from)\\b|;)(?:'(?:[^']|'')*'|[^'])){0,160}?";
@@ -94,7 +94,7 @@ const besideFirst = (labels: readonly string[], beside: readonly string[]) => {
 
 const isTime = (type: Type | undefined) => /^(date|timestamp)/.test(type?.name ?? '');
 
-/** RowValues that only a condition makes likely: tenants' ids, what is of today, JSON with the keys that are asked for. */
+/** Values that only a condition suggests: tenants' ids, times near now, and JSON with the keys that the text reads. */
 function extras(
   types: ReadonlyMap<number, Type>,
   type: Type | undefined,
@@ -122,7 +122,7 @@ function extras(
 const path =
   /((?:\(*\s*(?:->>?|#>>?)\s*(?:'[^']*'|\d+)(?:::text(?:\[\])?)?\s*\)*\s*)+)(?:::\w+\)*\s*)?(?:(=|<>|!=|>=?|<=?|in)\s*\(?\s*(?:'([^']*)'|(true|false|-?\d+(?:\.\d+)?)))?/gi;
 
-/** JSON objects in which every path that a text asks for has the value that it is compared with. */
+/** JSON objects in which every path that a text reads has the value that the text compares it with. */
 function documents(text: string): string[] {
   const paths = [...text.matchAll(path)].map(([, steps = '', , quoted, bare]) => ({
     keys: [...steps.matchAll(/'([^']*)'/g)].flatMap(([, key = '']) =>

@@ -6,9 +6,9 @@ import type { SeedContext } from './seedContext.ts';
 import type { Row, SeededTenant, WitnessRows } from './seedData.ts';
 
 /**
- * Gives A rows that policies, views and functions treat otherwise than others: for each policy and view one that it
- * lets through in B's transaction or in nobody's, if there is any; for functions and triggers rows with the values that
- * they speak of. B gets rows alike.
+ * Creates rows of A that policies, views and functions treat specially. For each policy and view, it looks for a row
+ * that passes in B's transaction or in one without a tenant. For functions and triggers, it creates rows with the values
+ * that they mention. B gets similar rows.
  */
 export async function createWitnessRows(
   context: SeedContext,
@@ -26,7 +26,7 @@ export async function createWitnessRows(
     const found = await generator.satisfy(condition);
     if (!found) continue;
     if (condition.on === 'writes') {
-      await generator.insertableRows(found, insertableRows);
+      await generator.recordInsertable(found, insertableRows);
       await generator.alike(found);
     } else for (const row of await generator.keep(found)) why.set(JSON.stringify(row), condition.what);
   }
@@ -37,14 +37,14 @@ export async function createWitnessRows(
     for (const values of combinations(near)) {
       if (generator.isDone()) break;
       if (await generator.has(values)) continue;
-      await generator.insertableRows({ values }, insertableRows);
+      await generator.recordInsertable({ values }, insertableRows);
       for (const row of await generator.keep({ values })) why.set(JSON.stringify(row), what);
     }
   }
   return { why, insertableRows: { A: insertableRows.A.slice(0, 6), B: insertableRows.B.slice(0, 6) }, words };
 }
 
-/** Every value with every other, to a dozen: the first of each together come first. */
+/** Up to twelve combinations of the values, starting with the first value of each list. */
 function combinations(lists: ReadonlyMap<string, readonly (string | null)[]>): RowValues[] {
   let found: { values: RowValues; rank: number }[] = [{ values: new Map(), rank: 0 }];
   for (const [name, list] of lists) {
