@@ -9,8 +9,8 @@ import { matrix } from './html/matrix.ts';
 import { summary } from './html/summary.ts';
 
 /**
- * One page that needs nothing beside itself: opened from a file it asks for nothing, and its Content-Security-Policy
- * lets no script or style run but its own, by their hashes. All that came out of a database is escaped.
+ * Renders the report as a self-contained page. It loads nothing, and its Content-Security-Policy allows only its own
+ * script and style, by their hashes. All database values are escaped.
  */
 export async function htmlReport(proof: Proof): Promise<string> {
   const [style, script] = await Promise.all([asset('page.css'), asset('page.js')]);

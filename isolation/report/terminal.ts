@@ -3,7 +3,7 @@ import type { Attempt } from '../attempt.ts';
 import { exitCodeOf, groupLeaks, leaksOf, type Proof } from '../proof.ts';
 import { groupAlike } from '../unproven.ts';
 
-/** The report for people: what was attacked and how often, then each leak with what shows it. */
+/** The report for the terminal: the attacks per table, then each leak with its evidence. */
 export function terminalReport(proof: Proof): string {
   const { attempts, controls, owners, unproven, notJudged, mutants, seed, seconds, database } = proof;
   const operations = ['select', 'insert', 'update', 'delete', 'call', 'other'] as const;

@@ -84,7 +84,7 @@ function domainChecks(types: ReadonlyMap<number, Type>, type: number): string[] 
 
 const isPlain = /^(text|character varying|bpchar|uuid|boolean|smallint|integer|bigint|numeric|bytea)$/;
 
-/** RowValues for a column that its type and domains take, as Postgres itself says; best first, as text. */
+/** Candidate values for a column, as text, best first. Postgres confirms that the type accepts them. */
 export async function columnCandidates(
   client: pg.ClientBase,
   { types }: Catalog,

@@ -17,9 +17,10 @@ function token(seed: number, ...words: readonly (string | number)[]): string {
 }
 
 /**
- * RowValues of a type as text that Postgres reads, best first, distinct for distinct `n` where the type has room.
+ * Candidate values of a type, in Postgres' text format, best first. Different `n` give different values if the type has
+ * enough of them.
  *
- * @param hints what checks on the value speak of; values near them come after the usual one.
+ * @param hints numbers and texts that the checks mention; values near them come after the usual value.
  */
 export function candidates(
   types: ReadonlyMap<number, Type>,

@@ -57,7 +57,7 @@ export async function chooseValues(
   const choices = new Map<string, (string | null)[]>();
   for (const column of table.columns) {
     if (values.has(column.name) || column.generated || column.identity === 'always') continue;
-    if (isGenerated(column)) continue;
+    if (isNumbered(column)) continue;
     if (isSharedColumn(column) && (column.default !== null || !column.notNull)) continue;
     const mayLeave = kind === 'minimal' && !keyed.has(column.name) && (!column.notNull || column.default !== null);
     if (mayLeave && !checked.has(column.name)) continue;
@@ -207,7 +207,7 @@ function pointToItself(table: Relation, values: RowValues): void {
   }
 }
 
-const isGenerated = ({ identity, default: text }: Column) => identity !== null || /^nextval\(/.test(text ?? '');
+const isNumbered = ({ identity, default: text }: Column) => identity !== null || /^nextval\(/.test(text ?? '');
 
 export async function insert(
   { client, catalog, deferredReferences }: SeedContext,

@@ -55,7 +55,7 @@ export class RowGenerator {
     );
   }
 
-  /** RowValues for a new row of A's that the condition is true of; undefined where it is so of a row that A has. */
+  /** Values for a row of A that satisfies the condition; undefined if A already has such a row, or none is found. */
   async satisfy(condition: Condition): Promise<Found | undefined> {
     const { a } = this.#tenants;
     const rows = await this.#rows(a);
@@ -90,7 +90,7 @@ export class RowGenerator {
     return searchValues(this.#context, this.#table, condition, choices, base, this.#identities);
   }
 
-  /** RowValues that stand beside columns in a text, few of each. */
+  /** Values next to columns in a text, at most four per column. */
   async near(text: string): Promise<Map<string, (string | null)[]>> {
     const found = new Map<string, (string | null)[]>();
     for (const column of this.#free(text, true)) {

@@ -26,7 +26,7 @@ export interface WitnessRows {
   readonly why: ReadonlyMap<string, string>;
   /** Rows that A and B could insert. */
   readonly insertableRows: Readonly<Record<'A' | 'B', readonly Row[]>>;
-  /** RowValues that functions and triggers speak of, by column: what an update may bring about. */
+  /** Values that functions and triggers mention, by column. Updates try them. */
   readonly words: ReadonlyMap<string, readonly (string | null)[]>;
 }
 

@@ -22,8 +22,10 @@ export const mentionedColumns = ({ columns }: Relation, text: string) =>
   columns.filter(({ name }) => hasWord(text, name));
 
 /**
- * RowValues of a column that a condition may ask for, most likely first. `near` is what the text says of this very column,
- * `all` also what its type has, what stands elsewhere in the text, and usual values.
+ * Finds values of a column that a condition may require, most likely first.
+ *
+ * @returns `near`: values next to this column in the text. `all`: also the type's labels, values from the rest of the
+ *   text, and usual values.
  */
 export async function hintsFor(
   client: pg.ClientBase,

@@ -10,13 +10,16 @@ import type { Actor, SqlAnswer, SqlAttack, StatementResult } from './sqlAttack.t
 const raw = { getTypeParser: () => (value: unknown) => value } as unknown as pg.CustomTypesConfig;
 
 export interface AttackSessionOptions {
-  /** The role that the server logs in as; the attacks' session is its, where the client is a superuser. */
+  /** The role that the server logs in as. If the client is a superuser, the attacks run in this role's session. */
   readonly login?: string | undefined;
 }
 
 /**
- * Runs attacks on one connection, in its open transaction. Each has a savepoint of its own and is taken back, whatever
- * it did.
+ * Runs attacks on one connection, in its open transaction.
+ *
+ * States: `open` reads A's and B's rows and their fingerprints, then sets the savepoint `attack`. Each attack runs from
+ * that savepoint and is rolled back to it. `withoutA` deletes A's rows and sets a nested savepoint `attack`; when its
+ * work has finished, it restores the rows and the fingerprints.
  */
 export class AttackSession {
   readonly client: pg.ClientBase;
@@ -24,7 +27,7 @@ export class AttackSession {
   readonly seedData: SeedData;
   readonly #login: string | undefined;
   readonly #owned: readonly { readonly table: Relation; readonly ownership: Ownership }[];
-  /** Around statements that triggers and foreign keys are not asked about; empty where the role may not say so. */
+  /** Statements that disable and enable triggers and foreign keys; empty if the role may not do so. */
   #quiet: { readonly on: readonly string[]; readonly off: readonly string[] } = { on: [], off: [] };
   #fingerprint: readonly string[] = [];
   #prints = new Map<string, string>();
@@ -42,7 +45,10 @@ export class AttackSession {
     });
   }
 
-  /** @param client in a transaction, as a role that row-level security does not bind. */
+  /**
+   * @param client in a transaction, as a role that bypasses row-level security.
+   * @throws UsageError if the session cannot assume the tenants' role.
+   */
   static async open(
     client: pg.ClientBase,
     catalog: Catalog,
@@ -69,7 +75,7 @@ export class AttackSession {
       })
       .join(' union all ');
     if (fingerprint) {
-      // Asked for after every attack, and planned once.
+      // Runs after every attack, so it is planned only once.
       await client.query(`${deallocatePrints}; prepare isolation_prints as ${fingerprint}`);
       session.#fingerprint = ['execute isolation_prints'];
     }
@@ -81,22 +87,22 @@ export class AttackSession {
         new Set((await readRows(client, table, ownership, seedData.b.id)).map((row) => JSON.stringify(row))),
       );
     }
-    // Every attack is taken back to here.
+    // Every attack is rolled back to this savepoint.
     await client.query('savepoint attack');
     return session;
   }
 
-  /** Whether the attacks' session is the login role's, so that `set role` and `reset role` mean what they mean there. */
+  /** The login role, if the attacks run in its session. SET ROLE and RESET ROLE then work as on the server. */
   get login(): string | undefined {
     return this.#login;
   }
 
-  /** Whether statements can run without triggers and foreign keys. */
+  /** Whether the session can disable triggers and foreign keys. */
   get canLeaveOutTriggers(): boolean {
     return this.#quiet.on.length > 0;
   }
 
-  /** Runs each step in turn and takes all of it back; undefined where one of them fails. */
+  /** Runs the steps in order and rolls all of them back; undefined if one fails. */
   async play(
     steps: readonly { readonly actor: Actor; readonly statements: readonly string[] }[],
   ): Promise<StatementResult[][] | undefined> {
@@ -123,7 +129,7 @@ export class AttackSession {
     }
   }
 
-  /** All of it in one message: otherwise most of the time would be spent on waiting for answers. */
+  /** Runs one attack. It sends all statements in one message to avoid round trips. */
   async run({ actor, statements, prepare = [], operation, withoutTriggers }: SqlAttack): Promise<SqlAnswer> {
     const { client } = this;
     const before = [
@@ -156,7 +162,7 @@ export class AttackSession {
     }
   }
 
-  /** Runs `work` where A has no rows, and brings them back. */
+  /** Deletes A's rows, runs `work`, and restores the rows. */
   async withoutA<Result>(work: () => Promise<Result>): Promise<Result> {
     const { client, catalog, seedData } = this;
     const removals = [...this.#owned]
@@ -178,14 +184,16 @@ export class AttackSession {
     }
   }
 
-  /** Where the role cannot be become, every attack would be refused, and nothing shown. */
+  /** Without the tenants' role, Postgres would refuse every attack, and the run would prove nothing. */
   async #demandRole(): Promise<void> {
     const { client, catalog, seedData } = this;
     await client.query('savepoint role');
     try {
       await client.query(this.#become({ name: 'A', identity: seedData.a.id }).join('; '));
     } catch (error) {
-      throw new UsageError(`Attacks are made in the role ${catalog.role}: ${(error as Error).message}.`);
+      throw new UsageError(
+        `The attacks cannot assume the role ${catalog.role}: ${(error as Error).message}. Grant the role to the role that --database-url connects as.`,
+      );
     } finally {
       await client.query('rollback to savepoint role; release savepoint role');
     }
@@ -220,7 +228,7 @@ export class AttackSession {
     return printsOf((await this.#send(this.#fingerprint)).at(-1));
   }
 
-  /** What is different from before the attack: in A's rows as sentences, in B's as rows. */
+  /** Compares the rows with those before the attack: sentences for A's rows, JSON for B's. */
   async #compare(now: ReadonlyMap<string, string>): Promise<Pick<SqlAnswer, 'harm' | 'own'>> {
     const differs = (table: Relation, owner: string) =>
       now.get(`${table.oid} ${owner}`) !== this.#prints.get(`${table.oid} ${owner}`);
@@ -245,12 +253,12 @@ export class AttackSession {
   }
 }
 
-/** A connection may have statements of others, and have none of a session before this one. */
+/** Deallocates only this statement, because the connection may have other prepared statements. */
 const deallocatePrints = `do $$ begin
   if exists (select from pg_catalog.pg_prepared_statements where name = 'isolation_prints') then deallocate isolation_prints; end if;
 end $$`;
 
-/** By table and owner. */
+/** Fingerprints by table and owner. */
 const printsOf = (result: StatementResult | undefined) =>
   new Map(result?.rows.map(([table, owner, print]) => [`${table} ${owner}`, print as string]));
 
@@ -266,7 +274,7 @@ async function mayBeQuiet(client: pg.ClientBase): Promise<boolean> {
   }
 }
 
-/** What names a row for people: its primary key, or else its first columns. */
+/** A row's name for display: its primary key, or else its first three columns. */
 export function nameOf(table: Relation, row: Row): string {
   const key =
     table.keys.find(({ kind }) => kind === 'primary')?.columns ?? table.columns.slice(0, 3).map(({ name }) => name);

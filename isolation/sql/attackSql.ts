@@ -16,21 +16,20 @@ import type { SqlAnswer, SqlAttack } from './sqlAttack.ts';
 import { writes } from './writes.ts';
 
 export interface SqlOptions extends AttackSessionOptions {
-  /** The role that owns the tables and is meant to be bound by row-level security, too. */
+  /** The role that owns the tables, if FORCE ROW LEVEL SECURITY is meant to apply to it. */
   readonly owner?: string | undefined;
-  /** Errors that A itself gets: a difference that consists of one is no leak. */
+  /** Errors that A gets on its own rows. An answer with one of them is not judged. */
   readonly ownerErrors?: OwnerErrors | undefined;
-  /** Which tables, views and functions, by name; all where it is missing. */
+  /** Selects tables, views and functions by name; defaults to all. */
   readonly only?: ((name: string) => boolean) | undefined;
 }
 
 /**
- * Attacks every table, view and function that the role can reach, one after the other: as B on what is A's, and as
- * nobody. Each attack runs where A's rows are and where they are not: an answer that differs is a leak, whatever it
- * says, and so is any change of A's rows.
+ * Attacks every table, view and function that the role can reach, as B and without a tenant. Each attack runs with A's
+ * rows present and with A's rows deleted. A different answer is a leak, and so is any change of A's rows.
  *
- * @param client in an open transaction that has the seed data, as a role that row-level security does not bind. What
- *   the attacks do is taken back; the transaction itself stays as it is.
+ * @param client in an open transaction with the seed data, as a role that bypasses row-level security. Every attack is
+ *   rolled back to a savepoint; the transaction stays open.
  */
 export async function* attackSql(
   client: pg.ClientBase,
@@ -43,18 +42,18 @@ export async function* attackSql(
   const session = await AttackSession.open(client, catalog, seedData, options);
   const targets = targetsOf(client, catalog, seedData, options);
   if (rows[0].unset) {
-    for (const target of targets) yield* inBothWorlds(session, asNobody(target, unset), ownerErrors);
+    for (const target of targets) yield* withAndWithoutA(session, asNobody(target, unset), ownerErrors);
   }
   const sideEffects = await SideEffects.open(session);
   for (const target of targets) {
-    yield* inBothWorlds(session, await attacksOn(session, target, owner), ownerErrors);
+    yield* withAndWithoutA(session, await attacksOn(session, target, owner), ownerErrors);
     yield* sideEffects.of(target);
   }
   yield* sideEffects.ofSequences(targets);
   const all = calls(catalog, seedData);
   for (const name of new Set(all.map(({ table }) => table))) {
     if (only(name))
-      yield* inBothWorlds(
+      yield* withAndWithoutA(
         session,
         all.filter(({ table }) => table === name),
         ownerErrors,
@@ -62,7 +61,7 @@ export async function* attackSql(
   }
 }
 
-/** Every table and view of the schema, and those elsewhere that the role can reach. */
+/** Every table and view of the schema, and those in other schemas that the role can reach. */
 export function targetsOf(
   client: pg.ClientBase,
   catalog: Catalog,
@@ -91,8 +90,8 @@ async function attacksOn(
   ];
 }
 
-/** Runs attacks with A's rows and without, and judges each; a difference is looked at again before it counts. */
-async function* inBothWorlds(
+/** Runs each attack with and without A's rows and judges it. A difference counts only if a second run confirms it. */
+async function* withAndWithoutA(
   session: AttackSession,
   attacks: readonly SqlAttack[],
   ownerErrors: OwnerErrors,
@@ -108,7 +107,7 @@ async function* inBothWorlds(
   const answers = new Map<SqlAttack, SqlAnswer>();
   for (const attack of different) answers.set(attack, await session.run(attack));
   const without = new Map<SqlAttack, SqlAnswer>();
-  // A missing grant does not depend on rows.
+  // A missing grant gives the same answer without A's rows.
   const open = different.filter((attack) => !isDenied(answers.get(attack) as SqlAnswer));
   await session.withoutA(async () => {
     for (const attack of open) without.set(attack, await session.run(attack));

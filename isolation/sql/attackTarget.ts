@@ -4,17 +4,17 @@ import type { Ownership } from '../ownership.ts';
 import { type Holding, holding, literal, type Row, type SeedData } from '../seedData/seedData.ts';
 import type { Actor } from './sqlAttack.ts';
 
-/** A table or view as attacks see it, with pieces of SQL about it. */
+/** A table or view to attack, with the tenants' rows and helpers that build SQL. */
 export interface AttackTarget {
   readonly relation: Relation;
   readonly ownership: Ownership | undefined;
   readonly a: Holding;
   readonly b: Holding;
   readonly actors: Actors;
-  /** Quoted name of a column. */
+  /** The quoted name of a column. */
   id(column: string): string;
   literal(column: string, value: string | null): string;
-  /** Conditions that only this row meets. */
+  /** A condition that only this row satisfies. */
   where(row: Row, alias?: string): string;
   readonly key: readonly string[];
   readonly selected: readonly Column[];
@@ -75,7 +75,7 @@ export function createAttackTarget(
   };
 }
 
-/** The table whose columns a view shows most of, by their names. */
+/** The table that shares the most column names with the view. */
 function baseOf(catalog: Catalog, view: Relation, seen = new Set<number>()): Relation | undefined {
   const tables = new Set<Relation>();
   const walk = (relation: Relation) => {

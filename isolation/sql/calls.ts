@@ -6,14 +6,14 @@ import { rootOf } from '../seedData/valueHints.ts';
 import { nobodies } from './nobody.ts';
 import type { Actor, SqlAttack } from './sqlAttack.ts';
 
-/** Functions and procedures that a tenant may run, with A's values, with B's own, and with text that is no value. */
+/** Calls every executable function and procedure with A's values, with B's values, and with hostile text. */
 export function calls(catalog: Catalog, seedData: SeedData): SqlAttack[] {
   return catalog.routines
     .filter(({ executable, returns }) => executable && !/trigger$/.test(catalog.types.get(returns)?.name ?? ''))
     .flatMap((routine) => callsOf(catalog, seedData, routine));
 }
 
-/** The same calls with A's values, by A. */
+/** The calls with A's values, made by A. */
 export function callsWithValuesOfA(catalog: Catalog, seedData: SeedData): SqlAttack[] {
   return calls(catalog, seedData)
     .filter(({ attack }) => attack === withValuesOfA)
@@ -50,7 +50,7 @@ function callsOf(catalog: Catalog, seedData: SeedData, routine: Routine): SqlAtt
     for (const nobody of nobodies(seedData, catalog))
       for (const values of combine(theirs).slice(0, 2)) attacks.push(call('call as nobody', values, nobody));
   }
-  // Only functions of the API can be given a client's text.
+  // Clients can pass text only to functions of the API.
   if (routine.schema === catalog.schema) {
     const theirs = routine.arguments.map((argument) => valuesFor(catalog, seedData, argument, 'a')[0] ?? 'null');
     routine.arguments.forEach(({ type }, place) => {
@@ -65,7 +65,7 @@ function callsOf(catalog: Catalog, seedData: SeedData, routine: Routine): SqlAtt
 
 const quote = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
-/** Text that is SQL once it is pasted into SQL. */
+/** Texts that become SQL if a function concatenates them into a statement. */
 function hostile(catalog: Catalog, { a }: SeedData): string[] {
   const become = `set_config('${catalog.setting}', ${quote(settingValue(catalog, a.id))}, true)`;
   return [
@@ -85,7 +85,7 @@ function hostile(catalog: Catalog, { a }: SeedData): string[] {
   ];
 }
 
-/** Literals for an argument out of a tenant's rows: what is named alike first. */
+/** Literals for an argument from a tenant's rows; values of similarly named columns come first. */
 function valuesFor(catalog: Catalog, seedData: SeedData, argument: Argument, tenant: 'a' | 'b'): string[] {
   const { types } = catalog;
   const type = types.get(argument.type);
@@ -132,23 +132,23 @@ function valuesFor(catalog: Catalog, seedData: SeedData, argument: Argument, ten
 const composite = ({ attributes }: Type, row: Row) =>
   `(${attributes.map(({ name }) => (row[name] === null || row[name] === undefined ? '' : quoteElement(row[name]))).join(',')})`;
 
-/** `p_list_id` is like `id` of `lists` and like any `list_id`. */
+/** Scores the similarity of names: `p_list_id` resembles `id` of `lists` and any `list_id`. */
 function likeness(argument: string, table: Relation, column: string): number {
   const words = (text: string) =>
     text
       .toLowerCase()
       .split('_')
       .map((word) => word.replace(/s$/, ''));
-  const [asked, table_] = [words(argument), words(table.relname)];
+  const [wanted, table_] = [words(argument), words(table.relname)];
   const own = words(column);
   return (
-    own.filter((word) => asked.includes(word)).length * 2 +
-    table_.filter((word) => asked.includes(word)).length * 2 +
+    own.filter((word) => wanted.includes(word)).length * 2 +
+    table_.filter((word) => wanted.includes(word)).length * 2 +
     (table.keys[0]?.columns.includes(column) ? 1 : 0)
   );
 }
 
-/** Each argument's first values together, then each argument varied, to a few dozen calls. */
+/** Combines the first values of all arguments, then varies one argument at a time; at most 30 calls. */
 function combine(lists: readonly (readonly string[])[]): string[][] {
   let combined: string[][] = [[]];
   for (const list of lists) {

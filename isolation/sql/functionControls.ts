@@ -6,10 +6,10 @@ import { callsWithValuesOfA } from './calls.ts';
 import { asActor } from './judge.ts';
 import { describe, type SqlAnswer } from './sqlAttack.ts';
 
-/** SQLSTATEs that say that a function cannot run, and not that it refuses its arguments. */
+/** SQLSTATEs which mean that a function cannot run, rather than that it refuses its arguments. */
 const cannotRun = /^(0A|22012|2F|38|39|3D|3F|42(?!501|601)|54|55|58|XX)/;
 
-/** Whether each function and procedure that the role may run answers A, given A's own values. */
+/** Checks that each executable function and procedure works for A with A's own values. */
 export async function* functionControls(
   session: AttackSession,
   { only = () => true }: SqlOptions,
@@ -35,7 +35,7 @@ export async function* functionControls(
       works,
       answer: shorten(describe(first.answer)),
       ...(!works && code !== undefined && { error: { code, message } }),
-      ...(!works && !cannotRun.test(code ?? '') && { reason: `the function refuses all that was tried: ${message}` }),
+      ...(!works && !cannotRun.test(code ?? '') && { reason: `the function refuses all tried arguments: ${message}` }),
     };
   }
 }

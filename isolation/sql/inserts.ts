@@ -3,7 +3,7 @@ import type { Row, SeedData } from '../seedData/seedData.ts';
 import type { AttackTarget } from './attackTarget.ts';
 import type { SqlAttack } from './sqlAttack.ts';
 
-/** Rows that B writes: as A, over A's keys, with every form of `on conflict`, and its own. */
+/** Inserts by B: rows owned by A, rows with A's keys, every form of `on conflict`, and B's own rows. */
 export function inserts(seedData: SeedData, target: AttackTarget): SqlAttack[] {
   const { relation, a, b, actors, ownership } = target;
   const attacks: SqlAttack[] = [];
@@ -39,7 +39,7 @@ export function inserts(seedData: SeedData, target: AttackTarget): SqlAttack[] {
     add('insert of its own', insert(target, granted(row), row), row);
     for (const theirs of a.rows.slice(0, 2)) {
       for (const key of relation.keys) {
-        // The owner stays B's: with A's the policies answer, and not the key.
+        // Keep B as the owner. With A as the owner, the policies would refuse the row before the key is checked.
         const taken = key.columns.filter(
           (name) => name !== owner && target.inserted.some((column) => column.name === name),
         );
@@ -57,7 +57,7 @@ export function inserts(seedData: SeedData, target: AttackTarget): SqlAttack[] {
     for (const key of relation.keys) {
       for (const [form, clause] of conflicts(target, key)) {
         add(`insert A's row again ${form}`, `${insert(target, columns, theirs)} ${clause}`, theirs, []);
-        // Without the owner, which the default fills in as B: only a key without it is in the way.
+        // Omit the owner, whose default is B. Only a key that lacks the owner column can then conflict.
         const bare = granted(theirs).filter(({ name }) => name !== owner);
         if (bare.length > 0)
           add(
@@ -72,7 +72,7 @@ export function inserts(seedData: SeedData, target: AttackTarget): SqlAttack[] {
   return attacks;
 }
 
-/** B's row made to refer to A's by each foreign key: new, and by an update; and B's row made A's. */
+/** B references A's rows through each foreign key, by an insert and by an update, and gives its rows to A. */
 export function references(seedData: SeedData, target: AttackTarget): SqlAttack[] {
   const { relation, a, b, actors, id, literal, ownership } = target;
   const attacks: SqlAttack[] = [];
@@ -127,7 +127,7 @@ export function references(seedData: SeedData, target: AttackTarget): SqlAttack[
   return [...attacks, ...gifts(seedData, target, a.rows)];
 }
 
-/** Gives B's row to A: by its owner alone, and with everything that refers to a parent empty or A's. */
+/** Gives B's row to A: changes the owner alone, and also with all foreign keys null or pointing to A's rows. */
 function gifts(seedData: SeedData, target: AttackTarget, theirs: readonly Row[]): SqlAttack[] {
   const { relation, b, actors, id, literal, ownership } = target;
   const owner = ownership?.column;
@@ -190,7 +190,7 @@ function conflicts({ updated, id }: AttackTarget, { name, columns, kind, partial
 
 function values({ id, literal }: AttackTarget, columns: readonly Column[], row: Row): string {
   if (columns.length === 0) return 'default values';
-  // Whoever may insert into an identity column can choose its value, too, if only by saying so.
+  // With the privilege to insert into an identity column, OVERRIDING SYSTEM VALUE allows any value.
   const overriding = columns.some(({ identity }) => identity === 'always') ? 'overriding system value ' : '';
   return `(${columns.map(({ name }) => id(name)).join(', ')}) ${overriding}values (${columns.map(({ name }) => literal(name, row[name] ?? null)).join(', ')})`;
 }
@@ -200,7 +200,7 @@ const insert = (target: AttackTarget, columns: readonly Column[], row: Row) =>
 
 const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
-/** Takes B's own rows away. */
+/** Deletes B's rows. */
 export function clear({ b }: SeedData, { relation, ownership }: AttackTarget): string[] {
   return ownership && ['own', 'parent'].includes(ownership.kind)
     ? [`delete from ${relation.sql} t where ${ownership.sql('t')} = ${quoted(b.id)}`]

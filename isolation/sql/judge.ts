@@ -5,7 +5,7 @@ import { holding, type Row, type SeedData } from '../seedData/seedData.ts';
 import { nameOf } from './attackSession.ts';
 import { type Actor, describe, type SqlAnswer, type SqlAttack } from './sqlAttack.ts';
 
-/** What an answer says, for comparison: rows as a multiset, so that their order does not matter. */
+/** The comparable parts of an answer. Rows are sorted, so that their order does not matter. */
 function essence({ code, message, results, own }: SqlAnswer): string[][] {
   return [
     [code ?? '', message ?? ''],
@@ -18,14 +18,18 @@ function essence({ code, message, results, own }: SqlAnswer): string[][] {
   ];
 }
 
-/** Whether two answers say the same. */
+/** Whether two answers are equal, apart from the order of rows. */
 export function isSame(one: SqlAnswer, other: SqlAnswer): boolean {
   return JSON.stringify(essence(one)) === JSON.stringify(essence(other));
 }
 
 /**
- * Whether two answers differ in more than what differs between two runs in one and the same world: times, random ids,
- * numbers from a sequence.
+ * Whether the answers with and without A's rows differ in a part that does not differ between two runs with A's rows.
+ * Times, random ids and sequence numbers differ between any two runs.
+ *
+ * @param answer the first answer with A's rows.
+ * @param again the second answer with A's rows.
+ * @param without the answer without A's rows.
  */
 export function differs(answer: SqlAnswer, again: SqlAnswer, without: SqlAnswer): boolean {
   const [one, two, other] = [answer, again, without].map((each) =>
@@ -37,7 +41,7 @@ export function differs(answer: SqlAnswer, again: SqlAnswer, without: SqlAnswer)
   return one.some((part, i) => part === two[i] && part !== other[i]);
 }
 
-/** What came of an attack, from its answers with A's rows and without them. */
+/** Judges an attack by its answers with and without A's rows. */
 export function judge(
   catalog: Catalog,
   seedData: SeedData,
@@ -74,7 +78,7 @@ export function judge(
     );
   }
   if (attack.arePlans) {
-    // Not compared with the world without A: how large the table is, a plan tells everybody.
+    // Not compared with the answer without A's rows, because every plan reveals the size of the table.
     const [known, unknown] = answer.results.filter(({ rows }) => rows.length > 0).map(rowsExpected);
     if (known === unknown) return { ...attempt, outcome: 'held' };
     return leaked(
@@ -87,10 +91,10 @@ export function judge(
       `Afterwards the transaction is no more what it was: role and ${catalog.setting} were ${attack.stays.join(', ')} and are ${last?.map((value) => value ?? 'null').join(', ')}. A is ${seedData.a.id}.`,
     );
   }
-  // Postgres' MERGE refuses, rather than passes over, a row that it reaches without reading it: on every table.
+  // On every table, Postgres' MERGE raises an error for a hidden row that it reaches, instead of skipping it.
   const isRefusedMerge =
     answer.code === '42501' && /^target row violates row-level security/.test(answer.message ?? '');
-  // A policy that reads no row never reads the setting either: whether `not an id` is refused says nothing of rows.
+  // Postgres reads the setting only when it checks a row. An error about an invalid id depends on that, not on the rows.
   const isNoIdentity = actor.identity !== seedData.b.id && [answer.code, without.code].some((code) => code === '22P02');
   if (!isDifferent || isRefusedMerge || isNoIdentity) return { ...attempt, outcome: 'held' };
   const seen = seenRows(catalog, seedData, attack, answer, without);
@@ -108,7 +112,7 @@ export function judge(
   return leaked(`${actor.name} can tell that A (${seedData.a.id}) has this row. ${told}${own}`);
 }
 
-/** A comment that says in whose place statements run. */
+/** An SQL comment that names the actor. */
 export function asActor(catalog: Catalog, { name, identity, settingValue: value }: Actor): string {
   if (identity === null) return `-- as ${name}`;
   return `-- as ${name}, ${catalog.setting} = '${value ?? settingValue(catalog, identity)}'`;
@@ -116,7 +120,7 @@ export function asActor(catalog: Catalog, { name, identity, settingValue: value 
 
 const rowsExpected = ({ rows }: SqlAnswer['results'][number]) => /\brows=(\d+)/.exec(rows[0]?.[0] ?? '')?.[1];
 
-/** Says of rows of A's in the evidence what they were made to suit. */
+/** For A's witness rows in the evidence, names the conditions that they satisfy. */
 function witnessReasons(catalog: Catalog, seedData: SeedData, evidence: string): string {
   const said = catalog.tables.flatMap((table) => {
     const why = seedData.witnessRows.get(table.oid)?.why;
@@ -130,7 +134,7 @@ function witnessReasons(catalog: Catalog, seedData: SeedData, evidence: string):
   return said.length > 0 ? ` ${[...new Set(said)].slice(0, 2).join(' ')}` : '';
 }
 
-/** The rows of A's whose values are in the answer, and neither in the statement, nor in the world without A. */
+/** A's rows whose values appear in the answer, but neither in the statement nor in the answer without A's rows. */
 function seenRows(
   catalog: Catalog,
   seedData: SeedData,
@@ -168,7 +172,7 @@ function seenRows(
   return seen.slice(0, 3);
 }
 
-/** What of a row's key is in no other's, as far as one can see it. */
+/** The values of a row's key that no other row is likely to have. */
 const idsOf = (table: Relation, row: Row) =>
   (table.keys.find(({ kind }) => kind === 'primary')?.columns ?? []).flatMap((name) => {
     const value = row[name] ?? '';

@@ -3,7 +3,7 @@ import type { SeedData } from '../seedData/seedData.ts';
 import type { AttackTarget } from './attackTarget.ts';
 import type { Actor, SqlAttack } from './sqlAttack.ts';
 
-/** Identities that are no tenant's. */
+/** Actors without a tenant. */
 export function nobodies({ nobody }: SeedData, identity: Identity): Actor[] {
   const anonymous = valueWithoutTenant(identity);
   return [
@@ -16,10 +16,10 @@ export function nobodies({ nobody }: SeedData, identity: Identity): Actor[] {
   ];
 }
 
-/** As a connection is before anything was ever set: the setting does not exist. */
+/** The state of a new connection, in which the setting does not exist. */
 export const unset: Actor = { name: 'nobody, the setting was never set', identity: null };
 
-/** Who is nobody sees nothing and changes nothing. */
+/** Reads and writes without a tenant. They must see nothing and change nothing. */
 export function asNobody({ relation, selected, updated, id }: AttackTarget, actor: Actor): SqlAttack[] {
   const table = relation.name;
   const columns = selected.map(({ name }) => id(name)).join(', ') || '*';

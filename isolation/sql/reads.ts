@@ -2,7 +2,7 @@ import type { Catalog } from '../catalog.ts';
 import type { AttackTarget } from './attackTarget.ts';
 import type { SqlAttack } from './sqlAttack.ts';
 
-/** Every way to read a table or view, aimed at A's rows. */
+/** Every way to read A's rows from a table or view. */
 export function reads(catalog: Catalog, target: AttackTarget): SqlAttack[] {
   const { relation, a, actors, id, selected } = target;
   const from = relation.sql;
@@ -15,13 +15,13 @@ export function reads(catalog: Catalog, target: AttackTarget): SqlAttack[] {
     actor: actors.b,
     statements,
   });
-  // A `for update` is asked of the policies for updates, and what a view calls may write.
+  // `for update` also applies the policies for updates. A function that a view calls may write, so a view is 'other'.
   const attacks: SqlAttack[] = [
     {
       ...read('select by scan', `select ${columns} from ${from} t`),
       operation: relation.kind === 'view' ? 'other' : 'select',
     },
-    // Ids are such that A's is between B's and C's: a policy may compare them by their order.
+    // A's id lies between B's and C's, so either B or C finds a policy that compares ids by order.
     { ...read('select by scan', `select ${columns} from ${from} t`), actor: actors.c },
     read('select count', `select count(*) from ${from}`),
     read('select whole rows', `select to_jsonb(t) from ${from} t`),
@@ -59,7 +59,7 @@ export function reads(catalog: Catalog, target: AttackTarget): SqlAttack[] {
   return attacks;
 }
 
-/** Each column compared with what A has in it; then in a way that fails where the row is looked at, hidden or not. */
+/** Compares each column with A's value, then evaluates a condition that raises an error on A's row, even if hidden. */
 function guesses({ relation, a, actors, id, selected }: AttackTarget): SqlAttack[] {
   const [row] = a.rows;
   if (!row) return [];
@@ -99,7 +99,7 @@ function joins(catalog: Catalog, { relation, actors, id }: AttackTarget): SqlAtt
   });
 }
 
-/** The planner's guess of the number of rows, for what A has and for what nobody has. */
+/** Compares the planner's row estimates for A's value and for an unused value. */
 function estimates({ relation, a, actors, id, selected, key, literal }: AttackTarget): SqlAttack[] {
   const [[row], [insertableRows]] = [a.rows, a.insertableRows];
   if (!row || !insertableRows || relation.kind.includes('view')) return [];

@@ -2,17 +2,16 @@ import type { Catalog, Relation } from '../catalog.ts';
 import type { SqlAnswer } from './sqlAttack.ts';
 
 /**
- * Whether a constraint of a table refused the row. Postgres checks constraints after policies, and names the table. A
- * domain, and a function that raises the same SQLSTATE, name none; neither does a row that no partition takes, which
- * Postgres refuses before it asks the policies.
+ * Whether a table constraint refused the row. Postgres checks constraints after policies and names the table in the
+ * error. Errors from domains, functions and missing partitions name no table; some of them precede the policies.
  */
 export function isRefusedByConstraint({ code, refusedBy, context }: SqlAnswer): boolean {
   return code?.startsWith('23') === true && refusedBy !== undefined && functionsIn(context).length === 0;
 }
 
 /**
- * Whether a trigger raised the error that runs once the policies have let the row of `relation` through: an AFTER
- * trigger of the relation, or any trigger of another one that a foreign key reaches.
+ * Whether the error comes from a trigger that runs after the policies have accepted the row of `relation`: an AFTER
+ * trigger of the relation, or any trigger of another relation.
  */
 export function isRaisedAfterPolicies(catalog: Catalog, relation: Relation, { code, context }: SqlAnswer): boolean {
   const outermost = functionsIn(context).at(-1);
@@ -27,7 +26,7 @@ export function isRaisedAfterPolicies(catalog: Catalog, relation: Relation, { co
   return [...catalog.relations.values()].some(({ triggers }) => triggers.some(isRunning));
 }
 
-/** The functions that were running when an error was raised, the innermost first; qualified where Postgres does that. */
+/** The functions that were running when the error occurred, innermost first. */
 function functionsIn(context = ''): string[] {
   return [...context.matchAll(/^(?:PL\/\w+|SQL) function "?([^\s("]+)/gm)].map(([, name]) => name as string);
 }

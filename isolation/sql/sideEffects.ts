@@ -6,22 +6,25 @@ import type { AttackTarget } from './attackTarget.ts';
 import { asActor } from './judge.ts';
 import type { Actor, StatementResult } from './sqlAttack.ts';
 
-interface Sight {
+interface Observation {
   readonly of: string;
   readonly statement: string;
 }
 
 /**
- * What A does with its own rows, in the plainest way, must change nothing that B can look at: not by a trigger, a rule,
- * a default, a view or a sequence. Needs no idea of whose a row is.
+ * Checks that A's plain writes to its own rows change nothing that B can see, whether through a trigger, a rule, a
+ * default, a view or a sequence. It needs no knowledge of row owners.
+ *
+ * `open` chooses the queries that succeed for B and that give the same result twice. Each check runs them before and
+ * after A's statement and compares the results.
  */
 export class SideEffects {
   readonly #session: AttackSession;
-  readonly #sights: readonly Sight[];
+  readonly #observations: readonly Observation[];
 
-  private constructor(session: AttackSession, sights: readonly Sight[]) {
+  private constructor(session: AttackSession, observations: readonly Observation[]) {
     this.#session = session;
-    this.#sights = sights;
+    this.#observations = observations;
   }
 
   static async open(session: AttackSession): Promise<SideEffects> {
@@ -29,7 +32,7 @@ export class SideEffects {
     const readable = (relation: Relation) => relation.usage && relation.columns.some(({ select }) => select);
     const columns = (relation: Relation) =>
       relation.columns.filter(({ select }) => select).map(({ name }) => client.escapeIdentifier(name));
-    const possible: Sight[] = [
+    const possible: Observation[] = [
       ...[...catalog.tables, ...catalog.views].filter(readable).map((relation) => ({
         of: relation.name,
         statement: `select ${columns(relation).join(', ')} from ${relation.sql}`,
@@ -44,20 +47,23 @@ export class SideEffects {
         )
         .map(({ name, sql }) => ({ of: name, statement: `select * from ${sql}()` })),
     ];
-    const sights: Sight[] = [];
-    for (const sight of possible) {
-      const looks = [await session.play([looking(session, [sight])]), await session.play([looking(session, [sight])])];
+    const observations: Observation[] = [];
+    for (const observation of possible) {
+      const looks = [
+        await session.play([observing(session, [observation])]),
+        await session.play([observing(session, [observation])]),
+      ];
       const [first, second] = looks.map((look) => look && text(look[0]?.[0]));
-      // What fails, or differs by itself, tells nothing.
+      // Skip queries that fail or whose results vary without any write.
       if (first === undefined || first !== second) continue;
-      sights.push(sight);
+      observations.push(observation);
     }
-    return new SideEffects(session, sights);
+    return new SideEffects(session, observations);
   }
 
   /**
-   * A's own insert, update of each column and delete, in one table. Where a trigger or function speaks of a column's
-   * values, each of them is tried, on each row.
+   * Tries A's own inserts, deletes, and updates of each column in one table. If a trigger or function mentions values of
+   * a column, it tries each value on each row.
    */
   async *of(target: AttackTarget): AsyncGenerator<Attempt> {
     const { relation, a, inserted, updated, id, literal } = target;
@@ -105,7 +111,7 @@ export class SideEffects {
       path: 'sql' as const,
       statement: `${asActor(catalog, { name: 'A', identity: seedData.a.id })}\n${statement}`,
     };
-    const look = looking(this.#session, this.#sights);
+    const look = observing(this.#session, this.#observations);
     const answers = await this.#session.play([
       look,
       { actor: { name: 'A', identity: seedData.a.id }, statements: [statement] },
@@ -115,13 +121,13 @@ export class SideEffects {
       yield { ...attempt, answer: 'A may not do this', outcome: 'not applicable' };
       return;
     }
-    const changed = this.#sights.flatMap((sight, i) => {
+    const changed = this.#observations.flatMap((observation, i) => {
       const [was, is] = [text(answers[0]?.[i]), text(answers[2]?.[i])];
       if (was === is) return [];
-      return `${sight.of}: B's \`${sight.statement}\` answered ${shorten(was, 300)} before, and ${shorten(is, 300)} after`;
+      return `${observation.of}: B's \`${observation.statement}\` answered ${shorten(was, 300)} before, and ${shorten(is, 300)} after`;
     });
     if (changed.length === 0)
-      yield { ...attempt, answer: `B sees the same in ${this.#sights.length} places`, outcome: 'held' };
+      yield { ...attempt, answer: `B sees the same in ${this.#observations.length} places`, outcome: 'held' };
     else {
       yield {
         ...attempt,
@@ -132,7 +138,7 @@ export class SideEffects {
     }
   }
 
-  /** A sequence that B may use: between two of its numbers B counts what A has inserted. */
+  /** Tries sequences that B may use. The gap between two of B's numbers reveals the number of A's inserts. */
   async *ofSequences(targets: readonly AttackTarget[]): AsyncGenerator<Attempt> {
     const { catalog, seedData } = this.#session;
     for (const sequence of catalog.sequences) {
@@ -176,12 +182,15 @@ export class SideEffects {
   }
 }
 
-const looking = ({ seedData }: AttackSession, sights: readonly Sight[]): { actor: Actor; statements: string[] } => ({
+const observing = (
+  { seedData }: AttackSession,
+  observations: readonly Observation[],
+): { actor: Actor; statements: string[] } => ({
   actor: { name: 'B', identity: seedData.b.id },
-  statements: sights.map(({ statement }) => statement),
+  statements: observations.map(({ statement }) => statement),
 });
 
-/** What the database draws from a sequence, where nothing is said of it. */
+/** Whether the column's default comes from a sequence. */
 const isNumbered = ({ identity, default: text }: Column) => identity !== null || text?.includes('nextval(') === true;
 
 const text = (result: StatementResult | undefined) =>

@@ -1,59 +1,59 @@
 import type { Operation } from '../attempt.ts';
 
-/** In whose place an attack is made. */
+/** The identity and role that run an attack. */
 export interface Actor {
-  /** For people: `B`, `nobody (empty setting)`. */
+  /** A name for display: `B`, `nobody, the setting is empty`. */
   readonly name: string;
-  /** The tenant's id; empty for an empty setting, null to leave the setting as it is. */
+  /** The tenant's id. Empty means an empty setting; null does not change the setting. */
   readonly identity: string | null;
-  /** The whole value of the setting, instead of the one that names the identity. */
+  /** The whole value of the setting; replaces the value derived from `identity`. */
   readonly settingValue?: string;
-  /** Instead of the tenants' role: one that the login role may become, the login role itself, or a table's owner. */
+  /** Replaces the tenants' role: a role that the login role can assume, the login role, or a table's owner. */
   readonly role?: string;
 }
 
-/** Statements, and what they are called. They are run with A's rows there, and again in a world without A. */
+/** A named attack. It runs once with A's rows present and once with A's rows deleted. */
 export interface SqlAttack {
   readonly table: string;
   readonly attack: string;
   readonly operation: Operation;
   readonly actor: Actor;
   readonly statements: readonly string[];
-  /** Run before, past row-level security: B's own rows made fewer, so that they do not hide what happens to A's. */
+  /** Statements that run first and bypass row-level security. They delete B's rows that would hide effects on A's. */
   readonly prepare?: readonly string[];
-  /** Why it is a leak by itself where the statements succeed. */
+  /** Set if success alone is a leak: the reason. */
   readonly mustFail?: string;
-  /** The two statements are plans, of A's value and of nobody's, and expect as many rows. */
+  /** The two statements are EXPLAINs, for A's value and for an unused value. Both must estimate the same row count. */
   readonly arePlans?: true;
-  /** Runs without triggers and foreign keys, where the role may do that. */
+  /** Runs without triggers and foreign keys, if the role may disable them. */
   readonly withoutTriggers?: true;
-  /** What the last statement answers, in a row, unless role or setting were changed. */
+  /** The expected row of the last statement: the role and the setting. A different row means that they changed. */
   readonly stays?: readonly string[];
 }
 
-/** What one statement answered: the command's count, and its rows as text. */
+/** The result of one statement: the command, its row count, and its rows as text. */
 export interface StatementResult {
   readonly command: string;
   readonly count: number | null;
   readonly rows: readonly (readonly (string | null)[])[];
 }
 
-/** What came of an attack in one world. */
+/** The answer to one run of an attack. */
 export interface SqlAnswer {
   readonly code?: string;
   readonly message?: string;
-  /** The constraint or the column that is not null, with its table, where the error names one. */
+  /** `table.constraint` or, for a NOT NULL violation, `table.column`, if the error names one. */
   readonly refusedBy?: string;
-  /** The functions that were running when an error was raised, and what else Postgres says of its place. */
+  /** The error's DETAIL and CONTEXT, which name the running functions. */
   readonly context?: string;
   readonly results: readonly StatementResult[];
-  /** What happened to A's rows, a sentence each. */
+  /** Changes of A's rows, one sentence each. */
   readonly harm: readonly string[];
-  /** What B's rows became where they changed, as JSON of the row. */
+  /** B's changed rows, as JSON. */
   readonly own: readonly string[];
 }
 
-/** An answer in a few words. */
+/** Summarizes an answer. */
 export function describe({ code, message, results }: SqlAnswer): string {
   if (code !== undefined) return `error ${code}: ${message}`;
   return results

@@ -4,16 +4,20 @@ import type { AttackTarget } from './attackTarget.ts';
 import { clear } from './inserts.ts';
 import type { SqlAttack } from './sqlAttack.ts';
 
-/** Updates and deletes of what is A's, by key and blind, as B and as a tenant who has no row that could get in the way. */
+/** Updates and deletes of A's rows, by key and without a condition, as B and as C, who has no rows that could conflict. */
 export function writes(seedData: SeedData, target: AttackTarget): SqlAttack[] {
   const { relation, a, b, actors, id, updated, literal } = target;
   const from = relation.sql;
   const attacks: SqlAttack[] = [];
-  // B's rows are out of the way of C: what collides among them would look the same with A's rows and without.
+  // Delete B's rows before C's attacks. Conflicts among them would look the same with and without A's rows.
   const alone = clear(seedData, target);
   const add = (attack: string, operation: 'update' | 'delete', actor: SqlAttack['actor'], ...statements: string[]) =>
     attacks.push({
-      ...{ table: relation.name, attack, operation, actor, statements },
+      table: relation.name,
+      attack,
+      operation,
+      actor,
+      statements,
       ...(actor === actors.c && { prepare: alone }),
     });
   const all = relation.columns.map(({ name }) => `t.${id(name)}`).join(', ');
@@ -75,7 +79,7 @@ export function writes(seedData: SeedData, target: AttackTarget): SqlAttack[] {
   return [...attacks, ...ownWrites(seedData, target), ...collisions(target, a.rows[0], b.rows[0])];
 }
 
-/** What B may do with its own rows, and must not reach A's by triggers, rules or references. */
+/** B's writes to its own rows. They must not affect A's rows through triggers, rules or references. */
 function ownWrites(seedData: SeedData, target: AttackTarget): SqlAttack[] {
   const { relation, b, actors, updated, literal, id } = target;
   const table = relation.name;
@@ -104,7 +108,7 @@ function ownWrites(seedData: SeedData, target: AttackTarget): SqlAttack[] {
   });
 }
 
-/** B's own row is given the values that a key of A's row has. */
+/** Updates B's row to the key values of A's row. */
 function collisions(target: AttackTarget, theirs: Row | undefined, own: Row | undefined): SqlAttack[] {
   const { relation, actors, updated, id, literal, ownership } = target;
   if (!theirs || !own) return [];
@@ -124,7 +128,7 @@ function collisions(target: AttackTarget, theirs: Row | undefined, own: Row | un
   });
 }
 
-/** A value that the column takes, and that A's row does not have, where there is one. */
+/** A valid value for the column that differs from A's values, if there is one. */
 function valueFor({ a, b }: AttackTarget, name: string): string | null {
   const values = [...b.insertableRows, ...b.rows, ...a.insertableRows].map((row) => row[name] ?? null);
   return values.find((value) => value !== null && a.rows.every((row) => row[name] !== value)) ?? values[0] ?? null;

@@ -1,7 +1,7 @@
 import { html, type Markup } from '../../../common/markup.ts';
 import type { Proof } from '../../proof.ts';
 
-/** The leaks in full, each with what was sent and what came back, and the mutants that nothing saw. */
+/** The leaks, each with its statement and answer, and the mutants that survived. */
 export function findings({ attempts, mutants = [] }: Proof): Markup | undefined {
   const leaks = attempts.filter(({ outcome }) => outcome === 'leaked');
   const survivors = mutants.filter(({ outcome }) => outcome === 'survived');
@@ -27,7 +27,7 @@ ${survivors.map(
 </section>`;
 }
 
-/** The reasons why it is not proven, and what was left out. */
+/** The reasons why the run proves nothing, and the objects that it left out. */
 export function limits({ unproven, notJudged }: Proof): Markup | undefined {
   if (unproven.length + notJudged.length === 0) return undefined;
   return html`<section aria-labelledby="limits-title">

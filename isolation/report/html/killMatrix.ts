@@ -3,7 +3,7 @@ import type { Attempt } from '../../attempt.ts';
 import type { Verdict } from '../../mutants/mutant.ts';
 import { plural } from './summary.ts';
 
-/** The kill matrix: mutants by the attacks that noticed them; below it what is equivalent, and what noticed nothing. */
+/** The kill matrix: mutants by the attacks that detected them, then equivalent mutants and attacks without a kill. */
 export function mutants(verdicts: readonly Verdict[], attempts: readonly Attempt[]): Markup {
   const counted = verdicts
     .map((verdict, index) => ({ verdict, index }))

@@ -2,7 +2,7 @@ import { html, type Markup } from '../../../common/markup.ts';
 import type { Attempt } from '../../attempt.ts';
 import { exitCodeOf, type Proof } from '../../proof.ts';
 
-/** What a person calls the ways into the database. */
+/** Display names of the paths into the database. */
 export const pathNames: Readonly<Record<Attempt['path'], string>> = {
   sql: 'SQL',
   http: 'HTTP',
@@ -10,7 +10,7 @@ export const pathNames: Readonly<Record<Attempt['path'], string>> = {
   interleaving: 'interleaving',
 };
 
-/** What came of it, on one screen, and how to do it again. */
+/** The verdict, the figures, and the command that repeats the run. */
 export function summary(proof: Proof): Markup {
   const { database, seed, repeat, startedAt, seconds, tables, attempts, mutants = [] } = proof;
   const count = (outcome: string) => attempts.filter((attempt) => attempt.outcome === outcome).length;
