@@ -3,7 +3,7 @@ import * as queries from './catalogQueries.ts';
 import type { Identity } from './identity.ts';
 import { findTriggerInserts } from './triggerInserts.ts';
 
-/** Attack context: the schemas, the role, and the identity of a transaction. */
+/** The schema and the role to attack, and the identity of a transaction. */
 export interface Scope extends Identity {
   readonly schema: string;
   readonly role: string;

@@ -56,7 +56,7 @@ const known = `
 export function describeMissing({ name, readers }: SettingRead): string {
   const some = nameReaders(readers);
   return name === undefined
-    ? `${some} reads a setting whose name is computed, so that the prover cannot give it a value. Write the name as a literal.`
+    ? `${some} reads a setting whose name is computed, so the prover cannot give it a value. Write the name as a literal.`
     : `The setting ${name} has no value, and ${some} reads it. Give it with --set ${name}=value; ":id" in the value is the tenant's id, an empty value leaves it unset.`;
 }
 

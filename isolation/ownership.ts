@@ -32,7 +32,7 @@ export function findOwners(catalog: Catalog): ReadonlyMap<number, Ownership> {
   const owners = new Map<number, Ownership>();
   for (const table of catalog.tables) {
     const reason = sharedReason(table.comment);
-    if (reason !== undefined) owners.set(table.oid, shared(`its comment says shared: ${reason}`));
+    if (reason !== undefined) owners.set(table.oid, shared(`its comment declares it shared: ${reason}`));
   }
   const signs = new Map(catalog.tables.map((table) => [table, readSigns(catalog, table)]));
   // Keys of the tables whose rows are the tenants. Owner columns reference them, or policies compare them.
@@ -55,7 +55,7 @@ export function findOwners(catalog: Catalog): ReadonlyMap<number, Ownership> {
       });
     }
     for (const column of table.columns) {
-      if (identities.has(`${table.oid} ${column.name}`)) add(found, column.name, 4, 'is what tenants are known by');
+      if (identities.has(`${table.oid} ${column.name}`)) add(found, column.name, 4, 'is the key of the tenants');
     }
   }
   for (const { by, trigger, table, copies } of findTriggerInserts(catalog)) {
@@ -157,7 +157,7 @@ function throughParents(catalog: Catalog, owners: Map<number, Ownership>): void 
       const of = owners.get(parent.oid) as Ownership;
       owners.set(table.oid, {
         kind: 'parent',
-        why: `that of ${parent.name}, through ${key.columns.join(', ')}`,
+        why: `the owner of ${parent.name}, through ${key.columns.join(', ')}`,
         sql: (alias) => {
           const on = key.columns.map(
             (name, i) => `${alias}p.${quote(key.referenced[i] as string)} = ${alias}.${quote(name)}`,
@@ -195,5 +195,5 @@ function isReadOnly({ privileges, columns }: Relation): boolean {
 }
 
 const shared = (why: string): Ownership => ({ kind: 'shared', sql: () => 'null::text', why });
-const reference = () => shared('tenants can only read it, and no column speaks of a tenant');
-const unknown = (): Ownership => ({ kind: 'unknown', sql: () => 'null::text', why: 'no column speaks of a tenant' });
+const reference = () => shared('tenants can only read it, and no column refers to a tenant');
+const unknown = (): Ownership => ({ kind: 'unknown', sql: () => 'null::text', why: 'no column refers to a tenant' });

@@ -30,7 +30,7 @@ export async function prove(options: ProverOptions, progress: (line: string) => 
   return onDatabase(databaseUrl, clone, work);
 }
 
-const noServer = { about: 'the API', reason: 'there is no Hedgerow on this database: only SQL was attacked' };
+const noServer = { about: 'the API', reason: 'there is no Hedgerow on this database, so only SQL was attacked' };
 
 async function proveOn(
   target: TargetDatabase,
@@ -59,10 +59,17 @@ async function proveOn(
   const nothing = { attempts: [], controls: [], owners: {}, unproven: [], notJudged: [] };
   const sql = wants('sql') ? await proveSql({ ...settings, adminUrl }) : nothing;
   if (!serverUrl && !wants('sql'))
-    throw new UsageError(`--only ${options.only}: there is no Hedgerow on ${target.name}.`);
+    throw new UsageError(
+      `--only ${options.only} needs a Hedgerow, and there is none on ${target.name}. Leave out --only, or use --only sql.`,
+    );
   const api = serverUrl
     ? await proveApi({
-        ...{ adminUrl, serverUrl, scope: settings.scope, seed, progress, ...(fixtures && { fixtures }) },
+        adminUrl,
+        serverUrl,
+        scope: settings.scope,
+        seed,
+        progress,
+        ...(fixtures && { fixtures }),
         poolSizes: wants('api') ? [1, 3] : [],
         operations: wants('interleaving') ? options.operations : 0,
         only: settings.only,

@@ -105,9 +105,8 @@ async function demand(client: pg.ClientBase, { schema, role }: Scope): Promise<v
     `select exists (select from pg_namespace where nspname = $1) as schema, exists (select from pg_roles where rolname = $2) as role`,
     [schema, role],
   );
-  if (!rows[0].schema)
-    throw new UsageError(`The schema ${schema} does not exist. Name the API's schema with --schema.`);
-  if (!rows[0].role) throw new UsageError(`The role ${role} does not exist. Name the tenants' role with --role.`);
+  if (!rows[0].schema) throw new UsageError(`There is no schema ${schema}. Name the API's schema with --schema.`);
+  if (!rows[0].role) throw new UsageError(`There is no role ${role}. Name the tenants' role with --role.`);
 }
 
 function ownersOf({ tables }: Catalog, { owners }: SeedData): Record<string, string> {

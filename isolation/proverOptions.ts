@@ -29,70 +29,83 @@ const schema = z.object({
 
 export type ProverOptions = z.infer<typeof schema>;
 
-/** What the command line says. */
+/**
+ * Parses the command line.
+ *
+ * @throws CommanderError for invalid options, and for --help.
+ */
 export function readOptions(argv: readonly string[]): ProverOptions {
   const program = new Command('npm run isolation --')
-    .description('Shows that no tenant reaches what is another’s: attacks every table, view and function.')
+    .description('Attacks every table, view and function to prove that no tenant reaches the rows of another.')
     .exitOverride()
-    .addOption(new Option('--only <part>', 'one part of the attacks').choices(['sql', 'api', 'interleaving']))
+    .addOption(new Option('--only <part>', 'run only one part of the attacks').choices(['sql', 'api', 'interleaving']))
     .option(
       '--table <name>',
-      'only this table, view or function (again for more)',
+      'attack only this table, view or function (repeatable)',
       (name: string, before: string[] = []) => [...before, name],
     )
-    .option('--seed <number>', 'rows and choices are the same for the same seed', whole, 1)
-    .option('--operations <number>', 'interleaved requests of many tenants, under faults', whole, 3000)
-    .option('--mutants', 'also make the schema weaker in every way, and see that each is noticed')
-    .option('--json <file>', 'write the report for machines')
-    .option('--html <file>', 'write the report as a page')
-    .option('--fixtures <folder>', 'inserts for tables whose rows cannot be made from the catalog (isolation/fixtures)')
-    .option('--database-url <url>', 'attack this database, as a superuser or with BYPASSRLS, instead of the migrations')
+    .option('--seed <number>', 'the same seed generates the same rows and choices', whole, 1)
+    .option('--operations <number>', 'number of interleaved requests of many tenants, under faults', whole, 3000)
+    .option('--mutants', 'also weaken the schema in every way, and check that the attacks detect each change')
+    .option('--json <file>', 'write the report as JSON')
+    .option('--html <file>', 'write the report as an HTML page')
+    .option(
+      '--fixtures <folder>',
+      'INSERT statements for tables whose rows cannot be generated from the catalog (isolation/fixtures)',
+    )
+    .option(
+      '--database-url <url>',
+      'attack this database instead of the migrations; connect as a superuser or with BYPASSRLS',
+    )
     .option(
       '--server <url>',
-      'attack a running Hedgerow over HTTP, with accounts that are made for it and deleted',
+      'attack a running Hedgerow over HTTP, with new accounts that are deleted afterwards',
       address,
     )
     .option(
       '--as-a <email>',
-      'with --server: this account as A; password in ISOLATION_PASSWORD_A. Its rows are at risk',
+      'with --server: use this account as A; password in ISOLATION_PASSWORD_A. Its rows are at risk',
     )
     .option(
       '--as-b <email>',
-      'with --server: this account as B; password in ISOLATION_PASSWORD_B. Its rows are at risk',
+      'with --server: use this account as B; password in ISOLATION_PASSWORD_B. Its rows are at risk',
     )
-    .option('--graphql-schema <file>', 'with --server: the API’s schema, where the server shows nobody its own')
-    .option('--clone', 'with --database-url: work on a copy of it')
-    .option('--schema <name>', 'whose objects are attacked', 'app_public')
-    .option('--role <name>', 'the role of a tenant’s transaction', 'hedgerow_tenant')
-    .option('--setting <name>', 'the setting that holds the tenant', 'app.current_user_id')
+    .option('--graphql-schema <file>', 'with --server: the API’s schema, if the server disables introspection')
+    .option('--clone', 'with --database-url: work on a copy of the database')
+    .option('--schema <name>', 'the schema to attack', 'app_public')
+    .option('--role <name>', 'the role of tenants’ transactions', 'hedgerow_tenant')
+    .option('--setting <name>', 'the setting that holds the tenant’s id', 'app.current_user_id')
     .option(
       '--setting-template <text>',
-      'the value of the setting, with :id in the place of the tenant\'s id: \'{"sub": ":id", "role": "authenticated"}\'',
+      'the value of the setting, in which :id stands for the tenant\'s id: \'{"sub": ":id", "role": "authenticated"}\'',
       template,
     )
     .option(
       '--set <name=value>',
-      "another setting that policies and functions read (again for more); :id in the value is the tenant's id",
+      "another setting that policies and functions read (repeatable); :id in the value stands for the tenant's id",
       pair,
     )
     .option(
       '--fixed <name>',
-      "a value of the session that policies read and that all sessions of tenants have as the prover's has, such as session_user (again for more)",
+      'a session value that policies read and that is the same in all tenant sessions, such as session_user (repeatable)',
       (name: string, before: string[] = []) => [...before, name],
     )
     .option(
       '--tenant-ids <ids>',
-      'with --database-url: tenants that are there, A,B and one more, instead of new ones',
+      'with --database-url: use existing tenants, in the order A, B and one without rows',
       (ids: string) => ids.split(','),
     )
     .option(
       '--login-role <name>',
       'the role that the server logs in as (hedgerow_authenticator, or none with --database-url)',
     )
-    .option('--owner-role <name>', 'the owner of the tables where FORCE is meant to bind it (as --login-role)')
+    .option(
+      '--owner-role <name>',
+      'the owner of the tables, if FORCE is meant to apply to it (defaults like --login-role)',
+    )
     .addHelpText(
       'after',
-      '\nExit code: 0 proven, 1 a leak or a mutant that nothing caught, 2 not proven or could not run.',
+      '\nExit code: 0 proven, 1 an attack leaked or a mutant survived, 2 not proven or could not run.',
     );
   program.parse(argv, { from: 'user' });
   return schema.parse(program.opts());
@@ -100,22 +113,23 @@ export function readOptions(argv: readonly string[]): ProverOptions {
 
 function address(text: string): string {
   if (!/^https?:/.test(text) || !URL.canParse(text))
-    throw new InvalidArgumentError('An http:// or https:// address is expected.');
+    throw new InvalidArgumentError('Give an http:// or https:// address.');
   return text;
 }
 
 function template(text: string): string {
-  if (!text.includes(':id')) throw new InvalidArgumentError("It has no place for the tenant's id: write :id there.");
+  if (!text.includes(':id'))
+    throw new InvalidArgumentError("The tenant's id has no place in it. Write :id where the id belongs.");
   return text;
 }
 
 function pair(text: string, before: Record<string, string> = {}): Record<string, string> {
   const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
-  if (name === undefined || value === undefined) throw new InvalidArgumentError('name=value is expected.');
+  if (name === undefined || value === undefined) throw new InvalidArgumentError('Give it as name=value.');
   return { ...before, [name.trim()]: value };
 }
 
 function whole(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('A whole number below a billion is expected.');
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number below a billion.');
   return Number(text);
 }

@@ -33,19 +33,19 @@ export async function whyUnreadable(
     ),
   ];
   const value = settingValue(catalog, id);
-  const form = `Say the form of the value with --setting-template, with ":id" in the place of the tenant's id: --setting-template '{"sub": ":id", "role": "${catalog.role}"}'.`;
+  const form = `Give the format of the value, in which ":id" stands for the tenant's id: --setting-template '{"sub": ":id", "role": "${catalog.role}"}'.`;
   const found = failures.find((failure) => isAboutValue(failure, value));
   if (!found) {
     const reads = controls.filter(({ operation }) => operation === 'select');
     // A plain number is valid JSON without any claims. No error occurs, and no row is visible.
     const isMisread = catalog.template === undefined && isReadAsJson(catalog) && !reads.some(({ works }) => works);
     return isMisread
-      ? `The value of ${catalog.setting} is not what is read from it: policies or functions read it as JSON, and A sees no row. Nothing was attacked. ${form}`
+      ? `The value of ${catalog.setting} is no JSON document with claims: policies or functions read it as JSON, and A sees no row. Nothing was attacked. ${form}`
       : undefined;
   }
   const advice = /\bjson/.test(`${found.message} ${found.context}`)
     ? form
-    : `Name tenants that exist with --tenant-ids, or say the form of the value with --setting-template.`;
+    : `Name existing tenants with --tenant-ids, or give the format of the value with --setting-template.`;
   return `The value of ${catalog.setting} cannot be read: ${found.reader} answers "${found.message}". Nothing was attacked. ${advice}`;
 }
 

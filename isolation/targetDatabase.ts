@@ -32,7 +32,7 @@ export async function onMigrations<Result>(use: (target: TargetDatabase) => Prom
         await applyCurrent(await migrateSettings(scratch, (line) => messages.push(line)), true);
       } catch (error) {
         throw new UsageError(
-          `The migrations could not be applied to ${scratch.name}: ${(error as Error).message}\n${messages.slice(-10).join('\n')}`,
+          `Applying the migrations to ${scratch.name} failed: ${(error as Error).message}\n${messages.slice(-10).join('\n')}`,
         );
       }
       await closeMigrateConnections();
@@ -72,12 +72,12 @@ export async function onDatabase<Result>(
     );
     if (!rows[0]?.free) {
       throw new UsageError(
-        `${name}: connect as a superuser or a role with BYPASSRLS. The rows of both tenants are made and read again by it.`,
+        `The role of ${name} is bound by row-level security and cannot write rows of both tenants. Connect as a superuser or as a role with BYPASSRLS.`,
       );
     }
     if (!clone && !(await isScratch(client))) {
       throw new UsageError(
-        `${name} is not marked as scratch, and rows are written to it. Say --clone to work on a copy, for which you must own the database and have CREATEDB, or be a superuser. Or mark it: ${markIt('…')}.`,
+        `${name} is not marked as scratch, and the prover writes rows. Pass --clone to work on a copy, which takes a superuser, or CREATEDB and ownership of the database. Or mark it: ${markCommand('…')}.`,
       );
     }
   });
@@ -86,7 +86,7 @@ export async function onDatabase<Result>(
     : use({ name, adminUrl: url, copy: (useCopy) => onCopy(url, useCopy) });
 }
 
-const markIt = (database: string) => `comment on database ${database} is 'hedgerow scratch'`;
+const markCommand = (database: string) => `comment on database ${database} is 'hedgerow scratch'`;
 
 async function onCopy<Result>(
   url: string,
@@ -109,11 +109,11 @@ async function onCopy<Result>(
       const { code, message } = error as { code?: string; message: string };
       if (code === '55006')
         throw new UsageError(
-          `${describeUrl(url)} cannot be copied while others are connected to it. Close their connections, or copy it with pg_dump, mark the copy (${markIt('the copy')}), and run this on it without --clone.`,
+          `${describeUrl(url)} cannot be copied while others are connected to it. Close their connections. Or copy it with pg_dump, mark the copy (${markCommand('the copy')}), and run the prover on the copy without --clone.`,
         );
       if (code === '42501')
         throw new UsageError(
-          `${describeUrl(url)} cannot be copied: ${message}. --clone runs create database … template: connect as a superuser, or as a role that has CREATEDB and owns the database. Where you cannot, copy it with pg_dump to a server of your own, mark the copy (${markIt('the copy')}), and run this on it without --clone.`,
+          `${describeUrl(url)} cannot be copied: ${message}. --clone runs create database … template. Connect as a superuser, or as a role that has CREATEDB and owns the database. Or copy it with pg_dump to another server, mark the copy (${markCommand('the copy')}), and run the prover on the copy without --clone.`,
         );
       throw error;
     }

@@ -14,7 +14,7 @@ export function unproven(
 ): string[] {
   if (attempts.length === 0)
     return [
-      `Nothing was attacked: there is no table, view or function in ${catalog.schema} that ${catalog.role} could reach.`,
+      `Nothing was attacked: ${catalog.role} can reach no table, view or function in ${catalog.schema}. Check --schema, --role and --table.`,
     ];
   const attacked = new Set(attempts.filter(({ outcome }) => outcome !== 'not applicable').map(({ table }) => table));
   return [
@@ -34,7 +34,7 @@ function whyWithoutRow(seedData: SeedData, table: Relation): string | undefined 
   const problem = seedData.problems.get(table.oid);
   const isOwned = ['own', 'parent'].includes(seedData.owners.get(table.oid)?.kind ?? '');
   if (problem === undefined || !(isOwned || isReachable(table))) return undefined;
-  return `${table.name} was not attacked: ${problem}. Write an insert as isolation/fixtures/${table.name}.sql; docs/tester.md says how.`;
+  return `${table.name} was not attacked: ${problem}. Write an INSERT statement to isolation/fixtures/${table.name}.sql; see docs/tester.md.`;
 }
 
 function whyNotAttacked(
@@ -52,7 +52,7 @@ function whyNotAttacked(
   if (table.schema === catalog.schema && !attacked.has(name)) return `${name} was not attacked.`;
   if (kind === undefined || !isReachable(table)) return undefined;
   if (kind === 'unknown')
-    return `${name}: the catalog does not tell whose its rows are. Give it a column that does, or a comment: "@isolation shared: <why everybody may write to it>".`;
+    return `${name}: the catalog does not show who owns its rows. Add an owner column, or a comment: "@isolation shared: <why all tenants may write to it>".`;
   const isHash = table.partitionConstraint?.includes('satisfies_hash_partition') || table.kind === 'partitioned';
   return (kind === 'own' || kind === 'parent') && !isHash && holding(seedData, table, 'a').rows.length === 0
     ? `${name}: A has no row in it.`
@@ -65,8 +65,8 @@ function idleControls(controls: readonly Control[]): string[] {
   return groupAlike(idle).map(({ what, first: { table, answer, error } }) => {
     const advice = error
       ? adviceOn(error.code)
-      : 'No generated row satisfies the policies. Write a fixture whose row its tenant can use; docs/tester.md says how.';
-    return `${what} on ${table} is granted, and A cannot do it with its own row (${answer}): that B cannot proves nothing. ${advice}`;
+      : 'No generated row satisfies the policies. Write a fixture with a row that its tenant can use; see docs/tester.md.';
+    return `${what} on ${table} is granted, but A cannot do it with its own row (${answer}), so B's failure proves nothing. ${advice}`;
   });
 }
 
@@ -83,19 +83,22 @@ export function groupAlike(controls: readonly Control[]): { what: string; first:
 }
 
 const advice: Readonly<Record<string, string>> = {
-  '42P17': 'A policy reads its own table: read it in a function that is not bound by the policy.',
-  '54001': 'A policy or a function calls itself without end: take the circle out.',
-  '42501': 'A policy refuses the row, or the role lacks a grant on a table or function that a policy uses.',
-  '42704': 'A setting has no value: give it with --set name=value, or read it with current_setting(name, true).',
+  '42P17': 'A policy reads its own table. Move the read into a function that bypasses the policy.',
+  '54001': 'A policy or a function calls itself endlessly. Remove the recursion.',
+  '42501':
+    'A policy refuses the row, or the role lacks a grant. Fix the policy, or grant the tables and functions that it uses.',
+  '42704': 'A setting has no value. Give it with --set name=value, or read it with current_setting(name, true).',
 };
 
 function adviceOn(code: string): string {
-  return advice[code] ?? 'Repair the policy, function or trigger that raises the error.';
+  return advice[code] ?? 'Fix the policy, function or trigger that raises the error.';
 }
 
 /** Removes duplicates. If there is no sentence and no control works, adds one: no refusal proves anything then. */
 export function withoutControls(sentences: readonly string[], controls: readonly Control[]): string[] {
   return sentences.length > 0 || controls.some(({ works }) => works)
     ? [...new Set(sentences)]
-    : ['No control works: A can do nothing with its own rows, so that what B cannot do proves nothing.'];
+    : [
+        "No control works: A can do nothing with its own rows, so B's failures prove nothing. Check --role and its grants.",
+      ];
 }

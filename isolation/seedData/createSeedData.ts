@@ -77,7 +77,7 @@ export async function createSeedData(
     if (ownership.kind === 'shared' || ownership.kind === 'unknown') {
       await remember(context, table, null);
       const error = rowsOf(table, null).length > 0 || (await fill(null, 'full'));
-      if (error !== true) problems.set(table.oid, `no row could be made in it: ${error}`);
+      if (error !== true) problems.set(table.oid, `no row could be inserted: ${error}`);
       await remember(context, table, null);
       return;
     }
@@ -89,8 +89,8 @@ export async function createSeedData(
       if (!isSingle(table, ownership) || errors[0] !== true) errors.push(await fill(tenant, 'minimal'));
       await remember(context, table, tenant.id);
       if (tenant.id === c.id || rowsOf(table, tenant).length > 0 || isImpossible(table)) continue;
-      const error = errors.find((one) => one !== true) ?? 'it was not kept';
-      problems.set(table.oid, `no row for ${tenant.name} could be made in it: ${error}${madeBy(fills, table)}`);
+      const error = errors.find((one) => one !== true) ?? 'the row disappeared after the insert';
+      problems.set(table.oid, `no row for ${tenant.name} could be inserted: ${error}${madeBy(fills, table)}`);
       return;
     }
   };
@@ -170,7 +170,7 @@ export async function createSeedData(
 /** Names the triggers of other tables that insert this table's rows. */
 function madeBy(fills: readonly TriggerInsert<Relation>[], table: Relation): string {
   const triggers = fills.filter((fill) => fill.table === table).map(({ by, trigger }) => `${trigger} on ${by.name}`);
-  return triggers.length > 0 ? ` (trigger ${triggers.join(' and ')} makes its rows)` : '';
+  return triggers.length > 0 ? ` (trigger ${triggers.join(' and ')} inserts its rows)` : '';
 }
 
 /** Four tenant ids that satisfy the checks of an owner column. */

@@ -74,7 +74,7 @@ export function judge(
   }
   if (answer.harm.length > 0) {
     return leaked(
-      `${actor.name} wrote to what belongs to A (${seedData.a.id}). Read again past row-level security: ${answer.harm.join('; ')}.`,
+      `${actor.name} wrote to what belongs to A (${seedData.a.id}). Read back with row-level security bypassed: ${answer.harm.join('; ')}.`,
     );
   }
   if (attack.arePlans) {
@@ -82,13 +82,13 @@ export function judge(
     const [known, unknown] = answer.results.filter(({ rows }) => rows.length > 0).map(rowsExpected);
     if (known === unknown) return { ...attempt, outcome: 'held' };
     return leaked(
-      `The planner expects ${known} rows for A's value, and ${unknown} for one that nobody has. A is ${seedData.a.id}.`,
+      `The planner expects ${known} rows for A's value, and ${unknown} for a value that nobody has. A is ${seedData.a.id}.`,
     );
   }
   const last = answer.results.at(-1)?.rows[0];
   if (attack.stays && answer.code === undefined && last?.join() !== attack.stays.join()) {
     return leaked(
-      `Afterwards the transaction is no more what it was: role and ${catalog.setting} were ${attack.stays.join(', ')} and are ${last?.map((value) => value ?? 'null').join(', ')}. A is ${seedData.a.id}.`,
+      `The transaction's identity changed: role and ${catalog.setting} were ${attack.stays.join(', ')} and are ${last?.map((value) => value ?? 'null').join(', ')}. A is ${seedData.a.id}.`,
     );
   }
   // On every table, Postgres' MERGE raises an error for a hidden row that it reaches, instead of skipping it.
@@ -128,7 +128,7 @@ function witnessReasons(catalog: Catalog, seedData: SeedData, evidence: string):
     return holding(seedData, table, 'a').rows.flatMap((row) => {
       const reason = why.get(JSON.stringify(row));
       const isNamed = evidence.includes(nameOf(table, row)) || idsOf(table, row).some((id) => evidence.includes(id));
-      return reason && isNamed ? [`A's row ${nameOf(table, row)} was made to suit ${reason}.`] : [];
+      return reason && isNamed ? [`A's row ${nameOf(table, row)} was generated to satisfy ${reason}.`] : [];
     });
   });
   return said.length > 0 ? ` ${[...new Set(said)].slice(0, 2).join(' ')}` : '';

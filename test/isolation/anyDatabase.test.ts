@@ -125,7 +125,7 @@ test(
         table: 'public.profiles',
         operation: 'insert',
         works: true,
-        statement: expect.stringContaining('before it is signed in'),
+        statement: expect.stringContaining('before signing in'),
       }),
     );
   },
@@ -147,7 +147,7 @@ test(
     expect(code).toBe(2);
     expect(unproven).toContainEqual(
       expect.stringMatching(
-        /^public\.profiles was not attacked: no row for A .*no profiles today \(trigger on_auth_user_created on auth\.users makes its rows\).*isolation\/fixtures/,
+        /^public\.profiles was not attacked: no row for A .*no profiles today \(trigger on_auth_user_created on auth\.users inserts its rows\).*isolation\/fixtures/,
       ),
     );
     expect(new Set(attempts.map(({ table }) => table))).toContain('public.documents');

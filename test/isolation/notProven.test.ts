@@ -59,7 +59,7 @@ test(
     );
     expect(code).toBe(2);
     expect(unproven).toEqual([
-      expect.stringMatching(/^insert on app_public\.drafts .*error P0001: nobody writes.*\. Repair the policy/),
+      expect.stringMatching(/^insert on app_public\.drafts .*error P0001: nobody writes.*\. Fix the policy/),
       expect.stringMatching(/^update of body on app_public\.drafts .*error P0001: nobody writes/),
     ]);
   },
@@ -178,7 +178,7 @@ test(
     expect(proof.attempts.length).toBeGreaterThan(100);
     expect(proof.attempts.filter(({ outcome }) => outcome === 'leaked')).toEqual([]);
     expect(proof.controls.map(({ reason }) => reason)).toContain(
-      'there is a grant, and no policy for select: nobody can',
+      'there is a grant and no policy for select, so nobody can',
     );
     expect(proof.controls.filter(({ works }) => works)).toEqual([]);
   },

@@ -28,7 +28,7 @@ test('the evidence names the condition that a row was made for', async () => {
       ({ attack }) => attack === 'select by scan',
     ),
   );
-  expect(leak?.evidence).toMatch(/was made to suit policy select_own of app_public\.notes\.$/);
+  expect(leak?.evidence).toMatch(/was generated to satisfy policy select_own of app_public\.notes\.$/);
 });
 
 const pairs = `

@@ -3,7 +3,7 @@ import { drafts, own, prove } from './drafts.ts';
 // A machine under load takes minutes for what takes seconds otherwise.
 const patience = 300_000;
 
-const alone = /compares the time with nothing of a row/;
+const alone = /compares the time with no column/;
 
 /** Drafts that their owner reaches, and everybody if `condition` holds. */
 const openTo = (condition: string, more = '') =>

@@ -7,13 +7,13 @@ export function findings({ attempts, mutants = [] }: Proof): Markup | undefined 
   const survivors = mutants.filter(({ outcome }) => outcome === 'survived');
   if (leaks.length + survivors.length === 0) return undefined;
   return html`<section aria-labelledby="findings-title">
-<h2 id="findings-title">What was found</h2>
+<h2 id="findings-title">Findings</h2>
 <ol class="findings">
 ${leaks.map(
   ({ table, attack, path, statement, answer, evidence }) => html`<li class="finding">
 <h3>${table}: ${attack}</h3>
 <p>${evidence} <span class="quiet">(${path})</span></p>
-<div class="exchange"><div><h4>Sent</h4><pre>${statement}</pre></div><div><h4>Came back</h4><pre>${answer}</pre></div></div>
+<div class="exchange"><div><h4>Sent</h4><pre>${statement}</pre></div><div><h4>Answer</h4><pre>${answer}</pre></div></div>
 </li>`,
 )}
 ${survivors.map(
