@@ -8,12 +8,12 @@ import type { TestDatabase } from '../support/database.ts';
 const scope = { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' };
 export const roles = { login: 'hedgerow_authenticator', owner: 'hedgerow_owner' };
 
-/** Hedgerow's schema with something added, in a transaction that is taken back. */
+/** Hedgerow's schema with added objects and seed data, in a transaction that is never committed. */
 export interface SeededSchema {
   readonly client: pg.Client;
   readonly catalog: Catalog;
   readonly seedData: SeedData;
-  /** Whether a table, view or function is of what was added. */
+  /** Whether a table, view or function was added. */
   readonly isAdded: (name: string) => boolean;
 }
 
@@ -39,7 +39,7 @@ export async function onSchema<Result>(
   }
 }
 
-/** What leaks; with `until`, only as far as the first that it is true of. */
+/** Collects the leaks, up to the first for which `until` is true. */
 export async function leaksFrom(
   attempts: AsyncIterable<Attempt>,
   until: (leak: Attempt) => boolean = () => false,

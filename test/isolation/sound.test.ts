@@ -5,7 +5,7 @@ import { attackSql } from '../../isolation/sql/attackSql.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { leaksFrom, onSchema, roles } from './onSchema.ts';
 
-// A machine under load takes minutes for what takes seconds otherwise.
+// Under load, these tests take minutes instead of seconds.
 import.meta.jest.setTimeout(300_000);
 
 let db: TestDatabase;
@@ -17,7 +17,7 @@ afterAll(() => db.drop());
 const folder = new URL('sound/', import.meta.url);
 const sound = (await readdir(folder)).sort();
 
-test.each(sound)('no false alarm, where both tenants have rows in every table and can use them: %s', async (name) => {
+test.each(sound)('a sound schema has no leaks, and both tenants can use their rows: %s', async (name) => {
   const sql = await readFile(new URL(name, folder), 'utf8');
   await onSchema(db, sql, async ({ client, catalog, seedData, isAdded }) => {
     const empty = catalog.tables.filter((table) => {

@@ -9,7 +9,7 @@ import { whyWithoutRows } from '../../isolation/unproven.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { leaksFrom, onSchema, roles } from './onSchema.ts';
 
-// A machine under load takes minutes for what takes seconds otherwise.
+// Under load, these tests take minutes instead of seconds.
 import.meta.jest.setTimeout(300_000);
 
 let db: TestDatabase;
@@ -20,7 +20,7 @@ afterAll(() => db.drop());
 
 const folder = (name: string) => new URL(`${name}/`, import.meta.url);
 
-test('the evidence names the condition that a row was made for', async () => {
+test('the evidence names the condition that a witness row satisfies', async () => {
   const sql = await readFile(new URL('flag-phase-and-time.sql', folder('faults')), 'utf8');
   const [leak] = await onSchema(db, sql, ({ client, catalog, seedData, isAdded }) =>
     leaksFrom(
@@ -40,7 +40,7 @@ alter table app_public.pairs enable row level security, force row level security
 create policy own on app_public.pairs to hedgerow_tenant using (user_id = (select app_public.current_user_id()));
 grant select, insert on app_public.pairs to hedgerow_tenant;`;
 
-test('what cannot be made from the catalog is said, and made from a fixture', async () => {
+test('a table whose rows cannot be generated is reported, and a fixture fills it', async () => {
   const problems = await onSchema(db, pairs, async ({ catalog, seedData }) => whyWithoutRows(catalog, seedData));
   expect(problems.join()).toMatch(/app_public\.pairs was not attacked: no row for A.*isolation\/fixtures/s);
   const fixtures = await mkdtemp(join(tmpdir(), 'hedgerow-fixtures-'));
@@ -60,7 +60,7 @@ test('what cannot be made from the catalog is said, and made from a fixture', as
   await rm(fixtures, { recursive: true });
 });
 
-test('a grant that works for nobody is told from a denial', async () => {
+test('a grant without a policy is distinguished from a refusal', async () => {
   const sql = pairs
     .replace(" check (md5(word) like 'e4d9%')", '')
     .replace('app_public.current_user_id()));', 'app_public.current_user_id()) and false);');
@@ -73,7 +73,7 @@ test('a grant that works for nobody is told from a denial', async () => {
   ]);
 });
 
-test('the same seed makes the same rows', async () => {
+test('the same seed generates the same rows', async () => {
   const sql = await readFile(new URL('types.sql', folder('sound')), 'utf8');
   const keys = () =>
     onSchema(db, sql, async ({ catalog, seedData }) =>
@@ -85,7 +85,7 @@ test('the same seed makes the same rows', async () => {
   expect(await keys()).toEqual(await keys());
 });
 
-/** A word whose MD5 begins like this. */
+/** Finds a word whose MD5 starts with `prefix`. */
 function wordOf(beginning: string): string {
   for (let n = 0; ; n++) if (createHash('md5').update(String(n)).digest('hex').startsWith(beginning)) return String(n);
 }

@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: what B sees
--- A trigger copies a row to where all read it, once its phase changes.
+-- When the phase of a row changes, a trigger copies the row to a public table.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
