@@ -26,8 +26,8 @@ export interface Control {
 /**
  * Tries each granted operation as A on its own rows. If the owner cannot do it, a refusal of others proves nothing.
  *
- * A read works if it returns a row. A write works if it changes a row. It also works if a constraint or an AFTER trigger
- * refuses the row, because Postgres checks these after the policies have accepted the row. Any other error means that
+ * A read works if it returns a row. A write works if it changes a row. It also works if a constraint or an AFTER
+ * trigger refuses the row, because Postgres checks these after the policies have accepted the row. Any other error means that
  * the operation does not work: a policy that raises an error locks everyone out.
  */
 export async function* controls(session: AttackSession, target: AttackTarget): AsyncGenerator<Control> {
@@ -107,7 +107,7 @@ async function tryControl(session: AttackSession, target: AttackTarget, trial: T
   };
   let answer = await session.run(attack);
   let works = isWorking(session, target, answer, operation);
-  const mayBeTrigger = operation !== 'select' && session.canLeaveOutTriggers && relation.triggers.length > 0;
+  const mayBeTrigger = operation !== 'select' && session.canSuppressTriggers && relation.triggers.length > 0;
   if (!works && mayBeTrigger) {
     // A BEFORE trigger runs before the policies. Without it, the answer shows whether the policies allow the write.
     const again = await session.run({ ...attack, withoutTriggers: true });

@@ -39,8 +39,10 @@ export async function missingSettings(
 }
 
 /**
- * Selects the names in $1 that have the same value in every session: Postgres settings that only the server's
- * configuration changes, and settings with a value from the database. Values set for the connection's role do not count.
+ * Selects the names in $1 that have the same value in every session:
+ *
+ * - Postgres settings that only the server's configuration changes
+ * - settings with a value from the database; values set for the connection's role do not count
  */
 const known = `
   select n as name from unnest($1::text[]) n

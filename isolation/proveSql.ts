@@ -66,7 +66,7 @@ export async function proveSql(options: ProveSqlOptions): Promise<SqlProof> {
 /** Creates the rows and runs the controls, on one connection. */
 async function prepare(client: pg.Client, options: ProveSqlOptions) {
   const { scope } = options;
-  await demand(client, scope);
+  await requireSchemaAndRole(client, scope);
   const catalog = await readCatalog(client, scope);
   const readers = await readReaders(client, catalog);
   const missing = [
@@ -100,7 +100,7 @@ export async function runControls(
   return found;
 }
 
-async function demand(client: pg.ClientBase, { schema, role }: Scope): Promise<void> {
+async function requireSchemaAndRole(client: pg.ClientBase, { schema, role }: Scope): Promise<void> {
   const { rows } = await client.query(
     `select exists (select from pg_namespace where nspname = $1) as schema, exists (select from pg_roles where rolname = $2) as role`,
     [schema, role],

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { html, jsonInScript, Markup } from '../../common/markup.ts';
 import type { Proof } from '../proof.ts';
 import { cellsOf } from './html/cells.ts';
-import { findings, limits } from './html/findings.ts';
+import { caveats, findings } from './html/findings.ts';
 import { mutants } from './html/killMatrix.ts';
 import { matrix } from './html/matrix.ts';
 import { summary } from './html/summary.ts';
@@ -30,7 +30,7 @@ export async function htmlReport(proof: Proof): Promise<string> {
 <main>
 ${summary(proof)}
 ${findings(proof)}
-${limits(proof)}
+${caveats(proof)}
 ${matrix(proof.tables, cells)}
 ${proof.mutants && mutants(proof.mutants, proof.attempts)}
 <footer>Written by <code>npm run isolation</code>, ${proof.startedAt.toISOString()}.</footer>

@@ -33,8 +33,8 @@ export async function fillRow(
 }
 
 /**
- * Runs the table's handwritten INSERT statement. `:owner` in it stands for the tenant's id and `:n` for a number that no
- * other row has; both become literals.
+ * Runs the table's handwritten INSERT statement. In it, `:owner` stands for the tenant's id, and `:n` for a number that
+ * no other row has. Both become literals.
  *
  * @returns undefined if there is no such file, true if the statement succeeded, otherwise the reason why it failed.
  */

@@ -10,8 +10,8 @@ const maxCombinations = 20_000;
 const statementTimeout = '3s';
 
 /**
- * Searches for values of some columns that make a condition true. Postgres evaluates the condition on rows that need not
- * exist, under one identity after another, until it finds a combination.
+ * Searches for values of some columns that make a condition true. Postgres evaluates the condition on hypothetical rows,
+ * under one identity after another, until it finds a combination.
  *
  * @param choices the candidate values of each column.
  * @param fixed the values of the other columns.

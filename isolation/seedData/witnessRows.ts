@@ -6,9 +6,10 @@ import type { SeedContext } from './seedContext.ts';
 import type { Row, SeededTenant, WitnessRows } from './seedData.ts';
 
 /**
- * Creates rows of A that policies, views and functions treat specially. For each policy and view, it looks for a row
- * that passes in B's transaction or in one without a tenant. For functions and triggers, it creates rows with the values
- * that they mention. B gets similar rows.
+ * Creates rows of A that policies, views and functions treat specially. B gets similar rows.
+ *
+ * - For each policy and view, it looks for a row that passes in B's transaction or in one without a tenant.
+ * - For functions and triggers, it creates rows with the values that they mention.
  */
 export async function createWitnessRows(
   context: SeedContext,

@@ -28,11 +28,11 @@ export class AttackSession {
   readonly #login: string | undefined;
   readonly #owned: readonly { readonly table: Relation; readonly ownership: Ownership }[];
   /** Statements that disable and enable triggers and foreign keys; empty if the role may not do so. */
-  #quiet: { readonly on: readonly string[]; readonly off: readonly string[] } = { on: [], off: [] };
-  #fingerprint: readonly string[] = [];
-  #prints = new Map<string, string>();
-  #rows = new Map<number, readonly Row[]>();
-  #own = new Map<number, ReadonlySet<string>>();
+  #suppressTriggers: { readonly start: readonly string[]; readonly end: readonly string[] } = { start: [], end: [] };
+  #fingerprintQuery: readonly string[] = [];
+  #fingerprints = new Map<string, string>();
+  #rowsOfA = new Map<number, readonly Row[]>();
+  #rowsOfB = new Map<number, ReadonlySet<string>>();
 
   private constructor(client: pg.ClientBase, catalog: Catalog, seedData: SeedData, login: string | undefined) {
     this.client = client;
@@ -60,11 +60,11 @@ export class AttackSession {
       [login ?? ''],
     );
     const session = new AttackSession(client, catalog, seedData, rows[0]?.may ? login : undefined);
-    await session.#demandRole();
-    if (await mayBeQuiet(client)) {
-      session.#quiet = {
-        on: ['set local session_replication_role = replica'],
-        off: ['set local session_replication_role = origin'],
+    await session.#requireRole();
+    if (await maySuppressTriggers(client)) {
+      session.#suppressTriggers = {
+        start: ['set local session_replication_role = replica'],
+        end: ['set local session_replication_role = origin'],
       };
     }
     const fingerprint = session.#owned
@@ -76,13 +76,13 @@ export class AttackSession {
       .join(' union all ');
     if (fingerprint) {
       // Runs after every attack, so it is planned only once.
-      await client.query(`${deallocatePrints}; prepare isolation_prints as ${fingerprint}`);
-      session.#fingerprint = ['execute isolation_prints'];
+      await client.query(`${deallocateFingerprints}; prepare isolation_prints as ${fingerprint}`);
+      session.#fingerprintQuery = ['execute isolation_prints'];
     }
-    session.#prints = await session.#takePrints();
+    session.#fingerprints = await session.#takeFingerprints();
     for (const { table, ownership } of session.#owned) {
-      session.#rows.set(table.oid, await readRows(client, table, ownership, seedData.a.id));
-      session.#own.set(
+      session.#rowsOfA.set(table.oid, await readRows(client, table, ownership, seedData.a.id));
+      session.#rowsOfB.set(
         table.oid,
         new Set((await readRows(client, table, ownership, seedData.b.id)).map((row) => JSON.stringify(row))),
       );
@@ -98,8 +98,8 @@ export class AttackSession {
   }
 
   /** Whether the session can disable triggers and foreign keys. */
-  get canLeaveOutTriggers(): boolean {
-    return this.#quiet.on.length > 0;
+  get canSuppressTriggers(): boolean {
+    return this.#suppressTriggers.start.length > 0;
   }
 
   /** Runs the steps in order and rolls all of them back; undefined if one fails. */
@@ -133,16 +133,16 @@ export class AttackSession {
   async run({ actor, statements, prepare = [], operation, withoutTriggers }: SqlAttack): Promise<SqlAnswer> {
     const { client } = this;
     const before = [
-      ...(prepare.length ? [...this.#quiet.on, ...prepare, ...this.#quiet.off] : []),
-      ...(withoutTriggers ? this.#quiet.on : []),
+      ...(prepare.length ? [...this.#suppressTriggers.start, ...prepare, ...this.#suppressTriggers.end] : []),
+      ...(withoutTriggers ? this.#suppressTriggers.start : []),
       ...this.#become(actor),
     ];
-    const look = operation === 'select' ? [] : [...this.#end, ...this.#fingerprint];
+    const look = operation === 'select' ? [] : [...this.#end, ...this.#fingerprintQuery];
     try {
       const answers = await this.#send([...before, ...statements, 'set constraints all immediate', ...look]);
       const results = answers.slice(before.length, before.length + statements.length);
       if (operation === 'select') return { results, harm: [], own: [] };
-      return { results, ...(await this.#compare(printsOf(answers.at(-1)))) };
+      return { results, ...(await this.#compare(fingerprintsOf(answers.at(-1)))) };
     } catch (error) {
       const { code, message, table, constraint, column, where, detail } = error as pg.DatabaseError;
       if (code === undefined) throw error;
@@ -171,21 +171,23 @@ export class AttackSession {
         ({ table, ownership }) =>
           `delete from ${table.sql} t where ${ownership.sql('t')} = ${client.escapeLiteral(seedData.a.id)}`,
       );
-    const prints = this.#prints;
+    const fingerprints = this.#fingerprints;
     await client.query('savepoint world');
     try {
-      await client.query([...this.#quiet.on, ...removals, ...this.#quiet.off, ...refreshed(catalog)].join('; '));
-      this.#prints = await this.#takePrints();
+      await client.query(
+        [...this.#suppressTriggers.start, ...removals, ...this.#suppressTriggers.end, ...refreshed(catalog)].join('; '),
+      );
+      this.#fingerprints = await this.#takeFingerprints();
       await client.query('savepoint attack');
       return await work();
     } finally {
-      this.#prints = prints;
+      this.#fingerprints = fingerprints;
       await client.query('rollback to savepoint world; release savepoint world');
     }
   }
 
   /** Without the tenants' role, Postgres would refuse every attack, and the run would prove nothing. */
-  async #demandRole(): Promise<void> {
+  async #requireRole(): Promise<void> {
     const { client, catalog, seedData } = this;
     await client.query('savepoint role');
     try {
@@ -224,24 +226,24 @@ export class AttackSession {
     return results.map(({ command, rowCount, rows }) => ({ command, count: rowCount, rows }));
   }
 
-  async #takePrints(): Promise<Map<string, string>> {
-    return printsOf((await this.#send(this.#fingerprint)).at(-1));
+  async #takeFingerprints(): Promise<Map<string, string>> {
+    return fingerprintsOf((await this.#send(this.#fingerprintQuery)).at(-1));
   }
 
   /** Compares the rows with those before the attack: sentences for A's rows, JSON for B's. */
   async #compare(now: ReadonlyMap<string, string>): Promise<Pick<SqlAnswer, 'harm' | 'own'>> {
     const differs = (table: Relation, owner: string) =>
-      now.get(`${table.oid} ${owner}`) !== this.#prints.get(`${table.oid} ${owner}`);
+      now.get(`${table.oid} ${owner}`) !== this.#fingerprints.get(`${table.oid} ${owner}`);
     const harm: string[] = [];
     const own: string[] = [];
     const { a, b } = this.seedData;
     for (const { table, ownership } of this.#owned) {
       if (differs(table, a.id)) {
         const rows = await readRows(this.client, table, ownership, a.id);
-        harm.push(...compareRows(table, this.#rows.get(table.oid) ?? [], rows));
+        harm.push(...compareRows(table, this.#rowsOfA.get(table.oid) ?? [], rows));
       }
       if (differs(table, b.id)) {
-        const before = this.#own.get(table.oid);
+        const before = this.#rowsOfB.get(table.oid);
         const now = (await readRows(this.client, table, ownership, b.id)).map((row) => JSON.stringify(row));
         own.push(
           ...now.filter((row) => !before?.has(row)).map((row) => `${table.name} ${row}`),
@@ -254,15 +256,15 @@ export class AttackSession {
 }
 
 /** Deallocates only this statement, because the connection may have other prepared statements. */
-const deallocatePrints = `do $$ begin
+const deallocateFingerprints = `do $$ begin
   if exists (select from pg_catalog.pg_prepared_statements where name = 'isolation_prints') then deallocate isolation_prints; end if;
 end $$`;
 
 /** Fingerprints by table and owner. */
-const printsOf = (result: StatementResult | undefined) =>
+const fingerprintsOf = (result: StatementResult | undefined) =>
   new Map(result?.rows.map(([table, owner, print]) => [`${table} ${owner}`, print as string]));
 
-async function mayBeQuiet(client: pg.ClientBase): Promise<boolean> {
+async function maySuppressTriggers(client: pg.ClientBase): Promise<boolean> {
   await client.query('savepoint quiet');
   try {
     await client.query('set local session_replication_role = replica');

@@ -94,7 +94,7 @@ export function judge(
   // On every table, Postgres' MERGE raises an error for a hidden row that it reaches, instead of skipping it.
   const isRefusedMerge =
     answer.code === '42501' && /^target row violates row-level security/.test(answer.message ?? '');
-  // Postgres reads the setting only when it checks a row. An error about an invalid id depends on that, not on the rows.
+  // A policy reads the setting only if there is a row to check. An error about an invalid id then reveals no row's content.
   const isNoIdentity = actor.identity !== seedData.b.id && [answer.code, without.code].some((code) => code === '22P02');
   if (!isDifferent || isRefusedMerge || isNoIdentity) return { ...attempt, outcome: 'held' };
   const seen = seenRows(catalog, seedData, attack, answer, without);

@@ -34,14 +34,14 @@ function functionsIn(context = ''): string[] {
 /** Errors that A gets on its own rows: the SQLSTATE, and for 42501 also the message. */
 export type OwnerErrors = ReadonlySet<string>;
 
-/** An error and, where the catalog explains it, its reason; a control has both. */
-interface Failing {
+/** The error of a control and, if the catalog explains it, the reason. */
+interface FailedControl {
   readonly error?: { readonly code: string; readonly message: string };
   readonly reason?: string;
 }
 
 /** The errors of controls that fail without an explanation in the catalog. */
-export function ownerErrorsOf(controls: readonly Failing[]): OwnerErrors {
+export function ownerErrorsOf(controls: readonly FailedControl[]): OwnerErrors {
   return new Set(controls.flatMap(({ error, reason }) => (error && !reason ? [keyOf(error)] : [])));
 }
 

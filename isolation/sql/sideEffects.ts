@@ -62,8 +62,8 @@ export class SideEffects {
   }
 
   /**
-   * Tries A's own inserts, deletes, and updates of each column in one table. If a trigger or function mentions values of
-   * a column, it tries each value on each row.
+   * Tries A's own inserts, deletes, and updates of each column in one table. If a trigger or function mentions values
+   * of a column, it tries each value on each row.
    */
   async *of(target: AttackTarget): AsyncGenerator<Attempt> {
     const { relation, a, inserted, updated, id, literal } = target;

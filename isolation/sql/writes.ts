@@ -4,7 +4,7 @@ import type { AttackTarget } from './attackTarget.ts';
 import { clear } from './inserts.ts';
 import type { SqlAttack } from './sqlAttack.ts';
 
-/** Updates and deletes of A's rows, by key and without a condition, as B and as C, who has no rows that could conflict. */
+/** Updates and deletes of A's rows, by key and without a condition, as B and as C, who has no conflicting rows. */
 export function writes(seedData: SeedData, target: AttackTarget): SqlAttack[] {
   const { relation, a, b, actors, id, updated, literal } = target;
   const from = relation.sql;

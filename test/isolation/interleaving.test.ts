@@ -50,7 +50,9 @@ test('a policy that lets all tenants read is found, and the failing run shrinks 
   const result = await run(400, (db) => db.asAdmin('alter policy select_own on app_public.todos using (true)'));
   expect(result.shrunk?.length).toBeLessThanOrEqual(2);
   expect(result.attempts.at(-1)).toMatchObject({
-    ...{ table: 'app_public.todos', outcome: 'leaked', path: 'interleaving' },
+    table: 'app_public.todos',
+    outcome: 'leaked',
+    path: 'interleaving',
     evidence: expect.stringMatching(/was shown what is another's/),
   });
 }, 120_000);

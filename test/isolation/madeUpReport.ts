@@ -42,8 +42,13 @@ export function madeUp(size: { tables: number; leaks: number; mutants: number; e
   }
   const made = Array.from({ length: size.mutants }, (_, at) => verdict(at, attempts));
   return {
-    ...{ database: 'a scratch copy of the migrations', seed: 20261121, repeat: 'npm run isolation -- --seed 20261121' },
-    ...{ startedAt: new Date('2026-11-21T09:00:00Z'), seconds: 41.3, tables, attempts },
+    database: 'a scratch copy of the migrations',
+    seed: 20261121,
+    repeat: 'npm run isolation -- --seed 20261121',
+    startedAt: new Date('2026-11-21T09:00:00Z'),
+    seconds: 41.3,
+    tables,
+    attempts,
     mutants: made.length > 0 ? made : undefined,
     controls: [{ table: 'app_public.lists', operation: 'select', statement: 'select', works: true, answer: '1 row' }],
     owners: {},

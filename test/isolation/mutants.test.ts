@@ -16,8 +16,12 @@ const { db, client } = await openTestDatabase();
 afterEach(() => client.query('rollback'));
 
 const proof = () => ({
-  ...{ adminUrl: db.adminUrl, scope, seedData: { seed: 1 }, searchPath: 'pg_catalog' },
-  ...{ login: 'hedgerow_authenticator', owner: 'hedgerow_owner' },
+  adminUrl: db.adminUrl,
+  scope,
+  seedData: { seed: 1 },
+  searchPath: 'pg_catalog',
+  login: 'hedgerow_authenticator',
+  owner: 'hedgerow_owner',
 });
 
 /** The mutants of the current database. */

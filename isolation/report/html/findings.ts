@@ -28,7 +28,7 @@ ${survivors.map(
 }
 
 /** The reasons why the run proves nothing, and the objects that it left out. */
-export function limits({ unproven, notJudged }: Proof): Markup | undefined {
+export function caveats({ unproven, notJudged }: Proof): Markup | undefined {
   if (unproven.length + notJudged.length === 0) return undefined;
   return html`<section aria-labelledby="limits-title">
 <h2 id="limits-title">Limits</h2>

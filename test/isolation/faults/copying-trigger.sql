@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: what B sees after A's own insert
--- A trigger copies each tenant's rows into the feeds of all other tenants.
+-- A trigger copies each tenant's rows into every tenant's feed.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

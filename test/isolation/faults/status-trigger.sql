@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: what B sees
--- When the phase of a row changes, a trigger copies the row to a public table.
+-- When a row is published, a trigger copies it to a table that every tenant reads.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
