@@ -27,8 +27,8 @@ export interface Control {
  * Tries each granted operation as A on its own rows. If the owner cannot do it, a refusal of others proves nothing.
  *
  * A read works if it returns a row. A write works if it changes a row. It also works if a constraint or an AFTER
- * trigger refuses the row, because Postgres checks these after the policies have accepted the row. Any other error means that
- * the operation does not work: a policy that raises an error locks everyone out.
+ * trigger refuses the row, because Postgres checks these after the policies have accepted the row. Any other error means
+ * that the operation does not work: a policy that raises an error locks everyone out.
  */
 export async function* controls(session: AttackSession, target: AttackTarget): AsyncGenerator<Control> {
   const { relation, a, selected, inserted, updated, id, literal, ownership } = target;

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { Catalog, Policy, Relation } from '../catalog.ts';
-import { escapeRegExp } from '../text.ts';
+import { escapeRegExp, hasWord } from '../text.ts';
 import { inSavepoint } from './checks.ts';
 
 /** A condition of a policy or view on one row of a table. */
@@ -159,10 +159,4 @@ function withFunctions({ routines }: Catalog, text: string): string {
     all = [text, ...called].join('\n');
   }
   return [text, ...called].join('\n');
-}
-
-/** Whether a text contains a name outside of string literals. */
-export function hasWord(text: string, name: string): boolean {
-  const bare = text.replaceAll(/'(?:[^']|'')*'/g, "''");
-  return new RegExp(`(?<![\\w$])${escapeRegExp(name)}(?![\\w$])`, 'i').test(bare);
 }

@@ -1,8 +1,9 @@
 import type { Relation } from '../catalog.ts';
 import { setIdentity } from '../identity.ts';
 import { isKey, isSharedColumn, isTenants, type Ownership } from '../ownership.ts';
+import { hasWord } from '../text.ts';
 import { checksOf, inSavepoint } from './checks.ts';
-import { type Condition, hasWord } from './conditions.ts';
+import type { Condition } from './conditions.ts';
 import { chooseValues, insert, type RowValues } from './insertRow.ts';
 import { searchValues } from './searchValues.ts';
 import type { SeedContext } from './seedContext.ts';

@@ -1,9 +1,8 @@
 import type pg from 'pg';
 import type { Catalog, Column, Relation, Type } from '../catalog.ts';
-import { escapeRegExp } from '../text.ts';
+import { escapeRegExp, hasWord } from '../text.ts';
 import { accepts, type Check, columnCandidates } from './checks.ts';
 import { quoteElement } from './columnValues.ts';
-import { hasWord } from './conditions.ts';
 
 /** The inputs for choosing a column's values. */
 export interface HintRequest {

@@ -94,13 +94,13 @@ export function judge(
   // On every table, Postgres' MERGE raises an error for a hidden row that it reaches, instead of skipping it.
   const isRefusedMerge =
     answer.code === '42501' && /^target row violates row-level security/.test(answer.message ?? '');
-  // A policy reads the setting only if there is a row to check. An error about an invalid id then reveals no row's content.
+  // A policy reads the setting only if there is a row to check, so an error about an invalid id reveals no content.
   const isNoIdentity = actor.identity !== seedData.b.id && [answer.code, without.code].some((code) => code === '22P02');
   if (!isDifferent || isRefusedMerge || isNoIdentity) return { ...attempt, outcome: 'held' };
   const seen = seenRows(catalog, seedData, attack, answer, without);
-  const told = `With A's rows there the answer is: ${shorten(describe(answer), 400)}. With A's rows removed, the same statement answers: ${shorten(describe(without), 400)}.`;
+  const comparison = `With A's rows there the answer is: ${shorten(describe(answer), 400)}. With A's rows removed, the same statement answers: ${shorten(describe(without), 400)}.`;
   if (seen.length > 0)
-    return leaked(`${actor.name} saw what belongs to A (${seedData.a.id}): ${seen.join('; ')}. ${told}`);
+    return leaked(`${actor.name} saw what belongs to A (${seedData.a.id}): ${seen.join('; ')}. ${comparison}`);
   if (answer.own.join() !== without.own.join() && describe(answer) === describe(without)) {
     const extra = answer.own.filter((row) => !without.own.includes(row));
     return leaked(
@@ -109,7 +109,7 @@ export function judge(
   }
   const own =
     answer.code === undefined && answer.own.length > 0 ? ` ${actor.name} now has: ${answer.own.join(' ')}.` : '';
-  return leaked(`${actor.name} can tell that A (${seedData.a.id}) has this row. ${told}${own}`);
+  return leaked(`${actor.name} can tell that A (${seedData.a.id}) has this row. ${comparison}${own}`);
 }
 
 /** An SQL comment that names the actor. */
@@ -122,7 +122,7 @@ const rowsExpected = ({ rows }: SqlAnswer['results'][number]) => /\brows=(\d+)/.
 
 /** For A's witness rows in the evidence, names the conditions that they satisfy. */
 function witnessReasons(catalog: Catalog, seedData: SeedData, evidence: string): string {
-  const said = catalog.tables.flatMap((table) => {
+  const reasons = catalog.tables.flatMap((table) => {
     const why = seedData.witnessRows.get(table.oid)?.why;
     if (!why?.size) return [];
     return holding(seedData, table, 'a').rows.flatMap((row) => {
@@ -131,7 +131,7 @@ function witnessReasons(catalog: Catalog, seedData: SeedData, evidence: string):
       return reason && isNamed ? [`A's row ${nameOf(table, row)} was generated to satisfy ${reason}.`] : [];
     });
   });
-  return said.length > 0 ? ` ${[...new Set(said)].slice(0, 2).join(' ')}` : '';
+  return reasons.length > 0 ? ` ${[...new Set(reasons)].slice(0, 2).join(' ')}` : '';
 }
 
 /** A's rows whose values appear in the answer, but neither in the statement nor in the answer without A's rows. */

@@ -52,9 +52,9 @@ function withoutSchema(names: readonly string[]): (name: string) => string {
 const signs = { leaked: '✕', held: '✓', 'not applicable': '–' } as const;
 
 function button({ table, attack, outcome, leaks, held }: Cell, index: number): Markup {
-  const said =
+  const label =
     outcome === 'leaked' ? plural(leaks, 'leak') : outcome === 'held' ? `held, ${plural(held, 'attempt')}` : outcome;
-  return html`<button class="cell ${outcome === 'not applicable' ? 'none' : outcome}" data-cell="${index}" data-outcome="${outcome}" tabindex="-1" aria-label="${attack} on ${table}: ${said}">${signs[outcome]}</button>`;
+  return html`<button class="cell ${outcome === 'not applicable' ? 'none' : outcome}" data-cell="${index}" data-outcome="${outcome}" tabindex="-1" aria-label="${attack} on ${table}: ${label}">${signs[outcome]}</button>`;
 }
 
 function select(id: string, name: string, values: readonly string[]): Markup {
