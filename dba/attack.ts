@@ -29,7 +29,7 @@ export async function attack({ adminUrl }: Pick<Target, 'adminUrl'>): Promise<re
   const proof = await proveSql({
     ...{ adminUrl, searchPath: 'pg_catalog', login: 'hedgerow_authenticator', owner: 'hedgerow_owner' },
     scope: { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' },
-    cast: { seed: 1 },
+    seedData: { seed: 1 },
   });
   const leaks = groupLeaks(leaksOf(proof))
     .slice(0, told)

@@ -3,24 +3,24 @@ export type Operation = 'select' | 'insert' | 'update' | 'delete' | 'call' | 'ot
 /** How an attack reaches the database. */
 type Path = 'sql' | 'http' | 'websocket' | 'interleaving';
 
-/** One attack on one table, and what came of it. */
+/** One attack on one table, and its outcome. */
 export interface Attempt {
-  /** `schema.name` as in the catalog; of a function with its argument types. */
+  /** `schema.name` as in the catalog; a function's name includes its argument types. */
   readonly table: string;
-  /** Stable words, the same for every table: `select by key`, `update blind`. */
+  /** A stable name that is the same for every table: `select by key`, `update blind`. */
   readonly attack: string;
   readonly operation: Operation;
   readonly path: Path;
-  /** What was sent, with its values; never a secret. */
+  /** The statement or request as sent, with its values; never contains a secret. */
   readonly statement: string;
-  /** What came back, shortened. */
+  /** The answer, shortened. */
   readonly answer: string;
   readonly outcome: 'held' | 'leaked' | 'not applicable';
-  /** Where it leaked: a sentence that names whose row was seen or changed, and how that is known. */
+  /** For a leak, a sentence that names the row's owner and explains how the leak was detected. */
   readonly evidence?: string;
 }
 
-/** `text`, cut where it is longer than a reader wants. */
+/** Cuts `text` to `length` characters. */
 export function shorten(text: string, length = 300): string {
   return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }

@@ -1,17 +1,17 @@
 import type pg from 'pg';
 import * as queries from './catalogQueries.ts';
-import { filledByTriggers } from './filled.ts';
 import type { Identity } from './identity.ts';
+import { findTriggerInserts } from './triggerInserts.ts';
 
-/** Attack context: the schemas, the role, and the identity of a transaction. */
+/** The schema and the role to attack, and the identity of a transaction. */
 export interface Scope extends Identity {
   readonly schema: string;
   readonly role: string;
-  /** Values of the session, and functions, that are the same for all sessions of tenants. */
+  /** Session values and functions that are the same in all tenant sessions. */
   readonly fixed?: readonly string[] | undefined;
 }
 
-/** A type; `name` may be written behind `::`, and neither shortens nor rounds. */
+/** A type. `name` is valid after `::` and carries no modifier, so that a cast to it neither truncates nor rounds. */
 export interface Type {
   readonly oid: number;
   readonly name: string;
@@ -22,7 +22,7 @@ export interface Type {
   readonly notNull: boolean;
   readonly labels: readonly string[];
   readonly attributes: readonly { readonly name: string; readonly type: number; readonly modifier: number }[];
-  /** A domain's checks, with `VALUE` where the value stands. */
+  /** A domain's checks, in which `VALUE` stands for the value. */
   readonly checks: readonly string[];
 }
 
@@ -34,11 +34,11 @@ export interface Column {
   readonly notNull: boolean;
   readonly default: string | null;
   readonly generated: boolean;
-  /** What it is generated from. */
+  /** The expression of a generated column. */
   readonly generation: string | null;
   readonly comment: string | null;
   readonly identity: 'always' | 'by default' | null;
-  /** What the role may do with this column. */
+  /** The role's privileges on this column. */
   readonly select: boolean;
   readonly insert: boolean;
   readonly update: boolean;
@@ -52,12 +52,12 @@ export interface ForeignKey {
   readonly deferrable: boolean;
 }
 
-/** A primary key, unique constraint, unique index or exclusion constraint; of an expression index the plain columns. */
+/** A primary key, unique constraint, unique index or exclusion constraint. Expressions of an index are omitted. */
 interface Key {
   readonly name: string;
   readonly kind: 'primary' | 'unique' | 'exclusion';
   readonly columns: readonly string[];
-  /** Not by plain columns alone, or only of some rows: `on conflict` cannot name it by its columns. */
+  /** It covers expressions or only some rows, so that `on conflict` cannot name it by its columns. */
   readonly partial: boolean;
 }
 
@@ -67,7 +67,7 @@ export interface Policy {
   readonly command: 'all' | 'select' | 'insert' | 'update' | 'delete';
   readonly permissive: boolean;
   readonly roles: readonly string[];
-  /** Whether it is asked for the role that is attacked with. */
+  /** Whether it applies to the role that the attacks use. */
   readonly applies: boolean;
   readonly using: string | null;
   readonly check: string | null;
@@ -84,9 +84,9 @@ export interface Relation {
   readonly oid: number;
   readonly schema: string;
   readonly relname: string;
-  /** `schema.name`, for people. */
+  /** `schema.name`, for display. */
   readonly name: string;
-  /** Quoted, for statements. */
+  /** The quoted name, for statements. */
   readonly sql: string;
   readonly kind: 'table' | 'partitioned' | 'view' | 'materialized view' | 'foreign table' | 'sequence';
   readonly owner: string;
@@ -97,9 +97,9 @@ export interface Relation {
   readonly partitionConstraint: string | null;
   readonly options: readonly string[];
   readonly comment: string | null;
-  /** The role may enter the schema. */
+  /** Whether the role has USAGE on the schema. */
   readonly usage: boolean;
-  /** Privileges on the whole of it: select, insert, update, delete, truncate, references, trigger, usage. */
+  /** Privileges on the whole relation: select, insert, update, delete, truncate, references, trigger, usage. */
   readonly privileges: readonly string[];
   readonly columns: readonly Column[];
   readonly keys: readonly Key[];
@@ -121,7 +121,7 @@ export interface Argument {
 export interface Routine {
   readonly oid: number;
   readonly schema: string;
-  /** `schema.name(types)`, for people. */
+  /** `schema.name(types)`, for display. */
   readonly name: string;
   readonly sql: string;
   readonly kind: 'function' | 'procedure';
@@ -132,38 +132,38 @@ export interface Routine {
   readonly returns: number;
   readonly source: string;
   readonly arguments: readonly Argument[];
-  /** The role may enter the schema and run it. */
+  /** Whether the role has USAGE on the schema and EXECUTE on the routine. */
   readonly executable: boolean;
-  /** It reads the setting, by itself or through another such function. */
+  /** Whether it reads the setting, directly or through another function. */
   readonly readsSetting: boolean;
 }
 
-/** Everything that isolation rests on. `tables` and `views` are what is attacked; `relations` is all there is. */
+/** Everything that isolation depends on. The prover attacks `tables` and `views`; `relations` holds all relations. */
 export interface Catalog extends Scope {
   readonly relations: ReadonlyMap<number, Relation>;
   readonly types: ReadonlyMap<number, Type>;
-  /** What the role can reach of the schema, what views there read, and what those refer to. */
+  /** Tables that the role can reach, that reachable views read, or that one of these references. */
   readonly tables: readonly Relation[];
   readonly views: readonly Relation[];
   readonly sequences: readonly Relation[];
   readonly routines: readonly Routine[];
-  /** Functions that say whose the transaction is. */
+  /** Functions that return the current tenant. */
   readonly helpers: readonly Routine[];
 }
 
-/** Reads the catalog of the database that `client` is connected to, as it is now, in the client's transaction. */
+/** Reads the catalog within the client's current transaction. */
 export async function readCatalog(client: pg.ClientBase, scope: Scope): Promise<Catalog> {
-  const ask = async <Row>(text: string): Promise<Row[]> =>
+  const query = async <Row>(text: string): Promise<Row[]> =>
     (await client.query<{ row: Row }>(text, text.includes('$1') ? [scope.role] : [])).rows.map(({ row }) => row);
   const path = await client.query("select current_setting('search_path') as path");
-  // Without it names are qualified or not as the connection's search_path has it.
+  // The search_path decides whether Postgres qualifies the names that it prints.
   await client.query("select set_config('search_path', 'pg_catalog', false)");
   try {
-    const types = new Map((await ask<Type>(queries.types)).map((type) => [type.oid, type]));
-    const policies = await ask<Policy>(queries.policies);
-    const triggers = await ask<Trigger>(queries.triggers);
+    const types = new Map((await query<Type>(queries.types)).map((type) => [type.oid, type]));
+    const policies = await query<Policy>(queries.policies);
+    const triggers = await query<Trigger>(queries.triggers);
     const relations = new Map(
-      (await ask<Omit<Relation, 'policies' | 'triggers'>>(queries.relations)).map((relation) => [
+      (await query<Omit<Relation, 'policies' | 'triggers'>>(queries.relations)).map((relation) => [
         relation.oid,
         {
           ...relation,
@@ -172,7 +172,7 @@ export async function readCatalog(client: pg.ClientBase, scope: Scope): Promise<
         } as Relation,
       ]),
     );
-    const routines = markHelpers(await ask<Routine>(queries.routines), scope.setting);
+    const routines = markHelpers(await query<Routine>(queries.routines), scope.setting);
     const reached = reach(relations, routines, scope.schema);
     const of = (...kinds: readonly Relation['kind'][]) => reached.filter(({ kind }) => kinds.includes(kind));
     return {
@@ -196,20 +196,24 @@ export async function readCatalog(client: pg.ClientBase, scope: Scope): Promise<
   }
 }
 
-/** Whether the role may do anything at all with the relation. */
+/** Whether the role has any privilege on the relation. */
 export function isReachable({ usage, privileges, columns }: Relation): boolean {
   return usage && (privileges.length > 0 || columns.some((column) => column.select || column.insert || column.update));
 }
 
-/** Statements that fill every materialized view anew, those first that others read. */
+/** Statements that refresh every materialized view, in creation order so that dependencies come first. */
 export const refreshed = ({ relations }: Pick<Catalog, 'relations'>): string[] =>
   [...relations.values()]
     .filter(({ kind }) => kind === 'materialized view')
     .map(({ sql }) => `refresh materialized view ${sql}`);
 
 /**
- * The relations in the schema or granted to the role, those that functions name which the role may run, those that all of
- * these read or refer to, and those whose triggers fill them.
+ * Collects the relations that attacks can reach:
+ *
+ * - relations in the schema or granted to the role
+ * - relations that an executable SECURITY DEFINER function names
+ * - relations that one of these reads or references
+ * - tables whose triggers insert rows into one of these
  */
 function reach(relations: ReadonlyMap<number, Relation>, routines: readonly Routine[], schema: string): Relation[] {
   const reached = new Set<number>();
@@ -225,12 +229,11 @@ function reach(relations: ReadonlyMap<number, Relation>, routines: readonly Rout
   const run = routines.filter(({ executable, definer }) => executable && definer).map(({ source }) => source);
   for (const { oid, schema: of, relname } of relations.values())
     if (run.some((source) => source.replaceAll('"', '').includes(`${of}.${relname}`))) add(oid);
-  // The tables whose triggers make rows of these.
-  for (const { by, table } of filledByTriggers({ relations, routines })) if (reached.has(table.oid)) add(by.oid);
+  for (const { by, table } of findTriggerInserts({ relations, routines })) if (reached.has(table.oid)) add(by.oid);
   return [...reached].map((oid) => relations.get(oid) as Relation).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Finds the functions that read the setting: by its name, or by the name of one that does. */
+/** Marks the functions whose source contains the setting's name or calls a function that reads it. */
 function markHelpers(routines: readonly Routine[], setting: string): Routine[] {
   const helpers = new Set<Routine>();
   for (let before = -1; before < helpers.size; ) {

@@ -1,7 +1,7 @@
 import { ours } from '../postgres/ownObjects.ts';
 
-// Each yields one column, `row`, a JSON object with the keys of the interface of the same name in catalog.ts.
-// $1 is the role that is attacked with.
+// Each query returns one column, `row`: a JSON object with the keys of the matching interface in catalog.ts.
+// $1 is the role that the attacks use.
 
 const list = (what: string, from: string) => `coalesce((select json_agg(${what}) from ${from}), '[]')`;
 

@@ -2,12 +2,14 @@ import type { Catalog } from './catalog.ts';
 import { documentOf } from './identity.ts';
 import { nameReaders, type Reader } from './readers.ts';
 
-/** Claims that users of Supabase change themselves. */
+/** Claims that users of Supabase can change themselves. */
 const writtenByUsers = /^(raw_)?user_meta_?data$/;
 
 /**
- * The parts of settings in JSON, such as claims, that decide what a tenant reaches and that their value does not give; a
- * sentence each. A template gives the claims that are in it, and null is a claim without a value.
+ * Finds claims in JSON settings that decide which rows a tenant reaches and that the setting's value does not define. A
+ * template defines the claims that it contains; null marks a claim without a value.
+ *
+ * @returns one sentence per claim.
  */
 export function whyClaimsMatter(catalog: Catalog, readers: readonly Reader[]): string[] {
   const { setting, template, set = {}, fixed = [] } = catalog;
@@ -18,23 +20,23 @@ export function whyClaimsMatter(catalog: Catalog, readers: readonly Reader[]): s
       return document === undefined ? [] : [[name.toLowerCase(), document] as const];
     }),
   );
-  const sentences = new Map<string, { readonly say: (who: string) => string; readonly who: Set<string> }>();
+  const sentences = new Map<string, { readonly describe: (who: string) => string; readonly who: Set<string> }>();
   for (const { what, decides, references } of readers) {
-    // A function that runs as its caller is bound by the policies.
+    // Row-level security still applies to a function that runs as its caller.
     if (!decides && what.startsWith('function ')) continue;
     for (const { setting: name, path } of references.values) {
       const document = documents.get(name);
       if (document === undefined) continue;
-      const say = whyNotGiven(name, path, document, given, name === setting.toLowerCase());
-      if (say === undefined) continue;
-      const key = say('');
-      sentences.set(key, { say, who: (sentences.get(key)?.who ?? new Set()).add(what) });
+      const describe = whyNotGiven(name, path, document, given, name === setting.toLowerCase());
+      if (describe === undefined) continue;
+      const key = describe('');
+      sentences.set(key, { describe, who: (sentences.get(key)?.who ?? new Set()).add(what) });
     }
   }
-  return [...sentences.values()].map(({ say, who }) => say(nameReaders([...who])));
+  return [...sentences.values()].map(({ describe, who }) => describe(nameReaders([...who])));
 }
 
-/** Why the value at `path` may be another one in another session of the tenant. */
+/** Explains why the value at `path` may differ between two sessions of one tenant. */
 function whyNotGiven(
   name: string,
   path: readonly string[],
@@ -46,22 +48,22 @@ function whyNotGiven(
   const users = path.find((key) => writtenByUsers.test(key));
   if (users !== undefined && !fixed.has(users))
     return (who) =>
-      `${who} reads the claim ${claim} of ${name}, and users write ${users} themselves. Read a claim that only the server writes, such as app_metadata, or say --fixed ${users} if users cannot change it.`;
+      `${who} reads the claim ${claim} of ${name}, and users write ${users} themselves. Read a claim that only the server writes, such as app_metadata, or pass --fixed ${users} if users cannot change it.`;
   const option = isTenant ? '--setting-template' : `--set ${name}`;
   let value: unknown = document;
   for (const key of path) {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
     if (!Object.hasOwn(value, key))
       return (who) =>
-        `${who} reads the claim ${claim} of ${name}, which ${option} does not give. Add it there with a value; null leaves it unset.`;
+        `${who} reads the claim ${claim} of ${name}, which ${option} does not give. Add the claim there with a value; null leaves it unset.`;
     value = (value as Record<string, unknown>)[key];
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value) || fixed.has(name)) return undefined;
   return (who) =>
-    `${who} reads ${path.length > 0 ? `the claim ${claim} of ${name}` : name} as a whole or by a computed key: the catalog does not tell which claims decide. Read each with ->> and a literal key, or say --fixed ${name} if all sessions of a tenant have the claims of ${option} and no others.`;
+    `${who} reads ${path.length > 0 ? `the claim ${claim} of ${name}` : name} as a whole or by a computed key, so the catalog does not show which claims decide. Read each with ->> and a literal key, or pass --fixed ${name} if all sessions of a tenant have exactly the claims of ${option}.`;
 }
 
-/** The claims that a document leaves unset, by their names. */
+/** The names of the claims that a document sets to null. */
 export function unsetClaims(document: object, above = ''): string[] {
   return Object.entries(document).flatMap(([key, value]: [string, unknown]) =>
     value === null

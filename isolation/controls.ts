@@ -1,14 +1,14 @@
 import { type Operation, shorten } from './attempt.ts';
-import type { Row } from './cast/cast.ts';
 import type { Policy } from './catalog.ts';
-import { isKey } from './owners.ts';
-import { type Actor, type Answer, type Attack, describe } from './sql/attack.ts';
+import { isKey } from './ownership.ts';
+import type { Row } from './seedData/seedData.ts';
+import type { AttackSession } from './sql/attackSession.ts';
+import type { AttackTarget } from './sql/attackTarget.ts';
 import { asActor } from './sql/judge.ts';
 import { isRaisedAfterPolicies, isRefusedByConstraint } from './sql/refusals.ts';
-import type { Session } from './sql/session.ts';
-import type { Target } from './sql/target.ts';
+import { type Actor, describe, type SqlAnswer, type SqlAttack } from './sql/sqlAttack.ts';
 
-/** Something that a grant lets A do with its own rows, and whether it works. */
+/** An operation that a grant allows A on its own rows, and whether it works. */
 export interface Control {
   readonly table: string;
   readonly operation: Operation;
@@ -17,57 +17,57 @@ export interface Control {
   readonly statement: string;
   readonly works: boolean;
   readonly answer: string;
-  /** The SQLSTATE and the message of the error that A got instead. */
+  /** The error that A received. */
   readonly error?: { readonly code: string; readonly message: string; readonly context?: string };
-  /** Why it cannot work for anybody, where the catalog says so: then a denial is no accident. */
+  /** The reason in the catalog why it cannot work for anyone. The denial is then intended. */
   readonly reason?: string;
 }
 
 /**
- * Tries what A can do with its own rows. Where the owner cannot do it, that others cannot proves nothing.
+ * Tries each granted operation as A on its own rows. If the owner cannot do it, a refusal of others proves nothing.
  *
- * A read works if it returns a row. A write works if it changes a row, or if a constraint or an AFTER trigger refuses
- * the row: Postgres asks these once the policies have let the row through. Every other error means that it does not
- * work: a policy that raises an error keeps everybody out.
+ * A read works if it returns a row. A write works if it changes a row. It also works if a constraint or an AFTER
+ * trigger refuses the row, because Postgres checks these after the policies have accepted the row. Any other error means
+ * that the operation does not work: a policy that raises an error locks everyone out.
  */
-export async function* controls(session: Session, target: Target): AsyncGenerator<Control> {
+export async function* controls(session: AttackSession, target: AttackTarget): AsyncGenerator<Control> {
   const { relation, a, selected, inserted, updated, id, literal, ownership } = target;
   const [row] = a.rows;
   if (!relation.usage) return;
-  const owner: Actor = { name: 'A', identity: session.cast.a.id };
+  const owner: Actor = { name: 'A', identity: session.seedData.a.id };
   const isView = relation.kind.includes('view');
-  const hasSharedRows = (session.cast.shared.get(relation.oid)?.length ?? 0) > 0;
-  const check = (operation: Operation, statement: string, options: Partial<Attack> & { column?: string } = {}) =>
+  const hasSharedRows = (session.seedData.shared.get(relation.oid)?.length ?? 0) > 0;
+  const check = (operation: Operation, statement: string, options: Partial<SqlAttack> & { column?: string } = {}) =>
     tryControl(session, target, { operation, statement, actor: owner, ...options });
   if (selected.length > 0 && (row || isView || hasSharedRows))
     yield await check('select', `select ${selected.map(({ name }) => id(name)).join(', ')} from ${relation.sql}`);
-  // The rows that a view would write are not known; the tables under it have controls of their own.
+  // The rows that a write through the view changes are unknown. Its tables have their own controls.
   if (isView || !row) return;
-  if (a.spare.length > 0 && inserted.length > 0)
-    yield await anyOf(a.spare, async (spare) => {
-      const columns = inserted.filter(({ name, identity }) => name in spare && identity !== 'always');
+  if (a.insertableRows.length > 0 && inserted.length > 0)
+    yield await anyOf(a.insertableRows, async (insertableRows) => {
+      const columns = inserted.filter(({ name, identity }) => name in insertableRows && identity !== 'always');
       const into =
         columns.length === 0
           ? 'default values'
-          : `(${columns.map(({ name }) => id(name)).join(', ')}) values (${columns.map(({ name }) => literal(name, spare[name] ?? null)).join(', ')})`;
+          : `(${columns.map(({ name }) => id(name)).join(', ')}) values (${columns.map(({ name }) => literal(name, insertableRows[name] ?? null)).join(', ')})`;
       const prepare =
         a.replaces && ownership
           ? [
-              `delete from ${relation.sql} t where ${ownership.sql('t')} = ${session.client.escapeLiteral(session.cast.a.id)}`,
+              `delete from ${relation.sql} t where ${ownership.sql('t')} = ${session.client.escapeLiteral(session.seedData.a.id)}`,
             ]
           : [];
       const statement = `insert into ${relation.sql} ${into}`;
       const control = await check('insert', statement, { prepare });
-      // Of a table in which a tenant has one row, a policy for sign-up lets in only who is not signed in yet.
+      // If each tenant has one row in the table, a sign-up policy may admit only users who are not signed in.
       if (control.works || !isKey(relation, ownership?.column?.name ?? '')) return control;
-      const newcomer = { name: 'A, before it is signed in', identity: '' };
+      const newcomer = { name: 'A, before signing in', identity: '' };
       const before = await check('insert', statement, { prepare, actor: newcomer });
       return before.works ? before : control;
     });
-  // Where no column may be read, a row cannot be named.
+  // A condition needs SELECT on the key columns.
   const isNamed = target.key.every((name) => selected.some((column) => column.name === name));
   const where = (one: Row) => (isNamed ? ` where ${target.where(one)}` : '');
-  // Postgres lets nobody give an identity column that is always generated another value.
+  // Postgres refuses every update of a GENERATED ALWAYS identity column.
   for (const { name } of updated.filter(({ identity }) => identity !== 'always'))
     yield await anyOf(a.rows, (one) =>
       check('update', `update ${relation.sql} t set ${id(name)} = ${literal(name, one[name] ?? null)}${where(one)}`, {
@@ -78,26 +78,26 @@ export async function* controls(session: Session, target: Target): AsyncGenerato
     yield await anyOf(a.rows, (one) => check('delete', `delete from ${relation.sql} t${where(one)}`));
 }
 
-/** The first control that works; a policy may keep some rows from A itself, such as one that is deleted softly. */
-async function anyOf<Item>(items: readonly Item[], ask: (item: Item) => Promise<Control>): Promise<Control> {
+/** Returns the first control that works. A policy may hide some rows, such as soft-deleted ones, even from A. */
+async function anyOf<Item>(items: readonly Item[], check: (item: Item) => Promise<Control>): Promise<Control> {
   let first: Control | undefined;
   for (const item of items) {
-    const control = await ask(item);
+    const control = await check(item);
     if (control.works) return control;
     first ??= control;
   }
   return first as Control;
 }
 
-interface Trial extends Pick<Attack, 'operation' | 'actor' | 'prepare'> {
+interface Trial extends Pick<SqlAttack, 'operation' | 'actor' | 'prepare'> {
   readonly statement: string;
   readonly column?: string;
 }
 
-async function tryControl(session: Session, target: Target, trial: Trial): Promise<Control> {
+async function tryControl(session: AttackSession, target: AttackTarget, trial: Trial): Promise<Control> {
   const { operation, statement, actor, prepare = [], column } = trial;
   const { relation } = target;
-  const attack: Attack = {
+  const attack: SqlAttack = {
     table: relation.name,
     attack: 'control',
     operation,
@@ -107,9 +107,9 @@ async function tryControl(session: Session, target: Target, trial: Trial): Promi
   };
   let answer = await session.run(attack);
   let works = isWorking(session, target, answer, operation);
-  const mayBeTrigger = operation !== 'select' && session.canLeaveOutTriggers && relation.triggers.length > 0;
+  const mayBeTrigger = operation !== 'select' && session.canSuppressTriggers && relation.triggers.length > 0;
   if (!works && mayBeTrigger) {
-    // BEFORE triggers run ahead of the policies. Without them the policies answer for themselves.
+    // A BEFORE trigger runs before the policies. Without it, the answer shows whether the policies allow the write.
     const again = await session.run({ ...attack, withoutTriggers: true });
     if (isWorking(session, target, again, operation)) [answer, works] = [again, true];
   }
@@ -128,24 +128,30 @@ async function tryControl(session: Session, target: Target, trial: Trial): Promi
   };
 }
 
-function isWorking({ catalog }: Session, { relation }: Target, answer: Answer, operation: Operation): boolean {
+function isWorking(
+  { catalog }: AttackSession,
+  { relation }: AttackTarget,
+  answer: SqlAnswer,
+  operation: Operation,
+): boolean {
   if (answer.code === undefined) return (answer.results[0]?.count ?? 0) > 0;
   return operation !== 'select' && (isRefusedByConstraint(answer) || isRaisedAfterPolicies(catalog, relation, answer));
 }
 
-function whyNobodyCan(target: Target, operation: Operation, isEmpty: boolean): string | undefined {
+function whyNobodyCan(target: AttackTarget, operation: Operation, isEmpty: boolean): string | undefined {
   const isView = target.relation.kind.includes('view');
   return isView && isEmpty ? "the view shows none of A's rows" : missingPolicy(target, operation);
 }
 
-function missingPolicy({ relation }: Target, operation: Operation): string | undefined {
-  const asks =
+function missingPolicy({ relation }: AttackTarget, operation: Operation): string | undefined {
+  const allows =
     (wanted: Operation) =>
     ({ applies, permissive, command }: Policy) =>
       applies && permissive && (command === wanted || command === 'all');
   if (!relation.rowSecurity) return undefined;
-  if (!relation.policies.some(asks(operation))) return `there is a grant, and no policy for ${operation}: nobody can`;
-  return operation !== 'insert' && !relation.policies.some(asks('select'))
-    ? 'there is no policy for select: no row can be named'
+  if (!relation.policies.some(allows(operation)))
+    return `there is a grant and no policy for ${operation}, so nobody can`;
+  return operation !== 'insert' && !relation.policies.some(allows('select'))
+    ? 'there is no policy for select, so no statement can find the row'
     : undefined;
 }

@@ -1,37 +1,37 @@
 import pg from 'pg';
 
-/** How a transaction is told which tenant it acts for. */
+/** Describes how a transaction sets its tenant. */
 export interface Identity {
-  /** The setting that policies read the tenant from. */
+  /** The setting from which policies read the tenant. */
   readonly setting: string;
-  /** The value of the setting, with `:id` in the place of the tenant's id. By default the value is the id itself. */
+  /** The setting's value, in which `:id` stands for the tenant's id. Defaults to the id itself. */
   readonly template?: string | undefined;
-  /** Other settings that policies and functions read, with their values; `:id` in a value is the tenant's id. */
+  /** Values of other settings that policies and functions read; `:id` in a value stands for the tenant's id. */
   readonly set?: Readonly<Record<string, string>> | undefined;
 }
 
 const placeholder = ':id';
 
 /**
- * The value of the setting in the transactions of the tenant `id`. An empty id gives the empty string: a connection
- * reads that once the setting was set for an earlier transaction.
+ * The setting's value in transactions of the tenant `id`. An empty id gives the empty string, which is the value that
+ * Postgres restores after an earlier transaction has set the setting.
  */
 export function settingValue({ template }: Pick<Identity, 'template'>, id: string): string {
   return id === '' ? '' : fill(template ?? placeholder, id);
 }
 
-/** For a template in JSON: the same document without a tenant. Undefined where the template is no JSON. */
+/** The JSON template with null in place of the tenant's id; undefined if the template is not JSON. */
 export function valueWithoutTenant({ template }: Pick<Identity, 'template'>): string | undefined {
   if (!isJson(template)) return undefined;
   return JSON.stringify(JSON.parse(template, (_, value) => (value === placeholder ? null : value)));
 }
 
 /**
- * A statement that gives the transaction its identity.
+ * Builds the statement that sets the transaction's identity.
  *
- * @param id the tenant; null leaves the setting as it is.
- * @param value the whole value of the setting, instead of what the template makes of the id.
- * @returns undefined where nothing is to be set.
+ * @param id the tenant; null does not change the setting.
+ * @param value the whole value of the setting; replaces the template.
+ * @returns undefined if there is no setting to change.
  */
 export function setIdentity(identity: Identity, id: string | null, value?: string): string | undefined {
   const { setting, set = {} } = identity;
@@ -47,7 +47,7 @@ export function setIdentity(identity: Identity, id: string | null, value?: strin
   return calls.length > 0 ? `select ${calls.join(', ')}` : undefined;
 }
 
-/** In JSON the id stands inside of a string, or stands for a whole value such as a number. */
+/** Replaces the placeholder. In JSON it stands within a string, or for a whole value such as a number. */
 function fill(template: string, id: string): string {
   return template.replaceAll(placeholder, isJson(template) ? JSON.stringify(id).slice(1, -1) : id);
 }
@@ -56,7 +56,7 @@ function isJson(template: string | undefined): template is string {
   return documentOf(template) !== undefined;
 }
 
-/** The object or list in JSON that a value is; undefined where it is none. */
+/** Parses a value as a JSON object or array; undefined if it is neither. */
 export function documentOf(value: string | undefined): object | undefined {
   try {
     const document: unknown = JSON.parse(value ?? '');

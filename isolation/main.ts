@@ -3,10 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { CommanderError } from 'commander';
 import { loadEnvironmentFile } from '../common/environmentFile.ts';
 import { UsageError } from '../common/usageError.ts';
-import { readOptions } from './options.ts';
-import { Progress } from './progress.ts';
+import { ProgressLine } from './progressLine.ts';
 import { exitCodeOf } from './proof.ts';
 import { prove } from './prove.ts';
+import { readOptions } from './proverOptions.ts';
 import { htmlReport } from './report/html.ts';
 import { jsonReport } from './report/json.ts';
 import { terminalReport } from './report/terminal.ts';
@@ -15,7 +15,7 @@ loadEnvironmentFile();
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
-  const progress = new Progress();
+  const progress = new ProgressLine();
   try {
     const proof = await prove(options, (line) => progress.say(line));
     progress.end();
@@ -34,7 +34,7 @@ await main().catch((error) => {
     process.exitCode = error.exitCode && 2;
     return;
   }
-  // What the database says about the input is for whoever gave it; anything else is a fault of ours.
+  // Database errors are about the input, so the message is enough. Any other error is a bug and needs its stack.
   const isExpected = error instanceof UsageError || error.code !== undefined;
   console.error(isExpected ? `Could not run: ${error.message}` : error);
 });

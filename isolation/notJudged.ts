@@ -1,30 +1,33 @@
-import type { Cast } from './cast/cast.ts';
 import { type Catalog, isReachable } from './catalog.ts';
 import { unsetClaims } from './claims.ts';
 import { documentOf } from './identity.ts';
+import type { SeedData } from './seedData/seedData.ts';
 import type { SqlOptions } from './sql/attackSql.ts';
 
-/** Something that the prover does not judge, and why. It neither proves nor disproves anything. */
+/** Something that the prover leaves out, with the reason. It does not affect the verdict. */
 export interface NotJudged {
   readonly about: string;
   readonly reason: string;
 }
 
-/** Tables, columns, policies and settings that the attacks by SQL leave out. */
-export function notJudged(catalog: Catalog, cast: Cast, { only = () => true }: SqlOptions): NotJudged[] {
+/** Tables, columns, policies and settings that the SQL attacks leave out. */
+export function notJudged(catalog: Catalog, seedData: SeedData, { only = () => true }: SqlOptions): NotJudged[] {
   const tables = catalog.tables.filter(({ name }) => only(name));
   return [
     ...tables.flatMap((table): NotJudged[] => {
-      const owner = cast.owners.get(table.oid);
+      const owner = seedData.owners.get(table.oid);
       if (owner?.kind !== 'shared' || !isReachable(table)) return [];
-      return [{ about: table.name, reason: `its rows are everybody's: ${owner.why}` }];
+      return [{ about: table.name, reason: `all tenants share its rows: ${owner.why}` }];
     }),
     ...tables.flatMap(({ name, columns }) =>
       columns.flatMap((column): NotJudged[] => {
         const [, reason] = column.comment?.match(/^\s*@isolation\s+shared:\s*(\S.*)$/m) ?? [];
         if (reason === undefined) return [];
         return [
-          { about: `${name}.${column.name}`, reason: `rows have its default, for its comment says shared: ${reason}` },
+          {
+            about: `${name}.${column.name}`,
+            reason: `its comment declares it shared, so rows have its default: ${reason}`,
+          },
         ];
       }),
     ),
@@ -33,28 +36,28 @@ export function notJudged(catalog: Catalog, cast: Cast, { only = () => true }: S
         .filter(({ applies }) => !applies)
         .map((policy) => ({
           about: `policy ${policy.name} on ${name}`,
-          reason: `it is for ${policy.roles.join(' and ')}, and attacks are made in the role ${catalog.role}`,
+          reason: `it is for ${policy.roles.join(' and ')}, and the attacks use the role ${catalog.role}`,
         })),
     ),
     ...Object.entries(catalog.set ?? {})
       .filter(([, value]) => value === '')
       .map(([name]) => ({
         about: `setting ${name}`,
-        reason: 'it is left unset, as --set says; with a value it may open more',
+        reason: 'it is left unset, as --set says; with a value it may reveal more rows',
       })),
     ...unsetClaims(documentOf(catalog.template) ?? {}).map((claim) => ({
       about: `claim ${claim} of ${catalog.setting}`,
-      reason: 'it is left unset, as --setting-template says; with a value it may open more',
+      reason: 'it is left unset, as --setting-template says; with a value it may reveal more rows',
     })),
     ...(catalog.fixed ?? []).map((name) => ({
       about: name,
-      reason: "taken to be in every session as in the prover's, as --fixed says",
+      reason: 'assumed to be the same in every session, as --fixed says',
     })),
     ...supersededClaims(catalog),
   ];
 }
 
-/** Settings of PostgREST before version 9. Functions such as auth.uid() read them before request.jwt.claims. */
+/** The claim settings of PostgREST before version 9. Functions such as auth.uid() still read them first. */
 function supersededClaims({ setting, routines, tables }: Catalog): NotJudged[] {
   const policies = tables.flatMap((table) => table.policies);
   const isRead = [
@@ -65,7 +68,7 @@ function supersededClaims({ setting, routines, tables }: Catalog): NotJudged[] {
     ? [
         {
           about: 'settings request.jwt.claim.*',
-          reason: 'they are left unset, as PostgREST leaves them since version 9',
+          reason: 'they are left unset, as PostgREST leaves them unset since version 9',
         },
       ]
     : [];

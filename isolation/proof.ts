@@ -3,26 +3,26 @@ import type { Control } from './controls.ts';
 import type { Verdict } from './mutants/mutant.ts';
 import type { NotJudged } from './notJudged.ts';
 
-/** What a run has found. */
+/** The results of a run. */
 export interface Proof {
-  /** The database, as a person calls it; never with a password. */
+  /** The database's name for display; never contains a password. */
   readonly database: string;
   readonly seed: number;
-  /** The command that does the same again. */
+  /** The command that repeats the run. */
   readonly repeat: string;
   readonly startedAt: Date;
   readonly seconds: number;
-  /** Tables, views and functions that were attacked. */
+  /** The attacked tables, views and functions. */
   readonly tables: readonly string[];
   readonly attempts: readonly Attempt[];
   readonly controls: readonly Control[];
-  /** Whose each table's rows were taken to be, and why. */
+  /** The owner of each table's rows and the evidence, by table. */
   readonly owners: Readonly<Record<string, string>>;
-  /** Why nothing is proven, a sentence each, although nothing leaked. */
+  /** Reasons why the run proves nothing although no attack leaked, one sentence each. */
   readonly unproven: readonly string[];
-  /** Omissions with their reasons. They are not proven, and do not change the verdict on the rest. */
+  /** Omissions with their reasons. They do not affect the verdict. */
   readonly notJudged: readonly NotJudged[];
-  /** Undefined where no mutants were made. */
+  /** Undefined if the run made no mutants. */
   readonly mutants: readonly Verdict[] | undefined;
 }
 
@@ -30,8 +30,8 @@ export const leaksOf = ({ attempts }: Pick<Proof, 'attempts'>) =>
   attempts.filter(({ outcome }) => outcome === 'leaked');
 
 /**
- * Leaks of one kind on one table, which one fault lets through, the most telling first: one that shows a row before one
- * that shows a difference.
+ * Groups leaks that one fault explains: same table, operation, path and kind of evidence. In each group, leaks that
+ * show a row come before leaks that show only a difference.
  */
 export function groupLeaks(leaks: readonly Attempt[]): Attempt[][] {
   const isTelling = ({ evidence = '' }: Attempt) => Number(/ saw | wrote to /.test(evidence));
@@ -41,9 +41,9 @@ export function groupLeaks(leaks: readonly Attempt[]): Attempt[][] {
   return [...groups.values()].map((found) => found.sort((one, other) => isTelling(other) - isTelling(one)));
 }
 
-/** 0 proven, 1 a leak or a mutant that nothing caught, 2 not proven. */
+/** 0: proven. 1: an attack leaked or a mutant survived. 2: not proven. */
 export function exitCodeOf(proof: Proof): 0 | 1 | 2 {
   if (leaksOf(proof).length > 0 || proof.mutants?.some(({ outcome }) => outcome === 'survived')) return 1;
-  // Without a control that works, a refusal shows nothing.
+  // A refusal is evidence only if a control works.
   return proof.unproven.length > 0 || !proof.controls.some(({ works }) => works) ? 2 : 0;
 }

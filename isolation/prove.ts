@@ -2,21 +2,26 @@ import { UsageError } from '../common/usageError.ts';
 import { describeUrl } from '../postgres/target/target.ts';
 import { proveApi } from './api/proveApi.ts';
 import { proveServer } from './api/proveServer.ts';
-import { type Ground, onDatabase, onMigrations } from './ground.ts';
 import { startMutants } from './mutants/lanes.ts';
-import type { Options } from './options.ts';
 import type { Proof } from './proof.ts';
+import type { ProverOptions } from './proverOptions.ts';
 import { type ProveSqlOptions, proveSql } from './proveSql.ts';
+import { onDatabase, onMigrations, type TargetDatabase } from './targetDatabase.ts';
 import { withoutControls } from './unproven.ts';
 
-/** Runs what the options ask for. */
-export async function prove(options: Options, progress: (line: string) => void): Promise<Proof> {
+/**
+ * Runs the attacks that the options select.
+ *
+ * @param progress receives one line per step, for display.
+ * @throws UsageError if the options do not fit the database.
+ */
+export async function prove(options: ProverOptions, progress: (line: string) => void): Promise<Proof> {
   const { databaseUrl, clone, server } = options;
   if (server !== undefined) {
     progress(`attacking ${server}`);
     return proveServer({ ...options, server }, progress);
   }
-  const work = (ground: Ground) => proveOn(ground, options, progress);
+  const work = (target: TargetDatabase) => proveOn(target, options, progress);
   if (databaseUrl === undefined) {
     progress('applying the migrations to a scratch database');
     return onMigrations(work);
@@ -25,15 +30,19 @@ export async function prove(options: Options, progress: (line: string) => void):
   return onDatabase(databaseUrl, clone, work);
 }
 
-const noServer = { about: 'the API', reason: 'there is no Hedgerow on this database: only SQL was attacked' };
+const noServer = { about: 'the API', reason: 'there is no Hedgerow on this database, so only SQL was attacked' };
 
-async function proveOn(ground: Ground, options: Options, progress: (line: string) => void): Promise<Proof> {
+async function proveOn(
+  target: TargetDatabase,
+  options: ProverOptions,
+  progress: (line: string) => void,
+): Promise<Proof> {
   const { seed, schema, role, setting, settingTemplate: template, set, fixed, tenantIds, fixtures, table } = options;
   const startedAt = new Date();
   const isOurs = options.databaseUrl === undefined;
   const settings: Omit<ProveSqlOptions, 'adminUrl'> = {
     scope: { schema, role, setting, template, set, fixed },
-    cast: { seed, ...(fixtures && { fixtures }), ...(tenantIds && { tenantIds }) },
+    seedData: { seed, ...(fixtures && { fixtures }), ...(tenantIds && { tenantIds }) },
     login: options.loginRole ?? (isOurs ? 'hedgerow_authenticator' : undefined),
     owner: options.ownerRole ?? (isOurs ? 'hedgerow_owner' : undefined),
     searchPath: isOurs ? 'pg_catalog' : undefined,
@@ -43,17 +52,24 @@ async function proveOn(ground: Ground, options: Options, progress: (line: string
         table.some((one) => name === one || name === `${schema}.${one}` || name.startsWith(`${schema}.${one}(`))),
     progress,
   };
-  // The copies are made while the database is empty; then each has a processor to itself.
-  const mutants = options.mutants ? await startMutants(ground, settings) : undefined;
+  // The workers copy the database while it is empty. Each then runs on its own copy in parallel.
+  const mutants = options.mutants ? await startMutants(target, settings) : undefined;
   const wants = (part: string) => options.only === undefined || options.only === part;
-  const { adminUrl, serverUrl } = ground;
+  const { adminUrl, serverUrl } = target;
   const nothing = { attempts: [], controls: [], owners: {}, unproven: [], notJudged: [] };
   const sql = wants('sql') ? await proveSql({ ...settings, adminUrl }) : nothing;
   if (!serverUrl && !wants('sql'))
-    throw new UsageError(`--only ${options.only}: there is no Hedgerow on ${ground.name}.`);
+    throw new UsageError(
+      `--only ${options.only} needs a Hedgerow, and there is none on ${target.name}. Leave out --only, or use --only sql.`,
+    );
   const api = serverUrl
     ? await proveApi({
-        ...{ adminUrl, serverUrl, scope: settings.scope, seed, progress, ...(fixtures && { fixtures }) },
+        adminUrl,
+        serverUrl,
+        scope: settings.scope,
+        seed,
+        progress,
+        ...(fixtures && { fixtures }),
         poolSizes: wants('api') ? [1, 3] : [],
         operations: wants('interleaving') ? options.operations : 0,
         only: settings.only,
@@ -63,7 +79,7 @@ async function proveOn(ground: Ground, options: Options, progress: (line: string
   const controls = [...sql.controls, ...api.controls];
   const verdicts = await mutants?.verdicts;
   return {
-    database: ground.name,
+    database: target.name,
     seed,
     repeat: `npm run isolation -- --seed ${seed}${options.mutants ? ' --mutants' : ''}`,
     startedAt,

@@ -1,8 +1,8 @@
 import type pg from 'pg';
-import { attempt } from './cast/checks.ts';
 import type { Catalog } from './catalog.ts';
 import type { Control } from './controls.ts';
 import { setIdentity, settingValue } from './identity.ts';
+import { inSavepoint } from './seedData/checks.ts';
 import { escapeRegExp } from './text.ts';
 
 interface Failure {
@@ -13,10 +13,11 @@ interface Failure {
 }
 
 /**
- * Says that the value of the setting cannot be read, where functions or policies say so of A: every answer is then an
- * error, and shows neither a leak nor that there is none.
+ * Explains why functions or policies cannot read the setting's value. Every answer is then an error, which proves
+ * neither a leak nor isolation.
  *
  * @param id the tenant that the setting names.
+ * @returns undefined if the value is readable.
  */
 export async function whyUnreadable(
   client: pg.ClientBase,
@@ -25,30 +26,30 @@ export async function whyUnreadable(
   controls: readonly Control[],
 ): Promise<string | undefined> {
   const failures = [
-    ...(await askHelpers(client, catalog, id)),
-    // An error of a function may be about the arguments that it was given.
+    ...(await checkHelpers(client, catalog, id)),
+    // An error of a function may be about its arguments.
     ...controls.flatMap(({ table, operation, error }) =>
       error && operation !== 'call' ? [{ reader: `a policy of ${table}`, ...error }] : [],
     ),
   ];
   const value = settingValue(catalog, id);
-  const form = `Say the form of the value with --setting-template, with ":id" in the place of the tenant's id: --setting-template '{"sub": ":id", "role": "${catalog.role}"}'.`;
+  const form = `Give the format of the value, in which ":id" stands for the tenant's id: --setting-template '{"sub": ":id", "role": "${catalog.role}"}'.`;
   const found = failures.find((failure) => isAboutValue(failure, value));
   if (!found) {
     const reads = controls.filter(({ operation }) => operation === 'select');
-    // A number is a document in JSON, too: it has no claims, and nobody sees a row.
+    // A plain number is valid JSON without any claims. No error occurs, and no row is visible.
     const isMisread = catalog.template === undefined && isReadAsJson(catalog) && !reads.some(({ works }) => works);
     return isMisread
-      ? `The value of ${catalog.setting} is not what is read from it: policies or functions read it as JSON, and A sees no row. Nothing was attacked. ${form}`
+      ? `The value of ${catalog.setting} is no JSON document with claims: policies or functions read it as JSON, and A sees no row. Nothing was attacked. ${form}`
       : undefined;
   }
   const advice = /\bjson/.test(`${found.message} ${found.context}`)
     ? form
-    : `Name tenants that exist with --tenant-ids, or say the form of the value with --setting-template.`;
+    : `Name existing tenants with --tenant-ids, or give the format of the value with --setting-template.`;
   return `The value of ${catalog.setting} cannot be read: ${found.reader} answers "${found.message}". Nothing was attacked. ${advice}`;
 }
 
-/** Whether policies or the functions that say who the tenant is read the setting as JSON. */
+/** Whether policies, or the functions that return the current tenant, read the setting as JSON. */
 function isReadAsJson({ setting, tables, helpers }: Catalog): boolean {
   const json = new RegExp(
     `current_setting\\s*\\(\\s*'${escapeRegExp(setting)}'[^;]{0,120}?(?:::jsonb?\\b|->|as jsonb?\\b)`,
@@ -58,10 +59,10 @@ function isReadAsJson({ setting, tables, helpers }: Catalog): boolean {
   return [...policies, ...helpers.map(({ source }) => source)].some((text) => json.test(text));
 }
 
-async function askHelpers(client: pg.ClientBase, catalog: Catalog, id: string): Promise<Failure[]> {
+async function checkHelpers(client: pg.ClientBase, catalog: Catalog, id: string): Promise<Failure[]> {
   const failures: Failure[] = [];
   for (const { name, sql } of catalog.helpers) {
-    await attempt(client, async () => {
+    await inSavepoint(client, async () => {
       await client.query(setIdentity(catalog, id) as string);
       await client.query(`select ${sql}()`).catch(({ code, message, detail, where }: pg.DatabaseError) => {
         failures.push({ reader: `function ${name}`, code: code ?? '', message, context: `${detail}\n${where}` });
@@ -72,7 +73,7 @@ async function askHelpers(client: pg.ClientBase, catalog: Catalog, id: string): 
   return failures;
 }
 
-/** Whether an error of a cast is about this value. Postgres shows the value, and of JSON how it begins. */
+/** Whether a type error is about this value. Postgres quotes the value, or the start of a JSON document. */
 function isAboutValue({ code, message, context = '' }: Failure, value: string): boolean {
   if (code !== '22P02' && !code.startsWith('2203')) return false;
   const [, json] = /^JSON data, line \d+: (.*?)(?:\.\.\.)?$/m.exec(context) ?? [];

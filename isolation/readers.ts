@@ -2,14 +2,14 @@ import type pg from 'pg';
 import { ReferenceReader, type References } from '../lint/references.ts';
 import { type Catalog, isReachable } from './catalog.ts';
 
-/** A policy, view, function, default, check, trigger or rule, and what it refers to. */
+/** A policy, view, function, default, check, trigger or rule, and its references. */
 export interface Reader {
-  /** As a person names it: `policy own on app_public.notes`. */
+  /** A name for display: `policy own on app_public.notes`. */
   readonly what: string;
   readonly references: References;
-  /** It decides which rows a tenant reaches: a policy, a view, or a function that runs as its owner. */
+  /** Whether it decides which rows a tenant reaches: a policy, a view, or a SECURITY DEFINER function. */
   readonly decides: boolean;
-  /** It decides, and compares the time with nothing of a row, by itself or in what it uses. */
+  /** Whether it decides by the current time without reading a row, directly or through a function. */
   readonly isByTimeAlone: boolean;
 }
 
@@ -46,7 +46,7 @@ const ofTables = `
   where r.rulename <> '_RETURN' and c.oid = any ($1::oid[])
   order by 1`;
 
-/** Everything that may ask which session it runs in. */
+/** Reads every object that may depend on the current session. */
 export async function readReaders(client: pg.ClientBase, catalog: Catalog): Promise<Reader[]> {
   const tables = catalog.tables.filter((table) => table.schema === catalog.schema || isReachable(table));
   const { rows } = await client.query<Found>(ofTables, [
@@ -78,7 +78,7 @@ export async function readReaders(client: pg.ClientBase, catalog: Catalog): Prom
   return readers;
 }
 
-/** The first of several readers, and how many more there are. */
+/** Lists the first three readers and the number of the others. */
 export function nameReaders(readers: readonly string[]): string {
   return `${readers.slice(0, 3).join(', ')}${readers.length > 3 ? ` and ${readers.length - 3} more` : ''}`;
 }

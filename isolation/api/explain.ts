@@ -1,8 +1,8 @@
 import type pg from 'pg';
-import type { Cast } from '../cast/cast.ts';
 import type { Catalog, Routine } from '../catalog.ts';
 import type { Answer } from '../http/post.ts';
 import { runControls } from '../proveSql.ts';
+import type { SeedData } from '../seedData/seedData.ts';
 import { operationOf } from './fields.ts';
 import type { RootField } from './schema.ts';
 import type { World } from './world.ts';
@@ -24,7 +24,7 @@ const refusals = ['BAD_USER_INPUT', 'CONFLICT', 'NOT_FOUND'];
  *
  * @param client on a scratch database with the cast's rows, of a role that row-level security does not bind.
  */
-export function explainer(client: pg.ClientBase, catalog: Catalog, cast: Cast): World['explain'] {
+export function explainer(client: pg.ClientBase, catalog: Catalog, cast: SeedData): World['explain'] {
   return async (root: RootField, answer: Answer | undefined, table: string) => {
     const errors = answer?.body?.errors ?? [];
     const [first] = errors;

@@ -1,8 +1,8 @@
 import type pg from 'pg';
-import { type Cast, holding, literal } from '../cast/cast.ts';
-import { makeCast } from '../cast/makeCast.ts';
 import { type Catalog, type Relation, readCatalog, type Scope } from '../catalog.ts';
 import { hmac } from '../http/forgery.ts';
+import { createSeedData } from '../seedData/createSeedData.ts';
+import { holding, literal, type SeedData } from '../seedData/seedData.ts';
 import { whyWithoutRows } from '../unproven.ts';
 import { type Account, register } from './accounts.ts';
 import type { Client, Member } from './client.ts';
@@ -37,7 +37,7 @@ export async function scratchWorld(client: Client, { admin, scope, seed, jwtSecr
   await client.send('POST', '/auth/logout-all', left.token);
   const catalog = await readCatalog(admin, scope);
   await admin.query('begin');
-  const cast = await makeCast(admin, catalog, {
+  const cast = await createSeedData(admin, catalog, {
     seed,
     tenantIds: [a.id, b.id, empty.id],
     ...(fixtures && { fixtures }),
@@ -140,7 +140,7 @@ function ownRows(holdings: Holdings, own: string, others: string): Holdings {
 interface Donating {
   readonly admin: pg.Client;
   readonly catalog: Catalog;
-  readonly cast: Cast;
+  readonly cast: SeedData;
   readonly tables: Tables;
 }
 
@@ -154,7 +154,7 @@ async function withSpare(
   who: 'a' | 'b',
 ): Promise<Holdings> {
   for (const table of catalog.tables) {
-    const { spare: spares, replaces } = holding(cast, table, who);
+    const { insertableRows: spares, replaces } = holding(cast, table, who);
     if (replaces) await tables.clear(table, member.id ?? '');
     for (const spare of spares) {
       const columns = table.columns.filter(({ name, generated }) => !generated && spare[name] !== undefined);

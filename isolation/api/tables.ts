@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { Catalog, Relation } from '../catalog.ts';
-import type { Ownership } from '../owners.ts';
+import type { Ownership } from '../ownership.ts';
 
 /** A row as text, `schema.table (…)`, and whose it is. */
 interface Owned {

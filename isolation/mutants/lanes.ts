@@ -1,5 +1,5 @@
-import type { Ground } from '../ground.ts';
 import type { ProveSqlOptions } from '../proveSql.ts';
+import type { TargetDatabase } from '../targetDatabase.ts';
 import type { Verdict } from './mutant.ts';
 import { proveMutants } from './proveMutants.ts';
 
@@ -12,7 +12,7 @@ const lanes = 2;
  * @returns once the copies are there, so that the ground may be filled; the verdicts come later.
  */
 export async function startMutants(
-  ground: Ground,
+  ground: TargetDatabase,
   options: Omit<ProveSqlOptions, 'adminUrl'>,
 ): Promise<{ readonly verdicts: Promise<readonly Verdict[]> }> {
   const running: Promise<Verdict[]>[] = [];

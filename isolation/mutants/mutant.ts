@@ -1,5 +1,5 @@
 import type { Catalog } from '../catalog.ts';
-import type { Ownership } from '../owners.ts';
+import type { Ownership } from '../ownership.ts';
 
 /** What a kind of mutant is made from. */
 export interface Ground {

@@ -1,10 +1,10 @@
 import { UsageError } from '../../common/usageError.ts';
-import type { Cast } from '../cast/cast.ts';
-import { makeCast } from '../cast/makeCast.ts';
 import { type Catalog, readCatalog } from '../catalog.ts';
 import { connected, type ProveSqlOptions, runControls } from '../proveSql.ts';
+import { createSeedData } from '../seedData/createSeedData.ts';
+import type { SeedData } from '../seedData/seedData.ts';
 import { attackSql } from '../sql/attackSql.ts';
-import { brokenBy } from '../sql/broken.ts';
+import { ownerErrorsOf } from '../sql/refusals.ts';
 import type { Catch, Mutant, Verdict } from './mutant.ts';
 import { runMutants } from './run.ts';
 
@@ -34,7 +34,7 @@ export async function proveMutants(options: ProveMutantsOptions): Promise<Verdic
   return connected(adminUrl, searchPath, async (client) => {
     await client.query('savepoint empty');
     const catalog = await readCatalog(client, scope);
-    const cast = await makeCast(client, catalog, options.cast);
+    const cast = await createSeedData(client, catalog, options.seedData);
     demandRows(catalog, cast);
     // Constraints that are checked at the end would keep tables from being altered.
     await client.query('set constraints all immediate');
@@ -45,11 +45,11 @@ export async function proveMutants(options: ProveMutantsOptions): Promise<Verdic
         const only = (name: string) => isMeant(name) && (tables?.has(name) ?? true);
         const caught: Catch[] = [];
         const controls = await runControls(client, changed, cast, { ...options, only });
-        const broken = brokenBy(controls);
+        const broken = ownerErrorsOf(controls);
         for await (const { attack, table, outcome, evidence = '' } of attackSql(client, changed, cast, {
           ...options,
           only,
-          broken,
+          ownerErrors: broken,
         })) {
           if (outcome === 'leaked' && attacks(attack)) caught.push({ attack, table, evidence });
         }
@@ -76,7 +76,7 @@ export async function proveMutants(options: ProveMutantsOptions): Promise<Verdic
 }
 
 /** A mutant of a table without rows would survive, whatever it is. */
-function demandRows({ relations }: Catalog, { problems, owners }: Cast): void {
+function demandRows({ relations }: Catalog, { problems, owners }: SeedData): void {
   const found = [...problems].filter(([oid]) => ['own', 'parent'].includes(owners.get(oid)?.kind ?? ''));
   if (found.length === 0) return;
   const lines = found.map(([oid, problem]) => `  ${relations.get(oid)?.name}: ${problem}`);

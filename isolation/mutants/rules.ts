@@ -1,5 +1,5 @@
 import type { Catalog, Relation } from '../catalog.ts';
-import type { Ownership } from '../owners.ts';
+import type { Ownership } from '../ownership.ts';
 import { identities } from './ground.ts';
 import type { Catch } from './mutant.ts';
 

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { type Catalog, readCatalog } from '../catalog.ts';
-import type { Ownership } from '../owners.ts';
+import type { Ownership } from '../ownership.ts';
 import { mutantsOf } from './kinds.ts';
 import type { Catch, Mutant, Proof, Verdict } from './mutant.ts';
 import { near } from './near.ts';

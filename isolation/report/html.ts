@@ -3,15 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { html, jsonInScript, Markup } from '../../common/markup.ts';
 import type { Proof } from '../proof.ts';
 import { cellsOf } from './html/cells.ts';
-import { findings } from './html/findings.ts';
-import { limits } from './html/limits.ts';
+import { caveats, findings } from './html/findings.ts';
+import { mutants } from './html/killMatrix.ts';
 import { matrix } from './html/matrix.ts';
-import { mutants } from './html/mutants.ts';
 import { summary } from './html/summary.ts';
 
 /**
- * One page that needs nothing beside itself: opened from a file it asks for nothing, and its Content-Security-Policy
- * lets no script or style run but its own, by their hashes. All that came out of a database is escaped.
+ * Renders the report as a self-contained page. It loads nothing, and its Content-Security-Policy allows only its own
+ * script and style, by their hashes. All database values are escaped.
  */
 export async function htmlReport(proof: Proof): Promise<string> {
   const [style, script] = await Promise.all([asset('page.css'), asset('page.js')]);
@@ -31,7 +30,7 @@ export async function htmlReport(proof: Proof): Promise<string> {
 <main>
 ${summary(proof)}
 ${findings(proof)}
-${limits(proof)}
+${caveats(proof)}
 ${matrix(proof.tables, cells)}
 ${proof.mutants && mutants(proof.mutants, proof.attempts)}
 <footer>Written by <code>npm run isolation</code>, ${proof.startedAt.toISOString()}.</footer>

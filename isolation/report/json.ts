@@ -1,6 +1,6 @@
 import { leaksOf, type Proof } from '../proof.ts';
 
-/** The report for machines. Keys may be added; those that are there keep their meaning within a version. */
+/** The machine-readable report. Within a version, keys may be added, but existing keys keep their meaning. */
 export function jsonReport(proof: Proof): object {
   const { seed, tables, attempts, controls, owners, unproven, notJudged, mutants = [], database, seconds } = proof;
   const count = (outcome: string) => mutants.filter((mutant) => mutant.outcome === outcome).length;

@@ -3,7 +3,7 @@ import type { Attempt } from '../attempt.ts';
 import { exitCodeOf, groupLeaks, leaksOf, type Proof } from '../proof.ts';
 import { groupAlike } from '../unproven.ts';
 
-/** The report for people: what was attacked and how often, then each leak with what shows it. */
+/** The report for the terminal: the attacks per table, then each leak with its evidence. */
 export function terminalReport(proof: Proof): string {
   const { attempts, controls, owners, unproven, notJudged, mutants, seed, seconds, database } = proof;
   const operations = ['select', 'insert', 'update', 'delete', 'call', 'other'] as const;
@@ -22,12 +22,12 @@ export function terminalReport(proof: Proof): string {
   }
   lines.push(
     '',
-    styleText('dim', 'Whose rows they are:'),
+    styleText('dim', 'Owners of the rows:'),
     ...Object.entries(owners).map(([table, why]) => styleText('dim', `  ${table}: ${why}`)),
   );
   const idle = controls.filter(({ works }) => !works);
   if (idle.length > 0) {
-    lines.push('', styleText('yellow', 'Granted, and does not work for the owner of the row:'));
+    lines.push('', styleText('yellow', 'Granted, but does not work for the owner of the row:'));
     for (const { what, first } of groupAlike(idle))
       lines.push(`  ${what} on ${first.table}: ${first.reason ?? first.answer}`);
   }
@@ -37,7 +37,7 @@ export function terminalReport(proof: Proof): string {
     const others = [...new Set(found.map(({ attack }) => attack))].filter((attack) => attack !== first.attack);
     const times = found.length > 1 ? ` (${found.length} times)` : '';
     lines.push('', styleText('red', `LEAK  ${first.table}: ${first.attack}${times}`));
-    if (others.length > 0) lines.push(`      The same by: ${others.join(', ')}.`);
+    if (others.length > 0) lines.push(`      Also leaked by: ${others.join(', ')}.`);
     lines.push(...indent(first.statement), ...indent(first.evidence ?? ''));
   }
   for (const { description, reason } of mutants?.filter(({ outcome }) => outcome === 'survived') ?? []) {
@@ -57,13 +57,13 @@ export function terminalReport(proof: Proof): string {
   if (mutants) {
     const count = (outcome: string) => mutants.filter((mutant) => mutant.outcome === outcome).length;
     lines.push(
-      `${mutants.length} mutants: ${count('killed')} caught, ${count('survived')} survived, ${count('equivalent')} equivalent`,
+      `${mutants.length} mutants: ${count('killed')} killed, ${count('survived')} survived, ${count('equivalent')} equivalent`,
     );
   }
   const verdict = [
-    'Proven: no tenant reached what is another’s.',
-    leaks.length ? `${leaks.length} attacks leaked.` : 'The attacks do not notice every fault.',
-    'Nothing leaked, and it is not proven: see above.',
+    'Proven: no tenant reached the rows of another.',
+    leaks.length ? `${leaks.length} attacks leaked.` : 'The attacks do not detect every fault.',
+    'Nothing leaked, but the run is not a proof: see above.',
   ];
   const code = exitCodeOf(proof);
   lines.push(styleText(code === 0 ? 'green' : 'red', verdict[code] as string));

@@ -1,30 +1,30 @@
-import { type Cast, holding, type Row } from '../cast/cast.ts';
-import { candidates, noHints, quoteElement } from '../cast/values.ts';
-import { rootOf } from '../cast/words.ts';
 import type { Argument, Catalog, Relation, Routine, Type } from '../catalog.ts';
 import { settingValue } from '../identity.ts';
-import type { Actor, Attack } from './attack.ts';
+import { candidates, noHints, quoteElement } from '../seedData/columnValues.ts';
+import { holding, type Row, type SeedData } from '../seedData/seedData.ts';
+import { rootOf } from '../seedData/valueHints.ts';
 import { nobodies } from './nobody.ts';
+import type { Actor, SqlAttack } from './sqlAttack.ts';
 
-/** Functions and procedures that a tenant may run, with A's values, with B's own, and with text that is no value. */
-export function calls(catalog: Catalog, cast: Cast): Attack[] {
+/** Calls every executable function and procedure with A's values, with B's values, and with hostile text. */
+export function calls(catalog: Catalog, seedData: SeedData): SqlAttack[] {
   return catalog.routines
     .filter(({ executable, returns }) => executable && !/trigger$/.test(catalog.types.get(returns)?.name ?? ''))
-    .flatMap((routine) => callsOf(catalog, cast, routine));
+    .flatMap((routine) => callsOf(catalog, seedData, routine));
 }
 
-/** The same calls with A's values, by A. */
-export function callsWithValuesOfA(catalog: Catalog, cast: Cast): Attack[] {
-  return calls(catalog, cast)
+/** The calls with A's values, made by A. */
+export function callsWithValuesOfA(catalog: Catalog, seedData: SeedData): SqlAttack[] {
+  return calls(catalog, seedData)
     .filter(({ attack }) => attack === withValuesOfA)
-    .map((call) => ({ ...call, actor: { name: 'A', identity: cast.a.id } }));
+    .map((call) => ({ ...call, actor: { name: 'A', identity: seedData.a.id } }));
 }
 
 const withValuesOfA = "call with A's values";
 
-function callsOf(catalog: Catalog, cast: Cast, routine: Routine): Attack[] {
-  const b: Actor = { name: 'B', identity: cast.b.id };
-  const call = (attack: string, values: readonly string[], actor = b): Attack => ({
+function callsOf(catalog: Catalog, seedData: SeedData, routine: Routine): SqlAttack[] {
+  const b: Actor = { name: 'B', identity: seedData.b.id };
+  const call = (attack: string, values: readonly string[], actor = b): SqlAttack => ({
     table: routine.name,
     attack,
     operation: 'call',
@@ -38,25 +38,25 @@ function callsOf(catalog: Catalog, cast: Cast, routine: Routine): Attack[] {
     stays: [catalog.role, actor.settingValue ?? settingValue(catalog, actor.identity ?? '')],
   });
   const required = routine.arguments.filter(({ hasDefault }) => !hasDefault);
-  const attacks: Attack[] = [];
+  const attacks: SqlAttack[] = [];
   for (const given of required.length < routine.arguments.length
     ? [required, routine.arguments]
     : [routine.arguments]) {
-    const theirs = given.map((argument) => valuesFor(catalog, cast, argument, 'a'));
+    const theirs = given.map((argument) => valuesFor(catalog, seedData, argument, 'a'));
     for (const values of combine(theirs)) attacks.push(call(withValuesOfA, values));
-    for (const values of combine(given.map((argument) => valuesFor(catalog, cast, argument, 'b'))).slice(0, 4)) {
+    for (const values of combine(given.map((argument) => valuesFor(catalog, seedData, argument, 'b'))).slice(0, 4)) {
       attacks.push(call('call with its own values', values));
     }
-    for (const nobody of nobodies(cast, catalog))
+    for (const nobody of nobodies(seedData, catalog))
       for (const values of combine(theirs).slice(0, 2)) attacks.push(call('call as nobody', values, nobody));
   }
-  // Only functions of the API can be given a client's text.
+  // Clients can pass text only to functions of the API.
   if (routine.schema === catalog.schema) {
-    const theirs = routine.arguments.map((argument) => valuesFor(catalog, cast, argument, 'a')[0] ?? 'null');
+    const theirs = routine.arguments.map((argument) => valuesFor(catalog, seedData, argument, 'a')[0] ?? 'null');
     routine.arguments.forEach(({ type }, place) => {
       const { name } = rootOf(catalog.types, type) ?? {};
       if (!['text', 'character varying', 'name', 'citext'].includes(name ?? '')) return;
-      for (const text of hostile(catalog, cast))
+      for (const text of hostile(catalog, seedData))
         attacks.push(call('call with hostile text', theirs.with(place, quote(text))));
     });
   }
@@ -65,8 +65,8 @@ function callsOf(catalog: Catalog, cast: Cast, routine: Routine): Attack[] {
 
 const quote = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
-/** Text that is SQL once it is pasted into SQL. */
-function hostile(catalog: Catalog, { a }: Cast): string[] {
+/** Texts that become SQL if a function concatenates them into a statement. */
+function hostile(catalog: Catalog, { a }: SeedData): string[] {
   const become = `set_config('${catalog.setting}', ${quote(settingValue(catalog, a.id))}, true)`;
   return [
     "' or true --",
@@ -85,12 +85,12 @@ function hostile(catalog: Catalog, { a }: Cast): string[] {
   ];
 }
 
-/** Literals for an argument out of a member's rows: what is named alike first. */
-function valuesFor(catalog: Catalog, cast: Cast, argument: Argument, member: 'a' | 'b'): string[] {
+/** Literals for an argument from a tenant's rows; values of similarly named columns come first. */
+function valuesFor(catalog: Catalog, seedData: SeedData, argument: Argument, tenant: 'a' | 'b'): string[] {
   const { types } = catalog;
   const type = types.get(argument.type);
   if (!type) return ['null'];
-  const tables = catalog.tables.filter((table) => holding(cast, table, member).rows.length > 0);
+  const tables = catalog.tables.filter((table) => holding(seedData, table, tenant).rows.length > 0);
   const typed = (text: string) => `${quote(text)}${type.kind === 'pseudo' ? '::text' : `::${type.name}`}`;
   const wanted = rootOf(types, type.kind === 'array' ? (type.of as number) : argument.type);
   const found: { text: string; score: number }[] = [];
@@ -99,7 +99,7 @@ function valuesFor(catalog: Catalog, cast: Cast, argument: Argument, member: 'a'
       const have = rootOf(types, column.type);
       const asText = wanted?.name === 'text' && ['uuid', 'character varying', 'citext'].includes(have?.name ?? '');
       if (have?.oid !== wanted?.oid && !asText) continue;
-      for (const row of holding(cast, table, member).rows) {
+      for (const row of holding(seedData, table, tenant).rows) {
         const value = row[column.name];
         if (value !== null && value !== undefined)
           found.push({ text: value, score: likeness(argument.name, table, column.name) - (asText ? 1 : 0) });
@@ -114,41 +114,41 @@ function valuesFor(catalog: Catalog, cast: Cast, argument: Argument, member: 'a'
     );
     return rows
       .flatMap((table) =>
-        holding(cast, table, member)
+        holding(seedData, table, tenant)
           .rows.slice(0, 2)
           .map((row) => typed(composite(type, row))),
       )
       .slice(0, 4);
   }
   if (/^jsonb?$/.test(type.name)) {
-    const rows = tables.flatMap((table) => holding(cast, table, member).rows.slice(0, 1));
+    const rows = tables.flatMap((table) => holding(seedData, table, tenant).rows.slice(0, 1));
     texts.unshift(...rows.slice(0, 4).map((row) => JSON.stringify(row)));
   }
   if (texts.length === 0)
-    texts.push(...candidates(types, argument.type, -1, { seed: cast.seed, n: 1, hints: noHints }).slice(0, 3));
+    texts.push(...candidates(types, argument.type, -1, { seed: seedData.seed, n: 1, hints: noHints }).slice(0, 3));
   return texts.length ? texts.map(typed) : ['null'];
 }
 
 const composite = ({ attributes }: Type, row: Row) =>
   `(${attributes.map(({ name }) => (row[name] === null || row[name] === undefined ? '' : quoteElement(row[name]))).join(',')})`;
 
-/** `p_list_id` is like `id` of `lists` and like any `list_id`. */
+/** Scores the similarity of names: `p_list_id` resembles `id` of `lists` and any `list_id`. */
 function likeness(argument: string, table: Relation, column: string): number {
   const words = (text: string) =>
     text
       .toLowerCase()
       .split('_')
       .map((word) => word.replace(/s$/, ''));
-  const [asked, table_] = [words(argument), words(table.relname)];
+  const [wanted, table_] = [words(argument), words(table.relname)];
   const own = words(column);
   return (
-    own.filter((word) => asked.includes(word)).length * 2 +
-    table_.filter((word) => asked.includes(word)).length * 2 +
+    own.filter((word) => wanted.includes(word)).length * 2 +
+    table_.filter((word) => wanted.includes(word)).length * 2 +
     (table.keys[0]?.columns.includes(column) ? 1 : 0)
   );
 }
 
-/** Each argument's first values together, then each argument varied, to a few dozen calls. */
+/** Combines the first values of all arguments, then varies one argument at a time; at most 30 calls. */
 function combine(lists: readonly (readonly string[])[]): string[][] {
   let combined: string[][] = [[]];
   for (const list of lists) {

@@ -1,21 +1,24 @@
 import { shorten } from '../attempt.ts';
 import type { Control } from '../controls.ts';
-import { type Answer, describe } from './attack.ts';
+import type { AttackSession } from './attackSession.ts';
 import type { SqlOptions } from './attackSql.ts';
 import { callsWithValuesOfA } from './calls.ts';
 import { asActor } from './judge.ts';
-import type { Session } from './session.ts';
+import { describe, type SqlAnswer } from './sqlAttack.ts';
 
-/** SQLSTATEs that say that a function cannot run, and not that it refuses its arguments. */
+/** SQLSTATEs which mean that a function cannot run, rather than that it refuses its arguments. */
 const cannotRun = /^(0A|22012|2F|38|39|3D|3F|42(?!501|601)|54|55|58|XX)/;
 
-/** Whether each function and procedure that the role may run answers A, given A's own values. */
-export async function* functionControls(session: Session, { only = () => true }: SqlOptions): AsyncGenerator<Control> {
-  const { catalog, cast } = session;
-  const byFunction = Map.groupBy(callsWithValuesOfA(catalog, cast), ({ table }) => table);
+/** Checks that each executable function and procedure works for A with A's own values. */
+export async function* functionControls(
+  session: AttackSession,
+  { only = () => true }: SqlOptions,
+): AsyncGenerator<Control> {
+  const { catalog, seedData } = session;
+  const byFunction = Map.groupBy(callsWithValuesOfA(catalog, seedData), ({ table }) => table);
   for (const [table, calls] of byFunction) {
     if (!only(table)) continue;
-    let first: { statement: string; answer: Answer } | undefined;
+    let first: { statement: string; answer: SqlAnswer } | undefined;
     let works = false;
     for (const call of calls) {
       const answer = await session.run(call);
@@ -28,11 +31,11 @@ export async function* functionControls(session: Session, { only = () => true }:
     yield {
       table,
       operation: 'call',
-      statement: `${asActor(catalog, { name: 'A', identity: cast.a.id })}\n${first.statement}`,
+      statement: `${asActor(catalog, { name: 'A', identity: seedData.a.id })}\n${first.statement}`,
       works,
       answer: shorten(describe(first.answer)),
       ...(!works && code !== undefined && { error: { code, message } }),
-      ...(!works && !cannotRun.test(code ?? '') && { reason: `the function refuses all that was tried: ${message}` }),
+      ...(!works && !cannotRun.test(code ?? '') && { reason: `the function refuses all tried arguments: ${message}` }),
     };
   }
 }

@@ -1,13 +1,13 @@
-import type { Cast, Row } from '../cast/cast.ts';
 import type { Column } from '../catalog.ts';
-import type { Attack } from './attack.ts';
-import type { Target } from './target.ts';
+import type { Row, SeedData } from '../seedData/seedData.ts';
+import type { AttackTarget } from './attackTarget.ts';
+import type { SqlAttack } from './sqlAttack.ts';
 
-/** Rows that B writes: as A, over A's keys, with every form of `on conflict`, and its own. */
-export function inserts(cast: Cast, target: Target): Attack[] {
+/** Inserts by B: rows owned by A, rows with A's keys, every form of `on conflict`, and B's own rows. */
+export function inserts(seedData: SeedData, target: AttackTarget): SqlAttack[] {
   const { relation, a, b, actors, ownership } = target;
-  const attacks: Attack[] = [];
-  const add = (attack: string, statement: string, row: Row, prepare = clear(cast, target)) =>
+  const attacks: SqlAttack[] = [];
+  const add = (attack: string, statement: string, row: Row, prepare = clear(seedData, target)) =>
     attacks.push({
       table: relation.name,
       attack,
@@ -20,7 +20,7 @@ export function inserts(cast: Cast, target: Target): Attack[] {
   const writable = relation.columns.filter(({ generated, identity }) => !generated && identity !== 'always');
   const granted = (row: Row) => target.inserted.filter(({ name }) => name in row);
 
-  for (const row of a.spare) {
+  for (const row of a.insertableRows) {
     const columns = writable.filter(({ name }) => name in row);
     add('insert as A', insert(target, columns, row), row, []);
     add('insert as A returning', `${insert(target, columns, row)} returning *`, row, []);
@@ -35,11 +35,11 @@ export function inserts(cast: Cast, target: Target): Attack[] {
       [],
     );
   }
-  for (const row of b.spare) {
+  for (const row of b.insertableRows) {
     add('insert of its own', insert(target, granted(row), row), row);
     for (const theirs of a.rows.slice(0, 2)) {
       for (const key of relation.keys) {
-        // The owner stays B's: with A's the policies answer, and not the key.
+        // Keep B as the owner. With A as the owner, the policies would refuse the row before the key is checked.
         const taken = key.columns.filter(
           (name) => name !== owner && target.inserted.some((column) => column.name === name),
         );
@@ -57,7 +57,7 @@ export function inserts(cast: Cast, target: Target): Attack[] {
     for (const key of relation.keys) {
       for (const [form, clause] of conflicts(target, key)) {
         add(`insert A's row again ${form}`, `${insert(target, columns, theirs)} ${clause}`, theirs, []);
-        // Without the owner, which the default fills in as B: only a key without it is in the way.
+        // Omit the owner, whose default is B. Only a key that lacks the owner column can then conflict.
         const bare = granted(theirs).filter(({ name }) => name !== owner);
         if (bare.length > 0)
           add(
@@ -72,13 +72,13 @@ export function inserts(cast: Cast, target: Target): Attack[] {
   return attacks;
 }
 
-/** B's row made to refer to A's by each foreign key: new, and by an update; and B's row made A's. */
-export function references(cast: Cast, target: Target): Attack[] {
+/** B references A's rows through each foreign key, by an insert and by an update, and gives its rows to A. */
+export function references(seedData: SeedData, target: AttackTarget): SqlAttack[] {
   const { relation, a, b, actors, id, literal, ownership } = target;
-  const attacks: Attack[] = [];
+  const attacks: SqlAttack[] = [];
   const owner = ownership?.column?.name;
   for (const key of relation.foreignKeys) {
-    const parents = cast.holdings.get(key.references)?.a.rows ?? [];
+    const parents = seedData.holdings.get(key.references)?.a.rows ?? [];
     for (const theirs of parents.slice(0, 2)) {
       const pointed = Object.fromEntries(
         key.columns.flatMap((name, i) => (name === owner ? [] : [[name, theirs[key.referenced[i] as string] ?? null]])),
@@ -86,7 +86,7 @@ export function references(cast: Cast, target: Target): Attack[] {
       const names = Object.keys(pointed);
       if (names.length === 0) continue;
       const what = `attach to A's row by a foreign key`;
-      for (const row of b.spare.slice(0, 1)) {
+      for (const row of b.insertableRows.slice(0, 1)) {
         const columns = target.inserted.filter(({ name }) => name in row);
         const statement = insert(target, columns, { ...row, ...pointed });
         attacks.push({
@@ -95,7 +95,7 @@ export function references(cast: Cast, target: Target): Attack[] {
           operation: 'insert',
           actor: actors.b,
           statements: [statement],
-          ...(b.replaces && { prepare: clear(cast, target) }),
+          ...(b.replaces && { prepare: clear(seedData, target) }),
         });
       }
       for (const row of b.rows.slice(0, 2)) {
@@ -118,17 +118,17 @@ export function references(cast: Cast, target: Target): Attack[] {
             operation: 'update',
             actor: actors.b,
             statements: [`update ${relation.sql} set ${assignments}`],
-            prepare: leaveOnly(cast, target, row),
+            prepare: leaveOnly(seedData, target, row),
           },
         );
       }
     }
   }
-  return [...attacks, ...gifts(cast, target, a.rows)];
+  return [...attacks, ...gifts(seedData, target, a.rows)];
 }
 
-/** Gives B's row to A: by its owner alone, and with everything that refers to a parent empty or A's. */
-function gifts(cast: Cast, target: Target, theirs: readonly Row[]): Attack[] {
+/** Gives B's row to A: changes the owner alone, and also with all foreign keys null or pointing to A's rows. */
+function gifts(seedData: SeedData, target: AttackTarget, theirs: readonly Row[]): SqlAttack[] {
   const { relation, b, actors, id, literal, ownership } = target;
   const owner = ownership?.column;
   if (!owner) return [];
@@ -143,10 +143,10 @@ function gifts(cast: Cast, target: Target, theirs: readonly Row[]): Attack[] {
   }
   return b.rows.slice(0, 6).flatMap((row) =>
     sets.flatMap((more) => {
-      const set = Object.entries({ [owner.name]: cast.a.id, ...more }).map(
+      const set = Object.entries({ [owner.name]: seedData.a.id, ...more }).map(
         ([name, value]) => `${id(name)} = ${literal(name, value)}`,
       );
-      const gift = (attack: string, statement: string, prepare: string[] = []): Attack => ({
+      const gift = (attack: string, statement: string, prepare: string[] = []): SqlAttack => ({
         table: relation.name,
         attack,
         operation: 'update',
@@ -156,15 +156,19 @@ function gifts(cast: Cast, target: Target, theirs: readonly Row[]): Attack[] {
       });
       return [
         gift('give a row to A', `update ${relation.sql} t set ${set.join(', ')} where ${target.where(row)}`),
-        gift('give a row to A, blind', `update ${relation.sql} set ${set.join(', ')}`, leaveOnly(cast, target, row)),
+        gift(
+          'give a row to A, blind',
+          `update ${relation.sql} set ${set.join(', ')}`,
+          leaveOnly(seedData, target, row),
+        ),
       ];
     }),
   );
 }
 
-type Key = Target['relation']['keys'][number];
+type Key = AttackTarget['relation']['keys'][number];
 
-function conflicts({ updated, id }: Target, { name, columns, kind, partial }: Key): [string, string][] {
+function conflicts({ updated, id }: AttackTarget, { name, columns, kind, partial }: Key): [string, string][] {
   const forms: [string, string][] = [['on conflict do nothing', 'on conflict do nothing']];
   if (kind === 'exclusion' || partial) return forms;
   const arbiter = `(${columns.map(id).join(', ')})`;
@@ -184,25 +188,25 @@ function conflicts({ updated, id }: Target, { name, columns, kind, partial }: Ke
   return forms;
 }
 
-function values({ id, literal }: Target, columns: readonly Column[], row: Row): string {
+function values({ id, literal }: AttackTarget, columns: readonly Column[], row: Row): string {
   if (columns.length === 0) return 'default values';
-  // Whoever may insert into an identity column can choose its value, too, if only by saying so.
+  // With the privilege to insert into an identity column, OVERRIDING SYSTEM VALUE allows any value.
   const overriding = columns.some(({ identity }) => identity === 'always') ? 'overriding system value ' : '';
   return `(${columns.map(({ name }) => id(name)).join(', ')}) ${overriding}values (${columns.map(({ name }) => literal(name, row[name] ?? null)).join(', ')})`;
 }
 
-const insert = (target: Target, columns: readonly Column[], row: Row) =>
+const insert = (target: AttackTarget, columns: readonly Column[], row: Row) =>
   `insert into ${target.relation.sql} ${values(target, columns, row)}`;
 
 const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
-/** Takes B's own rows away. */
-export function clear({ b }: Cast, { relation, ownership }: Target): string[] {
+/** Deletes B's rows. */
+export function clear({ b }: SeedData, { relation, ownership }: AttackTarget): string[] {
   return ownership && ['own', 'parent'].includes(ownership.kind)
     ? [`delete from ${relation.sql} t where ${ownership.sql('t')} = ${quoted(b.id)}`]
     : [];
 }
 
-function leaveOnly(cast: Cast, target: Target, row: Row): string[] {
-  return clear(cast, target).map((statement) => `${statement} and not (${target.where(row)})`);
+function leaveOnly(seedData: SeedData, target: AttackTarget, row: Row): string[] {
+  return clear(seedData, target).map((statement) => `${statement} and not (${target.where(row)})`);
 }

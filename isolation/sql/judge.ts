@@ -1,12 +1,12 @@
 import { type Attempt, shorten } from '../attempt.ts';
-import { type Cast, holding, type Row } from '../cast/cast.ts';
 import type { Catalog, Relation } from '../catalog.ts';
 import { settingValue } from '../identity.ts';
-import { type Actor, type Answer, type Attack, describe } from './attack.ts';
-import { nameOf } from './session.ts';
+import { holding, type Row, type SeedData } from '../seedData/seedData.ts';
+import { nameOf } from './attackSession.ts';
+import { type Actor, describe, type SqlAnswer, type SqlAttack } from './sqlAttack.ts';
 
-/** What an answer says, for comparison: rows as a multiset, so that their order does not matter. */
-function essence({ code, message, results, own }: Answer): string[][] {
+/** The comparable parts of an answer. Rows are sorted, so that their order does not matter. */
+function essence({ code, message, results, own }: SqlAnswer): string[][] {
   return [
     [code ?? '', message ?? ''],
     ...results.map(({ command, count, rows }) => [
@@ -18,16 +18,20 @@ function essence({ code, message, results, own }: Answer): string[][] {
   ];
 }
 
-/** Whether two answers say the same. */
-export function isSame(one: Answer, other: Answer): boolean {
+/** Whether two answers are equal, apart from the order of rows. */
+export function isSame(one: SqlAnswer, other: SqlAnswer): boolean {
   return JSON.stringify(essence(one)) === JSON.stringify(essence(other));
 }
 
 /**
- * Whether two answers differ in more than what differs between two runs in one and the same world: times, random ids,
- * numbers from a sequence.
+ * Whether the answers with and without A's rows differ in a part that does not differ between two runs with A's rows.
+ * Times, random ids and sequence numbers differ between any two runs.
+ *
+ * @param answer the first answer with A's rows.
+ * @param again the second answer with A's rows.
+ * @param without the answer without A's rows.
  */
-export function differs(answer: Answer, again: Answer, without: Answer): boolean {
+export function differs(answer: SqlAnswer, again: SqlAnswer, without: SqlAnswer): boolean {
   const [one, two, other] = [answer, again, without].map((each) =>
     JSON.stringify(essence(each)).split(/(?<![\w-])|(?![\w-])/),
   );
@@ -37,13 +41,13 @@ export function differs(answer: Answer, again: Answer, without: Answer): boolean
   return one.some((part, i) => part === two[i] && part !== other[i]);
 }
 
-/** What came of an attack, from its answers with A's rows and without them. */
+/** Judges an attack by its answers with and without A's rows. */
 export function judge(
   catalog: Catalog,
-  cast: Cast,
-  attack: Attack,
-  answer: Answer,
-  without: Answer,
+  seedData: SeedData,
+  attack: SqlAttack,
+  answer: SqlAnswer,
+  without: SqlAnswer,
   isDifferent: boolean,
 ): Attempt {
   const { actor, table, operation } = attack;
@@ -58,87 +62,96 @@ export function judge(
   const leaked = (evidence: string): Attempt => ({
     ...attempt,
     outcome: 'leaked',
-    evidence: `${shorten(evidence, 1200)}${suitedIn(catalog, cast, evidence)}`,
+    evidence: `${shorten(evidence, 1200)}${witnessReasons(catalog, seedData, evidence)}`,
   });
   if (answer.code === undefined && attack.mustFail) {
     const rows = catalog.tables
       .filter(({ name }) => name === table)
-      .flatMap((one) => holding(cast, one, 'a').rows.map((row) => nameOf(one, row)));
-    return leaked(`It succeeded: ${attack.mustFail} A is ${cast.a.id}; A's rows were ${rows.join('; ') || 'none'}.`);
+      .flatMap((one) => holding(seedData, one, 'a').rows.map((row) => nameOf(one, row)));
+    return leaked(
+      `It succeeded: ${attack.mustFail} A is ${seedData.a.id}; A's rows were ${rows.join('; ') || 'none'}.`,
+    );
   }
   if (answer.harm.length > 0) {
     return leaked(
-      `${actor.name} wrote to what belongs to A (${cast.a.id}). Read again past row-level security: ${answer.harm.join('; ')}.`,
+      `${actor.name} wrote to what belongs to A (${seedData.a.id}). Read back with row-level security bypassed: ${answer.harm.join('; ')}.`,
     );
   }
   if (attack.arePlans) {
-    // Not compared with the world without A: how large the table is, a plan tells everybody.
+    // Not compared with the answer without A's rows, because every plan reveals the size of the table.
     const [known, unknown] = answer.results.filter(({ rows }) => rows.length > 0).map(rowsExpected);
     if (known === unknown) return { ...attempt, outcome: 'held' };
     return leaked(
-      `The planner expects ${known} rows for A's value, and ${unknown} for one that nobody has. A is ${cast.a.id}.`,
+      `The planner expects ${known} rows for A's value, and ${unknown} for a value that nobody has. A is ${seedData.a.id}.`,
     );
   }
   const last = answer.results.at(-1)?.rows[0];
   if (attack.stays && answer.code === undefined && last?.join() !== attack.stays.join()) {
     return leaked(
-      `Afterwards the transaction is no more what it was: role and ${catalog.setting} were ${attack.stays.join(', ')} and are ${last?.map((value) => value ?? 'null').join(', ')}. A is ${cast.a.id}.`,
+      `The transaction's identity changed: role and ${catalog.setting} were ${attack.stays.join(', ')} and are ${last?.map((value) => value ?? 'null').join(', ')}. A is ${seedData.a.id}.`,
     );
   }
-  // Postgres' MERGE refuses, rather than passes over, a row that it reaches without reading it: on every table.
+  // On every table, Postgres' MERGE raises an error for a hidden row that it reaches, instead of skipping it.
   const isRefusedMerge =
     answer.code === '42501' && /^target row violates row-level security/.test(answer.message ?? '');
-  // A policy that reads no row never reads the setting either: whether `not an id` is refused says nothing of rows.
-  const isNoIdentity = actor.identity !== cast.b.id && [answer.code, without.code].some((code) => code === '22P02');
+  // A policy reads the setting only if there is a row to check, so an error about an invalid id reveals no content.
+  const isNoIdentity = actor.identity !== seedData.b.id && [answer.code, without.code].some((code) => code === '22P02');
   if (!isDifferent || isRefusedMerge || isNoIdentity) return { ...attempt, outcome: 'held' };
-  const seen = seenRows(catalog, cast, attack, answer, without);
-  const told = `With A's rows there the answer is: ${shorten(describe(answer), 400)}. With A's rows removed, the same statement answers: ${shorten(describe(without), 400)}.`;
-  if (seen.length > 0) return leaked(`${actor.name} saw what belongs to A (${cast.a.id}): ${seen.join('; ')}. ${told}`);
+  const seen = seenRows(catalog, seedData, attack, answer, without);
+  const comparison = `With A's rows there the answer is: ${shorten(describe(answer), 400)}. With A's rows removed, the same statement answers: ${shorten(describe(without), 400)}.`;
+  if (seen.length > 0)
+    return leaked(`${actor.name} saw what belongs to A (${seedData.a.id}): ${seen.join('; ')}. ${comparison}`);
   if (answer.own.join() !== without.own.join() && describe(answer) === describe(without)) {
     const extra = answer.own.filter((row) => !without.own.includes(row));
     return leaked(
-      `What ${actor.name} has afterwards depends on A's rows (A is ${cast.a.id}). With them: ${extra.join(' ')}. Without them: ${without.own.filter((row) => !answer.own.includes(row)).join(' ')}.`,
+      `What ${actor.name} has afterwards depends on A's rows (A is ${seedData.a.id}). With them: ${extra.join(' ')}. Without them: ${without.own.filter((row) => !answer.own.includes(row)).join(' ')}.`,
     );
   }
   const own =
     answer.code === undefined && answer.own.length > 0 ? ` ${actor.name} now has: ${answer.own.join(' ')}.` : '';
-  return leaked(`${actor.name} can tell that A (${cast.a.id}) has this row. ${told}${own}`);
+  return leaked(`${actor.name} can tell that A (${seedData.a.id}) has this row. ${comparison}${own}`);
 }
 
-/** A comment that says in whose place statements run. */
+/** An SQL comment that names the actor. */
 export function asActor(catalog: Catalog, { name, identity, settingValue: value }: Actor): string {
   if (identity === null) return `-- as ${name}`;
   return `-- as ${name}, ${catalog.setting} = '${value ?? settingValue(catalog, identity)}'`;
 }
 
-const rowsExpected = ({ rows }: Answer['results'][number]) => /\brows=(\d+)/.exec(rows[0]?.[0] ?? '')?.[1];
+const rowsExpected = ({ rows }: SqlAnswer['results'][number]) => /\brows=(\d+)/.exec(rows[0]?.[0] ?? '')?.[1];
 
-/** Says of rows of A's in the evidence what they were made to suit. */
-function suitedIn(catalog: Catalog, cast: Cast, evidence: string): string {
-  const said = catalog.tables.flatMap((table) => {
-    const why = cast.suited.get(table.oid)?.why;
+/** For A's witness rows in the evidence, names the conditions that they satisfy. */
+function witnessReasons(catalog: Catalog, seedData: SeedData, evidence: string): string {
+  const reasons = catalog.tables.flatMap((table) => {
+    const why = seedData.witnessRows.get(table.oid)?.why;
     if (!why?.size) return [];
-    return holding(cast, table, 'a').rows.flatMap((row) => {
+    return holding(seedData, table, 'a').rows.flatMap((row) => {
       const reason = why.get(JSON.stringify(row));
       const isNamed = evidence.includes(nameOf(table, row)) || idsOf(table, row).some((id) => evidence.includes(id));
-      return reason && isNamed ? [`A's row ${nameOf(table, row)} was made to suit ${reason}.`] : [];
+      return reason && isNamed ? [`A's row ${nameOf(table, row)} was generated to satisfy ${reason}.`] : [];
     });
   });
-  return said.length > 0 ? ` ${[...new Set(said)].slice(0, 2).join(' ')}` : '';
+  return reasons.length > 0 ? ` ${[...new Set(reasons)].slice(0, 2).join(' ')}` : '';
 }
 
-/** The rows of A's whose values are in the answer, and neither in the statement, nor in the world without A. */
-function seenRows(catalog: Catalog, cast: Cast, attack: Attack, answer: Answer, without: Answer): string[] {
-  const text = (one: Answer) => JSON.stringify([one.message, one.results.map(({ rows }) => rows), one.own]);
+/** A's rows whose values appear in the answer, but neither in the statement nor in the answer without A's rows. */
+function seenRows(
+  catalog: Catalog,
+  seedData: SeedData,
+  attack: SqlAttack,
+  answer: SqlAnswer,
+  without: SqlAnswer,
+): string[] {
+  const text = (one: SqlAnswer) => JSON.stringify([one.message, one.results.map(({ rows }) => rows), one.own]);
   const [here, there] = [text(answer), text(without)];
   const seen: string[] = [];
   const look = (table: Relation) => {
-    for (const row of holding(cast, table, 'a').rows) {
+    for (const row of holding(seedData, table, 'a').rows) {
       const values = Object.entries(row).filter(
         ([, value]) =>
           value !== null &&
           value.length >= 4 &&
-          value !== cast.a.id &&
+          value !== seedData.a.id &&
           contains(here, value) &&
           !contains(there, value),
       );
@@ -159,7 +172,7 @@ function seenRows(catalog: Catalog, cast: Cast, attack: Attack, answer: Answer, 
   return seen.slice(0, 3);
 }
 
-/** What of a row's key is in no other's, as far as one can see it. */
+/** The values of a row's key that no other row is likely to have. */
 const idsOf = (table: Relation, row: Row) =>
   (table.keys.find(({ kind }) => kind === 'primary')?.columns ?? []).flatMap((name) => {
     const value = row[name] ?? '';

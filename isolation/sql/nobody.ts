@@ -1,10 +1,10 @@
-import type { Cast } from '../cast/cast.ts';
 import { type Identity, valueWithoutTenant } from '../identity.ts';
-import type { Actor, Attack } from './attack.ts';
-import type { Target } from './target.ts';
+import type { SeedData } from '../seedData/seedData.ts';
+import type { AttackTarget } from './attackTarget.ts';
+import type { Actor, SqlAttack } from './sqlAttack.ts';
 
-/** Identities that are no tenant's. */
-export function nobodies({ nobody }: Cast, identity: Identity): Actor[] {
+/** Actors without a tenant. */
+export function nobodies({ nobody }: SeedData, identity: Identity): Actor[] {
   const anonymous = valueWithoutTenant(identity);
   return [
     ...(anonymous === undefined
@@ -16,11 +16,11 @@ export function nobodies({ nobody }: Cast, identity: Identity): Actor[] {
   ];
 }
 
-/** As a connection is before anything was ever set: the setting does not exist. */
+/** The state of a new connection, in which the setting does not exist. */
 export const unset: Actor = { name: 'nobody, the setting was never set', identity: null };
 
-/** Who is nobody sees nothing and changes nothing. */
-export function asNobody({ relation, selected, updated, id }: Target, actor: Actor): Attack[] {
+/** Reads and writes without a tenant. They must see nothing and change nothing. */
+export function asNobody({ relation, selected, updated, id }: AttackTarget, actor: Actor): SqlAttack[] {
   const table = relation.name;
   const columns = selected.map(({ name }) => id(name)).join(', ') || '*';
   const [column] = updated;

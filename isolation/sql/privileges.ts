@@ -1,16 +1,16 @@
 import type { Catalog } from '../catalog.ts';
-import { isTenants } from '../owners.ts';
-import type { Attack } from './attack.ts';
-import type { Session } from './session.ts';
-import type { Target } from './target.ts';
+import { isTenants } from '../ownership.ts';
+import type { AttackSession } from './attackSession.ts';
+import type { AttackTarget } from './attackTarget.ts';
+import type { SqlAttack } from './sqlAttack.ts';
 
-/** What row-level security does not speak of: whole-table commands, and the table's own definition. */
-export function privileges(catalog: Catalog, target: Target): Attack[] {
+/** Commands that row-level security does not cover: whole-table commands and changes of the table's definition. */
+export function privileges(catalog: Catalog, target: AttackTarget): SqlAttack[] {
   const { relation, a, actors, id, key } = target;
   const table = relation.name;
   const from = relation.sql;
   if (relation.kind.includes('view')) return [];
-  const other = (attack: string, statements: string[], mustFail?: string): Attack => ({
+  const other = (attack: string, statements: string[], mustFail?: string): SqlAttack => ({
     table,
     attack,
     operation: 'other',
@@ -24,11 +24,11 @@ export function privileges(catalog: Catalog, target: Target): Attack[] {
   const values = relation.columns.map(({ name }) => `${theirs(name)} as ${id(name)}`).join(', ');
   const temporary = row && `create temp table ${id(relation.relname)} as select ${values}`;
   return [
-    other('truncate', [`truncate ${from}`], `B emptied ${table}, with A's rows in it. TRUNCATE asks no policy.`),
+    other('truncate', [`truncate ${from}`], `B emptied ${table}, with A's rows in it. TRUNCATE ignores policies.`),
     other(
       'truncate cascade',
       [`truncate ${from} cascade`],
-      `B emptied ${table}, with A's rows in it. TRUNCATE asks no policy.`,
+      `B emptied ${table}, with A's rows in it. TRUNCATE ignores policies.`,
     ),
     other('lock', [`lock table ${from} in access exclusive mode`]),
     other(
@@ -66,13 +66,17 @@ export function privileges(catalog: Catalog, target: Target): Attack[] {
   ];
 }
 
-/** As the other roles that the server's login may become, as that role itself, and as the table's owner. */
-export async function otherRoles(session: Session, target: Target, owner: string | undefined): Promise<Attack[]> {
+/** Reads in every other role that the server's login role can assume, as the login role, and as the table's owner. */
+export async function otherRoles(
+  session: AttackSession,
+  target: AttackTarget,
+  owner: string | undefined,
+): Promise<SqlAttack[]> {
   const { relation, actors, selected, id } = target;
   const { catalog, client } = session;
   if (relation.kind.includes('view')) return [];
   const columns = (selected.length ? selected : relation.columns).map(({ name }) => id(name)).join(', ');
-  const attacks: Attack[] = [];
+  const attacks: SqlAttack[] = [];
   const add = (attack: string, statements: string[], role?: string) =>
     attacks.push({
       table: relation.name,
@@ -81,7 +85,7 @@ export async function otherRoles(session: Session, target: Target, owner: string
       actor: { ...actors.b, ...(role && { role, name: `B, in the role ${role}` }) },
       statements,
     });
-  // Sign-in finds accounts before anybody is signed in: a role of its own reads the table of tenants by design.
+  // Sign-in must find accounts without an identity, so a dedicated role may read the table of tenants.
   if (session.login && !isTenants(relation, target.ownership) && relation.schema === catalog.schema) {
     const { rows } = await client.query<{ role: string }>(
       `select rolname as role from pg_roles where rolname <> $1 and pg_has_role($2, oid, 'member') order by 1`,

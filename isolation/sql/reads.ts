@@ -1,27 +1,27 @@
 import type { Catalog } from '../catalog.ts';
-import type { Attack } from './attack.ts';
-import type { Target } from './target.ts';
+import type { AttackTarget } from './attackTarget.ts';
+import type { SqlAttack } from './sqlAttack.ts';
 
-/** Every way to read a table or view, aimed at A's rows. */
-export function reads(catalog: Catalog, target: Target): Attack[] {
+/** Every way to read A's rows from a table or view. */
+export function reads(catalog: Catalog, target: AttackTarget): SqlAttack[] {
   const { relation, a, actors, id, selected } = target;
   const from = relation.sql;
   const table = relation.name;
   const columns = selected.length > 0 ? selected.map(({ name }) => `t.${id(name)}`).join(', ') : '*';
-  const read = (attack: string, ...statements: string[]): Attack => ({
+  const read = (attack: string, ...statements: string[]): SqlAttack => ({
     table,
     attack,
     operation: 'select',
     actor: actors.b,
     statements,
   });
-  // A `for update` is asked of the policies for updates, and what a view calls may write.
-  const attacks: Attack[] = [
+  // `for update` also applies the policies for updates. A function that a view calls may write, so a view is 'other'.
+  const attacks: SqlAttack[] = [
     {
       ...read('select by scan', `select ${columns} from ${from} t`),
       operation: relation.kind === 'view' ? 'other' : 'select',
     },
-    // Ids are such that A's is between B's and C's: a policy may compare them by their order.
+    // A's id lies between B's and C's, so either B or C finds a policy that compares ids by order.
     { ...read('select by scan', `select ${columns} from ${from} t`), actor: actors.c },
     read('select count', `select count(*) from ${from}`),
     read('select whole rows', `select to_jsonb(t) from ${from} t`),
@@ -59,15 +59,15 @@ export function reads(catalog: Catalog, target: Target): Attack[] {
   return attacks;
 }
 
-/** Each column compared with what A has in it; then in a way that fails where the row is looked at, hidden or not. */
-function guesses({ relation, a, actors, id, selected }: Target): Attack[] {
+/** Compares each column with A's value, then evaluates a condition that raises an error on A's row, even if hidden. */
+function guesses({ relation, a, actors, id, selected }: AttackTarget): SqlAttack[] {
   const [row] = a.rows;
   if (!row) return [];
   const quoted = (value: string) => `'${value.replaceAll("'", "''")}'`;
   return selected.flatMap(({ name }) => {
     const value = row[name] ?? null;
     if (value === null || value.length > 2000) return [];
-    const guess = (attack: string, where: string): Attack => ({
+    const guess = (attack: string, where: string): SqlAttack => ({
       table: relation.name,
       attack,
       operation: 'select',
@@ -84,7 +84,7 @@ function guesses({ relation, a, actors, id, selected }: Target): Attack[] {
   });
 }
 
-function joins(catalog: Catalog, { relation, actors, id }: Target): Attack[] {
+function joins(catalog: Catalog, { relation, actors, id }: AttackTarget): SqlAttack[] {
   return relation.foreignKeys.flatMap(({ columns, references, referenced }) => {
     const parent = catalog.relations.get(references);
     if (!parent) return [];
@@ -99,18 +99,21 @@ function joins(catalog: Catalog, { relation, actors, id }: Target): Attack[] {
   });
 }
 
-/** The planner's guess of the number of rows, for what A has and for what nobody has. */
-function estimates({ relation, a, actors, id, selected, key, literal }: Target): Attack[] {
-  const [[row], [spare]] = [a.rows, a.spare];
-  if (!row || !spare || relation.kind.includes('view')) return [];
+/** Compares the planner's row estimates for A's value and for an unused value. */
+function estimates({ relation, a, actors, id, selected, key, literal }: AttackTarget): SqlAttack[] {
+  const [[row], [insertableRows]] = [a.rows, a.insertableRows];
+  if (!row || !insertableRows || relation.kind.includes('view')) return [];
   return selected
-    .filter(({ name }) => key.includes(name) && row[name] != null && spare[name] != null && row[name] !== spare[name])
+    .filter(
+      ({ name }) =>
+        key.includes(name) && row[name] != null && insertableRows[name] != null && row[name] !== insertableRows[name],
+    )
     .map(({ name }) => ({
       table: relation.name,
       attack: 'select by estimates of explain',
       operation: 'select' as const,
       actor: actors.b,
-      statements: [row, spare].map(
+      statements: [row, insertableRows].map(
         (one) => `explain select from ${relation.sql} t where t.${id(name)} = ${literal(name, one[name] ?? null)}`,
       ),
       arePlans: true as const,

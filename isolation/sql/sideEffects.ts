@@ -1,35 +1,38 @@
 import type { Attempt, Operation } from '../attempt.ts';
 import { shorten } from '../attempt.ts';
 import type { Column, Relation } from '../catalog.ts';
-import type { Actor, Result } from './attack.ts';
+import type { AttackSession } from './attackSession.ts';
+import type { AttackTarget } from './attackTarget.ts';
 import { asActor } from './judge.ts';
-import type { Session } from './session.ts';
-import type { Target } from './target.ts';
+import type { Actor, StatementResult } from './sqlAttack.ts';
 
-interface Sight {
+interface Observation {
   readonly of: string;
   readonly statement: string;
 }
 
 /**
- * What A does with its own rows, in the plainest way, must change nothing that B can look at: not by a trigger, a rule,
- * a default, a view or a sequence. Needs no idea of whose a row is.
+ * Checks that A's plain writes to its own rows change nothing that B can see, whether through a trigger, a rule, a
+ * default, a view or a sequence. It needs no knowledge of row owners.
+ *
+ * `open` chooses the queries that succeed for B and that give the same result twice. Each check runs them before and
+ * after A's statement and compares the results.
  */
 export class SideEffects {
-  readonly #session: Session;
-  readonly #sights: readonly Sight[];
+  readonly #session: AttackSession;
+  readonly #observations: readonly Observation[];
 
-  private constructor(session: Session, sights: readonly Sight[]) {
+  private constructor(session: AttackSession, observations: readonly Observation[]) {
     this.#session = session;
-    this.#sights = sights;
+    this.#observations = observations;
   }
 
-  static async open(session: Session): Promise<SideEffects> {
+  static async open(session: AttackSession): Promise<SideEffects> {
     const { catalog, client } = session;
     const readable = (relation: Relation) => relation.usage && relation.columns.some(({ select }) => select);
     const columns = (relation: Relation) =>
       relation.columns.filter(({ select }) => select).map(({ name }) => client.escapeIdentifier(name));
-    const possible: Sight[] = [
+    const possible: Observation[] = [
       ...[...catalog.tables, ...catalog.views].filter(readable).map((relation) => ({
         of: relation.name,
         statement: `select ${columns(relation).join(', ')} from ${relation.sql}`,
@@ -44,26 +47,29 @@ export class SideEffects {
         )
         .map(({ name, sql }) => ({ of: name, statement: `select * from ${sql}()` })),
     ];
-    const sights: Sight[] = [];
-    for (const sight of possible) {
-      const looks = [await session.play([looking(session, [sight])]), await session.play([looking(session, [sight])])];
+    const observations: Observation[] = [];
+    for (const observation of possible) {
+      const looks = [
+        await session.play([observing(session, [observation])]),
+        await session.play([observing(session, [observation])]),
+      ];
       const [first, second] = looks.map((look) => look && text(look[0]?.[0]));
-      // What fails, or differs by itself, tells nothing.
+      // Skip queries that fail or whose results vary without any write.
       if (first === undefined || first !== second) continue;
-      sights.push(sight);
+      observations.push(observation);
     }
-    return new SideEffects(session, sights);
+    return new SideEffects(session, observations);
   }
 
   /**
-   * A's own insert, update of each column and delete, in one table. Where a trigger or function speaks of a column's
-   * values, each of them is tried, on each row.
+   * Tries A's own inserts, deletes, and updates of each column in one table. If a trigger or function mentions values
+   * of a column, it tries each value on each row.
    */
-  async *of(target: Target): AsyncGenerator<Attempt> {
+  async *of(target: AttackTarget): AsyncGenerator<Attempt> {
     const { relation, a, inserted, updated, id, literal } = target;
     const [own] = a.rows;
     const name = relation.name;
-    for (const row of a.spare) {
+    for (const row of a.insertableRows) {
       const columns = inserted.filter((column) => column.name in row && !isNumbered(column));
       const into =
         columns.length === 0
@@ -72,17 +78,17 @@ export class SideEffects {
       if (inserted.length > 0) yield* this.#try(name, 'insert', `insert into ${relation.sql} ${into}`);
     }
     if (!own) return;
-    const suited = this.#session.cast.suited.get(relation.oid);
-    const rows = suited && suited.words.size > 0 ? a.rows.slice(0, 12) : [own];
+    const witnessRows = this.#session.seedData.witnessRows.get(relation.oid);
+    const rows = witnessRows && witnessRows.words.size > 0 ? a.rows.slice(0, 12) : [own];
     for (const column of updated) {
       const usual =
-        a.spare
+        a.insertableRows
           .map((row) => row[column.name])
           .find((one) => one !== undefined && one !== null && one !== own[column.name]) ??
         own[column.name] ??
         null;
       for (const [at, row] of rows.entries()) {
-        for (const value of [...(at === 0 ? [usual] : []), ...(suited?.words.get(column.name) ?? [])])
+        for (const value of [...(at === 0 ? [usual] : []), ...(witnessRows?.words.get(column.name) ?? [])])
           yield* this.#try(
             name,
             'update',
@@ -97,59 +103,59 @@ export class SideEffects {
   }
 
   async *#try(table: string, operation: Operation, statement: string): AsyncGenerator<Attempt> {
-    const { cast, catalog } = this.#session;
+    const { seedData, catalog } = this.#session;
     const attempt = {
       table,
       attack: `what B sees after A's own ${operation}`,
       operation,
       path: 'sql' as const,
-      statement: `${asActor(catalog, { name: 'A', identity: cast.a.id })}\n${statement}`,
+      statement: `${asActor(catalog, { name: 'A', identity: seedData.a.id })}\n${statement}`,
     };
-    const look = looking(this.#session, this.#sights);
+    const look = observing(this.#session, this.#observations);
     const answers = await this.#session.play([
       look,
-      { actor: { name: 'A', identity: cast.a.id }, statements: [statement] },
+      { actor: { name: 'A', identity: seedData.a.id }, statements: [statement] },
       look,
     ]);
     if (!answers) {
       yield { ...attempt, answer: 'A may not do this', outcome: 'not applicable' };
       return;
     }
-    const changed = this.#sights.flatMap((sight, i) => {
+    const changed = this.#observations.flatMap((observation, i) => {
       const [was, is] = [text(answers[0]?.[i]), text(answers[2]?.[i])];
       if (was === is) return [];
-      return `${sight.of}: B's \`${sight.statement}\` answered ${shorten(was, 300)} before, and ${shorten(is, 300)} after`;
+      return `${observation.of}: B's \`${observation.statement}\` answered ${shorten(was, 300)} before, and ${shorten(is, 300)} after`;
     });
     if (changed.length === 0)
-      yield { ...attempt, answer: `B sees the same in ${this.#sights.length} places`, outcome: 'held' };
+      yield { ...attempt, answer: `B sees the same in ${this.#observations.length} places`, outcome: 'held' };
     else {
       yield {
         ...attempt,
         answer: shorten(changed.join('; ')),
         outcome: 'leaked',
-        evidence: `A (${cast.a.id}) wrote to its own rows of ${table}, and what B (${cast.b.id}) sees changed. ${changed.join('; ')}.`,
+        evidence: `A (${seedData.a.id}) wrote to its own rows of ${table}, and what B (${seedData.b.id}) sees changed. ${changed.join('; ')}.`,
       };
     }
   }
 
-  /** A sequence that B may use: between two of its numbers B counts what A has inserted. */
-  async *ofSequences(targets: readonly Target[]): AsyncGenerator<Attempt> {
-    const { catalog, cast } = this.#session;
+  /** Tries sequences that B may use. The gap between two of B's numbers reveals the number of A's inserts. */
+  async *ofSequences(targets: readonly AttackTarget[]): AsyncGenerator<Attempt> {
+    const { catalog, seedData } = this.#session;
     for (const sequence of catalog.sequences) {
       if (!sequence.usage || !sequence.privileges.some((privilege) => ['usage', 'update'].includes(privilege)))
         continue;
       const next = {
-        actor: { name: 'B', identity: cast.b.id },
+        actor: { name: 'B', identity: seedData.b.id },
         statements: [`select nextval('${sequence.sql.replaceAll("'", "''")}')`],
       };
       for (const { relation, a, inserted, id, literal } of targets) {
-        const row = a.spare[0];
+        const row = a.insertableRows[0];
         const columns = inserted.filter((column) => row && column.name in row && !isNumbered(column));
         if (!row || columns.length === 0) continue;
         const statement = `insert into ${relation.sql} (${columns.map(({ name }) => id(name)).join(', ')}) values (${columns.map(({ name }) => literal(name, row[name] ?? null)).join(', ')})`;
         const answers = await this.#session.play([
           next,
-          { actor: { name: 'A', identity: cast.a.id }, statements: [statement] },
+          { actor: { name: 'A', identity: seedData.a.id }, statements: [statement] },
           next,
         ]);
         if (!answers) continue;
@@ -169,22 +175,25 @@ export class SideEffects {
           yield {
             ...attempt,
             outcome: 'leaked',
-            evidence: `B may use ${sequence.name}, which A's inserts use, too. B took ${first}, A (${cast.a.id}) inserted a row into ${relation.name}, and B's next number was ${last} instead of ${(first ?? 0) + 1}: B counts what A writes.`,
+            evidence: `B may use ${sequence.name}, which A's inserts use, too. B took ${first}, A (${seedData.a.id}) inserted a row into ${relation.name}, and B's next number was ${last} instead of ${(first ?? 0) + 1}: B counts what A writes.`,
           };
       }
     }
   }
 }
 
-const looking = ({ cast }: Session, sights: readonly Sight[]): { actor: Actor; statements: string[] } => ({
-  actor: { name: 'B', identity: cast.b.id },
-  statements: sights.map(({ statement }) => statement),
+const observing = (
+  { seedData }: AttackSession,
+  observations: readonly Observation[],
+): { actor: Actor; statements: string[] } => ({
+  actor: { name: 'B', identity: seedData.b.id },
+  statements: observations.map(({ statement }) => statement),
 });
 
-/** What the database draws from a sequence, where nothing is said of it. */
+/** Whether the column's default comes from a sequence. */
 const isNumbered = ({ identity, default: text }: Column) => identity !== null || text?.includes('nextval(') === true;
 
-const text = (result: Result | undefined) =>
+const text = (result: StatementResult | undefined) =>
   (result?.rows ?? [])
     .map((row) => `(${row.map((value) => value ?? 'null').join(', ')})`)
     .sort()

@@ -1,19 +1,23 @@
-import type { Cast, Row } from '../cast/cast.ts';
 import type { Column } from '../catalog.ts';
-import type { Attack } from './attack.ts';
+import type { Row, SeedData } from '../seedData/seedData.ts';
+import type { AttackTarget } from './attackTarget.ts';
 import { clear } from './inserts.ts';
-import type { Target } from './target.ts';
+import type { SqlAttack } from './sqlAttack.ts';
 
-/** Updates and deletes of what is A's, by key and blind, as B and as a tenant who has no row that could get in the way. */
-export function writes(cast: Cast, target: Target): Attack[] {
+/** Updates and deletes of A's rows, by key and without a condition, as B and as C, who has no conflicting rows. */
+export function writes(seedData: SeedData, target: AttackTarget): SqlAttack[] {
   const { relation, a, b, actors, id, updated, literal } = target;
   const from = relation.sql;
-  const attacks: Attack[] = [];
-  // B's rows are out of the way of C: what collides among them would look the same with A's rows and without.
-  const alone = clear(cast, target);
-  const add = (attack: string, operation: 'update' | 'delete', actor: Attack['actor'], ...statements: string[]) =>
+  const attacks: SqlAttack[] = [];
+  // Delete B's rows before C's attacks. Conflicts among them would look the same with and without A's rows.
+  const alone = clear(seedData, target);
+  const add = (attack: string, operation: 'update' | 'delete', actor: SqlAttack['actor'], ...statements: string[]) =>
     attacks.push({
-      ...{ table: relation.name, attack, operation, actor, statements },
+      table: relation.name,
+      attack,
+      operation,
+      actor,
+      statements,
       ...(actor === actors.c && { prepare: alone }),
     });
   const all = relation.columns.map(({ name }) => `t.${id(name)}`).join(', ');
@@ -72,17 +76,17 @@ export function writes(cast: Cast, target: Target): Attack[] {
       );
     }
   }
-  return [...attacks, ...ownWrites(cast, target), ...collisions(target, a.rows[0], b.rows[0])];
+  return [...attacks, ...ownWrites(seedData, target), ...collisions(target, a.rows[0], b.rows[0])];
 }
 
-/** What B may do with its own rows, and must not reach A's by triggers, rules or references. */
-function ownWrites(cast: Cast, target: Target): Attack[] {
+/** B's writes to its own rows. They must not affect A's rows through triggers, rules or references. */
+function ownWrites(seedData: SeedData, target: AttackTarget): SqlAttack[] {
   const { relation, b, actors, updated, literal, id } = target;
   const table = relation.name;
-  const words = cast.suited.get(relation.oid)?.words;
+  const words = seedData.witnessRows.get(relation.oid)?.words;
   return b.rows.slice(0, words?.size ? 8 : 2).flatMap((row) => {
     const where = target.where(row);
-    const spare = b.spare[0];
+    const insertableRows = b.insertableRows[0];
     return [
       {
         table,
@@ -92,7 +96,7 @@ function ownWrites(cast: Cast, target: Target): Attack[] {
         statements: [`delete from ${relation.sql} t where ${where}`],
       },
       ...updated.flatMap(({ name }) =>
-        [spare?.[name] ?? row[name] ?? null, ...(words?.get(name) ?? [])].map((value) => ({
+        [insertableRows?.[name] ?? row[name] ?? null, ...(words?.get(name) ?? [])].map((value) => ({
           table,
           attack: 'update of its own',
           operation: 'update' as const,
@@ -104,8 +108,8 @@ function ownWrites(cast: Cast, target: Target): Attack[] {
   });
 }
 
-/** B's own row is given the values that a key of A's row has. */
-function collisions(target: Target, theirs: Row | undefined, own: Row | undefined): Attack[] {
+/** Updates B's row to the key values of A's row. */
+function collisions(target: AttackTarget, theirs: Row | undefined, own: Row | undefined): SqlAttack[] {
   const { relation, actors, updated, id, literal, ownership } = target;
   if (!theirs || !own) return [];
   return relation.keys.flatMap(({ columns }) => {
@@ -124,8 +128,8 @@ function collisions(target: Target, theirs: Row | undefined, own: Row | undefine
   });
 }
 
-/** A value that the column takes, and that A's row does not have, where there is one. */
-function valueFor({ a, b }: Target, name: string): string | null {
-  const values = [...b.spare, ...b.rows, ...a.spare].map((row) => row[name] ?? null);
+/** A valid value for the column that differs from A's values, if there is one. */
+function valueFor({ a, b }: AttackTarget, name: string): string | null {
+  const values = [...b.insertableRows, ...b.rows, ...a.insertableRows].map((row) => row[name] ?? null);
   return values.find((value) => value !== null && a.rows.every((row) => row[name] !== value)) ?? values[0] ?? null;
 }

@@ -14,7 +14,7 @@ async function prove(
   { schema, role, setting, template }: Omit<Sample, 'template'> & { template?: string },
   set: Record<string, string> = {},
 ): Promise<SqlProof & { code: number; leaks: string[] }> {
-  const proof = await proveSql({ adminUrl, scope: { schema, role, setting, template, set }, cast: { seed: 1 } });
+  const proof = await proveSql({ adminUrl, scope: { schema, role, setting, template, set }, seedData: { seed: 1 } });
   const rest = { database: '', seed: 1, repeat: '', startedAt: new Date(), seconds: 0, tables: [], mutants: undefined };
   const leaks = proof.attempts
     .filter(({ outcome }) => outcome === 'leaked')
@@ -36,7 +36,7 @@ async function onSample<Result>(
 }
 
 test.each(['supabase', 'postgrest'] as const)(
-  'the sound sample is proven: %s',
+  'a sound sample is proven: %s',
   async (name) => {
     const { leaks, unproven, controls, code } = await onSample(name, '', ({ adminUrl }) =>
       prove(adminUrl, samples[name]),
@@ -50,7 +50,7 @@ test.each(['supabase', 'postgrest'] as const)(
 );
 
 test.each(['supabase', 'postgrest'] as const)(
-  'where claims cannot be read nothing is a leak, and the form is asked for: %s',
+  'an unreadable claims setting is no leak, and the report requests the template: %s',
   async (name) => {
     const { template: _, ...sample } = samples[name];
     const { leaks, unproven, code } = await onSample(name, '', ({ adminUrl }) => prove(adminUrl, sample));
@@ -70,17 +70,17 @@ test.each([
     /^public\.projects: select/,
   ],
   [
-    'a policy for everybody who is signed in',
+    'a policy for every signed-in user',
     `create policy "Signed in" on public.documents for select to authenticated using (auth.role() = 'authenticated')`,
     /^public\.documents: select/,
   ],
   [
-    'a policy that takes claims without a tenant for everybody',
+    'a policy that is true without a tenant',
     'create policy nobody on public.documents for select to authenticated using (auth.uid() is null)',
     /^public\.documents: select as nobody/,
   ],
 ])(
-  'a hole in the sample is found: %s',
+  'the prover finds a fault in a sample: %s',
   async (_, sql, leak) => {
     const { leaks, code } = await onSample('supabase', sql, ({ adminUrl }) => prove(adminUrl, samples.supabase));
     expect(leaks).toContainEqual(expect.stringMatching(leak));
@@ -90,9 +90,9 @@ test.each([
 );
 
 test(
-  'rows of a table that only a trigger of another one fills are made by that trigger',
+  'a trigger of another table creates the rows of a table that only it fills',
   async () => {
-    // No foreign key leads to the accounts, and nobody inserts a profile but the trigger.
+    // No foreign key references the accounts, and only the trigger inserts profiles.
     const sql = `
     alter table public.profiles drop constraint profiles_id_fkey;
     create function public.only_by_sign_up() returns trigger language plpgsql set search_path = '' as $$
@@ -109,7 +109,7 @@ test(
 );
 
 test(
-  'a tenant’s own row that is made before it is signed in is made so, and its policy for that works',
+  'a row that a sign-up policy accepts is inserted without an identity',
   async () => {
     const sql = `
     drop trigger on_auth_user_created on auth.users;
@@ -125,7 +125,7 @@ test(
         table: 'public.profiles',
         operation: 'insert',
         works: true,
-        statement: expect.stringContaining('before it is signed in'),
+        statement: expect.stringContaining('before signing in'),
       }),
     );
   },
@@ -133,7 +133,7 @@ test(
 );
 
 test(
-  'a table whose rows cannot be made is named with the trigger that makes them, and the others are attacked',
+  'a table without rows is reported with the trigger that should insert them, and other tables are attacked',
   async () => {
     const sql = `create function public.never() returns trigger language plpgsql set search_path = '' as $$
       begin raise exception 'no profiles today'; end $$;
@@ -147,7 +147,7 @@ test(
     expect(code).toBe(2);
     expect(unproven).toContainEqual(
       expect.stringMatching(
-        /^public\.profiles was not attacked: no row for A .*no profiles today \(trigger on_auth_user_created on auth\.users makes its rows\).*isolation\/fixtures/,
+        /^public\.profiles was not attacked: no row for A .*no profiles today \(trigger on_auth_user_created on auth\.users inserts its rows\).*isolation\/fixtures/,
       ),
     );
     expect(new Set(attempts.map(({ table }) => table))).toContain('public.documents');
@@ -156,7 +156,7 @@ test(
 );
 
 test(
-  'a table with rows that its own tenant cannot see is not proven',
+  'a table whose rows their own tenant cannot see is not proven',
   async () => {
     const sql = `alter policy "Users have documents" on public.documents
     using ((select auth.uid()) = user_id and title = md5(title))`;
@@ -170,7 +170,7 @@ test(
 );
 
 test(
-  'two settings decide: without the second it is not proven, with it the leak through a public link is found',
+  'a policy that reads a second setting is not proven without its value, and its leak is found with it',
   async () => {
     const sql = `
     drop policy own on api.invoices;
@@ -200,7 +200,7 @@ test(
 );
 
 test(
-  'what was not judged is said with its reason',
+  'omissions are reported with their reasons',
   async () => {
     const sql = `comment on table public.projects is '@isolation shared: everybody works on everything';
     create policy anonymous on public.documents for select to anon using (false);`;
@@ -220,7 +220,7 @@ test(
 );
 
 test(
-  'the command says in JSON and in words what it did not judge, and which rights a copy needs',
+  'the command reports its omissions and the privileges that a copy needs',
   async () => {
     await onSample('supabase', '', async (db) => {
       await db.asAdmin('create role hedgerow_sample_reader login bypassrls password $$reader$$').catch(() => {});
@@ -261,7 +261,7 @@ const bin = systemBin();
 const onSystem = bin ? test : test.skip;
 
 onSystem(
-  'the system’s own Postgres proves the sample, and finds its hole',
+  'a run on the system’s own Postgres proves the sample and finds its fault',
   async () => {
     const postgres = await startSystemPostgres(bin as string);
     try {

@@ -5,7 +5,7 @@ import { proveApi } from '../../isolation/api/proveApi.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { faulty } from './faulty.ts';
 
-/** Attacks the API of the migrations with `sql` on top of them. */
+/** Attacks the API of the migrations after applying `sql`. */
 async function attack(sql: string, only?: (table: string) => boolean) {
   const db = await createTestDatabase();
   try {
@@ -20,7 +20,7 @@ async function attack(sql: string, only?: (table: string) => boolean) {
   }
 }
 
-test('the tables of the migrations, and those that the DBA’s page adds, hold against every field', async () => {
+test('no field leaks rows of the migrations’ tables or of the tables in docs/dba.md', async () => {
   const page = await readFile(join(root, 'docs', 'dba.md'), 'utf8');
   const [, example = ''] = page.match(/```sql\n(drop table if exists app_public\.todo_tags[\s\S]*?)```/) ?? [];
   const { attempts, unproven, leaks } = await attack(example);
@@ -31,14 +31,14 @@ test('the tables of the migrations, and those that the DBA’s page adds, hold a
     expect(tables).toContain(`app_public.${table}`);
 }, 600_000);
 
-test('what is wrong with a table is reported, with what was sent and whose it is', async () => {
+test('a faulty table is reported with the request and the owner of the row', async () => {
   const { leaks } = await attack(faulty, (table) => /note|bodies|\(API\)/i.test(table));
   const evidence = (about: string, attack: RegExp) =>
     leaks.filter((leak) => leak.attack.match(attack) && leak.statement.includes(about)).map((leak) => leak.evidence);
-  // A plain foreign key, and a unique constraint across tenants.
+  // A foreign key without the owner, and a unique constraint across tenants.
   expect(evidence('"listId"', /one value of another/)[0]).toMatch(/answered differently for what A has/);
   expect(evidence('"body"', /one value of another/).join()).toMatch(/CONFLICT/);
-  // A view that runs as its owner, and functions that do.
+  // A view and functions that run as their owner.
   expect(evidence('allNotes', /scan/)[0]).toMatch(/B was shown what is A's/);
   expect(evidence('howManyNotes', /while A writes/)[0]).toMatch(/before and after A wrote/);
   expect(evidence('bodies', /arguments of another/)[0]).toMatch(/answered differently/);

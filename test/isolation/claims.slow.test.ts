@@ -2,7 +2,7 @@ import { proveSql } from '../../isolation/proveSql.ts';
 import { createSample, samples } from '../support/samples.ts';
 import { withCode } from './drafts.ts';
 
-// A machine under load takes minutes for what takes seconds otherwise.
+// Under load, these tests take minutes instead of seconds.
 const patience = 300_000;
 
 const settings = "current_setting('request.jwt.claims', true)";
@@ -23,7 +23,7 @@ async function prove(
     const proof = await proveSql({
       adminUrl: db.adminUrl,
       scope: { ...samples.supabase, template, ...more },
-      cast: { seed: 1 },
+      seedData: { seed: 1 },
       only: (name) => /documents/.test(name),
     });
     return withCode(proof);
@@ -81,7 +81,7 @@ test.each([
     'is_admin',
   ],
 ])(
-  'a claim that the template does not give is asked for: %s',
+  'a claim that the template lacks is reported: %s',
   async (_, condition, more, claim) => {
     const { code, unproven } = await prove(extra(condition, more));
     expect(unproven).toContainEqual(
@@ -120,7 +120,7 @@ test.each([
 );
 
 test(
-  'a claim that users write themselves is not proven, whether it is given or not',
+  'a claim that users write themselves is not proven, with or without a value',
   async () => {
     const sql = extra(`(auth.jwt() -> 'user_metadata' ->> 'role') = 'admin'`, jwt);
     const sentence = expect.stringMatching(
@@ -135,7 +135,7 @@ test(
 );
 
 test(
-  'a claim that the template gives is proven with its value, and told where it is left unset',
+  'a claim in the template is proven for its value, and reported if it is left unset',
   async () => {
     const sql = extra(`(auth.jwt() ->> 'is_admin') = 'true'`, jwt);
     const template = (value: string) => `{"sub": ":id", "role": "authenticated", "is_admin": ${value}}`;
@@ -174,7 +174,7 @@ test.each([
     'policy extra on public\\.documents',
   ],
 ])(
-  'a setting of one claim is asked for unless it is an alternative to the same claim of all: %s',
+  'a setting for a single claim is reported unless it is a fallback for the same claim: %s',
   async (_, condition, more, who) => {
     const sql = extra(condition, more);
     const { code, unproven } = await prove(sql);
@@ -188,7 +188,7 @@ test.each([
 );
 
 test(
-  'a setting of one claim that is an alternative to the same claim of all is not judged',
+  'a setting for a single claim is not judged if it is a fallback for the same claim',
   async () => {
     const { code, unproven, notJudged } = await prove(
       extra('public.is_open()', fn(`select coalesce(${legacy('role')}, (${settings}::jsonb ->> 'role')) = 'support'`)),

@@ -6,7 +6,7 @@ import pg from 'pg';
 import { root } from '../../common/root.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
-// A machine under load takes minutes for what takes seconds otherwise.
+// Under load, these tests take minutes instead of seconds.
 import.meta.jest.setTimeout(300_000);
 
 let db: TestDatabase;
@@ -20,7 +20,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-/** Runs the prover; `code` is its exit code. */
+/** Runs the prover and resolves with its exit code and output. */
 function isolation(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
     const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
@@ -48,7 +48,7 @@ const leaky = `
 create table app_public.leaky (user_id uuid not null default app_public.current_user_id() references app_public.users, word text primary key);
 grant select on app_public.leaky to hedgerow_tenant;`;
 
-test('a database that is not marked as scratch is left alone, and its password is not shown', async () => {
+test('the prover refuses a database that is not marked as scratch and hides its password', async () => {
   const { code, stderr } = await isolation('--database-url', db.adminUrl);
   expect(code).toBe(2);
   expect(stderr).toContain('not marked as scratch');
@@ -56,8 +56,8 @@ test('a database that is not marked as scratch is left alone, and its password i
   expect(stderr).not.toContain(decodeURIComponent(new URL(db.adminUrl).password));
 });
 
-test('a copy is attacked, the leak is reported, and the original is as it was', async () => {
-  // Nobody may be connected to what is copied, and `asAdmin` keeps its connection.
+test('the prover attacks a copy, reports the leak and leaves the original unchanged', async () => {
+  // No one may be connected to the original during the copy, and `asAdmin` keeps its connection open.
   const original = await createTestDatabase();
   await once(original, leaky);
   const json = join(directory, 'report.json');
@@ -87,7 +87,7 @@ test('a copy is attacked, the leak is reported, and the original is as it was', 
   await original.drop();
 });
 
-test('what is sound is proven, on a database marked as scratch', async () => {
+test('a sound database that is marked as scratch is proven', async () => {
   const name = new URL(db.adminUrl).pathname.slice(1);
   await db.asAdmin(`comment on database ${name} is 'hedgerow scratch'`);
   const { code, stdout } = await isolation(
@@ -101,7 +101,7 @@ test('what is sound is proven, on a database marked as scratch', async () => {
   expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('Proven') });
 });
 
-test('where there is nothing to attack, nothing is proven', async () => {
+test('a run without anything to attack proves nothing', async () => {
   const on = (...args: string[]) => isolation('--database-url', db.adminUrl, ...args);
   expect(await on('--table', 'missing')).toMatchObject({
     code: 2,
@@ -117,7 +117,7 @@ test('where there is nothing to attack, nothing is proven', async () => {
   });
 });
 
-test('what cannot be understood is 2, help is 0', async () => {
+test('invalid options exit with 2, and --help exits with 0', async () => {
   expect(await isolation('--seed', 'x')).toMatchObject({ code: 2, stderr: expect.stringContaining('--seed') });
   expect(await isolation('--only', 'nonsense')).toMatchObject({ code: 2 });
   expect(await isolation('--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('--database-url') });

@@ -1,11 +1,11 @@
 /**
- * Runs in the page: the texts that stand out from what is behind them by less than WCAG 2 asks for (4.5 to 1, or 3 to 1
- * where large), each with its ratio.
+ * Runs in the page. Lists the texts whose contrast is below the WCAG 2 minimum (4.5 to 1, or 3 to 1 for large text), each
+ * with its ratio.
  */
 (() => {
   const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
 
-  /** Red, green, blue and opacity of any CSS colour, as the browser would paint it. */
+  /** Red, green, blue and opacity of a CSS color, as the browser paints it. */
   const paint = (color) => {
     canvas.clearRect(0, 0, 1, 1);
     canvas.fillStyle = color;

@@ -5,7 +5,7 @@ import { roles } from './onSchema.ts';
 
 export const scope = { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' };
 
-/** Works on Hedgerow's schema with `sql` on top of it. */
+/** Runs `use` on a database with Hedgerow's schema and `sql`. */
 export async function withSchema<Result>(sql: string, use: (db: TestDatabase) => Promise<Result>): Promise<Result> {
   const db = await createTestDatabase();
   try {
@@ -16,7 +16,7 @@ export async function withSchema<Result>(sql: string, use: (db: TestDatabase) =>
   }
 }
 
-/** The proof, and the exit code that the prover would end with. */
+/** Adds the exit code that the command would have. */
 export function withCode(proof: SqlProof): SqlProof & { code: number } {
   const rest = { database: '', seed: 1, repeat: '', startedAt: new Date(), seconds: 0, tables: [], mutants: undefined };
   return { ...proof, code: exitCodeOf({ ...proof, ...rest }) };
@@ -33,7 +33,7 @@ export function prove(
       ...roles,
       adminUrl,
       scope: { ...scope, set, fixed },
-      cast: { seed: 1 },
+      seedData: { seed: 1 },
       searchPath: 'pg_catalog',
       only: (name) => /drafts/.test(name),
     });
@@ -43,7 +43,7 @@ export function prove(
 
 export const own = 'user_id = (select app_public.current_user_id())';
 
-/** A table for drafts, with a policy that lets its owner do everything if `condition` holds, too. */
+/** A table of drafts, with a policy that allows owners everything if `condition` holds. */
 export const drafts = (condition: string, more = '') => `
 create table app_public.drafts (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

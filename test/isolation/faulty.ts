@@ -1,4 +1,4 @@
-/** Applied on top of the migrations, as hedgerow_owner; `role postgres` where a fault needs a superuser's function. */
+/** Faults to apply after the migrations, as hedgerow_owner. Some set `role postgres` for a superuser's function. */
 export const faulty = `
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -10,7 +10,7 @@ import { hostile, madeUp } from './madeUpReport.ts';
 let browser: Browser;
 let folder: string;
 let page: Page;
-/** What a page that is sound never does: write to the console, throw, ask for anything but itself. */
+/** Console messages, exceptions and requests of the page. A correct page has none. */
 let troubles: string[];
 
 beforeAll(async () => {
@@ -40,14 +40,14 @@ afterEach(async () => {
   expect(troubles).toEqual([]);
 });
 
-/** The texts of the page that are hard to read; see contrast.js. */
+/** The page's texts with too little contrast; see contrast.js. */
 async function lowContrast(): Promise<unknown> {
   return page.evaluate(await readFile(new URL('contrast.js', import.meta.url), 'utf8'));
 }
 
 const some = { tables: 5, leaks: 3, mutants: 30 };
 
-test('a cell opens what was sent, what came back and the evidence, and hostile text stays text', async () => {
+test('a cell shows the statement, the answer and the evidence, with hostile text escaped', async () => {
   await open(some);
   await page.locator('button[data-outcome=leaked]').first().click();
   const dialog = page.getByRole('dialog');
@@ -65,7 +65,7 @@ test('a cell opens what was sent, what came back and the evidence, and hostile t
   expect(await page.locator('img').count()).toBe(0);
 });
 
-test('the matrix is filtered by text, table, path and outcome', async () => {
+test('filters narrow the matrix by text, table, path and outcome', async () => {
   await open(some);
   const cells = page.locator('#matrix button:visible');
   expect(await cells.count()).toBe(60);
@@ -84,7 +84,7 @@ test('the matrix is filtered by text, table, path and outcome', async () => {
   expect(await cells.count()).toBe(0);
 });
 
-test('the matrix is reached, walked and opened with keys', async () => {
+test('the matrix works with the keyboard alone', async () => {
   await open(some);
   await page.getByLabel('Outcome').focus();
   await page.keyboard.press('Tab');
@@ -96,7 +96,7 @@ test('the matrix is reached, walked and opened with keys', async () => {
   expect(await page.locator(':focus').getAttribute('aria-label')).toMatch(/^select by key on app_public\.notes: /);
 });
 
-test('the kill matrix says what noticed a mutant, what survived and what is equivalent', async () => {
+test('the kill matrix shows which attacks killed a mutant, and which mutants survived or are equivalent', async () => {
   await open(some);
   const kills = page.locator('#kills');
   expect(await kills.getByRole('img', { name: 'survived' }).count()).toBe(1);
@@ -107,7 +107,7 @@ test('the kill matrix says what noticed a mutant, what survived and what is equi
   expect(await dialog.textContent()).toContain(hostile);
 });
 
-test('without a leak and without mutants there is nothing to be found', async () => {
+test('a report without leaks and mutants has no findings section', async () => {
   await open({ tables: 1, leaks: 0, mutants: 0 });
   expect(await page.locator('h1').textContent()).toBe('No attempt leaked.');
   expect(await page.locator('h2:visible').allTextContents()).toEqual(['Attacks on tables']);
@@ -117,7 +117,7 @@ test.each([
   ['light', { colorScheme: 'light' }],
   ['dark', { colorScheme: 'dark' }],
   ['print, from a dark screen', { colorScheme: 'dark', media: 'print' }],
-] as const)('text has contrast: %s', async (_name, media) => {
+] as const)('text has enough contrast: %s', async (_name, media) => {
   await open(some);
   await page.emulateMedia(media);
   expect(await lowContrast()).toEqual([]);
@@ -129,7 +129,7 @@ test.each([
 test.each([
   ['a narrow screen', { tables: 40, leaks: 50, mutants: 200 }, 400, 'screen'],
   ['paper', { tables: 40, leaks: 50, mutants: 200 }, 1030, 'print'],
-] as const)('nothing stands out of the page: %s', async (_name, size, width, media) => {
+] as const)('no element overflows the page: %s', async (_name, size, width, media) => {
   await open(size, { viewport: { width, height: 700 } });
   await page.emulateMedia({ media });
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);

@@ -2,7 +2,7 @@ import type { Attempt } from '../../isolation/attempt.ts';
 import type { Verdict } from '../../isolation/mutants/mutant.ts';
 import type { Proof } from '../../isolation/proof.ts';
 
-/** What a row may hold that would run, or load, if a page took it for HTML. */
+/** A value that would run a script or load an image if a page parsed it as HTML. */
 export const hostile = `</script><script>document.title = 'broken'</script><img src="https://example.com/x" onerror="document.title = 'broken'">'"&`;
 
 const attacks = {
@@ -20,7 +20,7 @@ const attacks = {
   interleaving: ['foreign row in an answer'],
 } as const;
 
-/** A proof that nobody ran, of any size. One value in it is hostile. */
+/** An invented proof of the given size, with one hostile value. */
 export function madeUp(size: { tables: number; leaks: number; mutants: number; extraAttacks?: number }): Proof {
   const tables = Array.from(
     { length: size.tables },
@@ -42,8 +42,13 @@ export function madeUp(size: { tables: number; leaks: number; mutants: number; e
   }
   const made = Array.from({ length: size.mutants }, (_, at) => verdict(at, attempts));
   return {
-    ...{ database: 'a scratch copy of the migrations', seed: 20261121, repeat: 'npm run isolation -- --seed 20261121' },
-    ...{ startedAt: new Date('2026-11-21T09:00:00Z'), seconds: 41.3, tables, attempts },
+    database: 'a scratch copy of the migrations',
+    seed: 20261121,
+    repeat: 'npm run isolation -- --seed 20261121',
+    startedAt: new Date('2026-11-21T09:00:00Z'),
+    seconds: 41.3,
+    tables,
+    attempts,
     mutants: made.length > 0 ? made : undefined,
     controls: [{ table: 'app_public.lists', operation: 'select', statement: 'select', works: true, answer: '1 row' }],
     owners: {},

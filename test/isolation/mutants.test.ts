@@ -2,7 +2,7 @@ import { type Catalog, readCatalog } from '../../isolation/catalog.ts';
 import { kinds, mutantsOf } from '../../isolation/mutants/kinds.ts';
 import type { Mutant } from '../../isolation/mutants/mutant.ts';
 import { proveMutants } from '../../isolation/mutants/proveMutants.ts';
-import { findOwners } from '../../isolation/owners.ts';
+import { findOwners } from '../../isolation/ownership.ts';
 import { exitCodeOf } from '../../isolation/proof.ts';
 import { htmlReport } from '../../isolation/report/html.ts';
 import { terminalReport } from '../../isolation/report/terminal.ts';
@@ -16,17 +16,21 @@ const { db, client } = await openTestDatabase();
 afterEach(() => client.query('rollback'));
 
 const proof = () => ({
-  ...{ adminUrl: db.adminUrl, scope, cast: { seed: 1 }, searchPath: 'pg_catalog' },
-  ...{ login: 'hedgerow_authenticator', owner: 'hedgerow_owner' },
+  adminUrl: db.adminUrl,
+  scope,
+  seedData: { seed: 1 },
+  searchPath: 'pg_catalog',
+  login: 'hedgerow_authenticator',
+  owner: 'hedgerow_owner',
 });
 
-/** The mutants of the database as it is. */
+/** The mutants of the current database. */
 async function mutants(): Promise<{ catalog: Catalog; mutants: Mutant[] }> {
   const catalog = await readCatalog(client, scope);
   return { catalog, mutants: mutantsOf({ catalog, owners: findOwners(catalog), victim }) };
 }
 
-test('of a schema of unusual shape, every kind makes mutants, and each can be applied', async () => {
+test('every mutation operator yields mutants of an unusual schema, and each mutant can be applied', async () => {
   await client.query(`begin; ${unusual}`);
   const made = await mutants();
   const without = Object.keys(kinds).filter((kind) => !made.mutants.some((mutant) => mutant.kind === kind));
@@ -41,17 +45,17 @@ test('of a schema of unusual shape, every kind makes mutants, and each can be ap
   }
 });
 
-test('no two mutants have one name', async () => {
+test('every mutant has a unique name', async () => {
   await client.query(`begin; ${unusual}`);
   const names = (await mutants()).mutants.map(({ id }) => id);
   expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
 });
 
-/** Some of the mutants of the schema, of most kinds. `.ci/run` makes them all. */
+/** A selection of mutants from most operators. `.ci/run` tries all mutants. */
 const some = ({ kind, object }: Mutant) =>
   /update|pkey|^[\w.]*$/.test(object) && object.includes('idempotency_keys') && kind !== 'add a permissive policy';
 
-test('what makes the schema weaker is noticed, or changes nothing', async () => {
+test('each mutant is killed or equivalent', async () => {
   const verdicts = await proveMutants({ ...proof(), chosen: some });
   expect(verdicts.filter(({ outcome }) => outcome === 'survived').map(({ id }) => id)).toEqual([]);
   expect(verdicts.filter(({ outcome }) => outcome === 'killed').length).toBeGreaterThan(8);
@@ -61,7 +65,7 @@ test('what makes the schema weaker is noticed, or changes nothing', async () => 
   }
 }, 600_000);
 
-test('without the attacks that would notice it, a mutant survives, and the page and the exit code say so', async () => {
+test('a mutant survives without the attacks that kill it, and the page and the exit code report it', async () => {
   const chosen = ({ id }: Mutant) => id === 'widen USING: policy update_own on app_public.idempotency_keys';
   const [seen] = await proveMutants({ ...proof(), chosen });
   expect(seen).toMatchObject({
@@ -77,10 +81,10 @@ test('without the attacks that would notice it, a mutant survives, and the page 
   expect(terminalReport(report)).toContain('USING is true: update reaches every row of app_public.idempotency_keys.');
 }, 600_000);
 
-test('what is called equivalent is noticed by no attack', async () => {
+test('no attack detects an equivalent mutant', async () => {
   const { mutants: all } = await mutants();
   expect(all.length).toBeGreaterThan(200);
-  // One of each proof.
+  // One mutant for each proof of equivalence.
   const wanted = new Map<string, Mutant>();
   for (const mutant of all) {
     for (const { words, query } of mutant.proofs ?? []) {
@@ -95,7 +99,7 @@ test('what is called equivalent is noticed by no attack', async () => {
   );
 }, 600_000);
 
-/** Sound, with what the tables of Hedgerow do not have. */
+/** A sound schema with features that Hedgerow's tables lack. */
 const unusual = `
 set local role hedgerow_owner;
 

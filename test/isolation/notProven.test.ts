@@ -2,7 +2,7 @@ import { attack } from '../../dba/attack.ts';
 import { proveApi } from '../../isolation/api/proveApi.ts';
 import { drafts, own, prove, scope, withSchema } from './drafts.ts';
 
-// A machine under load takes minutes for what takes seconds otherwise.
+// Under load, these tests take minutes instead of seconds.
 const patience = 300_000;
 
 const raising = (body: string) => `
@@ -10,7 +10,7 @@ create function app_private.raising() returns boolean language plpgsql stable se
 grant usage on schema app_private to hedgerow_tenant;
 grant execute on function app_private.raising() to hedgerow_tenant;`;
 
-/** A stack that recursion uses up soon: with the usual 2 MB each attempt would take a tenth of a second. */
+/** A small stack limit. With the default of 2 MB, endless recursion would take 0.1 s per attempt. */
 const shallow = `reset role;
 do $$ begin execute pg_catalog.format('alter database %I set max_stack_depth = %L', pg_catalog.current_database(), '300kB'); end $$;
 set local role hedgerow_owner;`;
@@ -30,7 +30,7 @@ test.each([
   ['23505', call, raising("raise exception 'as if a key were in the way' using errcode = '23505';")],
   ['XX000', call, raising("raise exception 'internal' using errcode = 'XX000';")],
 ])(
-  'a policy that raises %s for everybody is not proven: %s',
+  'a policy that raises %s for every tenant is not proven: %s',
   async (code, condition, more) => {
     const { unproven, attempts, code: exit } = await prove(drafts(condition, more));
     expect(attempts.filter(({ outcome }) => outcome === 'leaked')).toEqual([]);
@@ -39,14 +39,14 @@ test.each([
     expect(sentences).toContainEqual(
       expect.stringMatching(new RegExp(`^select on app_public.drafts .*\\(error ${code}: `)),
     );
-    // One fact is told once.
+    // Each reason is reported once.
     expect(new Set(unproven).size).toBe(unproven.length);
   },
   patience,
 );
 
 test(
-  'a policy for writes alone that raises an error is not proven, and the read stays proven',
+  'a write policy that raises an error is not proven, and the read policy stays proven',
   async () => {
     const { unproven, code } = await prove(
       drafts('', raising("raise exception 'nobody writes';")).replace(
@@ -59,7 +59,7 @@ test(
     );
     expect(code).toBe(2);
     expect(unproven).toEqual([
-      expect.stringMatching(/^insert on app_public\.drafts .*error P0001: nobody writes.*\. Repair the policy/),
+      expect.stringMatching(/^insert on app_public\.drafts .*error P0001: nobody writes.*\. Fix the policy/),
       expect.stringMatching(/^update of body on app_public\.drafts .*error P0001: nobody writes/),
     ]);
   },
@@ -67,7 +67,7 @@ test(
 );
 
 test(
-  'what a constraint or a trigger refuses has passed the policies',
+  'a row that a constraint or an AFTER trigger refuses has passed the policies',
   async () => {
     const refuse = (when: string, event: string) => `
     create function app_private.refuse_${when}() returns trigger language plpgsql set search_path = ''
@@ -75,7 +75,7 @@ test(
     create trigger refuse_${when} ${when} ${event} on app_public.drafts for each row execute function app_private.refuse_${when}();`;
     const closed = `${drafts('')} ${refuse('before', 'update')} ${refuse('after', 'delete')}
     create unique index drafts_one on app_public.drafts ((true));`;
-    // The unique index leaves room for one row in all: B has none, and A cannot have another.
+    // The unique index allows one row in total, so B has no row and A cannot insert another.
     const proof = await prove(closed.replace(/create unique index.*$/s, ''));
     expect(
       proof.controls
@@ -92,7 +92,7 @@ test(
 );
 
 test(
-  'a BEFORE trigger that refuses everything hides no broken policy',
+  'a broken policy is found even if a BEFORE trigger refuses everything',
   async () => {
     const { unproven } = await prove(
       `${drafts('', raising('return 1 / pg_catalog.length(pg_catalog.current_setting($n$app.current_user_id$n$)) < -1;')).replace('to hedgerow_tenant using (', 'for select to hedgerow_tenant using (')}
@@ -109,7 +109,7 @@ test(
 );
 
 test(
-  'a setting that only policies know is asked for, and given it is proven',
+  'a setting that policies read is reported, and the table is proven once it has a value',
   async () => {
     const sql = drafts("pg_catalog.current_setting('app.locale') = 'de'");
     const without = await prove(sql);
@@ -118,14 +118,14 @@ test(
       'The setting app.locale has no value, and policy own on app_public.drafts reads it. Give it with --set app.locale=value; ":id" in the value is the tenant\'s id, an empty value leaves it unset.',
     );
     expect(await prove(sql, { 'app.locale': 'de' })).toMatchObject({ code: 0, unproven: [] });
-    // Another value keeps everybody out.
+    // With another value, the policy locks everyone out.
     expect(await prove(sql, { 'app.locale': 'en' })).toMatchObject({ code: 2 });
   },
   patience,
 );
 
 test(
-  'settings that functions, defaults, triggers and views read are asked for, too',
+  'settings that functions, defaults, triggers and views read are reported',
   async () => {
     const { unproven } = await prove(
       `${drafts(
@@ -151,7 +151,7 @@ test(
 );
 
 test(
-  'where no control works, nothing is proven, though nothing leaks',
+  'a run without a working control proves nothing, even without leaks',
   async () => {
     const { code, unproven } = await prove(drafts('').replace(/create policy.*$/s, ''));
     expect(code).toBe(2);
@@ -161,7 +161,7 @@ test(
 );
 
 test(
-  'the API of a table with grants and no policy is attacked, and the grants are told',
+  'the API of a table with grants and no policy is attacked, and the missing policy is reported',
   async () => {
     const proof = await withSchema(drafts('').replace(/create policy.*$/s, ''), ({ serverUrl, adminUrl }) =>
       proveApi({
@@ -178,7 +178,7 @@ test(
     expect(proof.attempts.length).toBeGreaterThan(100);
     expect(proof.attempts.filter(({ outcome }) => outcome === 'leaked')).toEqual([]);
     expect(proof.controls.map(({ reason }) => reason)).toContain(
-      'there is a grant, and no policy for select: nobody can',
+      'there is a grant and no policy for select, so nobody can',
     );
     expect(proof.controls.filter(({ works }) => works)).toEqual([]);
   },
@@ -186,7 +186,7 @@ test(
 );
 
 test(
-  'the API of a table whose policy raises an error is not proven, and no constraint is blamed',
+  'the API of a table whose policy raises an error is not proven, and the error is not attributed to a constraint',
   async () => {
     const { attempts, controls, unproven } = await withSchema(
       drafts("(select 1 / pg_catalog.length('') > 0)"),
@@ -211,7 +211,7 @@ test(
 );
 
 test(
-  'rehearsals and the check of backups tell of a policy that works for nobody',
+  'rehearsals and backup checks report a policy that locks everyone out',
   async () => {
     const findings = await withSchema(drafts("(select 1 / pg_catalog.length('') > 0)"), async (db) => {
       const [row] = await db.asAdmin<{ name: string }>('select quote_ident(current_database()) as name');

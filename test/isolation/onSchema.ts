@@ -1,26 +1,26 @@
 import pg from 'pg';
 import type { Attempt } from '../../isolation/attempt.ts';
-import type { Cast } from '../../isolation/cast/cast.ts';
-import { makeCast } from '../../isolation/cast/makeCast.ts';
 import { type Catalog, readCatalog } from '../../isolation/catalog.ts';
+import { createSeedData } from '../../isolation/seedData/createSeedData.ts';
+import type { SeedData } from '../../isolation/seedData/seedData.ts';
 import type { TestDatabase } from '../support/database.ts';
 
 const scope = { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' };
 export const roles = { login: 'hedgerow_authenticator', owner: 'hedgerow_owner' };
 
-/** Hedgerow's schema with something added, in a transaction that is taken back. */
-export interface Ground {
+/** Hedgerow's schema with added objects and seed data, in a transaction that is never committed. */
+export interface SeededSchema {
   readonly client: pg.Client;
   readonly catalog: Catalog;
-  readonly cast: Cast;
-  /** Whether a table, view or function is of what was added. */
+  readonly seedData: SeedData;
+  /** Whether a table, view or function was added. */
   readonly isAdded: (name: string) => boolean;
 }
 
 export async function onSchema<Result>(
   db: TestDatabase,
   sql: string,
-  use: (ground: Ground) => Promise<Result>,
+  use: (schema: SeededSchema) => Promise<Result>,
   fixtures?: string,
 ): Promise<Result> {
   const client = new pg.Client({ connectionString: db.adminUrl });
@@ -32,14 +32,14 @@ export async function onSchema<Result>(
     await client.query(sql);
     await client.query('reset role');
     const catalog = await readCatalog(client, scope);
-    const cast = await makeCast(client, catalog, { seed: 1, ...(fixtures && { fixtures }) });
-    return await use({ client, catalog, cast, isAdded: (name) => !known.has(name) });
+    const seedData = await createSeedData(client, catalog, { seed: 1, ...(fixtures && { fixtures }) });
+    return await use({ client, catalog, seedData, isAdded: (name) => !known.has(name) });
   } finally {
     await client.end();
   }
 }
 
-/** What leaks; with `until`, only as far as the first that it is true of. */
+/** Collects the leaks, up to the first for which `until` is true. */
 export async function leaksFrom(
   attempts: AsyncIterable<Attempt>,
   until: (leak: Attempt) => boolean = () => false,

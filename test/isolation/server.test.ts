@@ -9,12 +9,12 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { killServers, productionEnv, spawnServer } from '../support/process.ts';
 
 let db: TestDatabase;
-/** Of a server in development, which shows its schema. */
+/** The address of a server in development, which allows introspection. */
 let url: string;
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  // Each run of the prover registers accounts, all from one address.
+  // All runs register accounts from one address, so raise the rate limit.
   url = await spawnServer({ ...productionEnv(db), NODE_ENV: 'development', AUTH_LIMIT_FACTOR: '100' }).url;
 });
 afterAll(async () => {
@@ -22,7 +22,7 @@ afterAll(async () => {
   await db.drop();
 });
 
-/** Runs the prover against a server; `code` is its exit code. */
+/** Runs the prover against a server and resolves with its exit code and output. */
 function isolation(url: string, args: string[], env: NodeJS.ProcessEnv = {}) {
   return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
     const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
@@ -36,14 +36,14 @@ function isolation(url: string, args: string[], env: NodeJS.ProcessEnv = {}) {
 
 const users = () => db.asAdmin('select from app_public.users');
 
-test('a running server is attacked over HTTP alone, and nothing is left behind', async () => {
+test('an attack on a running server uses only HTTP and leaves nothing behind', async () => {
   const { code, stdout } = await isolation(url, ['--table', 'lists']);
   expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('Proven') });
   expect(stdout).toMatch(/List +\d+ +\d+ +\d+ +\d+/);
   expect(await users()).toEqual([]);
 }, 90_000);
 
-test('a policy that lets everybody change rows is found', async () => {
+test('the prover finds a policy that lets every tenant change rows', async () => {
   await db.asAdmin('alter policy select_own on app_public.lists using (true)');
   await db.asAdmin('alter policy update_own on app_public.lists using (true) with check (true)');
   try {
@@ -61,7 +61,7 @@ test('a policy that lets everybody change rows is found', async () => {
   }
 }, 90_000);
 
-test('a server that shows nobody its schema is attacked with a file of it', async () => {
+test('a server without introspection is attacked with a schema file', async () => {
   const silent = await spawnServer(productionEnv(db)).url;
   expect(await isolation(silent, [])).toMatchObject({
     code: 2,
@@ -73,7 +73,7 @@ test('a server that shows nobody its schema is attacked with a file of it', asyn
   expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('Proven') });
 }, 90_000);
 
-test('accounts that are there already are used, and stay', async () => {
+test('existing accounts are used and not deleted', async () => {
   const client = new Client(url);
   const passwords = { alice: 'a long password of A', bruno: 'a long password of B' };
   for (const [username, password] of Object.entries(passwords)) {
@@ -93,7 +93,7 @@ test('accounts that are there already are used, and stay', async () => {
   expect(await users()).toHaveLength(2);
 }, 90_000);
 
-test('where there was too much, the server says how long to wait', async () => {
+test('a rate-limited client waits as long as the server requests', async () => {
   let asked = 0;
   const busy = createServer((_, response) => {
     asked++;

@@ -1,11 +1,11 @@
 import { drafts, own, prove } from './drafts.ts';
 
-// A machine under load takes minutes for what takes seconds otherwise.
+// Under load, these tests take minutes instead of seconds.
 const patience = 300_000;
 
-const alone = /compares the time with nothing of a row/;
+const alone = /compares the time with no column/;
 
-/** Drafts that their owner reaches, and everybody if `condition` holds. */
+/** Drafts that their owner can read, and every tenant if `condition` holds. */
 const openTo = (condition: string, more = '') =>
   drafts('', more)
     .replace(/create policy.*$/s, '')

@@ -1,6 +1,6 @@
 import type { Attempt } from '../../attempt.ts';
 
-/** What one attack did to one table: a cell of the matrix. */
+/** A cell of the matrix: the outcome of one attack on one table. */
 export interface Cell {
   readonly table: string;
   readonly attack: string;
@@ -8,9 +8,9 @@ export interface Cell {
   readonly outcome: Attempt['outcome'];
   readonly leaks: number;
   readonly held: number;
-  /** Leaks first; of those that held, a few of many alike. */
+  /** All leaks, then up to twelve of the other attempts. */
   readonly attempts: readonly Attempt[];
-  /** How many that held are not among `attempts`. */
+  /** The number of attempts without a leak that `attempts` leaves out. */
   readonly more: number;
 }
 
@@ -25,7 +25,12 @@ export function cellsOf(attempts: readonly Attempt[]): Cell[] {
     const others = [...held, ...none];
     const outcome = leaked.length > 0 ? 'leaked' : held.length > 0 ? 'held' : 'not applicable';
     return {
-      ...{ table, attack, path, outcome, leaks: leaked.length, held: held.length },
+      table,
+      attack,
+      path,
+      outcome,
+      leaks: leaked.length,
+      held: held.length,
       attempts: [...leaked, ...others.slice(0, shown)],
       more: Math.max(0, others.length - shown),
     };

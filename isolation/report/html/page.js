@@ -1,4 +1,4 @@
-// The page's own script. It makes elements and sets text: nothing that came out of a database is ever parsed as HTML.
+// This script creates elements and sets their text. It never parses database values as HTML.
 const data = JSON.parse(document.getElementById('data').textContent);
 const matrix = document.getElementById('matrix');
 const dialog = document.querySelector('dialog');
@@ -11,7 +11,7 @@ function element(name, className, ...children) {
   return made;
 }
 
-// What a cell or a mutant opens ------------------------------------------------------------------------------------
+// Dialog of a cell or a mutant --------------------------------------------------------------------------------------
 
 const signs = { leaked: '✕', held: '✓', 'not applicable': '–' };
 
@@ -24,7 +24,7 @@ function describeAttempt({ operation, statement, answer, outcome, evidence }) {
   const parts = [
     element('div', 'verdict', element('span', `cell ${kind}`, signs[outcome]), `${outcome}, ${operation}`),
     ...(evidence ? [element('p', 'evidence', evidence)] : []),
-    element('div', 'exchange', sent('Sent', statement), sent('Came back', answer)),
+    element('div', 'exchange', sent('Sent', statement), sent('Answer', answer)),
   ];
   return element('div', 'attempt', ...parts);
 }
@@ -112,7 +112,7 @@ function filter() {
 }
 for (const input of inputs) input.addEventListener('input', filter);
 
-// Keys: one cell takes part in the tab order, arrows move between them ---------------------------------------------
+// Keys: one cell is in the tab order, and arrow keys move between cells ---------------------------------------------
 
 function shown(button) {
   return button && button.offsetParent !== null && !button.classList.contains('dim');

@@ -2,7 +2,7 @@ import { html, type Markup } from '../../../common/markup.ts';
 import type { Attempt } from '../../attempt.ts';
 import { exitCodeOf, type Proof } from '../../proof.ts';
 
-/** What a person calls the ways into the database. */
+/** Display names of the paths into the database. */
 export const pathNames: Readonly<Record<Attempt['path'], string>> = {
   sql: 'SQL',
   http: 'HTTP',
@@ -10,7 +10,7 @@ export const pathNames: Readonly<Record<Attempt['path'], string>> = {
   interleaving: 'interleaving',
 };
 
-/** What came of it, on one screen, and how to do it again. */
+/** The verdict, the figures, and the command that repeats the run. */
 export function summary(proof: Proof): Markup {
   const { database, seed, repeat, startedAt, seconds, tables, attempts, mutants = [] } = proof;
   const count = (outcome: string) => attempts.filter((attempt) => attempt.outcome === outcome).length;
@@ -25,7 +25,7 @@ export function summary(proof: Proof): Markup {
 <p class="name">Isolation of ${database}</p>
 <h1>${verdict(leaks, survived, exitCodeOf(proof) === 2)}</h1>
 <p class="lead">One tenant attacked another’s rows in ${plural(tables.length, 'table')}, in ${plural(kinds, 'way')}, over
-${new Intl.ListFormat('en').format(paths)}. Each attempt was compared with what was there before.</p>
+${new Intl.ListFormat('en').format(paths)}. Each attempt was compared with the state before it.</p>
 <dl class="figures">
 ${figure('tables', tables.length)}${figure('attempts', attempts.length)}${figure('held', count('held'))}
 ${figure('leaked', leaks, leaks > 0)}${figure('not applicable', count('not applicable'))}
@@ -42,7 +42,7 @@ ${
 <dl class="repeat">
 <dt>When</dt><dd><time datetime="${startedAt.toISOString()}">${startedAt.toISOString().slice(0, 16).replace('T', ' ')} UTC</time>, ${seconds.toFixed(1)} s</dd>
 <dt>Seed</dt><dd><code>${seed}</code></dd>
-<dt>The same again</dt><dd><code>${repeat}</code></dd>
+<dt>Repeat with</dt><dd><code>${repeat}</code></dd>
 </dl>
 </header>`;
 }
@@ -50,7 +50,7 @@ ${
 function verdict(leaks: number, survived: number, isUnproven: boolean): Markup {
   const unseen = survived === 0 ? '' : `${plural(survived, 'mutant')} survived.`;
   if (leaks > 0) return html`<span class="bad-text">${plural(leaks, 'attempt')} leaked.</span> ${unseen}`;
-  if (isUnproven) return html`No attempt leaked, and <span class="bad-text">it is not proven</span>.`;
+  if (isUnproven) return html`No attempt leaked, but <span class="bad-text">the run is not a proof</span>.`;
   return unseen ? html`No leak, but <span class="bad-text">${unseen}</span>` : html`No attempt leaked.`;
 }
 

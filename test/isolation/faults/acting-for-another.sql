@@ -1,5 +1,5 @@
 -- Expected: app_public.act_for(uuid): call with A
--- A function changes who the transaction speaks for.
+-- A function changes the transaction's tenant.
 
 create function app_public.act_for(tenant uuid) returns void language sql volatile
   as $$ select set_config('app.current_user_id', tenant::text, true) $$;

@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: delete blind
--- As blind-write, for deletes.
+-- Like blind-write, but for deletes.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: update blind
--- The policy for selects keeps an update that names a row away, and not one without WHERE.
+-- The policy for selects stops updates with a WHERE clause, but not updates without one.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: attach to A's row
--- A note of one tenant may hang on another's, and goes with it.
+-- A note may reference another tenant's note and is deleted with it.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

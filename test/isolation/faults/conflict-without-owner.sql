@@ -1,5 +1,5 @@
 -- Expected: app_public.settings: insert
--- A setting is unique by its name alone; an upsert meets the setting of another.
+-- A setting is unique by name alone, so an upsert conflicts with the setting of another tenant.
 
 create table app_public.settings (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: what B sees after A's own insert
--- A trigger writes what one tenant writes into a feed of every other.
+-- A trigger copies each tenant's rows into every tenant's feed.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

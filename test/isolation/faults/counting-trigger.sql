@@ -1,5 +1,5 @@
 -- Expected: app_public.tags: insert with a key of A
--- A trigger counts how often a name is used, by everybody.
+-- A trigger counts the uses of a name across all tenants.
 
 create table app_public.tags (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.newest(integer): call
--- A definer function whose only argument has a default.
+-- The only argument of a definer function has a default.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: insert of its own
--- What a constraint trigger does only happens at the commit.
+-- A deferred constraint trigger writes only at commit.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

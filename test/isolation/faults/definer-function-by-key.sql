@@ -1,5 +1,5 @@
 -- Expected: app_public.note_title(uuid): call with A
--- The same, and one has to know a key.
+-- A definer function returns any row by its key.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.shown(): call
--- A definer function answers with some rows of every tenant.
+-- A definer function returns some rows of every tenant.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

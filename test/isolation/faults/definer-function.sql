@@ -1,5 +1,5 @@
 -- Expected: app_public.note_titles(): call
--- A function runs as its owner, past the policies of whoever calls it.
+-- A function runs as its owner, which bypasses the caller's policies.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: delete blind
--- Whoever clears out old rows clears out everybody's.
+-- Every tenant can delete the expired rows of all tenants.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

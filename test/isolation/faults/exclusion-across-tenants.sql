@@ -1,5 +1,5 @@
 -- Expected: app_public.bookings: insert with a key of A
--- An exclusion constraint over the rows of all tenants tells when another has booked.
+-- An exclusion constraint across tenants reveals the bookings of others.
 
 create table app_public.bookings (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

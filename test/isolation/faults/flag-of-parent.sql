@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: select
--- The flag is the parent's, which a definer function reads.
+-- A definer function reads a flag of the parent row.
 
 create table app_public.books (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: select
--- Only a row with a flag, a phase and a time that fit is let through.
+-- The policy accepts only rows with a matching flag, phase and time.
 
 create type app_public.phase as enum ('draft', 'review', 'published');
 create table app_public.notes (

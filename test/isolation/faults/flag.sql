@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: select
--- Whoever sets the flag shows the row to every tenant.
+-- A row with the flag is visible to every tenant.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.rename_note(uuid,text): call
--- A function changes the row that it is told, whosever that is.
+-- A function updates any row by its key, regardless of the owner.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: select
--- The policy looks at a column that is made from another.
+-- The policy reads a generated column.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.find_notes(text): call with hostile text
--- A search pastes the text that it is given into SQL.
+-- A search concatenates its argument into SQL.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: select
--- The flag is deep in a document.
+-- The flag is nested in a JSON document.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: select
--- A pattern that a row of another tenant may match.
+-- Rows that match a LIKE pattern are visible to every tenant.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.profiles: select
--- A tenant has one row, and a flag in it.
+-- Each tenant has one row, and a flag makes it visible to every tenant.
 
 create table app_public.profiles (user_id uuid primary key default app_public.current_user_id() references app_public.users on delete cascade, bio text not null default '', listed boolean not null default false);
 alter table app_public.profiles enable row level security, force row level security;

@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: insert as A
--- One policy for all commands, whose check asks only that there is an owner.
+-- The check of a policy for all commands only requires an owner.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.ranking: select
--- FORCE keeps its owner from filling it, until somebody else does.
+-- With FORCE, the owner refreshes the view without rows, but another role can fill it.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

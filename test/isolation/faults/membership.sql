@@ -1,5 +1,5 @@
 -- Expected: app_public.members: select
--- Who is in a team is asked in a policy that forgets which team.
+-- A policy checks membership but does not compare the team.
 
 create table app_public.teams (
   id uuid primary key default gen_random_uuid(),

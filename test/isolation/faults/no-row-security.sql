@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: select by scan
--- Policies are there, and row-level security is off.
+-- The table has policies, but row-level security is off.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: select as the table's owner
--- Nothing binds the table's owner, as whom migrations and definer functions run.
+-- Without FORCE, policies do not apply to the table's owner, which runs migrations and definer functions.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: select as nobody
--- Where the setting is empty the helper is null, and the policy takes null for everybody.
+-- Without a tenant, the helper returns null, and the policy accepts null.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

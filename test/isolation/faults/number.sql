@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: select
--- Two numbers of many are for everybody.
+-- Every tenant can read rows with one of two numbers.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.pages: attach to A's row
--- A key to books (id) alone takes a book that the tenant cannot see.
+-- A foreign key to books (id) alone accepts a book that the tenant cannot see.
 
 create table app_public.books (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: select in another role
--- Sign-in's role reads what it has no business with.
+-- The role for sign-in can read a tenants' table.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.archive(uuid): call
--- A definer procedure deletes what it is told.
+-- A definer procedure deletes any row by its key.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

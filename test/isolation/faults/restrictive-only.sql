@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: select
--- The owner is asked for in a restrictive policy of one command only; the permissive one lets all through.
+-- Only a restrictive policy for one command checks the owner; the permissive policy accepts all rows.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

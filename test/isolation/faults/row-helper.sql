@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: select
--- A function that takes the row looks at one of its values.
+-- The policy calls a function that takes the row and reads one of its values.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

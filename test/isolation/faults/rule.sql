@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: delete
--- A rule empties another table when a note is deleted, and runs as the table's owner.
+-- A rule, which runs as the table's owner, empties another table when a note is deleted.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.my_notes: select by a condition that fails
--- A view as owner asks for the tenant, and lets a condition look at rows before it does.
+-- A view that runs as its owner filters by tenant, but the caller's condition may run first.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: what B sees after A
--- Whoever reads a sequence knows how much the others write.
+-- A readable sequence reveals how many rows other tenants insert.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

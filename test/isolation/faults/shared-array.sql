@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: select
--- Sharing, which no comment says is meant.
+-- An array shares rows with other tenants, and no comment declares that.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

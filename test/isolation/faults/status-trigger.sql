@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: what B sees
--- A trigger copies a row to where all read it, once its phase changes.
+-- When a row is published, a trigger copies it to a table that every tenant reads.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

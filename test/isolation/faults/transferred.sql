@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: give a row to A
--- The check lets a row be given away that says so.
+-- The check allows a row to be given away if it has a flag.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: truncate
--- TRUNCATE asks no policy.
+-- TRUNCATE ignores policies.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

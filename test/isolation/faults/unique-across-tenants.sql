@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: insert with a key of A
--- A unique slug tells that another tenant has it.
+-- A unique slug reveals that another tenant uses it.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

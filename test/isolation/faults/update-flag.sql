@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: update blind
--- What nobody else may read, everybody may write.
+-- Every tenant can update rows that only the owner can read.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

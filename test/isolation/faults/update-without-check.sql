@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: give a row to A
--- The policy for updates checks nothing of the new row, and the owner may be written.
+-- The policy for updates does not check the new row, and the owner column is granted.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.titles: select
--- A view without security_invoker reads as its owner, whom nothing forces under the policies.
+-- A view without security_invoker runs as its owner, to whom policies do not apply without FORCE.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.shown: select
--- A view as its owner shows some rows of every tenant.
+-- A view that runs as its owner shows some rows of every tenant.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

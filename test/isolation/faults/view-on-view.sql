@@ -1,5 +1,5 @@
 -- Expected: app_public.overview: select
--- The outer view has security_invoker, the view that it reads has not.
+-- The outer view has security_invoker, but the inner view lacks it.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,5 +1,5 @@
 -- Expected: app_public.notes: select
--- A policy that was meant for sign-in is for everybody.
+-- A policy for sign-in applies to every role.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

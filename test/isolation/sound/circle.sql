@@ -1,4 +1,4 @@
--- Two tables that refer to one another, and one row a tenant.
+-- Two tables that reference each other, with one row per tenant.
 
 create table app_public.heads (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

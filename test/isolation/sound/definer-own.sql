@@ -1,4 +1,4 @@
--- A definer function that asks for a flag and for the owner.
+-- A definer function that checks a flag and the owner.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,4 +1,4 @@
--- What has expired is nobody's to read.
+-- Expired rows are hidden from everyone.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

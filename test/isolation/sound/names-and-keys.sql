@@ -1,4 +1,4 @@
--- Odd names, keys of other kinds than uuid, circles that are only whole at the end, writable views, procedures.
+-- Unusual names, keys other than uuid, cycles of deferred references, writable views, and procedures.
 
 create extension btree_gist with schema app_search;
 create domain app_public.tenant as uuid;

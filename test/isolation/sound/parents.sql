@@ -1,4 +1,4 @@
--- Tables without an owner of their own, that of their parents in a policy.
+-- Tables without an owner column, whose policies check the parent row's owner.
 
 create table app_public.projects (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,4 +1,4 @@
--- Partitions by range, list and hash, whose partitions nobody reaches.
+-- Partitioned tables by range, list and hash, without grants on their partitions.
 
 create table app_public.events (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,4 +1,4 @@
--- What everybody reads and nobody writes, beside what is a tenant’s.
+-- Read-only reference data next to tenants’ rows.
 
 create table app_public.countries (
   code char(2) primary key check (code ~ '^[A-Z]{2}$'),

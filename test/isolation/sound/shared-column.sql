@@ -1,4 +1,4 @@
--- Columns by which rows are shared on purpose, as their comments say.
+-- Columns that share rows on purpose, as their comments declare.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

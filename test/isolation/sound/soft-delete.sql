@@ -1,4 +1,4 @@
--- What is deleted softly is hidden from its owner, too.
+-- Soft-deleted rows are hidden even from their owner.
 
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

@@ -1,4 +1,4 @@
--- A phase and a flag, which let nothing through.
+-- A phase and a flag that open no rows to other tenants.
 
 create type app_public.phase as enum ('draft', 'published');
 create table app_public.notes (

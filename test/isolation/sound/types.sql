@@ -1,4 +1,4 @@
--- Types and checks of every usual kind; each table is as Hedgerow's own.
+-- All common types and checks; each table follows Hedgerow's own conventions.
 create type app_public.mood as enum ('calm', 'glad', 'wild');
 create type app_public.place as (street text, number int);
 create domain app_public.percent as numeric(5, 2) check (value between 0 and 100);

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { Type } from '../catalog.ts';
 
-/** Numbers and texts that the checks of a column speak of. */
-export interface Hints {
+/** Numbers and texts that a column's checks mention. */
+export interface CheckHints {
   readonly texts: readonly string[];
   readonly numbers: readonly number[];
 }
 
-export const noHints: Hints = { texts: [], numbers: [] };
+export const noHints: CheckHints = { texts: [], numbers: [] };
 
-/** Eight hexadecimal digits, or `length`, that are the same for the same seed and words. */
+/** The SHA-256 of the seed and the words, in hexadecimal. */
 function token(seed: number, ...words: readonly (string | number)[]): string {
   return createHash('sha256')
     .update([seed, ...words].join(' '))
@@ -17,15 +17,16 @@ function token(seed: number, ...words: readonly (string | number)[]): string {
 }
 
 /**
- * Values of a type as text that Postgres reads, best first, distinct for distinct `n` where the type has room.
+ * Candidate values of a type, in Postgres' text format, best first. Different `n` give different values if the type has
+ * enough of them.
  *
- * @param hints what checks on the value speak of; values near them come after the usual one.
+ * @param hints numbers and texts that the checks mention; values near them come after the usual value.
  */
 export function candidates(
   types: ReadonlyMap<number, Type>,
   type: number,
   modifier: number,
-  { seed, n, hints }: { seed: number; n: number; hints: Hints },
+  { seed, n, hints }: { seed: number; n: number; hints: CheckHints },
 ): string[] {
   const known = types.get(type);
   if (!known) return [];
@@ -81,7 +82,7 @@ const quoteBounds = (range: string) =>
 const day = (n: number) => new Date(Date.UTC(2031, 0, 1) + n * 10 * 86_400_000);
 const iso = (n: number) => day(n).toISOString();
 
-function base(name: string, modifier: number, seed: number, n: number, { texts, numbers }: Hints): string[] {
+function base(name: string, modifier: number, seed: number, n: number, { texts, numbers }: CheckHints): string[] {
   const hex = token(seed, n);
   const digit = (from: number, length: number) => Number.parseInt(hex.slice(from, from + length), 16);
   const whole = (limit: number) => {
@@ -220,7 +221,7 @@ function base(name: string, modifier: number, seed: number, n: number, { texts, 
 }
 
 const repeated = (text: string, length: number) => text.repeat(Math.ceil(length / text.length) || 1).slice(0, length);
-// Translated before they are repeated: words may be long, and there are many of them.
+// Translating before repeating is faster for long words.
 const letters = (hex: string, length: number) =>
   repeated(
     hex.replaceAll(/./g, (digit) => 'abcdefghijklmnop'[Number.parseInt(digit, 16)] as string),
@@ -232,14 +233,14 @@ const digits = (hex: string, length: number) =>
     length,
   );
 
-/** Texts: a word, what checks speak of, and words of each length that they speak of. */
+/** Texts: a word, texts that checks mention, words of each length that checks mention, and common formats. */
 function words(seed: number, n: number, texts: readonly string[], numbers: readonly number[]): string[] {
   const hex = token(seed, n, 'word');
   const word = letters(hex, 8);
   const lengths = [...new Set(numbers.flatMap((x) => [x, x - 1, x + 1]))]
     .filter((x) => Number.isInteger(x) && x > 0 && x <= 10_001)
     .slice(0, 30);
-  // What LIKE has patterns of: `%` stands for anything, `_` for a character.
+  // Texts that match LIKE patterns.
   const patterns = texts
     .filter((text) => /[%_]/.test(text))
     .map((text, i) => text.replaceAll('%', letters(token(seed, n, i), 4)).replaceAll('_', 'x'));

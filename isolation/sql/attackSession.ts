@@ -1,100 +1,111 @@
 import type pg from 'pg';
 import { UsageError } from '../../common/usageError.ts';
-import { type Cast, type Row, readRows } from '../cast/cast.ts';
-import { inOrder } from '../cast/order.ts';
 import { type Catalog, type Relation, refreshed } from '../catalog.ts';
 import { setIdentity } from '../identity.ts';
-import type { Ownership } from '../owners.ts';
-import type { Actor, Answer, Attack, Result } from './attack.ts';
+import type { Ownership } from '../ownership.ts';
+import { type Row, readRows, type SeedData } from '../seedData/seedData.ts';
+import { inDependencyOrder } from '../seedData/tableOrder.ts';
+import type { Actor, SqlAnswer, SqlAttack, StatementResult } from './sqlAttack.ts';
 
 const raw = { getTypeParser: () => (value: unknown) => value } as unknown as pg.CustomTypesConfig;
 
-export interface SessionOptions {
-  /** The role that the server logs in as; the attacks' session is its, where the client is a superuser. */
+export interface AttackSessionOptions {
+  /** The role that the server logs in as. If the client is a superuser, the attacks run in this role's session. */
   readonly login?: string | undefined;
 }
 
 /**
- * Runs attacks on one connection, in its open transaction. Each has a savepoint of its own and is taken back, whatever
- * it did.
+ * Runs attacks on one connection, in its open transaction.
+ *
+ * States: `open` reads A's and B's rows and their fingerprints, then sets the savepoint `attack`. Each attack runs from
+ * that savepoint and is rolled back to it. `withoutA` deletes A's rows and sets a nested savepoint `attack`; when its
+ * work has finished, it restores the rows and the fingerprints.
  */
-export class Session {
+export class AttackSession {
   readonly client: pg.ClientBase;
   readonly catalog: Catalog;
-  readonly cast: Cast;
+  readonly seedData: SeedData;
   readonly #login: string | undefined;
   readonly #owned: readonly { readonly table: Relation; readonly ownership: Ownership }[];
-  /** Around statements that triggers and foreign keys are not asked about; empty where the role may not say so. */
-  #quiet: { readonly on: readonly string[]; readonly off: readonly string[] } = { on: [], off: [] };
-  #fingerprint: readonly string[] = [];
-  #prints = new Map<string, string>();
-  #rows = new Map<number, readonly Row[]>();
-  #own = new Map<number, ReadonlySet<string>>();
+  /** Statements that disable and enable triggers and foreign keys; empty if the role may not do so. */
+  #suppressTriggers: { readonly start: readonly string[]; readonly end: readonly string[] } = { start: [], end: [] };
+  #fingerprintQuery: readonly string[] = [];
+  #fingerprints = new Map<string, string>();
+  #rowsOfA = new Map<number, readonly Row[]>();
+  #rowsOfB = new Map<number, ReadonlySet<string>>();
 
-  private constructor(client: pg.ClientBase, catalog: Catalog, cast: Cast, login: string | undefined) {
+  private constructor(client: pg.ClientBase, catalog: Catalog, seedData: SeedData, login: string | undefined) {
     this.client = client;
     this.catalog = catalog;
-    this.cast = cast;
+    this.seedData = seedData;
     this.#login = login;
-    this.#owned = inOrder(catalog.tables).flatMap((table) => {
-      const ownership = cast.owners.get(table.oid);
+    this.#owned = inDependencyOrder(catalog.tables).flatMap((table) => {
+      const ownership = seedData.owners.get(table.oid);
       return ownership && ['own', 'parent'].includes(ownership.kind) ? [{ table, ownership }] : [];
     });
   }
 
-  /** @param client in a transaction, as a role that row-level security does not bind. */
-  static async open(client: pg.ClientBase, catalog: Catalog, cast: Cast, { login }: SessionOptions): Promise<Session> {
+  /**
+   * @param client in a transaction, as a role that bypasses row-level security.
+   * @throws UsageError if the session cannot assume the tenants' role.
+   */
+  static async open(
+    client: pg.ClientBase,
+    catalog: Catalog,
+    seedData: SeedData,
+    { login }: AttackSessionOptions,
+  ): Promise<AttackSession> {
     const { rows } = await client.query(
       `select rolsuper and exists (select from pg_roles where rolname = $1) as may from pg_roles where rolname = session_user`,
       [login ?? ''],
     );
-    const session = new Session(client, catalog, cast, rows[0]?.may ? login : undefined);
-    await session.#demandRole();
-    if (await mayBeQuiet(client)) {
-      session.#quiet = {
-        on: ['set local session_replication_role = replica'],
-        off: ['set local session_replication_role = origin'],
+    const session = new AttackSession(client, catalog, seedData, rows[0]?.may ? login : undefined);
+    await session.#requireRole();
+    if (await maySuppressTriggers(client)) {
+      session.#suppressTriggers = {
+        start: ['set local session_replication_role = replica'],
+        end: ['set local session_replication_role = origin'],
       };
     }
     const fingerprint = session.#owned
       .map(({ table, ownership }) => {
         const owner = ownership.sql('t');
         return `select ${client.escapeLiteral(String(table.oid))}, ${owner}, count(*)::text || ':' || sum(hashtextextended(t::text, 0)::numeric)
-          from ${table.sql} t where ${owner} in (${client.escapeLiteral(cast.a.id)}, ${client.escapeLiteral(cast.b.id)}) group by 2`;
+          from ${table.sql} t where ${owner} in (${client.escapeLiteral(seedData.a.id)}, ${client.escapeLiteral(seedData.b.id)}) group by 2`;
       })
       .join(' union all ');
     if (fingerprint) {
-      // Asked for after every attack, and planned once.
-      await client.query(`${deallocatePrints}; prepare isolation_prints as ${fingerprint}`);
-      session.#fingerprint = ['execute isolation_prints'];
+      // Runs after every attack, so it is planned only once.
+      await client.query(`${deallocateFingerprints}; prepare isolation_prints as ${fingerprint}`);
+      session.#fingerprintQuery = ['execute isolation_prints'];
     }
-    session.#prints = await session.#takePrints();
+    session.#fingerprints = await session.#takeFingerprints();
     for (const { table, ownership } of session.#owned) {
-      session.#rows.set(table.oid, await readRows(client, table, ownership, cast.a.id));
-      session.#own.set(
+      session.#rowsOfA.set(table.oid, await readRows(client, table, ownership, seedData.a.id));
+      session.#rowsOfB.set(
         table.oid,
-        new Set((await readRows(client, table, ownership, cast.b.id)).map((row) => JSON.stringify(row))),
+        new Set((await readRows(client, table, ownership, seedData.b.id)).map((row) => JSON.stringify(row))),
       );
     }
-    // Every attack is taken back to here.
+    // Every attack is rolled back to this savepoint.
     await client.query('savepoint attack');
     return session;
   }
 
-  /** Whether the attacks' session is the login role's, so that `set role` and `reset role` mean what they mean there. */
+  /** The login role, if the attacks run in its session. SET ROLE and RESET ROLE then work as on the server. */
   get login(): string | undefined {
     return this.#login;
   }
 
-  /** Whether statements can run without triggers and foreign keys. */
-  get canLeaveOutTriggers(): boolean {
-    return this.#quiet.on.length > 0;
+  /** Whether the session can disable triggers and foreign keys. */
+  get canSuppressTriggers(): boolean {
+    return this.#suppressTriggers.start.length > 0;
   }
 
-  /** Runs each step in turn and takes all of it back; undefined where one of them fails. */
+  /** Runs the steps in order and rolls all of them back; undefined if one fails. */
   async play(
     steps: readonly { readonly actor: Actor; readonly statements: readonly string[] }[],
-  ): Promise<Result[][] | undefined> {
+  ): Promise<StatementResult[][] | undefined> {
     const views = steps.length > 1 ? refreshed(this.catalog) : [];
     const parts = steps.map(({ actor, statements }) => ({
       before: this.#become(actor),
@@ -118,20 +129,20 @@ export class Session {
     }
   }
 
-  /** All of it in one message: otherwise most of the time would be spent on waiting for answers. */
-  async run({ actor, statements, prepare = [], operation, withoutTriggers }: Attack): Promise<Answer> {
+  /** Runs one attack. It sends all statements in one message to avoid round trips. */
+  async run({ actor, statements, prepare = [], operation, withoutTriggers }: SqlAttack): Promise<SqlAnswer> {
     const { client } = this;
     const before = [
-      ...(prepare.length ? [...this.#quiet.on, ...prepare, ...this.#quiet.off] : []),
-      ...(withoutTriggers ? this.#quiet.on : []),
+      ...(prepare.length ? [...this.#suppressTriggers.start, ...prepare, ...this.#suppressTriggers.end] : []),
+      ...(withoutTriggers ? this.#suppressTriggers.start : []),
       ...this.#become(actor),
     ];
-    const look = operation === 'select' ? [] : [...this.#end, ...this.#fingerprint];
+    const look = operation === 'select' ? [] : [...this.#end, ...this.#fingerprintQuery];
     try {
       const answers = await this.#send([...before, ...statements, 'set constraints all immediate', ...look]);
       const results = answers.slice(before.length, before.length + statements.length);
       if (operation === 'select') return { results, harm: [], own: [] };
-      return { results, ...(await this.#compare(printsOf(answers.at(-1)))) };
+      return { results, ...(await this.#compare(fingerprintsOf(answers.at(-1)))) };
     } catch (error) {
       const { code, message, table, constraint, column, where, detail } = error as pg.DatabaseError;
       if (code === undefined) throw error;
@@ -151,36 +162,40 @@ export class Session {
     }
   }
 
-  /** Runs `work` where A has no rows, and brings them back. */
+  /** Deletes A's rows, runs `work`, and restores the rows. */
   async withoutA<Result>(work: () => Promise<Result>): Promise<Result> {
-    const { client, catalog, cast } = this;
+    const { client, catalog, seedData } = this;
     const removals = [...this.#owned]
       .reverse()
       .map(
         ({ table, ownership }) =>
-          `delete from ${table.sql} t where ${ownership.sql('t')} = ${client.escapeLiteral(cast.a.id)}`,
+          `delete from ${table.sql} t where ${ownership.sql('t')} = ${client.escapeLiteral(seedData.a.id)}`,
       );
-    const prints = this.#prints;
+    const fingerprints = this.#fingerprints;
     await client.query('savepoint world');
     try {
-      await client.query([...this.#quiet.on, ...removals, ...this.#quiet.off, ...refreshed(catalog)].join('; '));
-      this.#prints = await this.#takePrints();
+      await client.query(
+        [...this.#suppressTriggers.start, ...removals, ...this.#suppressTriggers.end, ...refreshed(catalog)].join('; '),
+      );
+      this.#fingerprints = await this.#takeFingerprints();
       await client.query('savepoint attack');
       return await work();
     } finally {
-      this.#prints = prints;
+      this.#fingerprints = fingerprints;
       await client.query('rollback to savepoint world; release savepoint world');
     }
   }
 
-  /** Where the role cannot be become, every attack would be refused, and nothing shown. */
-  async #demandRole(): Promise<void> {
-    const { client, catalog, cast } = this;
+  /** Without the tenants' role, Postgres would refuse every attack, and the run would prove nothing. */
+  async #requireRole(): Promise<void> {
+    const { client, catalog, seedData } = this;
     await client.query('savepoint role');
     try {
-      await client.query(this.#become({ name: 'A', identity: cast.a.id }).join('; '));
+      await client.query(this.#become({ name: 'A', identity: seedData.a.id }).join('; '));
     } catch (error) {
-      throw new UsageError(`Attacks are made in the role ${catalog.role}: ${(error as Error).message}.`);
+      throw new UsageError(
+        `The attacks cannot assume the role ${catalog.role}: ${(error as Error).message}. Grant the role to the role that --database-url connects as.`,
+      );
     } finally {
       await client.query('rollback to savepoint role; release savepoint role');
     }
@@ -205,30 +220,30 @@ export class Session {
     ];
   }
 
-  async #send(statements: readonly string[]): Promise<Result[]> {
+  async #send(statements: readonly string[]): Promise<StatementResult[]> {
     const answer = (await this.client.query({ text: statements.join(';\n'), rowMode: 'array', types: raw })) as unknown;
     const results = (Array.isArray(answer) ? answer : [answer]) as pg.QueryArrayResult<(string | null)[]>[];
     return results.map(({ command, rowCount, rows }) => ({ command, count: rowCount, rows }));
   }
 
-  async #takePrints(): Promise<Map<string, string>> {
-    return printsOf((await this.#send(this.#fingerprint)).at(-1));
+  async #takeFingerprints(): Promise<Map<string, string>> {
+    return fingerprintsOf((await this.#send(this.#fingerprintQuery)).at(-1));
   }
 
-  /** What is different from before the attack: in A's rows as sentences, in B's as rows. */
-  async #compare(now: ReadonlyMap<string, string>): Promise<Pick<Answer, 'harm' | 'own'>> {
+  /** Compares the rows with those before the attack: sentences for A's rows, JSON for B's. */
+  async #compare(now: ReadonlyMap<string, string>): Promise<Pick<SqlAnswer, 'harm' | 'own'>> {
     const differs = (table: Relation, owner: string) =>
-      now.get(`${table.oid} ${owner}`) !== this.#prints.get(`${table.oid} ${owner}`);
+      now.get(`${table.oid} ${owner}`) !== this.#fingerprints.get(`${table.oid} ${owner}`);
     const harm: string[] = [];
     const own: string[] = [];
-    const { a, b } = this.cast;
+    const { a, b } = this.seedData;
     for (const { table, ownership } of this.#owned) {
       if (differs(table, a.id)) {
         const rows = await readRows(this.client, table, ownership, a.id);
-        harm.push(...compareRows(table, this.#rows.get(table.oid) ?? [], rows));
+        harm.push(...compareRows(table, this.#rowsOfA.get(table.oid) ?? [], rows));
       }
       if (differs(table, b.id)) {
-        const before = this.#own.get(table.oid);
+        const before = this.#rowsOfB.get(table.oid);
         const now = (await readRows(this.client, table, ownership, b.id)).map((row) => JSON.stringify(row));
         own.push(
           ...now.filter((row) => !before?.has(row)).map((row) => `${table.name} ${row}`),
@@ -240,16 +255,16 @@ export class Session {
   }
 }
 
-/** A connection may have statements of others, and have none of a session before this one. */
-const deallocatePrints = `do $$ begin
+/** Deallocates only this statement, because the connection may have other prepared statements. */
+const deallocateFingerprints = `do $$ begin
   if exists (select from pg_catalog.pg_prepared_statements where name = 'isolation_prints') then deallocate isolation_prints; end if;
 end $$`;
 
-/** By table and owner. */
-const printsOf = (result: Result | undefined) =>
+/** Fingerprints by table and owner. */
+const fingerprintsOf = (result: StatementResult | undefined) =>
   new Map(result?.rows.map(([table, owner, print]) => [`${table} ${owner}`, print as string]));
 
-async function mayBeQuiet(client: pg.ClientBase): Promise<boolean> {
+async function maySuppressTriggers(client: pg.ClientBase): Promise<boolean> {
   await client.query('savepoint quiet');
   try {
     await client.query('set local session_replication_role = replica');
@@ -261,7 +276,7 @@ async function mayBeQuiet(client: pg.ClientBase): Promise<boolean> {
   }
 }
 
-/** What names a row for people: its primary key, or else its first columns. */
+/** A row's name for display: its primary key, or else its first three columns. */
 export function nameOf(table: Relation, row: Row): string {
   const key =
     table.keys.find(({ kind }) => kind === 'primary')?.columns ?? table.columns.slice(0, 3).map(({ name }) => name);

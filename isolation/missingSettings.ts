@@ -2,19 +2,19 @@ import type pg from 'pg';
 import type { Catalog } from './catalog.ts';
 import { nameReaders, type Reader } from './readers.ts';
 
-/** A setting beside the tenant's own that decides what a tenant sees or does. */
+/** A setting, other than the tenant's, that decides which rows a tenant sees or changes. */
 export interface SettingRead {
-  /** Undefined where the name is computed while the statement runs. */
+  /** Undefined if the name is computed at run time. */
   readonly name: string | undefined;
   /** The policies, views, functions and defaults that read it. */
   readonly readers: readonly string[];
 }
 
 /**
- * Finds the settings that policies, views, triggers, defaults and functions read, and that nothing gives a value to:
- * neither the scope nor the database itself. Left out are settings of Postgres that no session can change.
+ * Finds the settings that policies, views, triggers, defaults and functions read, and that neither the scope nor the
+ * database gives a value. Postgres settings that no session can change are left out.
  *
- * @param client a connection in which no setting of the scope was set yet.
+ * @param client a connection that has not set any of the scope's settings.
  */
 export async function missingSettings(
   client: pg.ClientBase,
@@ -39,8 +39,10 @@ export async function missingSettings(
 }
 
 /**
- * Of the names in $1 those whose value every session has: settings of Postgres that only the server's configuration
- * changes, and others to which the database gives a value. What a connection has by its own role is no such value.
+ * Selects the names in $1 that have the same value in every session:
+ *
+ * - Postgres settings that only the server's configuration changes
+ * - settings with a value from the database; values set for the connection's role do not count
  */
 const known = `
   select n as name from unnest($1::text[]) n
@@ -52,17 +54,17 @@ const known = `
       where d.setrole = to_regrole(quote_ident(session_user)) and lower(split_part(c, '=', 1)) = n)
     end`;
 
-/** One sentence for each missing setting, with what to do about it. */
+/** Describes a missing setting and how to give it a value. */
 export function describeMissing({ name, readers }: SettingRead): string {
   const some = nameReaders(readers);
   return name === undefined
-    ? `${some} reads a setting whose name is computed, so that the prover cannot give it a value. Write the name as a literal.`
+    ? `${some} reads a setting whose name is computed, so the prover cannot give it a value. Write the name as a literal.`
     : `The setting ${name} has no value, and ${some} reads it. Give it with --set ${name}=value; ":id" in the value is the tenant's id, an empty value leaves it unset.`;
 }
 
 /**
- * Whether the setting holds one claim in the form of PostgREST before version 9. Its successor request.jwt.claims holds
- * all of them, and a server that sets that one leaves these unset: coalesce() of both is read as the successor alone.
+ * Whether the setting holds one claim in the format of PostgREST before version 9. A server that sets its successor,
+ * request.jwt.claims, leaves these settings unset. A coalesce() of both therefore reads only the successor.
  */
 function isSupersededClaim(setting: string, name: string): boolean {
   return setting.toLowerCase() === 'request.jwt.claims' && /^request\.jwt\.claim(\.|$)/.test(name);

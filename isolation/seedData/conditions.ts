@@ -1,24 +1,24 @@
 import type pg from 'pg';
 import type { Catalog, Policy, Relation } from '../catalog.ts';
-import { escapeRegExp } from '../text.ts';
-import { attempt } from './checks.ts';
+import { escapeRegExp, hasWord } from '../text.ts';
+import { inSavepoint } from './checks.ts';
 
-/** Something that lets rows of a table through or not, as a condition on one row. */
+/** A condition of a policy or view on one row of a table. */
 export interface Condition {
-  /** For people: `policy read_own of app_public.notes`. */
+  /** A name for display: `policy read_own of app_public.notes`. */
   readonly what: string;
-  /** The table by whose name and columns the expression speaks: the rows' own, or one that it is part of. */
+  /** The table whose name and columns the expression uses: the row's table or one of its parents. */
   readonly relation: Relation;
   readonly expression: string;
-  /** The expression and the functions that it calls: what literals and columns are looked for in. */
+  /** The expression and the functions that it calls, to search for literals and columns. */
   readonly text: string;
-  /** Asked in the tenants' role; otherwise past row-level security, as a view's owner. */
+  /** Whether it is evaluated in the tenants' role. Otherwise it bypasses row-level security, like a view's owner. */
   readonly asTenant: boolean;
-  /** Of rows that are there, or of rows that somebody writes. */
+  /** Whether it filters existing rows or checks written rows. */
   readonly on: 'rows' | 'writes';
 }
 
-/** The conditions of policies and views on the rows of a table, and of those that it is part of. */
+/** The conditions of policies and views on the rows of a table and its parent tables. */
 export async function conditionsOf(client: pg.ClientBase, catalog: Catalog, table: Relation): Promise<Condition[]> {
   const found: Condition[] = [];
   for (const relation of lineage(catalog, table)) {
@@ -28,7 +28,11 @@ export async function conditionsOf(client: pg.ClientBase, catalog: Catalog, tabl
       const expression = await viewCondition(client, catalog, view, relation);
       if (expression) {
         found.push({
-          ...{ what: `view ${view.name}`, relation, expression, asTenant: false, on: 'rows' },
+          what: `view ${view.name}`,
+          relation,
+          expression,
+          asTenant: false,
+          on: 'rows',
           text: withFunctions(catalog, withGenerated(relation, expression)),
         });
       }
@@ -37,7 +41,7 @@ export async function conditionsOf(client: pg.ClientBase, catalog: Catalog, tabl
   return [...new Map(found.map((one) => [`${one.on} ${one.expression}`, one])).values()];
 }
 
-/** What functions that tenants can run, and triggers on the table, say of it, where they name it. */
+/** The sources of the table's triggers and of executable functions that name the table. */
 export function sourcesOf(catalog: Catalog, table: Relation): { what: string; text: string }[] {
   const names = lineage(catalog, table).map(({ relname }) => relname);
   const triggers = lineage(catalog, table).flatMap((relation) => relation.triggers);
@@ -51,7 +55,7 @@ export function sourcesOf(catalog: Catalog, table: Relation): { what: string; te
   });
 }
 
-/** The table and those that it is a partition or child of. */
+/** The table and its parent tables. */
 function lineage({ relations }: Catalog, table: Relation): Relation[] {
   const parent = table.parent === null ? undefined : relations.get(table.parent);
   return [table, ...(parent ? lineage({ relations } as Catalog, parent) : [])];
@@ -60,9 +64,9 @@ function lineage({ relations }: Catalog, table: Relation): Relation[] {
 const commands = ['select', 'insert', 'update', 'delete'] as const;
 
 function policyConditions(catalog: Catalog, relation: Relation): Condition[] {
-  const asked = relation.policies.filter(({ applies }) => applies);
+  const applicable = relation.policies.filter(({ applies }) => applies);
   const of = (command: (typeof commands)[number], permissive: boolean) =>
-    asked.filter((policy) => policy.permissive === permissive && [command, 'all'].includes(policy.command));
+    applicable.filter((policy) => policy.permissive === permissive && [command, 'all'].includes(policy.command));
   return commands.flatMap((command) => {
     const sides = [
       ...(command === 'insert' ? [] : [{ on: 'rows' as const, side: ({ using }: Policy) => using }]),
@@ -77,7 +81,11 @@ function policyConditions(catalog: Catalog, relation: Relation): Condition[] {
         if (own === null) return [];
         const expression = [own, ...limits].map((one) => `(${one})`).join(' and ');
         return {
-          ...{ what: `policy ${policy.name} of ${relation.name}`, relation, expression, asTenant: true, on },
+          what: `policy ${policy.name} of ${relation.name}`,
+          relation,
+          expression,
+          asTenant: true,
+          on,
           text: withFunctions(catalog, withGenerated(relation, expression)),
         };
       });
@@ -85,7 +93,10 @@ function policyConditions(catalog: Catalog, relation: Relation): Condition[] {
   });
 }
 
-/** Whether a view answers otherwise for the row than without it: the row stands in the table's place in its query. */
+/**
+ * An expression that is true if the row changes the view's result. The view's query runs once with a table that holds
+ * only this row, and once with an empty table.
+ */
 async function viewCondition(
   client: pg.ClientBase,
   { relations }: Catalog,
@@ -113,7 +124,7 @@ async function viewCondition(
   };
   const path = await client.query("select current_setting('search_path') as path");
   const id = (relation: Relation) => client.escapeIdentifier(relation.relname);
-  const text = await attempt(client, async () => {
+  const text = await inSavepoint(client, async () => {
     const views: string[] = [];
     for (const inner of read.values())
       if (inner.kind.includes('view')) views.push(`, ${id(inner)} as (${await define(inner)})`);
@@ -127,16 +138,16 @@ async function viewCondition(
   return text && `/* ${schemas.join(', ')} */ ${text}`;
 }
 
-/** The schemas by whose names a condition is written, beside pg_catalog. */
+/** The search_path, besides pg_catalog, in which a condition's names resolve. */
 export const schemasOf = ({ expression }: Condition) => /^\/\* (.*?) \*\//.exec(expression)?.[1] ?? '';
 
-/** A text and what the generated columns that it speaks of are made from. */
+/** Appends the expressions of the generated columns that a text mentions. */
 const withGenerated = ({ columns }: Relation, text: string): string =>
   [text, ...columns.flatMap(({ name, generation }) => (generation && hasWord(text, name) ? [generation] : []))].join(
     ';\n',
   );
 
-/** A text and the bodies of the functions that it calls. */
+/** Appends the bodies of the functions that a text calls, directly or indirectly. */
 function withFunctions({ routines }: Catalog, text: string): string {
   const called = new Set<string>();
   for (let all = text, before = -1; before < called.size; ) {
@@ -148,10 +159,4 @@ function withFunctions({ routines }: Catalog, text: string): string {
     all = [text, ...called].join('\n');
   }
   return [text, ...called].join('\n');
-}
-
-/** Whether a text has a name in it, outside of its literals. */
-export function hasWord(text: string, name: string): boolean {
-  const bare = text.replaceAll(/'(?:[^']|'')*'/g, "''");
-  return new RegExp(`(?<![\\w$])${escapeRegExp(name)}(?![\\w$])`, 'i').test(bare);
 }

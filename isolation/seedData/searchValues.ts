@@ -2,28 +2,29 @@ import type { Relation } from '../catalog.ts';
 import { setIdentity } from '../identity.ts';
 import { checksOf } from './checks.ts';
 import { type Condition, schemasOf } from './conditions.ts';
-import type { Values } from './insertRow.ts';
-import type { Making } from './making.ts';
+import type { RowValues } from './insertRow.ts';
+import type { SeedContext } from './seedContext.ts';
 
-/** How many rows are thought up for one question, and how long Postgres may think. */
-const most = 20_000;
-const patience = '3s';
+/** Combinations of values to try in one query. */
+const maxCombinations = 20_000;
+const statementTimeout = '3s';
 
 /**
- * Asks Postgres for which values of some columns a condition is true of a row, in the transactions of `identities` one
- * after the other, until one has an answer. The row need not exist.
+ * Searches for values of some columns that make a condition true. Postgres evaluates the condition on hypothetical rows,
+ * under one identity after another, until it finds a combination.
  *
- * @param fixed what the other columns hold.
- * @returns some combinations, the likeliest first.
+ * @param choices the candidate values of each column.
+ * @param fixed the values of the other columns.
+ * @returns up to eight combinations, the likeliest first.
  */
-export async function search(
-  { client, catalog }: Making,
+export async function searchValues(
+  { client, catalog }: SeedContext,
   table: Relation,
   condition: Condition,
   choices: ReadonlyMap<string, readonly (string | null)[]>,
-  fixed: Values,
+  fixed: RowValues,
   identities: readonly string[],
-): Promise<Values[]> {
+): Promise<RowValues[]> {
   const { types } = catalog;
   const { relation, expression, asTenant } = condition;
   const columns = [...choices.keys()];
@@ -47,7 +48,7 @@ export async function search(
   const all = relation.columns.map(({ name, generated, generation }) =>
     generated ? `(${generation})::${typeOf(name)}` : `${alias}.${id(name)}`,
   );
-  // A row of the table's own type, for functions that take one.
+  // The candidate row has the table's row type, for functions that take one.
   const from = [
     ...lists.map(
       (list, i) => `unnest(array[${list.map(quoted).join(', ')}]::text[]) with ordinality as c${i} (v, place)`,
@@ -56,17 +57,17 @@ export async function search(
     `lateral jsonb_populate_record(candidate.r, '{}') as ${alias}`,
   ].join(', ');
   const checks = relation === table ? checksOf(table).map((check) => `(${check.expression}) is not false`) : [];
-  const query = (asked: readonly string[]) =>
-    `select ${columns.map((_, i) => `c${i}.v`).join(', ')} from ${from} where ${asked.join(' and ')}
+  const query = (conditions: readonly string[]) =>
+    `select ${columns.map((_, i) => `c${i}.v`).join(', ')} from ${from} where ${conditions.join(' and ')}
       order by ${columns.map((_, i) => `c${i}.place`).join(' + ') || '1::int + 0'} limit 8`;
-  const careful = `create function pg_temp.isolation_holds(${relation.sql}) returns boolean language plpgsql as ${client.escapeLiteral(
+  const tolerant = `create function pg_temp.isolation_holds(${relation.sql}) returns boolean language plpgsql as ${client.escapeLiteral(
     `begin return (select (${expression}) is true from jsonb_populate_record($1, '{}') as ${alias}); exception when others then return false; end`,
   )}`;
   const ways = [
     { prepare: '', text: query([`(${expression}) is true`, ...checks]) },
-    // One row that the condition cannot be asked about must not hide the others.
+    // If the condition fails with an error on one row, this function ignores that row and checks the others.
     {
-      prepare: `${careful}; grant execute on function pg_temp.isolation_holds to public;`,
+      prepare: `${tolerant}; grant execute on function pg_temp.isolation_holds to public;`,
       text: query(['pg_temp.isolation_holds(candidate.r)']),
     },
   ];
@@ -76,7 +77,7 @@ export async function search(
       try {
         await client.query(
           `select set_config('search_path', ${client.escapeLiteral(['pg_catalog', schemasOf(condition)].filter(Boolean).join(', '))}, true);
-          set local statement_timeout = '${patience}'; ${prepare}
+          set local statement_timeout = '${statementTimeout}'; ${prepare}
           ${setIdentity(catalog, identity)};
           ${asTenant ? `set local role ${client.escapeIdentifier(catalog.role)}` : ''}`,
         );
@@ -93,11 +94,11 @@ export async function search(
   return [];
 }
 
-/** Shortens the longest lists until their product is no more than can be asked at once. */
+/** Shortens the longest lists until the number of combinations fits `maxCombinations`. */
 function trim<Value>(lists: readonly (readonly Value[])[]): (readonly Value[])[] {
   let trimmed = [...lists];
   const product = () => trimmed.reduce((so, { length }) => so * Math.max(1, length), 1);
-  while (product() > most) {
+  while (product() > maxCombinations) {
     const longest = Math.max(...trimmed.map(({ length }) => length));
     trimmed = trimmed.map((list) => (list.length === longest ? list.slice(0, Math.ceil(longest * 0.9) - 1) : list));
   }

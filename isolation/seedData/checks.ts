@@ -1,20 +1,20 @@
 import fc from 'fast-check';
 import type pg from 'pg';
 import type { Catalog, Column, Relation, Type } from '../catalog.ts';
-import { candidates, type Hints } from './values.ts';
+import { type CheckHints, candidates } from './columnValues.ts';
 
-/** A check on some columns of a table, as SQL in which they stand by their names. */
+/** A check on some columns of a table. Its expression refers to them by name. */
 export interface Check {
   readonly expression: string;
   readonly columns: readonly string[];
 }
 
-/** The checks of a table: its own, those of a partition's bounds, and none of the columns' domains. */
+/** A table's checks, including a partition's bounds; excludes the checks of domains. */
 export function checksOf(table: Relation): Check[] {
   const expressions = table.checks.map(({ expression }) => expression);
   if (table.partitionConstraint) expressions.push(table.partitionConstraint);
   return expressions.map((expression) => {
-    // A name inside of a literal is none of a column.
+    // A name within a string literal is no column.
     const words = new Set(expression.replaceAll(/'(?:[^']|'')*'/g, "''").match(/"(?:[^"]|"")+"|[a-z_][\w$]*/gi));
     const columns = table.columns.map(({ name }) => name);
     return {
@@ -26,8 +26,8 @@ export function checksOf(table: Relation): Check[] {
 
 const literal = /(!?~~?\*?\s*(?:\(?ALL |\(?ANY )?\(*(?:ARRAY\[)?)?(?:E)?'((?:[^']|'')*)'/g;
 
-/** What an expression speaks of; a regular expression in it gives texts that match. */
-function mine(expressions: readonly string[], seed: number): Hints {
+/** Extracts texts and numbers from expressions. A regular expression contributes texts that match it. */
+function extractHints(expressions: readonly string[], seed: number): CheckHints {
   const texts = new Set<string>();
   const numbers = new Set<number>();
   for (const expression of expressions) {
@@ -43,7 +43,7 @@ function mine(expressions: readonly string[], seed: number): Hints {
   return { texts: [...texts].slice(0, 60), numbers: [...numbers].slice(0, 20) };
 }
 
-/** Texts that a regular expression of Postgres matches; none where JavaScript does not understand it. */
+/** Texts that match a Postgres regular expression; none if JavaScript cannot compile it. */
 function matching(pattern: string, seed: number): string[] {
   const classes: Record<string, string> = {
     alpha: 'a-zA-Z',
@@ -70,10 +70,10 @@ function matching(pattern: string, seed: number): string[] {
   }
 }
 
-/** By pattern. To make one takes longer than what it makes. */
+/** Generators by pattern, cached because compiling one costs more than using it. */
 const generators = new Map<string, fc.Arbitrary<string>>();
 
-/** The checks of a domain and of those that it rests on, with `VALUE` for the value. */
+/** The checks of a domain and its base domains, in which `VALUE` stands for the value. */
 function domainChecks(types: ReadonlyMap<number, Type>, type: number): string[] {
   const known = types.get(type);
   if (known?.kind === 'domain') return [...known.checks, ...domainChecks(types, known.of as number)];
@@ -84,7 +84,7 @@ function domainChecks(types: ReadonlyMap<number, Type>, type: number): string[] 
 
 const isPlain = /^(text|character varying|bpchar|uuid|boolean|smallint|integer|bigint|numeric|bytea)$/;
 
-/** Values for a column that its type and domains take, as Postgres itself says; best first, as text. */
+/** Candidate values for a column, as text, best first. Postgres confirms that the type accepts them. */
 export async function columnCandidates(
   client: pg.ClientBase,
   { types }: Catalog,
@@ -93,39 +93,44 @@ export async function columnCandidates(
   { seed, n }: { seed: number; n: number },
 ): Promise<string[]> {
   const expressions = [...checks.map(({ expression }) => expression), ...domainChecks(types, column.type)];
-  const found = candidates(types, column.type, column.modifier, { seed, n, hints: mine(expressions, seed + n) });
+  const found = candidates(types, column.type, column.modifier, {
+    seed,
+    n,
+    hints: extractHints(expressions, seed + n),
+  });
   const type = types.get(column.type);
-  // What is made for a plain type needs no second look; what a check speaks of may be no date.
+  // Values for plain types are always valid. For other types, a text from a check may be invalid, such as a date.
   if (type?.kind === 'base' && (expressions.length === 0 || isPlain.test(type.name)))
     return [...new Set(found)].slice(0, 400);
   const accepted = await accepts(client, [...new Set(found)].slice(0, 400), types.get(column.type)?.name as string);
   return accepted;
 }
 
-/** Those of `texts` that the type takes. */
+/** The `texts` that the type accepts. */
 export async function accepts(client: pg.ClientBase, texts: readonly string[], type: string): Promise<string[]> {
-  const all = await attempt(client, () =>
+  const all = await inSavepoint(client, () =>
     client.query<{ text: string }>(
       'select t.text from unnest($1::text[]) with ordinality t(text, place) where pg_input_is_valid(t.text, $2) order by t.place',
       [texts, type],
     ),
   );
   if (all) return all.rows.map(({ text }) => text);
-  // Before Postgres 16: one after the other.
+  // pg_input_is_valid() needs Postgres 16. Older versions cast one value at a time.
   const accepted: string[] = [];
   for (const text of texts) {
-    if (await attempt(client, () => client.query(`select ${client.escapeLiteral(text)}::${type}`))) accepted.push(text);
+    if (await inSavepoint(client, () => client.query(`select ${client.escapeLiteral(text)}::${type}`)))
+      accepted.push(text);
   }
   return accepted;
 }
 
 /**
- * Chooses a value for each column so that every check on them holds: Postgres evaluates the checks over all
- * combinations of the columns' candidates.
+ * Chooses a value for each column so that all checks hold. Postgres evaluates the checks over the combinations of the
+ * columns' candidate values.
  *
- * @param fixed values that are given already, for columns that the checks also speak of.
- * @param skip how many of the combinations that would do are passed over, for another row than before.
- * @returns undefined where no combination was found.
+ * @param fixed values that are already chosen, for other columns that the checks mention.
+ * @param skip the number of valid combinations to skip, for a row that differs from earlier ones.
+ * @returns undefined if no combination satisfies the checks.
  */
 export async function solve(
   client: pg.ClientBase,
@@ -146,11 +151,11 @@ export async function solve(
     ...columns.map((name, i) => `c${i}.v::${typeOf(name)} as ${id(name)}`),
     ...[...fixed].map(([name, value]) => `${values([value])}::${typeOf(name)} as ${id(name)}`),
   ];
-  // What a row is of, a state or a kind, is chosen before its figures: rows differ in it from one to the next.
+  // States and kinds vary from row to row before numbers and times do, so they weigh more in the order.
   const isKind = (name: string) =>
     !/^(smallint|integer|bigint|numeric|real|double precision|date|time|interval)/.test(typeOf(name) ?? '');
   const search = (lists: readonly (readonly (string | null)[])[], offset: number) =>
-    attempt(client, () =>
+    inSavepoint(client, () =>
       client.query<(string | null)[]>({
         text: `select ${columns.map((_, i) => `c${i}.v`).join(', ')}
           from ${lists.map((list, i) => `unnest(array[${values(list)}]::text[]) with ordinality as c${i}(v, place)`).join(', ')},
@@ -163,7 +168,7 @@ export async function solve(
   const lists = columns.map((name) => choices.get(name) ?? []);
   const answer = (row: (string | null)[] | undefined) =>
     row && new Map(columns.map((name, i) => [name, row[i] ?? null]));
-  // A product of all candidates of many columns would not end; where a check fails on one of them, fewer are tried.
+  // The product of all candidates would be too large. If a check raises an error, retry with fewer candidates.
   const widest = columns.length <= 1 ? 400 : Math.max(3, Math.floor(200_000 ** (1 / columns.length)));
   for (const width of [widest, Math.min(widest, 20), 4, 1]) {
     const found = await search(
@@ -182,8 +187,11 @@ export async function solve(
   return undefined;
 }
 
-/** Runs it under a savepoint; undefined where Postgres refuses it. */
-export async function attempt<Result>(client: pg.ClientBase, work: () => Promise<Result>): Promise<Result | undefined> {
+/** Runs `work` in a savepoint; undefined if Postgres raises an error, which rolls it back. */
+export async function inSavepoint<Result>(
+  client: pg.ClientBase,
+  work: () => Promise<Result>,
+): Promise<Result | undefined> {
   await client.query('savepoint cast_attempt');
   try {
     const result = await work();

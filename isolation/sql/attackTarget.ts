@@ -1,20 +1,20 @@
 import type pg from 'pg';
-import { type Cast, type Holding, holding, literal, type Row } from '../cast/cast.ts';
 import type { Catalog, Column, Relation } from '../catalog.ts';
-import type { Ownership } from '../owners.ts';
-import type { Actor } from './attack.ts';
+import type { Ownership } from '../ownership.ts';
+import { type Holding, holding, literal, type Row, type SeedData } from '../seedData/seedData.ts';
+import type { Actor } from './sqlAttack.ts';
 
-/** A table or view as attacks see it, with pieces of SQL about it. */
-export interface Target {
+/** A table or view to attack, with the tenants' rows and helpers that build SQL. */
+export interface AttackTarget {
   readonly relation: Relation;
   readonly ownership: Ownership | undefined;
   readonly a: Holding;
   readonly b: Holding;
   readonly actors: Actors;
-  /** Quoted name of a column. */
+  /** The quoted name of a column. */
   id(column: string): string;
   literal(column: string, value: string | null): string;
-  /** Conditions that only this row meets. */
+  /** A condition that only this row satisfies. */
   where(row: Row, alias?: string): string;
   readonly key: readonly string[];
   readonly selected: readonly Column[];
@@ -27,12 +27,17 @@ interface Actors {
   readonly c: Actor;
 }
 
-export function makeTarget(client: pg.ClientBase, catalog: Catalog, cast: Cast, relation: Relation): Target {
+export function createAttackTarget(
+  client: pg.ClientBase,
+  catalog: Catalog,
+  seedData: SeedData,
+  relation: Relation,
+): AttackTarget {
   const base = relation.kind === 'view' || relation.kind === 'materialized view' ? baseOf(catalog, relation) : relation;
   const names = relation.columns.map(({ name }) => name);
-  const project = ({ rows, spare, replaces }: Holding): Holding => ({
+  const project = ({ rows, insertableRows, replaces }: Holding): Holding => ({
     rows: rows.map((row) => only(row, names)),
-    spare: spare.map((row) => only(row, names)),
+    insertableRows: insertableRows.map((row) => only(row, names)),
     replaces,
   });
   const id = (column: string) => client.escapeIdentifier(column);
@@ -43,10 +48,13 @@ export function makeTarget(client: pg.ClientBase, catalog: Catalog, cast: Cast, 
     relation.columns.filter((column) => relation.usage && column[what]);
   return {
     relation,
-    ownership: cast.owners.get(relation.oid),
-    a: project(holding(cast, base ?? relation, 'a')),
-    b: project(holding(cast, base ?? relation, 'b')),
-    actors: { b: { name: 'B', identity: cast.b.id }, c: { name: 'C, a tenant without rows', identity: cast.c.id } },
+    ownership: seedData.owners.get(relation.oid),
+    a: project(holding(seedData, base ?? relation, 'a')),
+    b: project(holding(seedData, base ?? relation, 'b')),
+    actors: {
+      b: { name: 'B', identity: seedData.b.id },
+      c: { name: 'C, a tenant without rows', identity: seedData.c.id },
+    },
     id,
     literal: write,
     key,
@@ -67,7 +75,7 @@ export function makeTarget(client: pg.ClientBase, catalog: Catalog, cast: Cast, 
   };
 }
 
-/** The table whose columns a view shows most of, by their names. */
+/** The table that shares the most column names with the view. */
 function baseOf(catalog: Catalog, view: Relation, seen = new Set<number>()): Relation | undefined {
   const tables = new Set<Relation>();
   const walk = (relation: Relation) => {

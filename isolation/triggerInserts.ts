@@ -1,6 +1,6 @@
 import { escapeRegExp } from './text.ts';
 
-/** A relation as far as its triggers matter. */
+/** The parts of a relation that matter for its triggers. */
 interface WithTriggers {
   readonly kind: string;
   readonly schema: string;
@@ -8,12 +8,12 @@ interface WithTriggers {
   readonly triggers: readonly { readonly name: string; readonly function: number }[];
 }
 
-/** A trigger that inserts rows into another table, as one on a table of accounts that makes a profile for each. */
-export interface Filled<Relation> {
+/** A trigger that inserts rows into another table. Example: a trigger on accounts that creates a profile for each. */
+export interface TriggerInsert<Relation> {
   readonly by: Relation;
   readonly trigger: string;
   readonly table: Relation;
-  /** Columns of `table` that are copied from the new row, with the column that they are copied from. */
+  /** Columns of `table` that the trigger copies from the new row, mapped to their source columns. */
   readonly copies: ReadonlyMap<string, string>;
 }
 
@@ -22,18 +22,18 @@ interface Known<Relation> {
   readonly routines: readonly { readonly oid: number; readonly source: string }[];
 }
 
-/** The triggers by which rows of one table make rows of another one. */
-export function filledByTriggers<Relation extends WithTriggers>({
+/** Finds the triggers on one table that insert rows into another table. */
+export function findTriggerInserts<Relation extends WithTriggers>({
   relations,
   routines,
-}: Known<Relation>): Filled<Relation>[] {
+}: Known<Relation>): TriggerInsert<Relation>[] {
   const sources = new Map(routines.map(({ oid, source }) => [oid, source]));
   const tables = [...relations.values()].filter(({ kind }) => kind === 'table' || kind === 'partitioned');
   return tables.flatMap((by) =>
     by.triggers.flatMap((trigger) => {
       const source = sources.get(trigger.function) ?? '';
       if (!/\binsert\s+into\b/i.test(source)) return [];
-      return tables.flatMap((table): Filled<Relation>[] => {
+      return tables.flatMap((table): TriggerInsert<Relation>[] => {
         const [, columns = '', values = ''] = insertInto(table).exec(source) ?? [];
         if (table === by || !insertInto(table).test(source)) return [];
         return [{ by, trigger: trigger.name, table, copies: copied(columns, values) }];
@@ -42,7 +42,7 @@ export function filledByTriggers<Relation extends WithTriggers>({
   );
 }
 
-/** An insert into the table, its columns and its values. */
+/** Matches an INSERT into the table; captures its columns and its values. */
 function insertInto({ schema, relname }: WithTriggers): RegExp {
   const name = `(?:"?${escapeRegExp(schema)}"?\\s*\\.\\s*)?"?${escapeRegExp(relname)}"?`;
   return new RegExp(
@@ -53,7 +53,7 @@ function insertInto({ schema, relname }: WithTriggers): RegExp {
 
 function copied(columns: string, values: string): Map<string, string> {
   const names = columns.split(',').map((name) => name.trim().replaceAll('"', ''));
-  // A call with several arguments moves what stands behind it: what comes before it is read.
+  // The commas of a function call shift all later positions, so only values before the call are read.
   const given = values.split(',').map((value) => value.trim());
   const end = given.findIndex((value) => value.includes('(') && !value.includes(')'));
   return new Map(

@@ -1,12 +1,12 @@
 import type { Relation } from '../catalog.ts';
 
 /**
- * Tables in an order in which each comes after those that it refers to. Where tables refer to one another in a circle,
- * the one whose references may be null comes first, then one whose are checked at the end of the transaction.
+ * Sorts tables so that each comes after the tables that it references. In a cycle, tables whose references may be null
+ * come first, then tables whose references are deferrable.
  *
- * @param after the oids of tables whose triggers make rows of a table; it comes after them where references allow that.
+ * @param after the oids of tables whose triggers insert rows into a table. It comes after them if references allow it.
  */
-export function inOrder(
+export function inDependencyOrder(
   tables: readonly Relation[],
   after: (table: Relation) => readonly number[] = () => [],
 ): Relation[] {

@@ -1,5 +1,8 @@
-/** Says on stderr how far it is: on one line of a terminal, and a line each where it is none. */
-export class Progress {
+/**
+ * Shows progress on stderr. A terminal has one line that each message overwrites; other outputs get a new line, at most
+ * one every two seconds.
+ */
+export class ProgressLine {
   readonly #stream = process.stderr;
   readonly #started = performance.now();
   #latest = Number.NEGATIVE_INFINITY;

@@ -1,18 +1,21 @@
 import type { Catalog, Column, Relation } from './catalog.ts';
-import { filledByTriggers } from './filled.ts';
 import { escapeRegExp } from './text.ts';
+import { findTriggerInserts } from './triggerInserts.ts';
 
-/** Whose a table's rows are, and what that was taken from. */
+/** How to determine the owner of a table's rows, and the evidence for it. */
 export interface Ownership {
   /**
-   * own: a column says so. parent: the row that a foreign key names says so. shared: everybody's, by a comment or
-   * because tenants can only read it and nothing in it speaks of one. unknown: it cannot be told.
+   * - own: a column holds the owner.
+   * - parent: the row that a foreign key references has the owner.
+   * - shared: all tenants share the rows, because a comment declares it, or because tenants can only read the table and
+   *   no column refers to one.
+   * - unknown: the catalog does not show the owner.
    */
   readonly kind: 'own' | 'parent' | 'shared' | 'unknown';
   readonly column?: Column;
-  /** SQL for the owner, as text, of the row that is called `alias`; null where the row is nobody's. */
+  /** SQL for the owner of the row `alias`, as text; null if the row has no owner. */
   sql(alias: string): string;
-  /** For people: the column, and the signs it was taken by. */
+  /** The column and the evidence for it, for display. */
   readonly why: string;
 }
 
@@ -22,17 +25,17 @@ const likely = [...usual, 'owner', 'tenant', 'customer_id', 'company_id', 'creat
 const quote = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
 /**
- * Whose each table is. No sign is trusted alone, for a policy or a default may be the fault that is looked for: each
- * column collects what speaks for it, and the one with the most is taken.
+ * Determines the owner of each table's rows. Evidence adds to a column's score, and the column with the highest score
+ * wins. No single piece of evidence is decisive, because a policy or a default may be the very fault to be found.
  */
 export function findOwners(catalog: Catalog): ReadonlyMap<number, Ownership> {
   const owners = new Map<number, Ownership>();
   for (const table of catalog.tables) {
     const reason = sharedReason(table.comment);
-    if (reason !== undefined) owners.set(table.oid, shared(`its comment says shared: ${reason}`));
+    if (reason !== undefined) owners.set(table.oid, shared(`its comment declares it shared: ${reason}`));
   }
   const signs = new Map(catalog.tables.map((table) => [table, readSigns(catalog, table)]));
-  // Where tenants themselves are rows: what columns with a sign refer to, or a table whose own key is the setting.
+  // Keys of the tables whose rows are the tenants. Owner columns reference them, or policies compare them.
   const identities = new Set<string>();
   for (const [table, found] of signs) {
     for (const [column, { score }] of found) {
@@ -52,10 +55,10 @@ export function findOwners(catalog: Catalog): ReadonlyMap<number, Ownership> {
       });
     }
     for (const column of table.columns) {
-      if (identities.has(`${table.oid} ${column.name}`)) add(found, column.name, 4, 'is what tenants are known by');
+      if (identities.has(`${table.oid} ${column.name}`)) add(found, column.name, 4, 'is the key of the tenants');
     }
   }
-  for (const { by, trigger, table, copies } of filledByTriggers(catalog)) {
+  for (const { by, trigger, table, copies } of findTriggerInserts(catalog)) {
     for (const [column, from] of copies) {
       const target = signs.get(by);
       if (target && (signs.get(table)?.get(column)?.score ?? 0) >= 3)
@@ -126,7 +129,7 @@ const own = (column: Column, why: string): Ownership => ({
   why,
 });
 
-/** A partition or child has the column of the table that it is part of. */
+/** A partition or child table has the owner column of its parent table. */
 function inherit(catalog: Catalog, owners: Map<number, Ownership>): void {
   for (const table of catalog.tables) {
     for (let parent = table.parent; parent; parent = catalog.relations.get(parent)?.parent ?? null) {
@@ -138,7 +141,7 @@ function inherit(catalog: Catalog, owners: Map<number, Ownership>): void {
   }
 }
 
-/** A table without an owner of its own has that of the row it must refer to, or may refer to. */
+/** A table without an owner column takes its owner from a referenced row; required references come first. */
 function throughParents(catalog: Catalog, owners: Map<number, Ownership>): void {
   for (let before = -1; before !== owners.size; ) {
     before = owners.size;
@@ -154,7 +157,7 @@ function throughParents(catalog: Catalog, owners: Map<number, Ownership>): void 
       const of = owners.get(parent.oid) as Ownership;
       owners.set(table.oid, {
         kind: 'parent',
-        why: `that of ${parent.name}, through ${key.columns.join(', ')}`,
+        why: `the owner of ${parent.name}, through ${key.columns.join(', ')}`,
         sql: (alias) => {
           const on = key.columns.map(
             (name, i) => `${alias}p.${quote(key.referenced[i] as string)} = ${alias}.${quote(name)}`,
@@ -166,15 +169,15 @@ function throughParents(catalog: Catalog, owners: Map<number, Ownership>): void 
   }
 }
 
-/** What `@isolation shared: reason` in a comment gives as the reason. */
+/** The reason in a comment `@isolation shared: reason`. */
 function sharedReason(comment: string | null): string | undefined {
   return comment?.match(/^\s*@isolation\s+shared:\s*(\S.*)$/m)?.[1];
 }
 
-/** Whether tenants share rows by this column on purpose, as its comment says: it keeps its default. */
+/** Whether the column's comment declares that tenants share rows through it. Such a column keeps its default. */
 export const isSharedColumn = ({ comment }: Column) => sharedReason(comment) !== undefined;
 
-/** Whether its rows are the tenants themselves, and so not theirs by reference. */
+/** Whether the table's rows are the tenants themselves: its key is the owner and references no other table. */
 export function isTenants(table: Relation, ownership: Ownership | undefined): boolean {
   const name = ownership?.column?.name;
   if (name === undefined || !isKey(table, name)) return false;
@@ -192,5 +195,5 @@ function isReadOnly({ privileges, columns }: Relation): boolean {
 }
 
 const shared = (why: string): Ownership => ({ kind: 'shared', sql: () => 'null::text', why });
-const reference = () => shared('tenants can only read it, and no column speaks of a tenant');
-const unknown = (): Ownership => ({ kind: 'unknown', sql: () => 'null::text', why: 'no column speaks of a tenant' });
+const reference = () => shared('tenants can only read it, and no column refers to a tenant');
+const unknown = (): Ownership => ({ kind: 'unknown', sql: () => 'null::text', why: 'no column refers to a tenant' });

@@ -1,38 +1,40 @@
 import type pg from 'pg';
 import type { Catalog, Column, Relation, Type } from '../catalog.ts';
-import { escapeRegExp } from '../text.ts';
+import { escapeRegExp, hasWord } from '../text.ts';
 import { accepts, type Check, columnCandidates } from './checks.ts';
-import { hasWord } from './conditions.ts';
-import { quoteElement } from './values.ts';
+import { quoteElement } from './columnValues.ts';
 
-/** What values are chosen for. */
-export interface Speech {
-  /** Where the column stands, beside what. */
+/** The inputs for choosing a column's values. */
+export interface HintRequest {
+  /** The source text that mentions the column. */
   readonly text: string;
   readonly checks: readonly Check[];
-  /** Tenants that a column of the type of ids may name. */
+  /** Tenant ids, for columns of the id type. */
   readonly ids: readonly string[];
   readonly idType: number | undefined;
   readonly seed: number;
   readonly n: number;
 }
 
-/** The columns that a text speaks of. */
-export const spokenOf = ({ columns }: Relation, text: string) => columns.filter(({ name }) => hasWord(text, name));
+/** The columns that a text mentions. */
+export const mentionedColumns = ({ columns }: Relation, text: string) =>
+  columns.filter(({ name }) => hasWord(text, name));
 
 /**
- * Values of a column that a condition may ask for, most likely first. `near` is what the text says of this very column,
- * `all` also what its type has, what stands elsewhere in the text, and usual values.
+ * Finds values of a column that a condition may require, most likely first.
+ *
+ * @returns `near`: values next to this column in the text. `all`: also the type's labels, values from the rest of the
+ *   text, and usual values.
  */
-export async function wordsFor(
+export async function hintsFor(
   client: pg.ClientBase,
   catalog: Catalog,
   column: Column,
-  speech: Speech,
+  request: HintRequest,
 ): Promise<{ near: (string | null)[]; all: (string | null)[] }> {
   const { types } = catalog;
-  const { text, checks, seed, n } = speech;
-  const ask = (expressions: readonly string[]) =>
+  const { text, checks, seed, n } = request;
+  const candidatesFor = (expressions: readonly string[]) =>
     columnCandidates(
       client,
       catalog,
@@ -41,12 +43,16 @@ export async function wordsFor(
       { seed, n },
     );
   const root = rootOf(types, column.type);
-  const usual = await ask([]);
+  const usual = await candidatesFor([]);
   const beside = segments(text, column.name);
   const special = (found: readonly string[]) => found.filter((value) => !usual.includes(value));
-  const extra = await accepts(client, extras(types, root, column.name, speech), types.get(column.type)?.name ?? 'text');
+  const extra = await accepts(
+    client,
+    extras(types, root, column.name, request),
+    types.get(column.type)?.name ?? 'text',
+  );
   const labels = root?.kind === 'enum' ? besideFirst(root.labels, beside) : [];
-  const named = beside.length > 0 ? special(await ask(beside)) : [];
+  const named = beside.length > 0 ? special(await candidatesFor(beside)) : [];
   const times = isTime(root) ? usual.filter((value, i) => i === 0 || /^2000/.test(value)) : [];
   const is = (pattern: RegExp) => beside.some((part) => pattern.test(part));
   const isIdentity = (part: string) =>
@@ -57,7 +63,7 @@ export async function wordsFor(
     ...(root?.name === 'boolean' ? ['true', 'false'] : []),
     ...(is(/'/) ? labels.slice(0, 2) : []),
     ...(isTime(root) && is(/[<>]|between/i) ? [times[0] as string, extra[0] as string, ...times.slice(1)] : []),
-    ...(!isTime(root) && (root?.oid !== speech.idType || beside.some(isIdentity)) ? extra : []),
+    ...(!isTime(root) && (root?.oid !== request.idType || beside.some(isIdentity)) ? extra : []),
     ...named,
     ...(!column.notNull && is(/\bnull\b/i) ? [null, ...usual.slice(0, 1)] : []),
   ];
@@ -68,13 +74,13 @@ export async function wordsFor(
     ...named.slice(0, 40),
     ...times,
     ...(column.notNull ? [] : [null]),
-    ...special(await ask([text])).slice(0, 30),
+    ...special(await candidatesFor([text])).slice(0, 30),
     ...usual.slice(0, 6),
   ];
   return { near: [...new Set(near)], all: [...new Set(all)] };
 }
 
-/** What a text says of a column, up to the next `and`: `kind = 'x'`, `'x' = any (tags)`. */
+/** The clauses of a text that mention a column, up to the next keyword: `kind = 'x'`, `'x' = any (tags)`. */
 function segments(text: string, name: string): string[] {
   const word = `(?<![\\w$'])"?${escapeRegExp(name)}"?(?![\\w$'])`;
   const within = "(?:(?!\\b(?:and|or|then|when|where|from)\\b|;)(?:'(?:[^']|'')*'|[^'])){0,160}?";
@@ -89,9 +95,14 @@ const besideFirst = (labels: readonly string[], beside: readonly string[]) => {
 
 const isTime = (type: Type | undefined) => /^(date|timestamp)/.test(type?.name ?? '');
 
-/** Values that only a condition makes likely: tenants' ids, what is of today, JSON with the keys that are asked for. */
-function extras(types: ReadonlyMap<number, Type>, type: Type | undefined, name: string, speech: Speech): string[] {
-  const { ids, idType, text } = speech;
+/** Values that only a condition suggests: tenants' ids, times near now, and JSON with the keys that the text reads. */
+function extras(
+  types: ReadonlyMap<number, Type>,
+  type: Type | undefined,
+  name: string,
+  request: HintRequest,
+): string[] {
+  const { ids, idType, text } = request;
   const now = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString();
   if (type?.oid === idType && type) return [...ids];
   if (type?.kind === 'array') {
@@ -112,7 +123,7 @@ function extras(types: ReadonlyMap<number, Type>, type: Type | undefined, name: 
 const path =
   /((?:\(*\s*(?:->>?|#>>?)\s*(?:'[^']*'|\d+)(?:::text(?:\[\])?)?\s*\)*\s*)+)(?:::\w+\)*\s*)?(?:(=|<>|!=|>=?|<=?|in)\s*\(?\s*(?:'([^']*)'|(true|false|-?\d+(?:\.\d+)?)))?/gi;
 
-/** JSON objects in which every path that a text asks for has the value that it is compared with. */
+/** JSON objects in which every path that a text reads has the value that the text compares it with. */
 function documents(text: string): string[] {
   const paths = [...text.matchAll(path)].map(([, steps = '', , quoted, bare]) => ({
     keys: [...steps.matchAll(/'([^']*)'/g)].flatMap(([, key = '']) =>

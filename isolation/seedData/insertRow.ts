@@ -1,54 +1,55 @@
 import type { Column, ForeignKey, Relation } from '../catalog.ts';
-import { isSharedColumn } from '../owners.ts';
-import { literal, type Member, type Row } from './cast.ts';
+import { isSharedColumn } from '../ownership.ts';
 import { type Check, checksOf, columnCandidates, solve } from './checks.ts';
-import type { Making } from './making.ts';
-import { candidates, noHints } from './values.ts';
+import { candidates, noHints } from './columnValues.ts';
+import type { SeedContext } from './seedContext.ts';
+import { literal, type Row, type SeededTenant } from './seedData.ts';
 
-export type Values = Map<string, string | null>;
+export type RowValues = Map<string, string | null>;
 
 /**
- * Makes one row of a member's: `full` with a value in every column, `minimal` with what is required.
+ * Inserts one row of a tenant.
  *
- * @returns true, or why Postgres refused the last try.
+ * @param kind `full` fills every column, `minimal` only the required columns.
+ * @returns true, or the reason why the last attempt failed.
  */
 export async function insertRow(
-  making: Making,
+  context: SeedContext,
   table: Relation,
-  member: Member | null,
+  tenant: SeededTenant | null,
   kind: 'full' | 'minimal',
 ): Promise<true | string> {
   let reason = 'no values satisfy its checks';
   for (let round = 0; round < 8; round++) {
-    making.count += 1;
-    const before = new Map([...making.promised].map(([to, rows]) => [to, [...rows]]));
-    const values = await chooseValues(making, table, member, kind, round);
+    context.count += 1;
+    const before = new Map([...context.deferredReferences].map(([to, rows]) => [to, [...rows]]));
+    const values = await chooseValues(context, table, tenant, kind, round);
     if (!values) continue;
-    const error = await insert(making, table, member, values);
+    const error = await insert(context, table, tenant, values);
     if (error === undefined) {
-      making.promised.get(promiseOf(table, member))?.shift();
+      context.deferredReferences.get(deferredKey(table, tenant))?.shift();
       return true;
     }
-    dropPromises(making, before);
+    restoreDeferred(context, before);
     reason = error;
   }
   return reason;
 }
 
 export async function chooseValues(
-  making: Making,
+  context: SeedContext,
   table: Relation,
-  member: Member | null,
+  tenant: SeededTenant | null,
   kind: 'full' | 'minimal',
   round: number,
-): Promise<Values | undefined> {
-  const { client, catalog, owners, seed, count } = making;
-  const values: Values = new Map();
+): Promise<RowValues | undefined> {
+  const { client, catalog, owners, seed, count } = context;
+  const values: RowValues = new Map();
   const ownership = owners.get(table.oid);
-  if (ownership?.kind === 'own' && ownership.column && member) values.set(ownership.column.name, member.id);
-  for (const [name, value] of Object.entries(making.promised.get(promiseOf(table, member))?.[0] ?? {}))
+  if (ownership?.kind === 'own' && ownership.column && tenant) values.set(ownership.column.name, tenant.id);
+  for (const [name, value] of Object.entries(context.deferredReferences.get(deferredKey(table, tenant))?.[0] ?? {}))
     values.set(name, value);
-  for (const key of byWidth(table.foreignKeys)) takeParent(making, table, key, member, kind, round, values);
+  for (const key of byWidth(table.foreignKeys)) takeParent(context, table, key, tenant, kind, round, values);
 
   const checks = checksOf(table);
   const checked = new Set(checks.flatMap(({ columns }) => columns));
@@ -56,7 +57,7 @@ export async function chooseValues(
   const choices = new Map<string, (string | null)[]>();
   for (const column of table.columns) {
     if (values.has(column.name) || column.generated || column.identity === 'always') continue;
-    if (isCounted(column)) continue;
+    if (isNumbered(column)) continue;
     if (isSharedColumn(column) && (column.default !== null || !column.notNull)) continue;
     const mayLeave = kind === 'minimal' && !keyed.has(column.name) && (!column.notNull || column.default !== null);
     if (mayLeave && !checked.has(column.name)) continue;
@@ -67,7 +68,7 @@ export async function chooseValues(
     choices.set(column.name, found);
   }
   for (const group of connected(checks, [...choices.keys()])) {
-    const solved = await solveGroup(making, table, group, choices, values, round);
+    const solved = await solveGroup(context, table, group, choices, values, round);
     if (!solved) return undefined;
     for (const [name, value] of solved) values.set(name, value);
   }
@@ -77,14 +78,14 @@ export async function chooseValues(
 }
 
 async function solveGroup(
-  { client, catalog }: Making,
+  { client, catalog }: SeedContext,
   table: Relation,
   { checks, columns }: { checks: Check[]; columns: string[] },
   choices: ReadonlyMap<string, (string | null)[]>,
-  values: Values,
+  values: RowValues,
   round: number,
-): Promise<Values | undefined> {
-  // First each column by its own checks: few values are left to be combined with those of others.
+): Promise<RowValues | undefined> {
+  // First filter each column by its own checks, so that fewer values remain to combine.
   const own = new Map<string, (string | null)[]>();
   for (const name of columns) {
     const alone = checks.filter((check) => check.columns.length === 1 && check.columns[0] === name);
@@ -110,7 +111,7 @@ async function solveGroup(
   return solve(client, catalog, table, checks, own, fixed, round);
 }
 
-/** Checks and the free columns they speak of, apart where they share none. */
+/** Groups checks and the free columns that they mention; checks that share a column are in one group. */
 function connected(checks: readonly Check[], free: readonly string[]): { checks: Check[]; columns: string[] }[] {
   const groups: { checks: Check[]; columns: string[] }[] = [];
   for (const check of checks) {
@@ -128,22 +129,22 @@ function connected(checks: readonly Check[], free: readonly string[]): { checks:
 
 const byWidth = (keys: readonly ForeignKey[]) => [...keys].sort((a, b) => b.columns.length - a.columns.length);
 
-/** Fills the columns of a foreign key from a row of the same member's, or one of everybody's. */
+/** Sets the columns of a foreign key from a row of the same tenant or from a shared row. */
 function takeParent(
-  making: Making,
+  context: SeedContext,
   table: Relation,
   key: ForeignKey,
-  member: Member | null,
+  tenant: SeededTenant | null,
   kind: 'full' | 'minimal',
   round: number,
-  values: Values,
+  values: RowValues,
 ): void {
-  const { owners, rows } = making;
+  const { owners, rows } = context;
   const unset = key.columns.filter((name) => !values.has(name));
   if (unset.length === 0) return;
   const nullable = unset.filter((name) => !table.columns.find((column) => column.name === name)?.notNull);
   const isShared = !['own', 'parent'].includes(owners.get(key.references)?.kind ?? '');
-  const parents = rows.get(key.references)?.get(isShared ? null : (member?.id ?? null)) ?? [];
+  const parents = rows.get(key.references)?.get(isShared ? null : (tenant?.id ?? null)) ?? [];
   const fitting = parents.filter((row) =>
     key.columns.every(
       (name, i) =>
@@ -156,7 +157,8 @@ function takeParent(
   }
   const isWanted = key.deferrable && nullable.length === 0 && key.references !== table.oid;
   const parent: Row | undefined =
-    fitting[round % Math.max(1, fitting.length)] ?? (isWanted ? promise(making, key, member, values) : undefined);
+    fitting[round % Math.max(1, fitting.length)] ??
+    (isWanted ? deferReference(context, key, tenant, values) : undefined);
   key.columns.forEach((name, i) => {
     if (values.has(name)) return;
     if (parent) values.set(name, parent[key.referenced[i] as string] ?? null);
@@ -164,37 +166,37 @@ function takeParent(
   });
 }
 
-const promiseOf = ({ oid }: Pick<Relation, 'oid'>, member: Member | null) => `${oid} ${member?.id}`;
+const deferredKey = ({ oid }: Pick<Relation, 'oid'>, tenant: SeededTenant | null) => `${oid} ${tenant?.id}`;
 
-/** The key of a row that will be made later, for a foreign key that is checked later still. */
-function promise(
-  { catalog, owners, promised, seed, count }: Making,
+/** Chooses the key of a row that a later insert will create. The foreign key is deferrable, so Postgres allows this. */
+function deferReference(
+  { catalog, owners, deferredReferences, seed, count }: SeedContext,
   key: ForeignKey,
-  member: Member | null,
-  values: Values,
+  tenant: SeededTenant | null,
+  values: RowValues,
 ): Row {
   const table = catalog.relations.get(key.references) as Relation;
   const row: Record<string, string | null> = {};
   key.referenced.forEach((name, i) => {
     const column = table.columns.find((one) => one.name === name);
     const known =
-      values.get(key.columns[i] as string) ?? (owners.get(table.oid)?.column?.name === name ? member?.id : undefined);
+      values.get(key.columns[i] as string) ?? (owners.get(table.oid)?.column?.name === name ? tenant?.id : undefined);
     const made =
       column && candidates(catalog.types, column.type, column.modifier, { seed, n: count, hints: noHints })[0];
     row[name] = known ?? made ?? null;
   });
-  const to = promiseOf(table, member);
-  promised.set(to, [...(promised.get(to) ?? []), row]);
+  const to = deferredKey(table, tenant);
+  deferredReferences.set(to, [...(deferredReferences.get(to) ?? []), row]);
   return row;
 }
 
-function dropPromises({ promised }: Making, before: ReadonlyMap<string, Row[]>): void {
-  promised.clear();
-  for (const [to, rows] of before) promised.set(to, rows);
+function restoreDeferred({ deferredReferences }: SeedContext, before: ReadonlyMap<string, Row[]>): void {
+  deferredReferences.clear();
+  for (const [to, rows] of before) deferredReferences.set(to, rows);
 }
 
-/** A row that must refer to a row of its own table, where there is none yet, refers to itself. */
-function pointToItself(table: Relation, values: Values): void {
+/** Makes a required reference to the row's own table refer to the row itself. */
+function pointToItself(table: Relation, values: RowValues): void {
   for (const { columns, references, referenced } of table.foreignKeys) {
     if (references !== table.oid) continue;
     columns.forEach((name, i) => {
@@ -205,15 +207,15 @@ function pointToItself(table: Relation, values: Values): void {
   }
 }
 
-const isCounted = ({ identity, default: text }: Column) => identity !== null || /^nextval\(/.test(text ?? '');
+const isNumbered = ({ identity, default: text }: Column) => identity !== null || /^nextval\(/.test(text ?? '');
 
 export async function insert(
-  { client, catalog, promised }: Making,
+  { client, catalog, deferredReferences }: SeedContext,
   table: Relation,
-  member: Member | null,
-  values: Values,
+  tenant: SeededTenant | null,
+  values: RowValues,
 ): Promise<string | undefined> {
-  // A partition's row goes in by its root, whose defaults it has.
+  // Insert a partition's row through the root table, whose defaults apply.
   let target = table;
   while (target.isPartition && target.parent) target = catalog.relations.get(target.parent) as Relation;
   const names = [...values.keys()].map((name) => client.escapeIdentifier(name));
@@ -222,10 +224,12 @@ export async function insert(
   await client.query('savepoint insert_row');
   try {
     const { rowCount } = await client.query(names.length ? text : `insert into ${target.sql} default values`);
-    const isWhole = [...promised].every(([to, rows]) => rows.length === (to === promiseOf(table, member) ? 1 : 0));
+    const isWhole = [...deferredReferences].every(
+      ([to, rows]) => rows.length === (to === deferredKey(table, tenant) ? 1 : 0),
+    );
     if (isWhole) await client.query('set constraints all immediate; set constraints all deferred');
     await client.query('release savepoint insert_row');
-    return rowCount === 0 && table.kind === 'table' ? 'a trigger kept it from being inserted' : undefined;
+    return rowCount === 0 && table.kind === 'table' ? 'a trigger skipped the insert' : undefined;
   } catch (error) {
     await client.query('rollback to savepoint insert_row; release savepoint insert_row');
     return (error as Error).message;

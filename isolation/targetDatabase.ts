@@ -7,22 +7,22 @@ import { databaseOf, inDatabase, isScratch, withScratch } from '../postgres/targ
 import { describeUrl, openTarget } from '../postgres/target/target.ts';
 import { withClient } from '../postgres/withClient.ts';
 
-/** A database that may be filled with anything. */
-export interface Ground {
-  /** What a person calls it; never with a password. */
+/** A database that the prover may write to. */
+export interface TargetDatabase {
+  /** A name for display; never contains a password. */
   readonly name: string;
-  /** Of a role that row-level security does not bind. */
+  /** Connects as a role that bypasses row-level security. */
   readonly adminUrl: string;
-  /** Of hedgerow_owner, where it is a Hedgerow. */
+  /** Connects as hedgerow_owner; undefined if the database is no Hedgerow database. */
   readonly ownerUrl?: string;
-  /** Of hedgerow_authenticator, as the server connects, where it is a Hedgerow. */
+  /** Connects as hedgerow_authenticator, like the server; undefined if the database is no Hedgerow database. */
   readonly serverUrl?: string;
-  /** Hands out a copy of it, as it is now, and drops it in the end. Nobody may be connected to it meanwhile. */
-  copy<Result>(use: (copy: Omit<Ground, 'copy'>) => Promise<Result>): Promise<Result>;
+  /** Passes `use` a copy of the database and drops the copy afterwards. No one may be connected to the original. */
+  copy<Result>(use: (copy: Omit<TargetDatabase, 'copy'>) => Promise<Result>): Promise<Result>;
 }
 
-/** A new database with the committed migrations and current.sql, dropped in the end. The target's own is not touched. */
-export async function onMigrations<Result>(use: (ground: Ground) => Promise<Result>): Promise<Result> {
+/** Applies the committed migrations and current.sql to a scratch database, runs `use` on it, and drops it. */
+export async function onMigrations<Result>(use: (target: TargetDatabase) => Promise<Result>): Promise<Result> {
   const target = await openTarget(process.env);
   try {
     const serverUrl = 'serverUrl' in target ? (target.serverUrl as string) : process.env.DATABASE_URL;
@@ -32,7 +32,7 @@ export async function onMigrations<Result>(use: (ground: Ground) => Promise<Resu
         await applyCurrent(await migrateSettings(scratch, (line) => messages.push(line)), true);
       } catch (error) {
         throw new UsageError(
-          `The migrations could not be applied to ${scratch.name}: ${(error as Error).message}\n${messages.slice(-10).join('\n')}`,
+          `Applying the migrations to ${scratch.name} failed: ${(error as Error).message}\n${messages.slice(-10).join('\n')}`,
         );
       }
       await closeMigrateConnections();
@@ -55,15 +55,15 @@ export async function onMigrations<Result>(use: (ground: Ground) => Promise<Resu
 }
 
 /**
- * A database that is there already: as it is where its comment says that it may be filled with anything, or else a copy
- * of it, which is dropped in the end.
+ * Runs `use` on an existing database.
  *
- * @throws UsageError where neither may be.
+ * @param clone works on a copy and drops it afterwards; otherwise the database must be marked as scratch.
+ * @throws UsageError if the role lacks BYPASSRLS, the database is not marked as scratch, or it cannot be copied.
  */
 export async function onDatabase<Result>(
   url: string,
   clone: boolean,
-  use: (ground: Ground) => Promise<Result>,
+  use: (target: TargetDatabase) => Promise<Result>,
 ): Promise<Result> {
   const name = describeUrl(url);
   await withClient(url, async (client) => {
@@ -72,12 +72,12 @@ export async function onDatabase<Result>(
     );
     if (!rows[0]?.free) {
       throw new UsageError(
-        `${name}: connect as a superuser or a role with BYPASSRLS. The rows of both tenants are made and read again by it.`,
+        `The role of ${name} is bound by row-level security and cannot write rows of both tenants. Connect as a superuser or as a role with BYPASSRLS.`,
       );
     }
     if (!clone && !(await isScratch(client))) {
       throw new UsageError(
-        `${name} is not marked as scratch, and rows are written to it. Say --clone to work on a copy, for which you must own the database and have CREATEDB, or be a superuser. Or mark it: ${markIt('…')}.`,
+        `${name} is not marked as scratch, and the prover writes rows. Pass --clone to work on a copy, which takes a superuser, or CREATEDB and ownership of the database. Or mark it: ${markCommand('…')}.`,
       );
     }
   });
@@ -86,12 +86,15 @@ export async function onDatabase<Result>(
     : use({ name, adminUrl: url, copy: (useCopy) => onCopy(url, useCopy) });
 }
 
-const markIt = (database: string) => `comment on database ${database} is 'hedgerow scratch'`;
+const markCommand = (database: string) => `comment on database ${database} is 'hedgerow scratch'`;
 
-async function onCopy<Result>(url: string, use: (copy: Omit<Ground, 'copy'>) => Promise<Result>): Promise<Result> {
+async function onCopy<Result>(
+  url: string,
+  use: (copy: Omit<TargetDatabase, 'copy'>) => Promise<Result>,
+): Promise<Result> {
   const original = databaseOf(url);
   const copy = `isolation_copy_${process.pid}_${randomBytes(4).toString('hex')}`;
-  // Nobody may be connected to a template, this connection included.
+  // Postgres cannot copy a database while anyone is connected to it, including this process.
   const elsewhere = inDatabase(url, original === 'postgres' ? 'template1' : 'postgres');
   const drop = () =>
     withClient(elsewhere, (client) =>
@@ -106,11 +109,11 @@ async function onCopy<Result>(url: string, use: (copy: Omit<Ground, 'copy'>) => 
       const { code, message } = error as { code?: string; message: string };
       if (code === '55006')
         throw new UsageError(
-          `${describeUrl(url)} cannot be copied while others are connected to it. Close their connections, or copy it with pg_dump, mark the copy (${markIt('the copy')}), and run this on it without --clone.`,
+          `${describeUrl(url)} cannot be copied while others are connected to it. Close their connections. Or copy it with pg_dump, mark the copy (${markCommand('the copy')}), and run the prover on the copy without --clone.`,
         );
       if (code === '42501')
         throw new UsageError(
-          `${describeUrl(url)} cannot be copied: ${message}. --clone runs create database … template: connect as a superuser, or as a role that has CREATEDB and owns the database. Where you cannot, copy it with pg_dump to a server of your own, mark the copy (${markIt('the copy')}), and run this on it without --clone.`,
+          `${describeUrl(url)} cannot be copied: ${message}. --clone runs create database … template. Connect as a superuser, or as a role that has CREATEDB and owns the database. Or copy it with pg_dump to another server, mark the copy (${markCommand('the copy')}), and run the prover on the copy without --clone.`,
         );
       throw error;
     }
