@@ -129,7 +129,9 @@ export async function createGraphQL({ documentsFolder, listenUrl, ...parts }: Gr
   const schema = await instance.getSchema();
   const server = instance.createServ((config) => new Server(config));
   return {
-    ...{ schema, live, answer: server.answer },
+    schema,
+    live,
+    answer: server.answer,
     addTo: (app) => server.addTo(app, null, false),
     openSockets: (httpServer, { admission, authenticate, allowedOrigins }) => {
       const protocol = liveProtocol({ server, hub: live, database, admission, authenticate });
