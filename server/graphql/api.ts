@@ -105,7 +105,7 @@ export interface GraphQLApi {
 
 export interface GraphQLParts {
   readonly database: Database;
-  /** Who reads the catalog, if somebody has begun to. */
+  /** The catalog reader, if introspection was prefetched. */
   readonly catalog?: IdentifiedClient;
   /** Where notifications are listened for: straight to the primary. */
   readonly listenUrl: string;

@@ -22,7 +22,7 @@ import { nullChecksPlugin } from './nullChecks.ts';
 import { pagesPlugin } from './pages.ts';
 import { asPgSettings, pgService } from './pgService.ts';
 import { catalogReader } from './prefetchIntrospection.ts';
-import { selectsPlugin } from './sqlTemplates/plugin.ts';
+import { sqlTemplatesPlugin } from './sqlTemplates/plugin.ts';
 import { trustedDocumentsPlugin } from './trustedDocuments.ts';
 import { typesPlugin } from './types/plugin.ts';
 import { readUpdateRefusals } from './updateRefusals.ts';
@@ -50,7 +50,7 @@ const hideSchemaPlugin: GraphileConfig.Plugin = {
 
 interface PresetParts {
   readonly database: Database;
-  /** Who reads the catalog, if somebody has begun to. */
+  /** The catalog reader, if introspection was prefetched. */
   readonly catalog?: IdentifiedClient | undefined;
   readonly log: Logger;
   readonly production: boolean;
@@ -78,7 +78,7 @@ export function preset({ database, catalog, log, production, documents, live }: 
       namesPlugin,
       typesPlugin,
       cursorsPlugin,
-      selectsPlugin(limits.grow),
+      sqlTemplatesPlugin(limits.grow),
       ...livePlugins(database),
       ...(production ? [hideSchemaPlugin] : []),
       ...(documents ? [trustedDocumentsPlugin(documents, production)] : []),

@@ -50,7 +50,7 @@ interface OfSchema {
 }
 
 /**
- * Refuses what is beyond the limits of limits.ts before it is planned, over HTTP and over a websocket, and has Grafast
+ * Refuses what is beyond the limits of complexity.ts before it is planned, over HTTP and over a websocket, and has Grafast
  * keep plans with the documents that they are of.
  */
 export function createOperationComplexity({ trusted, live }: Options): OperationComplexity {
@@ -85,7 +85,7 @@ export function createOperationComplexity({ trusted, live }: Options): Operation
   };
 
   const plugin: GraphileConfig.Plugin = {
-    name: 'LimitsPlugin',
+    name: 'OperationComplexityPlugin',
     version: '1.0.0',
     grafserv: {
       middleware: {

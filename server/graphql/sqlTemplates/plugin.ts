@@ -51,8 +51,8 @@ const templatesOf = new WeakMap<Select, Templates>();
  * filled in. All else is left to PostGraphile; conditions that come as variables, too, or the time of an answer would tell
  * one tenant what another has looked for.
  */
-export const selectsPlugin = (grow: (document: DocumentNode, bytes: number) => void): GraphileConfig.Plugin => ({
-  name: 'SelectsPlugin',
+export const sqlTemplatesPlugin = (grow: (document: DocumentNode, bytes: number) => void): GraphileConfig.Plugin => ({
+  name: 'SqlTemplatesPlugin',
   version: '1.0.0',
   gather: {
     hooks: {
