@@ -1,7 +1,7 @@
 import type { Statement } from '../../postgres/statement.ts';
 import type { Origin } from './origin.ts';
 
-/** What happened, as `app_private.audit_log` names it. */
+/** Event names in `app_private.audit_log`. */
 export type AuditEvent =
   | 'account_deactivated'
   | 'account_deleted'

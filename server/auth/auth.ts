@@ -6,11 +6,11 @@ import { admit } from '../tenancy/admit.ts';
 import { Identity } from '../tenancy/identity.ts';
 import type { Database } from '../tenancy/tenantDatabase.ts';
 import type { AuthContext } from './context.ts';
-import { createOutbox } from './mailer/outbox.ts';
+import { createMailer } from './mailer/mailer.ts';
 import type { MailSettings } from './mailer/settings.ts';
 import type { Origin } from './origin.ts';
 import { clearRegularly } from './rateLimits/expiry.ts';
-import { createLimits } from './rateLimits/postgresLimits.ts';
+import { createRateLimits } from './rateLimits/postgresLimits.ts';
 import { authRoutes } from './routes.ts';
 import { bearer, tokenVerifier } from './tokens/bearer.ts';
 import type { ExternalIssuer } from './tokens/externalIssuer.ts';
@@ -21,7 +21,7 @@ import type { PrivateJwk } from './tokens/privateKeys.ts';
 import { RefusalLog } from './tokens/refusals.ts';
 import { wellKnown } from './tokens/wellKnown.ts';
 
-/** What sign-in takes from the configuration. */
+/** The configuration of the auth routes. */
 export interface AuthSettings {
   /** One of the two, or both. */
   readonly jwtSecret?: string | undefined;
@@ -52,10 +52,10 @@ export interface Auth {
 
 export function createAuth(database: Database, settings: AuthSettings, admission: Admission, log: Logger): Auth {
   const keys = keysOf(settings);
-  const limits = createLimits(database.as(Identity.signIn), settings.limitFactor);
+  const limits = createRateLimits(database.as(Identity.signIn), settings.limitFactor);
   const stopClearing = clearRegularly(database.as(Identity.signIn), settings.auditRetentionDays, log);
-  const outbox = createOutbox(settings.mail, log);
-  const context: AuthContext = { database, keys, limits, outbox };
+  const mailer = createMailer(settings.mail, log);
+  const context: AuthContext = { database, keys, limits, mailer };
   const { externalIssuer } = settings;
   const refusals = new RefusalLog(log);
   const external = externalIssuer && externalTokens(context, externalIssuer, log, refusals);
@@ -65,7 +65,7 @@ export function createAuth(database: Database, settings: AuthSettings, admission
   const authenticate: Auth['authenticate'] = (authorization) =>
     tokens.authenticate(authorization, { cancellation: new Cancellation(), origin: () => noOrigin });
   const close = async () => {
-    await Promise.all([stopClearing(), outbox.close()]);
+    await Promise.all([stopClearing(), mailer.close()]);
   };
   const inTurn = admit(admission, log);
   const routes = authRoutes(context, Router().use(signedIn, inTurn));

@@ -1,16 +1,16 @@
 import type { Request } from 'express';
 import { Identity } from '../tenancy/identity.ts';
 import type { Database, IdentifiedClient } from '../tenancy/tenantDatabase.ts';
-import type { Outbox } from './mailer/outbox.ts';
-import type { Limits } from './rateLimits/rateLimits.ts';
+import type { Mailer } from './mailer/mailer.ts';
+import type { RateLimits } from './rateLimits/rateLimits.ts';
 import type { Keys } from './tokens/keys.ts';
 
-/** What the routes of sign-in work with. */
+/** The dependencies of the auth routes. */
 export interface AuthContext {
   readonly database: Database;
   readonly keys: Keys;
-  readonly limits: Limits;
-  readonly outbox: Outbox;
+  readonly limits: RateLimits;
+  readonly mailer: Mailer;
 }
 
 /** SQL as sign-in, for one request. */
@@ -27,7 +27,7 @@ export function asAccount(
   return database.as(signedInUser(request).account, { cancellation: request.cancellation, readOnly });
 }
 
-/** Who sent a request that `bearer` let pass. */
+/** The caller of a request that `bearer` accepted. */
 export function signedInUser({ user }: Request): Express.User {
   return user as Express.User;
 }

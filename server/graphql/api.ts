@@ -105,7 +105,7 @@ export interface GraphQLApi {
 
 export interface GraphQLParts {
   readonly database: Database;
-  /** Who reads the catalog, if somebody has begun to. */
+  /** The catalog reader, if introspection was prefetched. */
   readonly catalog?: IdentifiedClient;
   /** Where notifications are listened for: straight to the primary. */
   readonly listenUrl: string;
@@ -129,7 +129,9 @@ export async function createGraphQL({ documentsFolder, listenUrl, ...parts }: Gr
   const schema = await instance.getSchema();
   const server = instance.createServ((config) => new Server(config));
   return {
-    ...{ schema, live, answer: server.answer },
+    schema,
+    live,
+    answer: server.answer,
     addTo: (app) => server.addTo(app, null, false),
     openSockets: (httpServer, { admission, authenticate, allowedOrigins }) => {
       const protocol = liveProtocol({ server, hub: live, database, admission, authenticate });

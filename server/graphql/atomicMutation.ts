@@ -19,7 +19,7 @@ interface Plan {
 /** Steps that send one statement each time they run, and at the root of a mutation they run once. */
 const oneStatement = new Set(['PgInsertSingleStep', 'PgUpdateSingleStep', 'PgDeleteSingleStep']);
 
-/** What the context of a request holds for its operation. */
+/** Fields of the request context that an operation uses. */
 interface Context {
   pgSettings: Record<string, string | undefined> | null;
   readonly idempotencyKey?: string | undefined;

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Introspection, PgConstraint } from 'postgraphile/graphile-build-pg/pg-introspection';
 
-/** What a client is told of a constraint that did not hold. */
+/** The client's error for a violated constraint. */
 interface Violation {
   /** Name of the field in the API; undefined where the constraint is about none, or about several. */
   readonly field: string | undefined;
@@ -48,7 +48,7 @@ export function readConstraints(): Constraints {
       name: 'ConstraintsPlugin',
       version: '1.0.0',
       // The tenant's column is of no constraint then, as far as the API is concerned.
-      after: ['ImpliedTenantPlugin'],
+      after: ['HideOwnerColumnPlugin'],
       gather: {
         hooks: {
           pgIntrospection_introspection: {

@@ -13,7 +13,7 @@ import type { UpdateRefusals } from './updateRefusals.ts';
 /** No such row, or none that this tenant may know of. */
 export class RowNotFoundError extends Error {}
 
-/** What went wrong with one item of a mutation of many. */
+/** The error of one item in a bulk mutation. */
 export class ItemError extends Error {
   /** Which of the items, counted from 0. */
   readonly index: number;
@@ -31,7 +31,7 @@ interface PublicError {
   readonly field?: string | undefined;
 }
 
-/** What a client is told, by SQLSTATE. */
+/** Client errors by SQLSTATE. */
 const bySqlState: Readonly<Record<string, PublicError>> = {
   '23001': { code: 'CONFLICT', message: 'Other rows refer to this one.' },
   '40001': { code: 'CONFLICT', message: 'Somebody changed the same rows at the same time. Try again.' },

@@ -18,8 +18,8 @@ export const tenantColumn = 'user_id';
  * value, and the API can do without it: `(user_id, id)` is read as a key of `id`, and `(user_id, list_id)` as a
  * reference by `list_id`. What Postgres checks and which index it uses stays as it is.
  */
-export const impliedTenantPlugin: GraphileConfig.Plugin = {
-  name: 'ImpliedTenantPlugin',
+export const hideOwnerColumnPlugin: GraphileConfig.Plugin = {
+  name: 'HideOwnerColumnPlugin',
   version: '1.0.0',
   gather: {
     hooks: {

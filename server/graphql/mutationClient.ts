@@ -1,7 +1,7 @@
 import type { Result, Statement } from '../../postgres/statement.ts';
 import type { IdentifiedClient, Transaction } from '../tenancy/tenantDatabase.ts';
 
-/** What PostGraphile needs of a tenant's client. */
+/** The part of a tenant's client that PostGraphile uses. */
 export type TenantClient = Pick<IdentifiedClient, 'query' | 'transaction'>;
 
 /** The statement was not run, because another part of the same mutation had failed. */

@@ -19,7 +19,7 @@ declare global {
   }
 }
 
-/** PostGraphile's settings for a transaction are, here, whom it speaks for. */
+/** PostGraphile's transaction settings carry the identity here. */
 export function asPgSettings(client: TenantClient): Record<string, string | undefined> {
   return client as unknown as Record<string, string | undefined>;
 }

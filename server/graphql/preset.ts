@@ -7,13 +7,13 @@ import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connecti
 import { Hold } from '../http/turn.ts';
 import type { Database, IdentifiedClient } from '../tenancy/tenantDatabase.ts';
 import { atomicMutationPlugin } from './atomicMutation.ts';
-import { batchesPlugin } from './bulkMutations/plugin.ts';
-import { createLimits } from './complexity/plugin.ts';
+import { bulkMutationsPlugin } from './bulkMutations/plugin.ts';
+import { createOperationComplexity } from './complexity/plugin.ts';
 import { metered, ReadMeter } from './complexity/reading.ts';
 import { readConstraints } from './constraints.ts';
 import { cursorsPlugin } from './cursors/plugin.ts';
 import { maskError } from './errors.ts';
-import { impliedTenantPlugin } from './hideOwnerColumn.ts';
+import { hideOwnerColumnPlugin } from './hideOwnerColumn.ts';
 import type { LiveHub } from './live/hub.ts';
 import { livePlugins } from './live/plugin.ts';
 import { liveContext } from './live/protocol.ts';
@@ -22,7 +22,7 @@ import { nullChecksPlugin } from './nullChecks.ts';
 import { pagesPlugin } from './pages.ts';
 import { asPgSettings, pgService } from './pgService.ts';
 import { catalogReader } from './prefetchIntrospection.ts';
-import { selectsPlugin } from './sqlTemplates/plugin.ts';
+import { sqlTemplatesPlugin } from './sqlTemplates/plugin.ts';
 import { trustedDocumentsPlugin } from './trustedDocuments.ts';
 import { typesPlugin } from './types/plugin.ts';
 import { readUpdateRefusals } from './updateRefusals.ts';
@@ -50,7 +50,7 @@ const hideSchemaPlugin: GraphileConfig.Plugin = {
 
 interface PresetParts {
   readonly database: Database;
-  /** Who reads the catalog, if somebody has begun to. */
+  /** The catalog reader, if introspection was prefetched. */
   readonly catalog?: IdentifiedClient | undefined;
   readonly log: Logger;
   readonly production: boolean;
@@ -59,26 +59,26 @@ interface PresetParts {
   readonly live?: LiveHub;
 }
 
-/** The whole configuration of the API. In production it tells nobody its schema, and has no GraphiQL. */
+/** The configuration of the API. In production it hides the schema and has no GraphiQL. */
 export function preset({ database, catalog, log, production, documents, live }: PresetParts): GraphileConfig.Preset {
   const constraints = readConstraints();
   const refusals = readUpdateRefusals();
-  const limits = createLimits({ trusted: new Set(documents?.values()), live });
+  const limits = createOperationComplexity({ trusted: new Set(documents?.values()), live });
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
     plugins: [
-      impliedTenantPlugin,
+      hideOwnerColumnPlugin,
       constraints.plugin,
       refusals.plugin,
       nullChecksPlugin,
       pagesPlugin,
       limits.plugin,
-      batchesPlugin,
+      bulkMutationsPlugin,
       atomicMutationPlugin,
       namesPlugin,
       typesPlugin,
       cursorsPlugin,
-      selectsPlugin(limits.grow),
+      sqlTemplatesPlugin(limits.grow),
       ...livePlugins(database),
       ...(production ? [hideSchemaPlugin] : []),
       ...(documents ? [trustedDocumentsPlugin(documents, production)] : []),

@@ -35,7 +35,9 @@ export function trustedDocumentsPlugin(documents: ReadonlyMap<string, string>, o
           const text = documents.get(body.documentId as string);
           if (text === undefined) {
             throw new SafeError('documentId must name a document that this server knows', {
-              ...{ statusCode: 400, code: 'BAD_USER_INPUT', field: 'documentId' },
+              statusCode: 400,
+              code: 'BAD_USER_INPUT',
+              field: 'documentId',
             });
           }
           body.query = text;

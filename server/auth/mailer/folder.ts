@@ -3,11 +3,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { envelope } from './envelope.ts';
-import type { Mailer } from './mailer.ts';
 import type { Sender } from './settings.ts';
+import type { MailTransport } from './transport.ts';
 
 /** Writes messages to `directory` instead, a file each, and says in the log where: for development. */
-export function folderMailer(directory: string, from: Sender, log: Logger): Mailer {
+export function folderTransport(directory: string, from: Sender, log: Logger): MailTransport {
   return {
     available: true,
     async send(mail) {

@@ -9,8 +9,8 @@ import { resetMessage } from './messages.ts';
  * Sends a token for a new password to the address, if there is an active account with a password; to everybody else
  * nothing. Which of them it was shows nowhere: all of it happens behind the answer.
  */
-export function sendReset({ database, outbox }: AuthContext, email: string, origin: Origin): void {
-  outbox.post(async () => {
+export function sendReset({ database, mailer }: AuthContext, email: string, origin: Origin): void {
+  mailer.post(async () => {
     const client = database.as(Identity.signIn);
     const { rows } = await client.query<{ id: string; email: string; resettable: boolean }>({
       name: 'find_resettable',
@@ -29,6 +29,6 @@ export function sendReset({ database, outbox }: AuthContext, email: string, orig
       await transaction.query(store);
       await transaction.query(asked);
     });
-    return resetMessage({ to: found.email, token, appUrl: outbox.appUrl });
+    return resetMessage({ to: found.email, token, appUrl: mailer.appUrl });
   });
 }

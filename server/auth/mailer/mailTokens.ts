@@ -4,7 +4,7 @@ import type { Statement } from '../../../postgres/statement.ts';
 import { badInput, type Problem } from '../../http/problem.ts';
 import type { Transaction } from '../../tenancy/tenantDatabase.ts';
 
-/** What a token that was sent by mail allows, and for how long. */
+/** The purpose and lifetime of tokens that are sent by mail. */
 const lifetimes = { 'reset password': '1 hour', 'verify email': '24 hours' };
 type MailPurpose = keyof typeof lifetimes;
 

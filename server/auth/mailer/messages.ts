@@ -1,6 +1,6 @@
-import type { Mail } from './mailer.ts';
+import type { Mail } from './transport.ts';
 
-/** What a message is about: to whom, with which token, and where the app is that takes it. */
+/** The contents of a message: recipient, token, and the URL of the app that accepts it. */
 interface Occasion {
   readonly to: string;
   readonly token: string;

@@ -15,12 +15,12 @@ const verification = z.object({ token: mailToken });
 
 /** What goes by mail: a new password for who forgot the old one, and the proof that an address is the user's. */
 export function mailRoutes(context: AuthContext, signedIn: RequestHandler): Router {
-  const { limits, outbox } = context;
+  const { limits, mailer } = context;
   return Router()
     .post('/password/forgot', async (request, response) => {
       const { email } = checkBody(forgotten, request.body);
       const origin = originOf(request);
-      needMail(outbox.available);
+      needMail(mailer.available);
       await limits.count('mail', origin, email);
       sendReset(context, email, origin);
       response.status(202).json({});
@@ -39,7 +39,7 @@ export function mailRoutes(context: AuthContext, signedIn: RequestHandler): Rout
           where id = app_public.current_user_id()`,
       });
       const user = rows[0] as (typeof rows)[0];
-      needMail(outbox.available);
+      needMail(mailer.available);
       await limits.count('mail', originOf(request), user.email);
       if (!user.verified) sendVerification(context, user);
       response.status(202).json({});

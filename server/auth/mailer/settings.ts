@@ -1,7 +1,7 @@
 import { isIPv4 } from 'node:net';
 import { z } from 'zod';
 
-/** Who mail comes from. */
+/** The sender of all mail. */
 export interface Sender {
   readonly name: string;
   readonly address: string;

@@ -1,12 +1,12 @@
 import { envelope } from './envelope.ts';
-import type { Mailer } from './mailer.ts';
 import { isLoopback, type Sender } from './settings.ts';
+import type { MailTransport } from './transport.ts';
 
 /** Milliseconds: a server that says nothing, and the whole of one message. */
 const patience = { silent: 5000, whole: 10_000 };
 
 /** Sends to the server that `url` names. Its certificate is verified; without TLS only to this machine, or if told so. */
-export function smtpMailer(url: string, from: Sender): Mailer {
+export function smtpTransport(url: string, from: Sender): MailTransport {
   const { protocol, hostname, port, username, password, searchParams } = new URL(url);
   const options = {
     host: hostname.replace(/^\[|\]$/g, ''),
@@ -14,8 +14,11 @@ export function smtpMailer(url: string, from: Sender): Mailer {
     ...(username && { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } }),
     secure: protocol === 'smtps:',
     requireTLS: searchParams.has('requireTLS') ? searchParams.get('requireTLS') === 'true' : !isLoopback(hostname),
-    ...{ connectionTimeout: patience.silent, greetingTimeout: patience.silent, dnsTimeout: patience.silent },
-    ...{ socketTimeout: patience.silent, socketCloseTimeout: 0 },
+    connectionTimeout: patience.silent,
+    greetingTimeout: patience.silent,
+    dnsTimeout: patience.silent,
+    socketTimeout: patience.silent,
+    socketCloseTimeout: 0,
   };
   // Loaded with the first message: it is a twelfth of what a server loads to begin.
   const connect = async () => (await import('nodemailer')).createTransport(options);

@@ -8,12 +8,12 @@ import { newMailToken, takeMailToken } from './mailTokens.ts';
 import { verifyMessage } from './messages.ts';
 
 /** Sends a token that verifies the user's address, behind the answer. Nothing happens where no mail can be sent. */
-export function sendVerification({ database, outbox }: AuthContext, user: { id: string; email: string }): void {
-  if (!outbox.available || user.email.endsWith('.invalid')) return;
-  outbox.post(async () => {
+export function sendVerification({ database, mailer }: AuthContext, user: { id: string; email: string }): void {
+  if (!mailer.available || user.email.endsWith('.invalid')) return;
+  mailer.post(async () => {
     const { token, store } = newMailToken('verify email', user);
     await database.as(Identity.signIn).query(store);
-    return verifyMessage({ to: user.email, token, appUrl: outbox.appUrl });
+    return verifyMessage({ to: user.email, token, appUrl: mailer.appUrl });
   });
 }
 

@@ -10,9 +10,14 @@ export class Limiter extends RateLimiterPostgres {
    */
   constructor(client: Counters, keyPrefix: string, { points, seconds }: Rule) {
     super({
-      ...{ storeClient: client, storeType: 'client' },
-      ...{ schemaName: 'app_private', tableName: 'rate_limits', tableCreated: true },
-      ...{ keyPrefix, points, duration: seconds },
+      storeClient: client,
+      storeType: 'client',
+      schemaName: 'app_private',
+      tableName: 'rate_limits',
+      tableCreated: true,
+      keyPrefix,
+      points,
+      duration: seconds,
       // The first try too many is the last one that is written down: from then on this instance refuses by itself.
       inMemoryBlockOnConsumed: points + 1,
       // The library's timer cannot be stopped, and says nothing of what fails; expiry.ts clears for all.

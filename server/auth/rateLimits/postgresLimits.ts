@@ -6,7 +6,7 @@ import { type Counters, inKeyOrder } from './inKeyOrder.ts';
 import { isKnownNetwork } from './knownNetwork.ts';
 import { Limiter } from './limiter.ts';
 import { networkOf } from './network.ts';
-import type { LimitedAction, Limits } from './rateLimits.ts';
+import type { LimitedAction, RateLimits } from './rateLimits.ts';
 import { type Rules, rules } from './rules.ts';
 
 /** A row of the table, that is there or not. */
@@ -16,12 +16,12 @@ interface Counter {
 }
 
 /**
- * Limits that all instances share through Postgres.
+ * RateLimits that all instances share through Postgres.
  *
  * @param client as sign-in.
  * @param factor how much more often than `rules` says.
  */
-export function createLimits(client: Counters, factor: number): Limits {
+export function createRateLimits(client: Counters, factor: number): RateLimits {
   const counters = inKeyOrder(client);
   const limiters = new Map<string, Limiter>();
   for (const [action, ofAction] of Object.entries(rules)) {

@@ -1,10 +1,10 @@
 import type { Origin } from '../origin.ts';
 
-/** What is limited, each by itself. */
+/** Actions with a rate limit of their own. */
 export type LimitedAction = 'register' | 'login' | 'refresh' | 'logout' | 'password' | 'mail' | 'export';
 
-/** How often things may be tried, counted over all instances of the server. */
-export interface Limits {
+/** Rate limits, counted over all instances of the server. */
+export interface RateLimits {
   /**
    * Counts one try at `action` from the origin's address and at the account, whatever names it (an address of mail, a
    * user's or a session's id); what names it is not stored as it is.

@@ -27,7 +27,7 @@ export function parseRefreshToken(token: unknown): RefreshToken | undefined {
   return { family: Buffer.from(family, 'base64url'), secret: Buffer.from(secret, 'base64url') };
 }
 
-/** What is stored in place of a part. */
+/** The stored hash of a token part. */
 export function hashOf(part: Buffer): Buffer {
   return createHash('sha256').update(part).digest();
 }

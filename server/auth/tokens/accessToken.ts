@@ -8,7 +8,11 @@ export const accessTokenLifetime = 15 * 60;
 export function signAccessToken({ first, issuer, audience }: Keys, userId: string, sessionId: string): string {
   const { id, algorithm, signing } = first;
   return jwt.sign({ sid: sessionId }, signing, {
-    ...{ algorithm, issuer, audience, subject: userId, expiresIn: accessTokenLifetime },
+    algorithm,
+    issuer,
+    audience,
+    subject: userId,
+    expiresIn: accessTokenLifetime,
     ...(id !== undefined && { keyid: id }),
   });
 }

@@ -14,7 +14,7 @@ export interface ExternalIssuer {
   readonly jwksUrl: string;
 }
 
-/** What a verified token says. */
+/** The claims of a verified token. */
 export interface ExternalClaims {
   readonly token: ExternalToken;
   /** In seconds since 1970. */
@@ -24,7 +24,7 @@ export interface ExternalClaims {
   readonly profile: Readonly<Record<string, unknown>>;
 }
 
-/** Asymmetric ones alone: whoever can read a public key could sign with any other. */
+/** Only asymmetric algorithms: with a symmetric one, anyone with the public key could sign tokens. */
 const algorithms = ['ES256', 'RS256', 'PS256', 'EdDSA'];
 
 /** A token of another kind by the same issuer, such as its notice of a logout, says so in its header. */

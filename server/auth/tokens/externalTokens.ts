@@ -34,7 +34,11 @@ export function externalTokens(
 
 function signedIn(userId: string, { token, issuedAt, expires }: ExternalClaims): Express.User {
   return {
-    ...{ identity: Identity.externalTenant(userId, token), account: Identity.externalAccount(userId, token) },
-    ...{ userId, sessionId: undefined, issuedAt: issuedAt * 1000, expires: expires * 1000 },
+    identity: Identity.externalTenant(userId, token),
+    account: Identity.externalAccount(userId, token),
+    userId,
+    sessionId: undefined,
+    issuedAt: issuedAt * 1000,
+    expires: expires * 1000,
   };
 }

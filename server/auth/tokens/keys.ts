@@ -11,13 +11,13 @@ interface Key {
   readonly verifying: KeyObject;
 }
 
-/** What access tokens are signed and verified with, and the claims they must carry. */
+/** Keys that sign and verify access tokens, and the claims that tokens must carry. */
 export interface Keys {
   /** The key that signs. */
   readonly first: Key;
   /** All that verify, by their ids. */
   readonly byId: ReadonlyMap<string | undefined, Key>;
-  /** The public ones, for whoever else verifies our tokens. */
+  /** The public keys, for other services that verify these tokens. */
   readonly published: readonly JsonWebKey[];
   readonly issuer: string;
   readonly audience: string;
@@ -45,7 +45,8 @@ export function keysOf({
     first,
     byId: new Map(keys.map((key) => [key.id, key])),
     published: keys.filter(({ algorithm }) => algorithm === 'ES256').map(publish),
-    ...{ issuer: 'hedgerow', audience: 'hedgerow' },
+    issuer: 'hedgerow',
+    audience: 'hedgerow',
   };
 }
 

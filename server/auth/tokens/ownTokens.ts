@@ -20,14 +20,19 @@ export function ownTokens(keys: Keys, refusals: RefusalLog): (token: string) => 
   const { issuer, audience } = keys;
   // Text, as we write it: jsonwebtoken by itself also takes lists of audiences.
   const claims = z.object({
-    ...{ sub: z.uuid(), sid: z.uuid(), aud: z.literal(audience) },
-    ...{ exp: z.number(), iat: z.number() },
+    sub: z.uuid(),
+    sid: z.uuid(),
+    aud: z.literal(audience),
+    exp: z.number(),
+    iat: z.number(),
   });
   const authenticator = new passport.Passport();
   authenticator.use(
     new Strategy(
       {
-        ...{ issuer, audience, jsonWebTokenOptions: { clockTolerance: leeway } },
+        issuer,
+        audience,
+        jsonWebTokenOptions: { clockTolerance: leeway },
         algorithms: [...new Set([...keys.byId.values()].map(({ algorithm }) => algorithm))],
         jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(),
         secretOrKeyProvider: (_request, token, done) => {
@@ -86,7 +91,11 @@ function keyFor({ byId }: Keys, token: string) {
 
 function signedIn({ sub, sid, iat, exp }: { sub: string; sid: string; iat: number; exp: number }): Express.User {
   return {
-    ...{ identity: Identity.tenant(sub, sid), account: Identity.account(sub, sid) },
-    ...{ userId: sub, sessionId: sid, issuedAt: iat * 1000, expires: exp * 1000 },
+    identity: Identity.tenant(sub, sid),
+    account: Identity.account(sub, sid),
+    userId: sub,
+    sessionId: sid,
+    issuedAt: iat * 1000,
+    expires: exp * 1000,
   };
 }

@@ -8,7 +8,9 @@ const privateJwk = z
   .object({
     kty: z.literal('EC', 'must be EC'),
     crv: z.literal('P-256', 'must be P-256'),
-    ...{ x: number, y: number, d: number },
+    x: number,
+    y: number,
+    d: number,
     kid: z.string('must be text').regex(/^[!-~]{1,100}$/, 'must have 1 to 100 printable ASCII characters'),
     alg: z.literal('ES256', 'must be ES256').default('ES256'),
   })

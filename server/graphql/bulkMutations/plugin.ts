@@ -17,8 +17,8 @@ type Payload = ObjectStep<{ keys: Step<Keys>; clientMutationId: Step<string | nu
  * Mutations of up to a thousand rows, for every table that tenants may insert into, update or delete from: either all
  * of it is done or nothing. To update and delete, a table's rows must be named by one column.
  */
-export const batchesPlugin: GraphileConfig.Plugin = {
-  name: 'BatchesPlugin',
+export const bulkMutationsPlugin: GraphileConfig.Plugin = {
+  name: 'BulkMutationsPlugin',
   version: '1.0.0',
   schema: {
     hooks: {
@@ -46,7 +46,7 @@ export const batchesPlugin: GraphileConfig.Plugin = {
   },
 };
 
-const origin = 'BatchesPlugin';
+const origin = 'BulkMutationsPlugin';
 
 function typeName({ inflection }: Build, { fieldName }: Mutation, suffix: 'Input' | 'Payload'): string {
   return `${inflection.upperCamelCase(fieldName)}${suffix}`;

@@ -27,7 +27,7 @@ interface Cost {
   readonly lists: { readonly size: number | Page | Items; readonly each: Cost }[];
 }
 
-/** What an operation costs, worked out as far as it can be without its variables. */
+/** The cost of an operation, computed as far as possible without its variables. */
 export interface OperationCost {
   /** Objects that the answer may hold, and their values at a lower price; an error where a list is not allowed. */
   of(variables: Variables): number | GraphQLError;

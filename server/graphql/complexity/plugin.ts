@@ -35,7 +35,7 @@ interface Options {
   readonly live?: LiveHub | undefined;
 }
 
-interface Limits {
+interface OperationComplexity {
   readonly plugin: GraphileConfig.Plugin;
   /** Counts `bytes` that are kept for as long as a document is. */
   grow(document: DocumentNode, bytes: number): void;
@@ -50,10 +50,10 @@ interface OfSchema {
 }
 
 /**
- * Refuses what is beyond the limits of limits.ts before it is planned, over HTTP and over a websocket, and has Grafast
+ * Refuses what is beyond the limits of complexity.ts before it is planned, over HTTP and over a websocket, and has Grafast
  * keep plans with the documents that they are of.
  */
-export function createLimits({ trusted, live }: Options): Limits {
+export function createOperationComplexity({ trusted, live }: Options): OperationComplexity {
   let current: OfSchema | undefined;
   const ofSchema = (schema: GraphQLSchema, { validationRules }: SetPresetEvent): OfSchema => {
     if (current?.schema === schema) return current;
@@ -85,7 +85,7 @@ export function createLimits({ trusted, live }: Options): Limits {
   };
 
   const plugin: GraphileConfig.Plugin = {
-    name: 'LimitsPlugin',
+    name: 'OperationComplexityPlugin',
     version: '1.0.0',
     grafserv: {
       middleware: {

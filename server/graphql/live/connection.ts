@@ -7,7 +7,7 @@ import type { Admission, Turn } from '../../tenancy/admission.ts';
 import { type Database, type IdentifiedClient, IdentityRefusedError } from '../../tenancy/tenantDatabase.ts';
 import { Feed } from './feed.ts';
 
-/** Whom a socket speaks for, from its verified token. */
+/** The user of a socket, from its verified token. */
 export type LiveUser = Express.User;
 
 /** How a socket ends. 4401 tells clients not to try again, 4403 to come back with a new token, 1013 to come back. */

@@ -8,10 +8,10 @@ import { readNotification } from './notification.ts';
 /** Sockets that one user may have open at a time. */
 const socketsPerUser = 10;
 
-/** Sessions that are asked about at the same time, so that requests find connections too. */
+/** Concurrent session checks. The limit leaves database connections for requests. */
 const checksAtATime = 2;
 
-/** What is counted for the metrics. */
+/** Counters for the metrics. */
 export interface LiveCounts {
   readonly sockets: number;
   readonly subscriptions: number;
@@ -19,7 +19,15 @@ export interface LiveCounts {
   readonly reconnects: number;
 }
 
-/** Who is connected, and what of the database's notifications is whose. */
+/**
+ * The subscription hub: open connections by user, and the delivery of database notifications to them.
+ *
+ * A connection has three states:
+ * - admitted: `admit` adds it to its user's connections and holds the user's listener lock.
+ * - open: notifications of its user go to its feeds. After a gap, the feeds resync. After a reconnect, the hub checks
+ *   every session again, because it can have missed the end of one.
+ * - left: `leave` removes it and releases the lock.
+ */
 export class LiveHub {
   delivered = 0;
   readonly #listener: Listener;
@@ -29,7 +37,9 @@ export class LiveHub {
 
   constructor(url: string, database: Database, log: Logger) {
     this.#listener = new Listener({
-      ...{ url, database, log },
+      url,
+      database,
+      log,
       notified: (payload) => this.#notified(payload),
       reconnected: () => void this.#checkAll(),
       gap: (concerns) => this.#gap(concerns),
@@ -56,7 +66,7 @@ export class LiveHub {
     return this.#listener.hold(userId);
   }
 
-  /** For a connection that was admitted, once. */
+  /** Removes an admitted connection. Call it once for each connection. */
   leave(connection: LiveConnection): void {
     const { userId } = connection.user;
     const own = this.#users.get(userId);
@@ -65,7 +75,7 @@ export class LiveHub {
     this.#listener.release(userId);
   }
 
-  /** Whose socket began with `request`. */
+  /** The connection whose socket began with `request`. */
   connectionOf(request: IncomingMessage): LiveConnection | undefined {
     return this.#requests.get(request);
   }
@@ -102,7 +112,7 @@ export class LiveHub {
     for (const { user, feeds } of this.#all()) if (concerns(user.userId)) for (const feed of feeds) feed.resync();
   }
 
-  /** Asks of every connection whether its session lives: which have ended is not known. */
+  /** Checks the session of every connection, because the hub does not know which sessions ended. */
   async #checkAll(): Promise<void> {
     const left = this.#all();
     const lane = async () => {

@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client';
 import { readMetrics } from '../../http/readMetrics.ts';
 
-/** What subscriptions count by themselves. */
+/** Metrics of subscriptions. */
 export interface Live {
   readonly counts: {
     readonly sockets: number;

@@ -20,7 +20,7 @@ const subscriptionsPerSocket = 20;
 /** Milliseconds that a client waits for the database to be heard. */
 const listenTime = 5000;
 
-/** Whose token it is: `Bearer <token>`; undefined where it is none, or not valid any more. */
+/** Verifies `Bearer <token>`. Returns undefined if the token is missing, invalid or expired. */
 export type Authenticate = (authorization: string) => Promise<LiveUser | undefined>;
 
 interface Parts {

@@ -46,13 +46,13 @@ class Templates extends Map<string, Template | undefined> {
 const templatesOf = new WeakMap<Select, Templates>();
 
 /**
- * PostGraphile builds a select's SQL anew for each request. Here that is done once for all requests of a plan whose
+ * PostGraphile builds a select's SQL again for each request. Here that is done once for all requests of a plan whose
  * variables of the deciding kind are equal: how many, in which order. What SQL only binds, which is keys and cursors, is
  * filled in. All else is left to PostGraphile; conditions that come as variables, too, or the time of an answer would tell
  * one tenant what another has looked for.
  */
-export const selectsPlugin = (grow: (document: DocumentNode, bytes: number) => void): GraphileConfig.Plugin => ({
-  name: 'SelectsPlugin',
+export const sqlTemplatesPlugin = (grow: (document: DocumentNode, bytes: number) => void): GraphileConfig.Plugin => ({
+  name: 'SqlTemplatesPlugin',
   version: '1.0.0',
   gather: {
     hooks: {
@@ -98,7 +98,7 @@ function keyOf(
   if (extra.eventEmitter || count !== 1 || stream || unaryValue(values, select.lastStepId) != null) return undefined;
   const shape = shapeOf(select);
   const given = (name: string) => (Object.hasOwn(variables, name) ? [variables[name]] : []);
-  if (!shape || shape.telling.some((name) => given(name)[0] != null)) return undefined;
+  if (!shape || shape.sensitive.some((name) => given(name)[0] != null)) return undefined;
   const cursors = [];
   for (const id of [select.afterStepId, select.beforeStepId]) {
     const cursor = unaryValue(values, id);
@@ -114,10 +114,10 @@ function keyOf(
       if (digest !== undefined) cursors.push([id, side, digest, ...places.map((value) => value === null)]);
     }
   }
-  const { plain, telling } = shape;
-  if (plain.length + telling.length + cursors.length === 0) return '';
+  const { cacheable, sensitive } = shape;
+  if (cacheable.length + sensitive.length + cursors.length === 0) return '';
   // A variable that is not given is something else than null.
-  const key = JSON.stringify([cursors, plain.map(given), telling.map(given)]);
+  const key = JSON.stringify([cursors, cacheable.map(given), sensitive.map(given)]);
   return key.length > longestKey ? undefined : key;
 }
 

@@ -21,7 +21,7 @@ export interface Select {
   execute(details: ExecutionDetails): Promise<readonly unknown[]>;
 }
 
-/** What is selected from. */
+/** The source of the select. */
 interface Resource {
   readonly uniques: readonly { readonly isPrimary?: boolean; readonly attributes: readonly string[] }[];
   readonly codec: { readonly attributes?: Readonly<Record<string, Attribute>> };

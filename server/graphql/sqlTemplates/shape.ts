@@ -6,9 +6,9 @@ import type { Select } from './select.ts';
 /** The variables that decide what SQL a select is, by name. Those whose values it only binds are not among them. */
 export interface Shape {
   /** Numbers, enums and booleans: sizes, orders, what is left out. */
-  readonly plain: readonly string[];
+  readonly cacheable: readonly string[];
   /** All others, conditions above all: what tenants look for. */
-  readonly telling: readonly string[];
+  readonly sensitive: readonly string[];
   /** The dependencies that apply cursors: which values are null decides on the SQL, the others are only bound. */
   readonly cursorIds: readonly number[];
 }
@@ -34,8 +34,8 @@ function findShape(select: Select): Shape | undefined {
     isOfVariables(dependencies[id] as Step, operationPlan.variableValuesStep, names),
   );
   if (!known) return undefined;
-  const plain = [...names].filter((name) => isPlain(name, operationPlan));
-  return { plain, telling: [...names].filter((name) => !plain.includes(name)), cursorIds };
+  const cacheable = [...names].filter((name) => isPlain(name, operationPlan));
+  return { cacheable, sensitive: [...names].filter((name) => !cacheable.includes(name)), cursorIds };
 }
 
 const isGiven = (id: number | null) => id !== null;

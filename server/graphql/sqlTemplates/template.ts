@@ -32,7 +32,7 @@ export interface Template {
   readonly page: Omit<Page, 'hasNextPage' | 'items'>;
 }
 
-/** What one request binds, in the statement's order. */
+/** Values that one request binds, in the statement's order. */
 export function valuesOf({ values }: Template, given: Values): unknown[] {
   return values.map((value) => (value instanceof Slot ? value.fill(given) : value));
 }

@@ -6,8 +6,8 @@ import supertest from 'supertest';
 import { isUnavailable } from '../../../postgres/connectionErrors.ts';
 import { clearExpired } from '../../../server/auth/rateLimits/expiry.ts';
 import { networkOf } from '../../../server/auth/rateLimits/network.ts';
-import { createLimits } from '../../../server/auth/rateLimits/postgresLimits.ts';
-import type { LimitedAction, Limits } from '../../../server/auth/rateLimits/rateLimits.ts';
+import { createRateLimits } from '../../../server/auth/rateLimits/postgresLimits.ts';
+import type { LimitedAction, RateLimits } from '../../../server/auth/rateLimits/rateLimits.ts';
 import { rules } from '../../../server/auth/rateLimits/rules.ts';
 import { Problem } from '../../../server/http/problem.ts';
 import { Identity } from '../../../server/tenancy/identity.ts';
@@ -20,13 +20,13 @@ let server: TestServer;
 let mailbox: string;
 let database: Database;
 /** What another instance of the server would count with. */
-let limits: Limits;
+let limits: RateLimits;
 
 beforeAll(async () => {
   mailbox = await mkdtemp(join(tmpdir(), 'hedgerow-mail-'));
   server = await startTestServer({ limitFactor: 1, trustProxy: 1, mail: { directory: mailbox } });
   database = openConnections(server.db, { size: 3 });
-  limits = createLimits(database.as(Identity.signIn), 1);
+  limits = createRateLimits(database.as(Identity.signIn), 1);
 });
 
 afterAll(async () => {
@@ -124,7 +124,7 @@ test('what is forgiven is given back to the address', async () => {
 });
 
 test('a factor lets as much more through', async () => {
-  const generous = createLimits(database.as(Identity.signIn), 3);
+  const generous = createRateLimits(database.as(Identity.signIn), 3);
   const { points } = rules.mail.account;
   expect(await passing(3 * points + 5, () => refusal('mail', newAddress(), 'factor', generous))).toBe(3 * points);
 });
@@ -143,7 +143,7 @@ test('a try is counted in one round trip, and a refused one in none', async () =
 
 test('what is counted at once by two instances is counted once each, and nothing is lost to a deadlock', async () => {
   const other = openConnections(server.db, { size: 3 });
-  const both = [limits, createLimits(other.as(Identity.signIn), 1)];
+  const both = [limits, createRateLimits(other.as(Identity.signIn), 1)];
   const address = newAddress();
   const tries = Array.from({ length: 80 }, (_, index) =>
     refusal('login', address, `at once ${index % 8}`, both[index % 2]),
@@ -162,7 +162,8 @@ test('what is tried in one tick is locked in one order, whatever the order in wh
   const other = openConnections(server.db, { size: 3 });
   const addresses = [newAddress(), newAddress(), newAddress()] as const;
   for (const address of addresses) await refusal('mail', address);
-  const tryAll = (by: Limits, ...among: string[]) => among.map((address) => refusal('mail', address, undefined, by));
+  const tryAll = (by: RateLimits, ...among: string[]) =>
+    among.map((address) => refusal('mail', address, undefined, by));
   const failures = () => [database, other].map(({ counts }) => counts.transactions.failed);
   const before = failures();
   const [first, middle, last] = addresses;
@@ -170,7 +171,7 @@ test('what is tried in one tick is locked in one order, whatever the order in wh
   await whileHeld(server.db, { statement: hold }, 2, () =>
     Promise.all([
       ...tryAll(limits, first, middle, last),
-      ...tryAll(createLimits(other.as(Identity.signIn), 1), last, middle, first),
+      ...tryAll(createRateLimits(other.as(Identity.signIn), 1), last, middle, first),
     ]),
   );
   expect(failures()).toEqual(before);
@@ -220,7 +221,7 @@ test('rows go when their time is over, and not before', async () => {
 
 test('where the database is away, a try is not let through', async () => {
   const away = openConnections({ serverUrl: 'postgres://nobody:x@127.0.0.1:1/none', preparedStatements: true });
-  const error = await createLimits(away.as(Identity.signIn), 1)
+  const error = await createRateLimits(away.as(Identity.signIn), 1)
     .count('login', from(newAddress()), 'away')
     .catch((error) => error);
   await away.close();

@@ -307,7 +307,7 @@ describe.each<[Name, (rowId: string) => unknown]>([
   ['completeTodos', (rowId: string) => rowId],
   ['deleteTodos', (rowId: string) => rowId],
 ])('%s', (name, item) => {
-  test("tells another tenant's row and none apart by nothing, and does none of them", async () => {
+  test("another tenant's row and a missing row give the same error, and no item is applied", async () => {
     const ids = await create(ada, 'a', 'b', 'c');
     for (const index of [0, 2, 3]) {
       const hidden = await refused(name, ids.toSpliced(index, 0, bobsTodo).map(item));

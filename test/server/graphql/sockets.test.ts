@@ -202,7 +202,7 @@ test('queries and mutations are refused, and not done', async () => {
   socket.raw.terminate();
 });
 
-test('wrong documents are told apart from faults of ours, and spell out nothing of the schema', async () => {
+test('invalid documents differ from server faults and reveal nothing of the schema', async () => {
   const socket = await openSocket(url, ada.token);
   for (const document of [
     'subscription {',

@@ -96,7 +96,7 @@ beforeAll(async () => {
     await db.asAdmin(`insert into app_public.${table} select n, '${table}' from generate_series(1, 150) n`);
   }
   withTemplates = await api([]);
-  byPostGraphile = await api(['SelectsPlugin']);
+  byPostGraphile = await api(['SqlTemplatesPlugin']);
 });
 afterAll(async () => {
   await database.close();
