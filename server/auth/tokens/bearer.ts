@@ -24,7 +24,7 @@ declare global {
 }
 
 /** The request or websocket message that carries a token. */
-export interface TokenSource {
+interface TokenSource {
   readonly cancellation: Cancellation;
   origin(): Origin;
 }
