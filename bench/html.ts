@@ -21,7 +21,7 @@ const step = 24;
 function chart(rows: readonly Row[], title: (row: Row) => string): string {
   // Postgres alone is many times as fast as anything before it, and would leave no room for the others.
   const shown = rows.filter(
-    ({ contender, toStock }) => !(pgbenchNames as readonly string[]).includes(contender) && toStock.median > 0,
+    ({ candidate, toStock }) => !(pgbenchNames as readonly string[]).includes(candidate) && toStock.median > 0,
   );
   if (shown.length === 0) return '';
   const most = Math.max(1, ...shown.map(({ toStock }) => toStock.max));
@@ -31,7 +31,7 @@ function chart(rows: readonly Row[], title: (row: Row) => string): string {
     const { median, min, max } = row.toStock;
     const y = index * step + 4;
     return `<text x="${left - 8}" y="${y + 14}" text-anchor="end">${escaped(title(row))}</text>
-<rect class="bar ${row.contender}" x="${left}" y="${y}" width="${(x(median) - left).toFixed(1)}" height="${step - 6}"/>
+<rect class="bar ${row.candidate}" x="${left}" y="${y}" width="${(x(median) - left).toFixed(1)}" height="${step - 6}"/>
 <line class="reach" x1="${x(min).toFixed(1)}" x2="${x(max).toFixed(1)}" y1="${y + 9}" y2="${y + 9}"/>
 <text x="${(x(max) + 6).toFixed(1)}" y="${y + 14}">${figure(median, 2)} ×</text>`;
   });
@@ -43,10 +43,10 @@ ${bars.join('\n')}
 
 /** One page with a chart and the figures of each workload, that needs nothing beside itself. */
 export function toHtml(results: Results): string {
-  const titles = new Map(results.contenders.map(({ name, title }) => [name, title]));
-  const title = ({ contender }: Row) => titles.get(contender) ?? contender;
+  const titles = new Map(results.candidates.map(({ name, title }) => [name, title]));
+  const title = ({ candidate }: Row) => titles.get(candidate) ?? candidate;
   const line = (row: Row) =>
-    `<tr class="${row.contender}"><td>${escaped(title(row))}</td>${
+    `<tr class="${row.candidate}"><td>${escaped(title(row))}</td>${
       row.error
         ? `<td colspan="${columns.length}">error: ${escaped(row.error)}</td>`
         : cells(row)
@@ -65,7 +65,7 @@ ${rows.map(line).join('\n')}</table></div></section>`;
     const cellsOf = (row: (typeof rows)[number]) => (row.error ? [row.error] : noisyCells(row));
     return `<section><h2>A list beside a flood: ${escaped(attacks[attack].title)}</h2>
 <div class="wide"><table><tr><th></th>${noisyColumns.map((head) => `<th>${head}</th>`).join('')}</tr>
-${rows.map((row) => `<tr class="${row.contender}">${[row.title, ...cellsOf(row)].map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`).join('\n')}</table></div></section>`;
+${rows.map((row) => `<tr class="${row.candidate}">${[row.title, ...cellsOf(row)].map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`).join('\n')}</table></div></section>`;
   });
   const marks = results.marks?.map(
     ({ what, goal, found, reached }) =>
@@ -84,7 +84,7 @@ PostGraphile 5 set up as its documentation shows (the dashed line), median of th
 they reach.</p>
 ${sections.join('\n')}
 ${noisy.join('\n')}
-${marks ? `<section><h2>Marks</h2><div class="wide"><table>${marks.join('\n')}</table></div></section>` : ''}
+${marks ? `<section><h2>Thresholds</h2><div class="wide"><table>${marks.join('\n')}</table></div></section>` : ''}
 </html>
 `;
 }

@@ -22,7 +22,7 @@ interface Rates {
 
 type Turn = Record<keyof Rates, number>;
 
-/** Milliseconds that whoever was told to try again later waits: less than any 503 asks for. */
+/** Milliseconds that anyone who was told to try again later waits: less than any 503 asks for. */
 const pause = 1000;
 
 /**

@@ -11,13 +11,13 @@ import { loginClient } from './loginClient.ts';
 import { type FloodCost, measureFlood } from './loginFlood.ts';
 import { type LoginTimes, measureLoginTimes } from './loginTimes.ts';
 import { machine } from './machine.ts';
-import { smallRows } from './marks.ts';
 import { whole } from './options.ts';
 import { hedgerow } from './peers.ts';
 import { createReport, endProgress, type Report } from './progress.ts';
 import { requestText, subjects } from './requests.ts';
 import { spawnServer, stopServers, untilListening } from './serverProcess.ts';
 import { createTokens, measuredTenants, type Tenant } from './tenants.ts';
+import { smallRows } from './thresholds.ts';
 
 interface Options {
   readonly tries: number;

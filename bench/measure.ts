@@ -1,14 +1,14 @@
-import type { Contender, Sample } from './contender.ts';
+import type { Candidate, Sample } from './candidate.ts';
 import type { BenchDatabase } from './database.ts';
 import { tidy } from './fill.ts';
 import type { Report } from './progress.ts';
 import type { Tenant } from './tenants.ts';
 import { type WorkloadName, workloads } from './workloads.ts';
 
-/** What one contender showed on one workload: a sample for each round, or why it could not be measured. */
+/** What one candidate showed on one workload: a sample for each round, or why it could not be measured. */
 export interface Series {
   readonly workload: WorkloadName;
-  readonly contender: string;
+  readonly candidate: string;
   readonly samples: readonly Sample[];
   readonly error?: string;
 }
@@ -19,19 +19,19 @@ export interface Place {
   readonly tenants: readonly Tenant[];
 }
 
-/** Measures all contenders on one workload: in each round everybody has a turn, beginning with another one each time. */
+/** Measures all candidates on one workload: in each round everybody has a turn, beginning with another one each time. */
 export async function measure(
   workload: WorkloadName,
-  contenders: readonly Contender[],
+  candidates: readonly Candidate[],
   rounds: number,
   places: readonly Place[],
   report: Report,
 ): Promise<Series[]> {
-  const found = new Map(contenders.map((contender) => [contender, { samples: [] as Sample[], error: '' }]));
-  const attempt = async (contender: Contender, what: string, work: () => Promise<Sample | undefined>) => {
-    const series = found.get(contender);
+  const found = new Map(candidates.map((candidate) => [candidate, { samples: [] as Sample[], error: '' }]));
+  const attempt = async (candidate: Candidate, what: string, work: () => Promise<Sample | undefined>) => {
+    const series = found.get(candidate);
     if (!series || series.error) return;
-    report(`${workload}, ${what}: ${contender.title}`);
+    report(`${workload}, ${what}: ${candidate.title}`);
     try {
       const sample = await work();
       if (sample) series.samples.push(sample);
@@ -39,15 +39,15 @@ export async function measure(
       series.error = (error as Error).message;
     }
   };
-  for (const contender of contenders)
-    await attempt(contender, 'checking', async () => {
-      await contender.prepare(workload);
+  for (const candidate of candidates)
+    await attempt(candidate, 'checking', async () => {
+      await candidate.prepare(workload);
       return undefined;
     });
   for (let round = 0; round < rounds; round++) {
-    for (let index = 0; index < contenders.length; index++) {
-      const contender = contenders[(round + index) % contenders.length] as Contender;
-      await attempt(contender, `round ${round + 1} of ${rounds}`, () => contender.turn(workload));
+    for (let index = 0; index < candidates.length; index++) {
+      const candidate = candidates[(round + index) % candidates.length] as Candidate;
+      await attempt(candidate, `round ${round + 1} of ${rounds}`, () => candidate.turn(workload));
     }
   }
   if (workloads[workload].writes) {
@@ -60,7 +60,7 @@ export async function measure(
     }
   }
   return [...found].map(([{ name }, { samples, error }]) => ({
-    ...{ workload, contender: name },
+    ...{ workload, candidate: name },
     ...(error ? { samples: [], error } : { samples }),
   }));
 }

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Contender, Ground, Sample } from './contender.ts';
+import type { Candidate, Ground, Sample } from './candidate.ts';
 import { cpuTimes } from './cpu.ts';
 import type { BenchDatabase } from './database.ts';
 import { pgbenchScript } from './pgbenchScript.ts';
@@ -34,7 +34,7 @@ export async function startPgbench(
   name: PgbenchName,
   { cluster, connections, seconds }: Ground,
   database: BenchDatabase,
-): Promise<Contender> {
+): Promise<Candidate> {
   const folder = await mkdtemp(join(tmpdir(), 'hedgerow-pgbench-'));
   const { hostname, port, username, password, pathname } = new URL(database.serverUrl);
   const env = { ...process.env, PGHOST: hostname, PGPORT: port, PGUSER: username, PGPASSWORD: password };

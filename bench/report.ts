@@ -16,10 +16,10 @@ export function cells({ perSecond, toStock, toHandWritten, p50, p99, node, postg
 export function print(results: Results): void {
   const { when, machine, node, postgres, options, notes } = results;
   console.log(`${when}, ${machine}\nNode ${node}, Postgres ${postgres}, ${options.rows.toLocaleString('en')} todos`);
-  const titles = new Map(results.contenders.map(({ name, title }) => [name, title]));
+  const titles = new Map(results.candidates.map(({ name, title }) => [name, title]));
   for (const workload of new Set(results.rows.map((row) => row.workload))) {
     const rows = results.rows.filter((row) => row.workload === workload);
-    const lines = rows.map((row) => [titles.get(row.contender) ?? row.contender, ...(row.error ? [] : cells(row))]);
+    const lines = rows.map((row) => [titles.get(row.candidate) ?? row.candidate, ...(row.error ? [] : cells(row))]);
     const widths = ['', ...columns].map((head, index) =>
       Math.max(head.length, ...lines.map((line) => line[index]?.length ?? 0)),
     );
@@ -29,10 +29,10 @@ export function print(results: Results): void {
         .join('  ');
     console.log(`\n${styled('bold', workloads[workload].title)}\n${styled('dim', align(['', ...columns]))}`);
     for (const [index, line] of lines.entries()) {
-      const { error, contender } = rows[index] as Row;
+      const { error, candidate } = rows[index] as Row;
       const text = align(line);
       if (error) console.log(`${text}  ${styled('red', `error: ${error.split('\n')[0]?.slice(0, 160)}`)}`);
-      else console.log(contender === 'hedgerow' ? styled('green', text) : text);
+      else console.log(candidate === 'hedgerow' ? styled('green', text) : text);
     }
   }
   if (results.noisy) printNoisy(results.noisy);

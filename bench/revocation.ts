@@ -2,7 +2,7 @@ import pg from 'pg';
 import { Batch } from '../postgres/batch.ts';
 import type { Statement } from '../postgres/statement.ts';
 import { Identity } from '../server/tenancy/identity.ts';
-import type { Ground } from './contender.ts';
+import type { Ground } from './candidate.ts';
 import { cpuTimes } from './cpu.ts';
 import type { Place } from './measure.ts';
 import type { Report } from './progress.ts';

@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { keysOf } from '../server/auth/tokens/keys.ts';
-import type { Contender, Ground } from './contender.ts';
-import { startContenders } from './contenders.ts';
+import type { Candidate, Ground } from './candidate.ts';
+import { startCandidates } from './candidates.ts';
 import { type BenchCluster, openBenchCluster } from './database.ts';
 import { installDependencies } from './dependencies.ts';
 import { tidy } from './fill.ts';
 import { startLoad } from './load.ts';
 import { busy, machine } from './machine.ts';
-import { marks, smallRows } from './marks.ts';
 import { measure, type Place, type Series } from './measure.ts';
 import { measureNoisy } from './noisy/measureNoisy.ts';
 import { toNoisyRows } from './noisy/summary.ts';
@@ -20,6 +19,7 @@ import { stopServers } from './serverProcess.ts';
 import { measureStartup } from './startup.ts';
 import { toRows } from './statistics.ts';
 import { createTokens, measuredTenants } from './tenants.ts';
+import { marks, smallRows } from './thresholds.ts';
 
 async function place(cluster: BenchCluster, rows: number, report: Report): Promise<Place> {
   const database = await cluster.database(rows, report);
@@ -67,16 +67,16 @@ export async function run(options: Options, report: Report, cleanUp: (() => unkn
 
   const notes = busy();
   const chosen = chosenPeers(options);
-  const contenders: Contender[] = [];
+  const candidates: Candidate[] = [];
   const series: Series[] = [];
   if (withTable) {
     report('starting the servers');
-    contenders.push(...(await startContenders(options, chosen, ground, main, small, notes)));
-    cleanUp.push(...contenders.map((contender) => contender.stop));
+    candidates.push(...(await startCandidates(options, chosen, ground, main, small, notes)));
+    cleanUp.push(...candidates.map((candidate) => candidate.stop));
     for (const workload of options.workloads) {
-      series.push(...(await measure(workload, contenders, rounds, small ? [main, small] : [main], report)));
+      series.push(...(await measure(workload, candidates, rounds, small ? [main, small] : [main], report)));
     }
-    for (const contender of contenders) await contender.stop();
+    for (const candidate of candidates) await candidate.stop();
   }
   // What the table took many minutes to show is not lost when one of these fails.
   const attempt = <T>(what: string, work: () => Promise<T>) =>
@@ -101,7 +101,7 @@ export async function run(options: Options, report: Report, cleanUp: (() => unkn
       : undefined;
   return {
     ...{ when: new Date().toISOString(), machine: machine(), node: process.versions.node, postgres: cluster.version },
-    ...{ options, contenders: contenders.map(({ name, title, rows }) => ({ name, title, rows })) },
+    ...{ options, candidates: candidates.map(({ name, title, rows }) => ({ name, title, rows })) },
     ...{ rows: toRows(series), series },
     ...(noisy && { noisy: { rows: noisyRows ?? [], series: noisy } }),
     ...(check && { marks: marks(series, startup, noisyRows) }),

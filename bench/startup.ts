@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
-import type { Ground } from './contender.ts';
+import type { Ground } from './candidate.ts';
 import type { Place } from './measure.ts';
 import type { Peer } from './peers.ts';
 import type { Report } from './progress.ts';

@@ -1,4 +1,4 @@
-import type { Sample } from './contender.ts';
+import type { Sample } from './candidate.ts';
 import type { Series } from './measure.ts';
 import { handWritten, stock } from './peers.ts';
 
@@ -12,10 +12,10 @@ export interface Spread {
 /** One line of the table. Times in milliseconds; NaN where nothing was measured. */
 export interface Row {
   readonly workload: Series['workload'];
-  readonly contender: string;
+  readonly candidate: string;
   readonly error?: string;
   readonly perSecond: Spread;
-  /** Requests per second as a ratio to another contender's in the same round. */
+  /** Requests per second as a ratio to another candidate's in the same round. */
   readonly toStock: Spread;
   readonly toHandWritten: Spread;
   readonly p50: number;
@@ -36,15 +36,15 @@ export function ratio(a: Series | undefined, b: Series | undefined, of: keyof Sa
   return spread(a?.samples.map((sample, round) => sample[of] / (b?.samples[round]?.[of] ?? Number.NaN)) ?? []);
 }
 
-export function find(all: readonly Series[], workload: string, contender: string): Series | undefined {
-  return all.find((series) => series.workload === workload && series.contender === contender);
+export function find(all: readonly Series[], workload: string, candidate: string): Series | undefined {
+  return all.find((series) => series.workload === workload && series.candidate === candidate);
 }
 
 export function toRows(all: readonly Series[]): Row[] {
   return all.map((series) => {
     const middle = (of: keyof Sample) => spread(series.samples.map((sample) => sample[of])).median;
     return {
-      ...{ workload: series.workload, contender: series.contender },
+      ...{ workload: series.workload, candidate: series.candidate },
       ...(series.error !== undefined && { error: series.error }),
       perSecond: spread(series.samples.map(({ perSecond }) => perSecond)),
       toStock: ratio(series, find(all, series.workload, stock)),
@@ -55,7 +55,7 @@ export function toRows(all: readonly Series[]): Row[] {
 }
 
 /** A figure that Hedgerow is to reach. */
-export interface Mark {
+export interface Threshold {
   readonly what: string;
   readonly goal: string;
   readonly found: Spread;

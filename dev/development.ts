@@ -42,7 +42,7 @@ export async function prepare(config: Config, step: Step): Promise<Development> 
 async function reload(graphql: GraphQLApi, log: Logger): Promise<void> {
   try {
     await graphql.reload();
-    log.info('the schema changed: the API was built anew');
+    log.info('the schema changed: the API was built again');
   } catch (err) {
     log.error({ err }, 'the schema changed, and no API can be built from it: the one before goes on');
   }

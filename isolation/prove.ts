@@ -2,7 +2,7 @@ import { UsageError } from '../common/usageError.ts';
 import { describeUrl } from '../postgres/target/target.ts';
 import { proveApi } from './api/proveApi.ts';
 import { proveServer } from './api/proveServer.ts';
-import { startMutants } from './mutants/lanes.ts';
+import { startMutants } from './mutants/workers.ts';
 import type { Proof } from './proof.ts';
 import type { ProverOptions } from './proverOptions.ts';
 import { type ProveSqlOptions, proveSql } from './proveSql.ts';

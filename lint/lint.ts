@@ -6,14 +6,14 @@ import { isTextRule, readRules } from './rules.ts';
 import { readSources } from './sources.ts';
 import { squawk } from './squawk.ts';
 import { splitStatements } from './statements.ts';
-import { applySilences, readSilences, type Silenced } from './suppressions.ts';
+import { applySuppressions, readSuppressions, type Suppressed } from './suppressions.ts';
 import { inspectText } from './text.ts';
 import { tryPolicies } from './tryPolicies.ts';
 
 export interface LintReport {
   readonly findings: readonly Finding[];
   /** What comments in the SQL allow. */
-  readonly silenced: readonly Silenced[];
+  readonly silenced: readonly Suppressed[];
   readonly inspected: Inspected & { readonly rules: number; readonly statements: number };
 }
 
@@ -43,10 +43,10 @@ export async function lint(
   const untold = tried.filter(({ object }) => !found.some((one) => isAboutPolicy(one, object)));
   const { findings: written, statements } = await inspectText(texts, rules.filter(isTextRule));
   const about = new Map(rules.map((rule) => [rule.name, isTextRule(rule) ? 'text' : 'database']));
-  const silences = readSilences(sources, (rule) => rule.startsWith('squawk/') || about.has(rule));
-  const { findings, silenced } = applySilences(
+  const suppressions = readSuppressions(sources, (rule) => rule.startsWith('squawk/') || about.has(rule));
+  const { findings, silenced } = applySuppressions(
     [...[...found, ...untold].map((finding) => locate(finding, all)), ...written, ...(await squawk(texts, sources))],
-    silences,
+    suppressions,
     ({ rule, file }) => text !== 'none' && (about.get(rule) === 'database' || texts.some((one) => one.file === file)),
   );
   return { findings, silenced, inspected: { ...inspected, rules: rules.length, statements } };

@@ -6,7 +6,7 @@ import type { Finding, Named, Rule } from './rule.ts';
 import { isPolicyRule, isTextRule, readRules } from './rules.ts';
 import { hedgerow, setScope } from './scope.ts';
 import { readSources } from './sources.ts';
-import { applySilences, readSilences } from './suppressions.ts';
+import { applySuppressions, readSuppressions } from './suppressions.ts';
 
 /** One query on the live schema. */
 type CatalogQuery = <Row>(text: string, values?: unknown[]) => Promise<{ rows: Row[] }>;
@@ -70,8 +70,8 @@ async function inspectLive(rules: readonly Named<Rule>[], inTransaction: InCatal
 
 /** Without what comments in the migrations allow. */
 async function withoutAllowed(found: readonly Finding[], rules: readonly string[]): Promise<Finding[]> {
-  const { silences } = readSilences(await readSources(), (rule) => rules.includes(rule));
-  return applySilences(found, { silences, mistakes: [] }, () => false).findings;
+  const { suppressions } = readSuppressions(await readSources(), (rule) => rules.includes(rule));
+  return applySuppressions(found, { suppressions, mistakes: [] }, () => false).findings;
 }
 
 async function inspect(query: CatalogQuery, rules: readonly Named<Rule>[]): Promise<Finding[]> {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Finding } from './rule.ts';
-import type { Silenced } from './suppressions.ts';
+import type { Suppressed } from './suppressions.ts';
 
 /** The part of a report that SARIF has a place for. */
 interface Reported {
   readonly findings: readonly Finding[];
-  readonly silenced?: readonly Silenced[];
+  readonly silenced?: readonly Suppressed[];
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Finding } from './rule.ts';
 import type { Source } from './sources.ts';
 
 /** `-- lint: allow <rule> on <object> because <reason>` */
-export interface Silence {
+export interface Suppression {
   readonly rule: string;
   readonly object: string;
   readonly reason: string;
@@ -11,38 +11,38 @@ export interface Silence {
 }
 
 /** A finding that somebody has allowed. */
-export type Silenced = Finding & { readonly reason: string };
+export type Suppressed = Finding & { readonly reason: string };
 
 const page = 'docs/lint/README.md';
 
 /** What comments allow, and mistakes in comments. */
-interface Silences {
-  readonly silences: readonly Silence[];
+interface Suppressions {
+  readonly suppressions: readonly Suppression[];
   readonly mistakes: readonly Finding[];
 }
 
 /**
  * Parts findings into those that stand and those that a comment allows. Comments with a mistake, and those that allow what
- * is not there (any more), are findings of the rule `silence`.
+ * is not there (any more), are findings of the rule `suppression`.
  *
  * @param inspected tells whether a finding that a comment is about would have been found.
  */
-export function applySilences(
+export function applySuppressions(
   findings: readonly Finding[],
-  { silences, mistakes }: Silences,
-  inspected: (silence: Silence) => boolean,
-): { findings: Finding[]; silenced: Silenced[] } {
-  const matches = (silence: Silence, { rule, object }: Finding) =>
-    rule === silence.rule && normalize(object) === normalize(silence.object);
+  { suppressions, mistakes }: Suppressions,
+  inspected: (suppression: Suppression) => boolean,
+): { findings: Finding[]; silenced: Suppressed[] } {
+  const matches = (suppression: Suppression, { rule, object }: Finding) =>
+    rule === suppression.rule && normalize(object) === normalize(suppression.object);
   const standing: Finding[] = [];
-  const silenced: Silenced[] = [];
+  const silenced: Suppressed[] = [];
   for (const finding of findings) {
-    const silence = silences.find((one) => matches(one, finding));
-    if (silence) silenced.push({ ...finding, reason: silence.reason });
+    const suppression = suppressions.find((one) => matches(one, finding));
+    if (suppression) silenced.push({ ...finding, reason: suppression.reason });
     else standing.push(finding);
   }
-  const stale = silences
-    .filter((silence) => inspected(silence) && !findings.some((finding) => matches(silence, finding)))
+  const stale = suppressions
+    .filter((suppression) => inspected(suppression) && !findings.some((finding) => matches(suppression, finding)))
     .map(({ rule, object, file, line }) => mistake(file, line, object, `allows ${rule}, which does not find it`));
   return { findings: [...standing, ...mistakes, ...stale], silenced };
 }
@@ -53,8 +53,8 @@ export function applySilences(
  *
  * @param known tells whether a rule exists.
  */
-export function readSilences(sources: readonly Source[], known: (rule: string) => boolean): Silences {
-  const silences = new Map<string, Silence>();
+export function readSuppressions(sources: readonly Source[], known: (rule: string) => boolean): Suppressions {
+  const suppressions = new Map<string, Suppression>();
   const mistakes: Finding[] = [];
   for (const { file, sql } of sources) {
     for (const [index, text] of sql.split('\n').entries()) {
@@ -67,16 +67,16 @@ export function readSilences(sources: readonly Source[], known: (rule: string) =
       if (!verb) mistakes.push(mistake(file, line, said, 'say `allow <rule> on <object> because <reason>`'));
       else if (!known(rule)) mistakes.push(mistake(file, line, object, `there is no rule ${rule}`));
       else if (verb.toLowerCase() === 'enforce') {
-        if (!silences.delete(key)) mistakes.push(mistake(file, line, object, `nothing allows ${rule} before this`));
+        if (!suppressions.delete(key)) mistakes.push(mistake(file, line, object, `nothing allows ${rule} before this`));
       } else if (!reason) mistakes.push(mistake(file, line, object, `allows ${rule} without \`because <reason>\``));
-      else silences.set(key, { rule, object, reason, file, line });
+      else suppressions.set(key, { rule, object, reason, file, line });
     }
   }
-  return { silences: [...silences.values()], mistakes };
+  return { suppressions: [...suppressions.values()], mistakes };
 }
 
 function mistake(file: string, line: number, object: string, detail: string): Finding {
-  return { rule: 'silence', level: 'error', object, detail, file, line, page };
+  return { rule: 'suppression', level: 'error', object, detail, file, line, page };
 }
 
 /** Blanks and the case of unquoted names do not count. */

@@ -25,7 +25,7 @@ export interface Statement {
   readonly expectedUserId?: string;
   /** Counts the bytes of its rows. A statement that it refuses has run nevertheless: roll back what it wrote. */
   readonly meter?: Meter | undefined;
-  /** The GraphQL operation that asks for it, for whoever looks at what Postgres runs. */
+  /** The GraphQL operation that asks for it, for anyone who looks at what Postgres runs. */
   readonly operation?: string;
 }
 

@@ -14,7 +14,7 @@ export const attackNames = [
 ] as const;
 export type AttackName = (typeof attackNames)[number];
 
-/** The API that a contender serves: attacks are written for each. */
+/** The API that a candidate serves: attacks are written for each. */
 export type ApiName = 'hedgerow' | 'postgraphile5' | 'rest';
 
 /** A request of an attack. `size` is what the server may refuse as too complex: the client then asks for less. */

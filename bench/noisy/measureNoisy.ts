@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Ground } from '../contender.ts';
+import type { Ground } from '../candidate.ts';
 import type { BenchCluster, BenchDatabase } from '../database.ts';
 import { tidy } from '../fill.ts';
 import { percentile } from '../load.ts';
@@ -36,10 +36,10 @@ export interface NoisySample {
   readonly ended: boolean;
 }
 
-/** One contender under one attack: a sample for each round, or why it could not be measured. */
+/** One candidate under one attack: a sample for each round, or why it could not be measured. */
 export interface NoisySeries {
   readonly attack: AttackName;
-  readonly contender: string;
+  readonly candidate: string;
   readonly title: string;
   readonly samples: readonly NoisySample[];
   readonly error?: string;
@@ -103,7 +103,7 @@ export async function measureNoisy(
   }
   return found.map(({ attack, server, samples, error }) => {
     const { name, title } = server.peer;
-    return { attack, contender: name, title, samples, ...(error && { error }) };
+    return { attack, candidate: name, title, samples, ...(error && { error }) };
   });
 }
 

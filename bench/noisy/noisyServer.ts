@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Ground } from '../contender.ts';
+import type { Ground } from '../candidate.ts';
 import type { BenchDatabase } from '../database.ts';
 import type { Peer } from '../peers.ts';
 import { type ServerProcess, spawnServer, untilListening } from '../serverProcess.ts';

@@ -2,10 +2,10 @@ import { type Spread, spread } from '../statistics.ts';
 import type { AttackName } from './attacks.ts';
 import type { NoisySample, NoisySeries } from './measureNoisy.ts';
 
-/** One line of the table: a contender under one attack, over all rounds. */
+/** One line of the table: a candidate under one attack, over all rounds. */
 export interface NoisyRow {
   readonly attack: AttackName;
-  readonly contender: string;
+  readonly candidate: string;
   readonly title: string;
   readonly error?: string;
   /** Medians, in milliseconds. */

@@ -40,7 +40,7 @@ function printTable(rows: readonly NoisyRow[]): void {
   console.log(styled('dim', align(['', ...noisyColumns])));
   for (const [index, line] of lines.entries()) {
     const text = align(line);
-    console.log(rows[index]?.contender === 'hedgerow' ? styled('green', text) : text);
+    console.log(rows[index]?.candidate === 'hedgerow' ? styled('green', text) : text);
   }
 }
 

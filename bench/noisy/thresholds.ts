@@ -1,4 +1,4 @@
-import type { Mark } from '../statistics.ts';
+import type { Threshold } from '../statistics.ts';
 import { attacks } from './attacks.ts';
 import type { NoisyRow } from './summary.ts';
 
@@ -6,9 +6,9 @@ import type { NoisyRow } from './summary.ts';
 const most = { p50: 3, p99: 5 } as const;
 
 /** Compares Hedgerow's bystander with the thresholds: how much slower its list may be, and that no answer is an error. */
-export function thresholdsOfNoisy(rows: readonly NoisyRow[]): Mark[] {
+export function thresholdsOfNoisy(rows: readonly NoisyRow[]): Threshold[] {
   return rows
-    .filter(({ contender }) => contender === 'hedgerow')
+    .filter(({ candidate }) => candidate === 'hedgerow')
     .flatMap((row) => {
       const what = `a list beside a flood of ${attacks[row.attack].title}`;
       const errors = Object.values(row.errors).reduce((sum, count) => sum + count, row.error ? 1 : 0);

@@ -38,7 +38,7 @@ export interface Branches {
   create(name: string, exclusive?: Exclusive): Promise<Branch>;
   list(): Promise<Branch[]>;
   urls(name: string): Promise<BranchUrls>;
-  /** Makes the branch anew from what it is a copy of. */
+  /** Makes the branch again from what it is a copy of. */
   reset(name: string, exclusive?: Exclusive): Promise<void>;
   drop(name: string, exclusive?: Exclusive): Promise<void>;
   /**

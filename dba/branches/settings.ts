@@ -39,7 +39,7 @@ export async function copySettings(admin: pg.Client, from: string, to: string): 
 
 /**
  * Gives the database `to` the grants on `from` itself (`grant connect on database …`), which a copy does not have, and which
- * whoever connects needs as well once it takes the other's place.
+ * anyone who connects needs as well once it takes the other's place.
  */
 export async function copyGrants(admin: pg.Client, from: string, to: string): Promise<void> {
   const { rows } = await admin.query<{ grant: string }>(

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { UsageError } from '../../common/usageError.ts';
 
-/** What whoever calls a dangerous verb may say beforehand. */
+/** What anyone who calls a dangerous verb may say beforehand. */
 export interface Permission {
   readonly yes?: boolean;
   readonly forceProduction?: boolean;

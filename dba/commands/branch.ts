@@ -38,7 +38,7 @@ export const branchCommand = command('branch', 'copies of the database, to be ch
       .action(onTarget<Json, [string]>(url)),
   )
   .addCommand(
-    exclusive('reset', 'make a branch anew from the database as it is now')
+    exclusive('reset', 'make a branch again from the database as it is now')
       .argument('<name>')
       .action(onTarget<Disconnect, [string]>(reset)),
   )
@@ -101,7 +101,7 @@ async function url(target: Target, { json }: Json, name: string): Promise<ExitCo
 
 async function reset(target: Target, options: Disconnect, name: string): Promise<ExitCode> {
   const branches = openBranches(target);
-  if (!(await allowed(`This erases branch ${name} of ${branches.parent} and copies it anew.`, options))) return 1;
+  if (!(await allowed(`This erases branch ${name} of ${branches.parent} and copies it again.`, options))) return 1;
   await branches.reset(name, options);
   console.log(`${styleText('green', '✓')} branch ${name} is a copy of ${branches.parent} as it is now`);
   return 0;
@@ -154,5 +154,5 @@ function environment(
 }
 
 async function mayDisconnect(branches: Branches, options: Disconnect): Promise<boolean> {
-  return !options.disconnect || allowed(`This disconnects whoever uses ${branches.parent}.`, options);
+  return !options.disconnect || allowed(`This disconnects anyone who uses ${branches.parent}.`, options);
 }

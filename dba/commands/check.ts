@@ -49,9 +49,9 @@ async function check(target: Target, { preparedStatements, json }: Options): Pro
       const milliseconds = Math.round((performance.now() - start) * 10) / 10;
       steps.push({ step: name, milliseconds, ...(error !== undefined && { error }) });
       if (json) return;
-      const [colour, mark, rest] =
+      const [color, mark, rest] =
         error === undefined ? (['green', '✓', ''] as const) : (['red', '✗', `: ${error}`] as const);
-      console.log(`${styleText(colour, mark)} ${name}${rest} (${milliseconds} ms)`);
+      console.log(`${styleText(color, mark)} ${name}${rest} (${milliseconds} ms)`);
     };
     try {
       const answer = await work();

@@ -33,7 +33,7 @@ export const rebaseCommand = waiting(
   .option('--mine <files...>', 'which are yours, where the database does not tell')
   .action(onTarget<Options>(rebase));
 
-/** Commits one's own migrations anew behind the others': new numbers, new hashes, fixtures as they are now. */
+/** Commits one's own migrations again behind the others': new numbers, new hashes, fixtures as they are now. */
 async function rebase(target: Target, { mine = [], wait }: Options): Promise<ExitCode> {
   if (process.env.NODE_ENV === 'production') {
     throw new UsageError('Migrations are put in order where they are written, before production has any of them.');
@@ -88,7 +88,7 @@ async function reorder(
 const aside = (filename: string) => join(committedFolder, filename + asideSuffix);
 
 async function commitAgain(target: Target, { body, message }: CommittedMigration, report: (line: string) => void) {
-  // As graphile-migrate's uncommit has it: what was included is included anew, as others may have changed it.
+  // As graphile-migrate's uncommit has it: what was included is included again, as others may have changed it.
   const sql = body.replace(/^--! Included (\S+)$[\s\S]*?^--! EndIncluded \1$/gm, '--! include $1');
   const settings = await migrateSettings(target, report);
   await keepingCurrent(async () => {

@@ -42,7 +42,7 @@ export const rehearseCommand = waiting(
 async function rehearse(target: Target, options: Options): Promise<ExitCode> {
   const { disconnect, json, markdown, promote, message, wait } = options;
   if (promote && json) throw new UsageError('--promote tells what it does as it goes: leave out --json.');
-  if (disconnect && !(await allowed(`This disconnects whoever uses ${target.name}.`, options))) return 1;
+  if (disconnect && !(await allowed(`This disconnects anyone who uses ${target.name}.`, options))) return 1;
   await demandSoundCurrent();
   const pending = () => withClient(target.ownerUrl, async (client) => JSON.stringify(await readPending(client)));
   const rehearsed = promote ? await pending() : '';

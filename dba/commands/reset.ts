@@ -8,10 +8,10 @@ import { allowed, dangerous, type Permission } from '../cli/danger.ts';
 import { withReport } from '../cli/withReport.ts';
 
 export const resetCommand = dangerous(
-  command('reset', 'drop the database, create it anew and apply the committed migrations'),
+  command('reset', 'drop the database, create it again and apply the committed migrations'),
 ).action(onTarget(reset));
 
-/** Drops the target, creates it anew and applies the committed migrations. */
+/** Drops the target, creates it again and applies the committed migrations. */
 async function reset(target: Target, permission: Permission): Promise<ExitCode> {
   demandAdmin(target);
   if (!(await allowed(`This erases ${target.name}.`, permission))) return 1;

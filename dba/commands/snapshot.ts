@@ -14,12 +14,12 @@ import { describeSchema } from '../describe/describeSchema.ts';
 
 export const snapshotCommand = command(
   'snapshot',
-  'write migrations/snapshot.txt from the shadow database, built anew',
+  'write migrations/snapshot.txt from the shadow database, built again',
 ).action(onTarget(snapshot));
 
 const snapshotFile = join(root, 'migrations', 'snapshot.txt');
 
-/** Builds the shadow database anew from the committed migrations, and writes down its schema. */
+/** Builds the shadow database again from the committed migrations, and writes down its schema. */
 async function snapshot(target: Target): Promise<ExitCode> {
   await demandShadow(target);
   await withReport(`Building the shadow database of ${target.name}`, async (report) =>

@@ -43,7 +43,7 @@ async function prepare(client: pg.Client): Promise<void> {
   refuse('The committed migrations are no chain:', [...unreadable, ...chainProblems(migrations)]);
   const { foreign, halfApplied, invalidIndexes: invalid, pending } = await migrationState(client, migrations);
   refuse(
-    'The database has other migrations than the files. `npm run db -- reset` builds one of your own anew:',
+    'The database has other migrations than the files. `npm run db -- reset` builds one of your own again:',
     foreign,
   );
   demandSoundCommitted(pending);

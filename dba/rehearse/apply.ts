@@ -15,7 +15,7 @@ export interface Ran {
   readonly waited: number;
   /** Locks on tables that it was the first to take, and when they were released. */
   readonly locks: readonly (Lock & { readonly taken: number; readonly released: number })[];
-  /** Tables that were written anew. */
+  /** Tables that were written again. */
   readonly rewritten: readonly string[];
   /** Rows that the statement changed, also by functions and `do` blocks; null if it is about no rows. */
   readonly rows: number | null;

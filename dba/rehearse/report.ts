@@ -20,7 +20,7 @@ export function hasFindings({ migrations, unkept, traffic, findings }: Rehearsal
   );
 }
 
-/** The report as lines, with colours where the terminal has them. */
+/** The report as lines, with colors where the terminal has them. */
 export function reportLines(rehearsal: Rehearsal): string[] {
   const { database, migrations, unkept, traffic, schema, findings } = rehearsal;
   const failed = migrations.some(({ failure }) => failure);
@@ -84,7 +84,7 @@ function statementLines({
   const notes = [
     ...(waited > 0 ? [`waited ${time(waited)} for locks`] : []),
     ...(rows === null ? [] : [`${rows.toLocaleString('en')} rows`]),
-    ...rewritten.map((table) => `writes ${table} anew`),
+    ...rewritten.map((table) => `writes ${table} again`),
   ];
   return [
     `  ${String(line).padStart(4)} ${time(milliseconds).padStart(8)}  ${brief(text)}`,

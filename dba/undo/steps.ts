@@ -24,7 +24,7 @@ export interface Step {
   readonly sql: string;
 }
 
-/** Revokes what roles have got since, and grants what they had. Of an object that is made anew nothing is `present`. */
+/** Revokes what roles have got since, and grants what they had. Of an object that is made again nothing is `present`. */
 export function grants({ kind, name, lines }: SnapshotObject, present: readonly string[]): Step[] {
   const on = ['function', 'schema', 'sequence'].includes(kind) ? `${kind} ${name}` : name;
   const [had, has] = [lines.flatMap(privileges), present.flatMap(privileges)];

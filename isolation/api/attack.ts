@@ -1,8 +1,8 @@
 import { type Operation, shorten } from '../attempt.ts';
 import type { Answer } from '../http/post.ts';
+import type { AttackContext } from './attackContext.ts';
 import type { Member, Question } from './client.ts';
-import { decode, normalise, type Sent } from './values.ts';
-import type { World } from './world.ts';
+import { decode, normalize, type Sent } from './values.ts';
 
 /** One request as somebody else, and the same with values of nobody's. */
 export interface Attack {
@@ -31,7 +31,7 @@ export interface Attack {
 const incidental = new Set(['date', 'x-request-id', 'content-length', 'keep-alive', 'connection', 'etag']);
 
 /** Sends the request and its twin, and reports what came of it. */
-export async function carryOut(world: World, attack: Attack): Promise<void> {
+export async function carryOut(world: AttackContext, attack: Attack): Promise<void> {
   const { client, watch, a } = world;
   if (attack.room) await watch.makeRoom(attack.who, attack.type);
   const answer = await client.ask(attack.who, attack.question);
@@ -41,7 +41,7 @@ export async function carryOut(world: World, attack: Attack): Promise<void> {
   let evidence = changed && `${attack.who.name} changed what is A's: ${changed}`;
   evidence ??= shownIn(world, attack, answer);
   evidence ??= answer.body?.data ? attack.check?.(answer.body.data) : undefined;
-  evidence ??= await compareTwin(world, attack, answer);
+  evidence ??= await comparePair(world, attack, answer);
   world.report({
     table: world.tableOf(attack.type),
     ...{ attack: attack.attack, operation: attack.operation, path: 'http' },
@@ -52,7 +52,7 @@ export async function carryOut(world: World, attack: Attack): Promise<void> {
   });
 }
 
-async function compareTwin(world: World, attack: Attack, answer: Answer): Promise<string | undefined> {
+async function comparePair(world: AttackContext, attack: Attack, answer: Answer): Promise<string | undefined> {
   const { who, question, twin } = attack;
   if (!twin) return undefined;
   if (asText(twin.question) === asText(question)) return undefined;
@@ -74,7 +74,7 @@ async function compareTwin(world: World, attack: Attack, answer: Answer): Promis
 }
 
 /** A value of A's in the answer that was not in the question. */
-function shownIn({ canaries }: World, { who, question }: Attack, { text }: Answer): string | undefined {
+function shownIn({ canaries }: AttackContext, { who, question }: Attack, { text }: Answer): string | undefined {
   const asked = asText(question);
   for (const [value, name] of canaries) {
     const json = JSON.stringify(value).slice(1, -1);
@@ -89,7 +89,7 @@ function shownIn({ canaries }: World, { who, question }: Attack, { text }: Answe
   return undefined;
 }
 
-function complainOfFailure(world: World, { attack, question }: Attack, { status, text, body }: Answer): void {
+function complainOfFailure(world: AttackContext, { attack, question }: Attack, { status, text, body }: Answer): void {
   const internal = body?.errors?.some(({ extensions }) => extensions?.code === 'INTERNAL');
   if (status < 500 && !internal) return;
   const [alias = ''] = Object.keys(body?.data ?? {});
@@ -108,12 +108,12 @@ const accepted = 'accepted';
 const isAboutInput = ({ body }: Answer) =>
   body?.errors?.every(({ extensions }) => extensions?.code === 'BAD_USER_INPUT') ?? false;
 
-function refusalOf(answer: Answer, sent: readonly Sent[], world: World): string {
+function refusalOf(answer: Answer, sent: readonly Sent[], world: AttackContext): string {
   if (!answer.body?.errors) return accepted;
   return comparable(answer, sent, world);
 }
 
-function comparable({ status, headers, body, text }: Answer, sent: readonly Sent[], { own }: World): string {
+function comparable({ status, headers, body, text }: Answer, sent: readonly Sent[], { own }: AttackContext): string {
   const kept = Object.entries(headers).filter(([name]) => !incidental.has(name));
-  return JSON.stringify([status, body === undefined ? text : normalise(body, sent, own), kept.sort()]);
+  return JSON.stringify([status, body === undefined ? text : normalize(body, sent, own), kept.sort()]);
 }

@@ -1,17 +1,17 @@
 import { type Attempt, shorten } from '../attempt.ts';
 import type { Control } from '../controls.ts';
 import { asText } from './attack.ts';
+import type { AttackContext } from './attackContext.ts';
 import { attackConnection } from './connections.ts';
 import { attackField, operationOf, type Tried, tryField } from './fields.ts';
 import { attackIdempotency } from './idempotency.ts';
-import { attackByInterference } from './interference.ts';
 import { attackNested } from './nested.ts';
+import { attackNonInterference } from './nonInterference.ts';
 import { type Accounts, attackRoutes } from './routes.ts';
-import type { WorldParts } from './scratch.ts';
-import { attackAsStrangers, attackWithForgeries, type Outcasts } from './strangers.ts';
+import type { AttackContextParts } from './scratch.ts';
 import { attackSubscriptions } from './subscriptions.ts';
-import { questionOf } from './working.ts';
-import type { World } from './world.ts';
+import { attackUnauthenticated, attackWithForgeries, type RevokedActors } from './unauthenticated.ts';
+import { questionOf } from './validArguments.ts';
 
 /** What came of attacking an API. */
 export interface ApiResult {
@@ -25,7 +25,7 @@ export interface ApiResult {
 }
 
 export interface AttackApiOptions {
-  readonly outcasts: Outcasts;
+  readonly revokedActors: RevokedActors;
   readonly accounts: Accounts;
   /** Fields that are about these tables alone; by default all. */
   readonly only?: ((table: string) => boolean) | undefined;
@@ -34,12 +34,12 @@ export interface AttackApiOptions {
 
 /** Attacks every field of Query, Mutation and Subscription, and the routes beside the API. */
 export async function attackApi(
-  parts: WorldParts,
-  { outcasts, accounts, only, progress = () => {} }: AttackApiOptions,
+  parts: AttackContextParts,
+  { revokedActors, accounts, only, progress = () => {} }: AttackApiOptions,
 ): Promise<ApiResult> {
   const attempts: Attempt[] = [];
   const failures = new Map<string, string>();
-  const world: World = {
+  const world: AttackContext = {
     ...parts,
     report: (attempt) => attempts.push(attempt),
     failed: (what, field = what) => failures.set(field, what),
@@ -72,11 +72,11 @@ export async function attackApi(
     if (one.root.operation === 'query') await attackConnection(world, one.root, one.forB);
     progress(`${one.root.operation} ${one.root.field.name}: ${attempts.length} attacks`);
   }
-  await attackByInterference(world, tried);
+  await attackNonInterference(world, tried);
   await attackIdempotency(world, tried);
-  await attackAsStrangers(world, tried, outcasts);
+  await attackUnauthenticated(world, tried, revokedActors);
   if (!only) {
-    await attackWithForgeries(world, outcasts);
+    await attackWithForgeries(world, revokedActors);
     await attackRoutes(world, accounts);
   }
   for (const [field, why] of await attackSubscriptions(world, tried, isWanted))
@@ -91,7 +91,7 @@ export async function attackApi(
 
 const notFound = 'no arguments were found with which it works for A';
 
-function controlOf(world: World, { root, forA, answer, works }: Tried, reason?: string): Control {
+function controlOf(world: AttackContext, { root, forA, answer, works }: Tried, reason?: string): Control {
   return {
     table: world.tableOf(root.entity?.name ?? root.field.name),
     operation: operationOf(root),

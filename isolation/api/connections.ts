@@ -6,11 +6,11 @@ import {
   isLeafType,
 } from 'postgraphile/graphql';
 import { carryOut } from './attack.ts';
+import { type AttackContext, isOnlyA } from './attackContext.ts';
 import type { Member, Question } from './client.ts';
 import { connectionOf, type RootField, select } from './schema.ts';
 import { argumentsOf, type Filling } from './slots.ts';
 import { isDistinctive, nobodys } from './values.ts';
-import { isOnlyA, type World } from './world.ts';
 
 /** Fields of one document: the API takes so many root fields. */
 const perDocument = 16;
@@ -26,7 +26,7 @@ interface Narrowing {
 }
 
 /** Narrows and orders a connection by all that A has, as B and as somebody without rows, who must get nothing at all. */
-export async function attackConnection(world: World, root: RootField, base: Filling): Promise<void> {
+export async function attackConnection(world: AttackContext, root: RootField, base: Filling): Promise<void> {
   const row = connectionOf(root.field.type);
   if (!row) return;
   const of = (argument: string) => root.field.args.find(({ name }) => name === argument)?.type;
@@ -80,7 +80,7 @@ const constant = (argument: string, value: unknown): Narrowing => ({
 });
 
 /** Each operator of each field with each of A's values, and of the rows that a row belongs to or has. */
-function filters(world: World, typeName: string, filter: GraphQLInputObjectType, deep = true): Narrowing[] {
+function filters(world: AttackContext, typeName: string, filter: GraphQLInputObjectType, deep = true): Narrowing[] {
   const rows = world.ofA.rows.get(typeName) ?? [];
   const seen = new Set(deep ? [] : [filter.name]);
   return Object.values(filter.getFields()).flatMap((field): Narrowing[] => {
@@ -125,7 +125,7 @@ const byEquality = /^(not)?(equalTo|in|distinctFrom|includes|startsWith|endsWith
 
 /** @param every all operators that there are, or those alone that each field has. */
 function operators(
-  world: World,
+  world: AttackContext,
   field: string,
   type: GraphQLInputObjectType,
   value: unknown,
@@ -147,7 +147,7 @@ function operators(
 }
 
 async function inTurns(
-  world: World,
+  world: AttackContext,
   root: RootField,
   base: Filling,
   attack: string,
@@ -172,7 +172,7 @@ interface Asking {
 }
 
 async function ask(
-  world: World,
+  world: AttackContext,
   root: RootField,
   base: Filling,
   attack: string,
@@ -200,7 +200,7 @@ async function ask(
 }
 
 function build(
-  { api }: World,
+  { api }: AttackContext,
   root: RootField,
   base: Filling,
   narrowings: readonly Narrowing[],
@@ -224,7 +224,7 @@ function build(
 }
 
 /** Enough of a row to tell whose it is. */
-function keysOf({ field }: RootField, rows: World['api']['rows']): string {
+function keysOf({ field }: RootField, rows: AttackContext['api']['rows']): string {
   const row = connectionOf(field.type);
   const names = Object.keys(row?.getFields() ?? {});
   const keys = ['id', 'rowId'].filter((name) => names.includes(name));

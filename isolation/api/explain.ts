@@ -3,9 +3,9 @@ import type { Catalog, Routine } from '../catalog.ts';
 import type { Answer } from '../http/post.ts';
 import { runControls } from '../proveSql.ts';
 import type { SeedData } from '../seedData/seedData.ts';
+import type { AttackContext } from './attackContext.ts';
 import { operationOf } from './fields.ts';
 import type { RootField } from './schema.ts';
-import type { World } from './world.ts';
 
 /** The function that a field of the API calls: the field has its name without the `_`. */
 export function routineOf({ routines, schema }: Catalog, field: string): Routine | undefined {
@@ -24,7 +24,7 @@ const refusals = ['BAD_USER_INPUT', 'CONFLICT', 'NOT_FOUND'];
  *
  * @param client on a scratch database with the cast's rows, of a role that row-level security does not bind.
  */
-export function explainer(client: pg.ClientBase, catalog: Catalog, cast: SeedData): World['explain'] {
+export function explainer(client: pg.ClientBase, catalog: Catalog, cast: SeedData): AttackContext['explain'] {
   return async (root: RootField, answer: Answer | undefined, table: string) => {
     const errors = answer?.body?.errors ?? [];
     const [first] = errors;

@@ -2,14 +2,14 @@ import { astFromValue, type GraphQLInputType, isInputObjectType, print } from 'p
 import type { Operation } from '../attempt.ts';
 import type { Answer } from '../http/post.ts';
 import { carryOut } from './attack.ts';
+import type { AttackContext } from './attackContext.ts';
 import type { Question } from './client.ts';
 import { ownersOf } from './owners.ts';
+import { namesRow, PairedRequests } from './pairedRequests.ts';
 import { type RootField, select } from './schema.ts';
 import { argumentsOf, type Filling, type Slot, slotsOf } from './slots.ts';
-import { valuesOfA } from './stolen.ts';
-import { namesRow, Twins } from './twins.ts';
-import { findWorking, questionOf } from './working.ts';
-import type { World } from './world.ts';
+import { findValidArguments, questionOf } from './validArguments.ts';
+import { valuesOfA } from './victimValues.ts';
 
 /** What is known of a field once it was tried: what it answers its own user to. */
 export interface Tried {
@@ -32,9 +32,9 @@ export function operationOf({ operation, field }: RootField): Operation {
 }
 
 /** Finds out how a field works for A and for B: a refusal proves nothing where nothing works. */
-export async function tryField(world: World, root: RootField): Promise<Tried> {
-  const a = await findWorking(world, root, world.a);
-  const b = await findWorking(world, root, world.b);
+export async function tryField(world: AttackContext, root: RootField): Promise<Tried> {
+  const a = await findValidArguments(world, root, world.a);
+  const b = await findValidArguments(world, root, world.b);
   return {
     root,
     forA: a.filling,
@@ -46,13 +46,13 @@ export async function tryField(world: World, root: RootField): Promise<Tried> {
 }
 
 /** Everything of A's, in every argument of the field, as B and as somebody who has nothing. */
-export async function attackField(world: World, { root, forA, forB, room }: Tried): Promise<void> {
+export async function attackField(world: AttackContext, { root, forA, forB, room }: Tried): Promise<void> {
   const { b, empty, api } = world;
   const slots = slotsOf(root.field, root.entity);
   const base = { type: root.entity?.name, operation: operationOf(root), sent: [], room };
   const ask = (filling: Filling) => questionOf(root, api.rows, filling);
   await carryOut(world, { ...base, attack: 'as its owner asks, by another', who: b, question: ask(forB) });
-  const twins = new Twins(world, root.entity?.name);
+  const twins = new PairedRequests(world, root.entity?.name);
   const twin = twins.of(forA);
   const pair = (question: (filling: Filling) => Question | undefined) => {
     const ofA = question(forA);
@@ -93,10 +93,10 @@ function exact({ field }: RootField, slots: readonly Slot[]): boolean {
 }
 
 /** B's own request, with one value of A's in it. */
-async function replace(world: World, root: RootField, forB: Filling, slot: Slot, room: boolean): Promise<void> {
+async function replace(world: AttackContext, root: RootField, forB: Filling, slot: Slot, room: boolean): Promise<void> {
   const { b, api } = world;
   for (const value of valuesOfA(world, root, slot)) {
-    const twins = new Twins(world, root.entity?.name);
+    const twins = new PairedRequests(world, root.entity?.name);
     const own = forB.get(slot);
     const shapes = slot.list
       ? ([
@@ -123,7 +123,7 @@ async function replace(world: World, root: RootField, forB: Filling, slot: Slot,
 }
 
 /** Says in the input whose the row shall be: no field of the API does. */
-async function nameOwners(world: World, root: RootField, filling: Filling, room: boolean): Promise<void> {
+async function nameOwners(world: AttackContext, root: RootField, filling: Filling, room: boolean): Promise<void> {
   const { a, b } = world;
   const variables = argumentsOf(root.field, filling);
   const { document } = questionOf(root, world.api.rows, filling);
@@ -151,7 +151,7 @@ async function nameOwners(world: World, root: RootField, filling: Filling, room:
 /** Without variables; undefined where a value cannot be written down. */
 function literally(
   { operation, field }: RootField,
-  rows: World['api']['rows'],
+  rows: AttackContext['api']['rows'],
   filling: Filling,
 ): Question | undefined {
   try {
@@ -169,7 +169,12 @@ function literally(
 }
 
 /** The field twice in one document, under two names. */
-function together({ operation, field }: RootField, rows: World['api']['rows'], own: Filling, other: Filling): Question {
+function together(
+  { operation, field }: RootField,
+  rows: AttackContext['api']['rows'],
+  own: Filling,
+  other: Filling,
+): Question {
   const sides = { own: argumentsOf(field, own), other: argumentsOf(field, other) };
   const declared: string[] = [];
   const variables: Record<string, unknown> = {};

@@ -2,16 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { shorten } from '../attempt.ts';
 import type { Answer } from '../http/post.ts';
 import { asText } from './attack.ts';
+import type { AttackContext } from './attackContext.ts';
 import { operationOf, type Tried } from './fields.ts';
-import { normalise } from './values.ts';
-import { questionOf } from './working.ts';
-import type { World } from './world.ts';
+import { questionOf } from './validArguments.ts';
+import { normalize } from './values.ts';
 
 /**
  * An `Idempotency-Key` is its tenant's own: B, who sends a key that A has used, with A's document or with another, is
  * answered as with a key that nobody has used. And A still gets the first answer.
  */
-export async function attackIdempotency(world: World, tried: readonly Tried[]): Promise<void> {
+export async function attackIdempotency(world: AttackContext, tried: readonly Tried[]): Promise<void> {
   const makes = tried.find(({ root, works, room }) => operationOf(root) === 'insert' && works.a && works.b && !room);
   if (!makes) return;
   const { client, a, b, api, watch } = world;
@@ -64,6 +64,6 @@ const withKey = <Asked extends object>(question: Asked) => ({
   headers: { 'idempotency-key': randomUUID() },
 });
 
-function plain({ status, body, text }: Answer, { own }: World): string {
-  return JSON.stringify([status, body ? normalise(body, [], own) : text]);
+function plain({ status, body, text }: Answer, { own }: AttackContext): string {
+  return JSON.stringify([status, body ? normalize(body, [], own) : text]);
 }

@@ -1,14 +1,14 @@
 import type { GraphQLObjectType } from 'postgraphile/graphql';
 import { carryOut } from './attack.ts';
+import type { AttackContext } from './attackContext.ts';
 import { entrances } from './rows.ts';
 import { relations, select } from './schema.ts';
-import type { World } from './world.ts';
 
 /** Rows of a page, where pages multiply. */
 const few = 5;
 
 /** Reads everything as B and as who has nothing: by each field that lists rows, and from them to others and back. */
-export async function attackNested(world: World, only: (type: string) => boolean): Promise<void> {
+export async function attackNested(world: AttackContext, only: (type: string) => boolean): Promise<void> {
   const { api, b, empty } = world;
   for (const { field, type } of entrances(api).filter((entrance) => only(entrance.type.name))) {
     const ask = async (attack: string, inner?: string) => {
@@ -24,7 +24,7 @@ export async function attackNested(world: World, only: (type: string) => boolean
 }
 
 /** From rows of `type` two steps on, each way there is. */
-function paths(type: GraphQLObjectType, { api }: World): string[] {
+function paths(type: GraphQLObjectType, { api }: AttackContext): string[] {
   return relations(type, api.rows).flatMap((first) => {
     const further = relations(first.to, api.rows);
     const step = (inner?: string) => {

@@ -7,7 +7,7 @@ import type { Scope } from '../catalog.ts';
 import type { Control } from '../controls.ts';
 import { serve } from '../http/serve.ts';
 import { interleave } from '../interleaving/interleave.ts';
-import { prepareStage } from '../interleaving/stage.ts';
+import { prepareTestBed } from '../interleaving/prepareTestBed.ts';
 import { attackApi } from './attackApi.ts';
 import { Client } from './client.ts';
 import { type Scratch, scratchWorld } from './scratch.ts';
@@ -55,10 +55,10 @@ async function attackServers(options: ProveApiOptions): Promise<ApiProof> {
   const unproven = new Set<string>();
   const controls = new Map<string, Control>();
   for (const poolSize of poolSizes) {
-    await withServer(options, poolSize, async ({ world, outcasts, accounts, problems }, reasons) => {
+    await withServer(options, poolSize, async ({ world, revokedActors, accounts, problems }, reasons) => {
       for (const problem of problems) unproven.add(problem);
       progress(`attacking the API, through a pool of ${poolSize}`);
-      const result = await attackApi(world, { outcasts, accounts, only, progress });
+      const result = await attackApi(world, { revokedActors, accounts, only, progress });
       attempts.push(...result.attempts);
       for (const sentence of result.unproven) unproven.add(sentence);
       for (const control of result.controls) controls.set(`${control.table} ${control.statement}`, control);
@@ -70,7 +70,7 @@ async function attackServers(options: ProveApiOptions): Promise<ApiProof> {
       const admin = new pg.Pool({ ...clientOptions(options.adminUrl), max: 4 });
       admin.on('error', () => {});
       try {
-        const stage = await prepareStage(scratch, admin, only);
+        const stage = await prepareTestBed(scratch, admin, only);
         if (stage.types.length === 0) return;
         const result = await interleave(stage, { seed, operations, progress, tableOf: scratch.world.tableOf });
         attempts.push(...result.attempts);

@@ -27,9 +27,9 @@ export async function proveServer(options: ProveServerOptions, progress: (line: 
     const { attempts, controls, unproven, failures } = await withRemoteWorld(
       client,
       { schemaFile: graphqlSchema, given: givenIn(options, process.env), progress },
-      async (world, outcasts, sessionOfA, secrets) => {
+      async (world, revokedActors, sessionOfA, secrets) => {
         demandRows(world);
-        return attackApi(world, { outcasts, accounts: { sessionOfA, secrets }, only, progress });
+        return attackApi(world, { revokedActors, accounts: { sessionOfA, secrets }, only, progress });
       },
     );
     return {

@@ -1,15 +1,15 @@
 import { UsageError } from '../../common/usageError.ts';
 import { type Account, leave, register, signIn } from './accounts.ts';
+import { fieldsOf, valuesOf, type Watch } from './attackContext.ts';
 import type { Client, Member } from './client.ts';
 import { operationOf } from './fields.ts';
 import { repair } from './repair.ts';
 import { type Holdings, type Row, readHoldings } from './rows.ts';
 import { type Api, readApi } from './schema.ts';
-import type { WorldParts } from './scratch.ts';
-import type { Outcasts } from './strangers.ts';
+import type { AttackContextParts } from './scratch.ts';
+import type { RevokedActors } from './unauthenticated.ts';
+import { fillings, questionOf, works } from './validArguments.ts';
 import { isDistinctive } from './values.ts';
-import { fillings, questionOf, works } from './working.ts';
-import { fieldsOf, valuesOf, type Watch } from './world.ts';
 
 export interface RemoteOptions {
   /** Where the server shows nobody its schema: a file with it. */
@@ -31,7 +31,12 @@ const enough = 2;
 export async function withRemoteWorld<Result>(
   client: Client,
   { schemaFile, given, progress }: RemoteOptions,
-  use: (world: WorldParts, outcasts: Outcasts, sessionOfA: string | undefined, secrets: string[]) => Promise<Result>,
+  use: (
+    world: AttackContextParts,
+    revokedActors: RevokedActors,
+    sessionOfA: string | undefined,
+    secrets: string[],
+  ) => Promise<Result>,
 ): Promise<Result> {
   const joined: Account[] = [];
   const join = async (name: string) => {
@@ -49,8 +54,8 @@ export async function withRemoteWorld<Result>(
     progress('making rows through the API');
     const made = { a: await makeRows(client, api, a), b: await makeRows(client, api, b) };
     const world = await lookAround(client, api, { a, b, empty }, made);
-    const outcasts = { members: [gone], signer: undefined, sessionOfB: b.sessionId };
-    return await use(world, outcasts, a.sessionId, [a.email]);
+    const revokedActors = { members: [gone], signer: undefined, sessionOfB: b.sessionId };
+    return await use(world, revokedActors, a.sessionId, [a.email]);
   } finally {
     for (const account of joined) {
       await leave(client, account).catch((error) => progress(`${account.email} is left behind: ${error.message}`));
@@ -61,7 +66,7 @@ export async function withRemoteWorld<Result>(
 /** Makes rows of every type that has a field for it, those that others refer to first. @returns all that was sent. */
 async function makeRows(client: Client, api: Api, member: Account): Promise<string> {
   const sent = [member.id, member.email, member.sessionId ?? ''];
-  const known = { api, donated: new Map<string, readonly Row[]>(), taken: new Set<string>() };
+  const known = { api, sampleRows: new Map<string, readonly Row[]>(), taken: new Set<string>() };
   for (let turn = 0; turn < enough; turn++) {
     for (const root of api.fields.filter((field) => operationOf(field) === 'insert')) {
       const holdings = await readHoldings(client, api, member);
@@ -85,7 +90,7 @@ async function lookAround(
   api: Api,
   { a, b, empty }: { a: Account; b: Account; empty: Account },
   made: { a: string; b: string },
-): Promise<WorldParts> {
+): Promise<AttackContextParts> {
   const read = async (member: Account, own: string, others: string) =>
     ownRows(await readHoldings(client, api, member), own, others);
   const ofA = await read(a, made.a, made.b);
@@ -96,7 +101,7 @@ async function lookAround(
   const known = new Set([...fieldsOf(ofB), ...fieldsOf(ofEmpty)]);
   return {
     ...{ client, api, a, b, empty, ofA, ofB, ofEmpty },
-    donated: new Map(),
+    sampleRows: new Map(),
     taken: new Set([...values, ...valuesOf(ofB)].map(([value]) => JSON.stringify(value))),
     onlyA: new Set([...fieldsOf(ofA)].filter((field) => !known.has(field))),
     own: new Set([...valuesOf(ofB)].flatMap(([value]) => (typeof value === 'boolean' ? [] : [String(value)]))),
@@ -156,7 +161,7 @@ function leftOver(one: Holdings | undefined, other: Holdings | undefined): strin
 }
 
 /** @throws UsageError where there is nothing to attack. */
-export function demandRows({ ofA }: WorldParts): void {
+export function demandRows({ ofA }: AttackContextParts): void {
   const made = [...ofA.rows].some(([, rows]) => rows.length >= enough);
   if (!made) throw new UsageError('A could make no row through the API: nothing was attacked.');
 }

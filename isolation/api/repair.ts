@@ -5,7 +5,7 @@ import { operationOf } from './fields.ts';
 import { type Holdings, type Row, readHoldings } from './rows.ts';
 import type { Api, RootField } from './schema.ts';
 import { slotsOf } from './slots.ts';
-import { fromRow, questionOf, valueIn } from './working.ts';
+import { fromRow, questionOf, valueIn } from './validArguments.ts';
 
 /** A row that went may have taken others with it, and they can only be made after it. */
 const rounds = 3;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { shorten } from '../attempt.ts';
 import type { Answer } from '../http/post.ts';
-import { normalise } from './values.ts';
-import type { World } from './world.ts';
+import type { AttackContext } from './attackContext.ts';
+import { normalize } from './values.ts';
 
 /** What is A's behind the routes beside the API. */
 export interface Accounts {
@@ -12,7 +12,7 @@ export interface Accounts {
 }
 
 /** The routes of sign-in, as B: they show nothing of A's, and A's session is none of B's. */
-export async function attackRoutes(world: World, { sessionOfA, secrets }: Accounts): Promise<void> {
+export async function attackRoutes(world: AttackContext, { sessionOfA, secrets }: Accounts): Promise<void> {
   const { client, a, b } = world;
   const note = (attack: string, statement: string, answer: Answer, evidence: string | undefined) =>
     world.report({
@@ -43,7 +43,7 @@ export async function attackRoutes(world: World, { sessionOfA, secrets }: Accoun
   const ofNobody = await client.send('DELETE', `/auth/sessions/${nobodys}`, b.token);
   const alive = await client.send('GET', '/auth/me', a.token);
   const plain = ({ status, body }: Answer, id: string) =>
-    JSON.stringify([status, normalise(body, [{ name: 'id', value: id }], new Set())]);
+    JSON.stringify([status, normalize(body, [{ name: 'id', value: id }], new Set())]);
   const evidence =
     alive.status !== 200
       ? 'B has ended a session of A’s'

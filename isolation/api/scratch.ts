@@ -5,14 +5,14 @@ import { createSeedData } from '../seedData/createSeedData.ts';
 import { holding, literal, type SeedData } from '../seedData/seedData.ts';
 import { whyWithoutRows } from '../unproven.ts';
 import { type Account, register } from './accounts.ts';
+import { type AttackContext, fieldsOf, valuesOf, type Watch } from './attackContext.ts';
 import type { Client, Member } from './client.ts';
 import { explainer, routineOf } from './explain.ts';
 import { entrances, type Holdings, type Row, readHoldings } from './rows.ts';
 import { type Api, readApi } from './schema.ts';
-import type { Outcasts } from './strangers.ts';
 import { difference, Tables } from './tables.ts';
+import type { RevokedActors } from './unauthenticated.ts';
 import { decode, isDistinctive } from './values.ts';
-import { fieldsOf, valuesOf, type Watch, type World } from './world.ts';
 
 export interface ScratchOptions {
   /** Of a role that bypasses row-level security, on a database that may be filled with anything. */
@@ -25,7 +25,7 @@ export interface ScratchOptions {
 
 export type Scratch = Awaited<ReturnType<typeof scratchWorld>>;
 
-export type WorldParts = Omit<World, 'report' | 'failed'>;
+export type AttackContextParts = Omit<AttackContext, 'report' | 'failed'>;
 
 /** The cast in a scratch database: signed up through the server, with rows in every table. */
 export async function scratchWorld(client: Client, { admin, scope, seed, jwtSecret, fixtures }: ScratchOptions) {
@@ -71,11 +71,15 @@ export async function scratchWorld(client: Client, { admin, scope, seed, jwtSecr
   const known = new Set([...fieldsOf(ofB), ...fieldsOf(ofEmpty)]);
   const onlyA = new Set([...fieldsOf(ofA)].filter((field) => !known.has(field)));
   const own = new Set([...valuesOf(ofB)].flatMap(([value]) => (typeof value === 'boolean' ? [] : [String(value)])));
-  const outcasts: Outcasts = { members: [deactivated, left], signer: hmac(jwtSecret), sessionOfB: b.sessionId };
+  const revokedActors: RevokedActors = {
+    members: [deactivated, left],
+    signer: hmac(jwtSecret),
+    sessionOfB: b.sessionId,
+  };
   const relationOf = (type: string | undefined) =>
     catalog.tables.find(({ name }) => name === tableOf(catalog, api, type));
-  const world: WorldParts = {
-    ...{ client, api, a, b, empty, ofA, ofB, ofEmpty, donated: ofA.spare ?? new Map(), taken, onlyA, own, canaries },
+  const world: AttackContextParts = {
+    ...{ client, api, a, b, empty, ofA, ofB, ofEmpty, sampleRows: ofA.spare ?? new Map(), taken, onlyA, own, canaries },
     watch: watchTables(tables, state, (type) => {
       const table = relationOf(type);
       return table && holding(cast, table, 'a').replaces ? table : undefined;
@@ -85,7 +89,7 @@ export async function scratchWorld(client: Client, { admin, scope, seed, jwtSecr
     explain: explainer(admin, catalog, cast),
   };
   const accounts = { sessionOfA: a.sessionId, secrets: [a.email] };
-  return { world, outcasts, accounts, tables, catalog, problems: whyWithoutRows(catalog, cast) };
+  return { world, revokedActors, accounts, tables, catalog, problems: whyWithoutRows(catalog, cast) };
 }
 
 async function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {

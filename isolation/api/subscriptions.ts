@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { getNamedType, isObjectType } from 'postgraphile/graphql';
 import { shorten } from '../attempt.ts';
 import { begin, openSocket } from '../http/socket.ts';
+import type { AttackContext } from './attackContext.ts';
 import { operationOf, type Tried } from './fields.ts';
 import { type Field, select } from './schema.ts';
-import { questionOf, works } from './working.ts';
-import type { World } from './world.ts';
+import { questionOf, works } from './validArguments.ts';
 
 /** Seconds for an event of one's own to arrive. */
 const patience = 10;
@@ -16,7 +16,7 @@ const patience = 10;
  * @returns the fields of which it could not be shown, and why.
  */
 export async function attackSubscriptions(
-  world: World,
+  world: AttackContext,
   tried: readonly Tried[],
   only: (type: string) => boolean,
 ): Promise<Map<string, string>> {
@@ -38,7 +38,7 @@ export async function attackSubscriptions(
 
 /** @returns whether B's own event came. */
 async function watchField(
-  world: World,
+  world: AttackContext,
   field: Field,
   row: string,
   about: readonly Tried[],

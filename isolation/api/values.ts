@@ -26,20 +26,20 @@ export function encode(parts: readonly unknown[]): string {
  * node id of the same type. What has too few values to be anybody's own, such as a boolean or an enum, stays as it is.
  *
  * @param taken values that somebody has, as JSON.
- * @param donated valid values of nobody's, to be preferred.
+ * @param sampleRows valid values of nobody's, to be preferred.
  */
 export function nobodys(
   value: unknown,
   type: string,
   taken: ReadonlySet<string>,
-  donated: readonly unknown[] = [],
+  sampleRows: readonly unknown[] = [],
 ): unknown {
-  if (Array.isArray(value)) return value.map((item) => nobodys(item, type, taken, donated));
+  if (Array.isArray(value)) return value.map((item) => nobodys(item, type, taken, sampleRows));
   if (typeof value === 'string' && uuid.test(value)) return randomUUID();
   const parts = typeof value === 'string' && (type === 'ID' || type === 'Cursor') ? decode(value) : undefined;
   // The first says which type, or which order.
   if (parts) return encode(parts.map((part, index) => (index === 0 ? part : nobodys(part, '', taken))));
-  const given = donated.find((donation) => donation !== null && !taken.has(JSON.stringify(donation)));
+  const given = sampleRows.find((donation) => donation !== null && !taken.has(JSON.stringify(donation)));
   if (given !== undefined) return given;
   if (!changeable.has(type)) return value;
   for (let attempt = 0; attempt < 50; attempt++) {
@@ -93,7 +93,7 @@ export interface Sent {
  *
  * @param own ids that stay as they are: the member's own.
  */
-export function normalise(body: unknown, sent: readonly Sent[], own: ReadonlySet<string>): unknown {
+export function normalize(body: unknown, sent: readonly Sent[], own: ReadonlySet<string>): unknown {
   const long = sent.flatMap(({ value }, index) =>
     typeof value === 'string' && value.length > 5 ? [[value, `‹${index}›`] as const] : [],
   );

@@ -37,7 +37,7 @@ export async function serve({
 }: ServeOptions): Promise<Served> {
   const log = pino({ level: 'silent' });
   if (onError) {
-    // Logged under an id that the client gets: the reason is of use to whoever reads a report.
+    // Logged under an id that the client gets: the reason is of use to anyone who reads a report.
     log.error = ((fields: { err?: Error }) => fields.err && onError(fields.err)) as typeof log.error;
   }
   const pool = { size: poolSize, timeout: 5, recycle: 1800, preparedStatements: true };

@@ -1,4 +1,4 @@
-/** Whoever may look at other backends, and end them. */
+/** Anyone who may look at other backends, and end them. */
 export interface Admin {
   asAdmin<Row extends Record<string, unknown>>(text: string, values?: unknown[]): Promise<Row[]>;
 }

@@ -5,7 +5,7 @@ import { during, type Fault } from './faults.ts';
 import { keyOf, Model, Owners } from './model.ts';
 import type { Step } from './operations.ts';
 import { type Request, requestOf } from './requests.ts';
-import type { Stage } from './stageType.ts';
+import type { TestBed } from './testBed.ts';
 
 /** What was wrong with an answer. */
 export class Finding extends Error {
@@ -24,24 +24,24 @@ export class Finding extends Error {
 }
 
 interface Lane {
-  readonly stage: Stage;
+  readonly stage: TestBed;
   readonly owners: Owners;
   readonly index: number;
   readonly models: Model[];
   readonly agent: Agent;
-  /** Faults reach whoever has the connection. */
+  /** Faults reach anyone who has the connection. */
   readonly faulty: boolean;
 }
 
 /** Does the steps, each tenant's one after the other and all tenants' at once. @throws Finding */
 export async function execute(
-  stage: Stage,
+  stage: TestBed,
   steps: readonly Step[],
   count: (kind: string, type: string) => void,
 ): Promise<void> {
   await stage.restore();
-  const donated = [...stage.known.donated.values()].flat();
-  const owners = new Owners(new Set(donated.flatMap((row) => Object.values(row))));
+  const sampleRows = [...stage.known.sampleRows.values()].flat();
+  const owners = new Owners(new Set(sampleRows.flatMap((row) => Object.values(row))));
   for (const { member, holdings } of stage.tenants) {
     noteAll(owners, member.name, holdings);
   }
@@ -171,7 +171,7 @@ function rowsIn(data: unknown): Row[] {
 }
 
 /** Views and what only sign-in writes are read, and nothing is known of them. */
-function isModelled({ known: { api } }: Stage, type: string): boolean {
+function isModelled({ known: { api } }: TestBed, type: string): boolean {
   return api.fields.some(
     ({ operation, field, entity }) =>
       operation === 'mutation' && entity?.name === type && field.name.startsWith('create'),

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { type Attempt, shorten } from '../attempt.ts';
 import { execute, Finding } from './execute.ts';
 import { type Step, steps } from './operations.ts';
-import type { Stage } from './stageType.ts';
+import type { TestBed } from './testBed.ts';
 
 /** Steps of one run at most; they shrink to the fewest that still show what is wrong. */
 const length = 80;
@@ -29,7 +29,7 @@ export interface InterleavingResult {
 
 /** Random steps of many tenants at once, until there were enough or something is wrong. */
 export async function interleave(
-  stage: Stage,
+  stage: TestBed,
   { seed, operations, tableOf, progress = () => {} }: InterleavingOptions,
 ): Promise<InterleavingResult> {
   const counts = new Map<string, { table: string; kind: string; count: number }>();

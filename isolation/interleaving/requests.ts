@@ -3,10 +3,10 @@ import { operationOf } from '../api/fields.ts';
 import { entrances, type Holdings, type Row } from '../api/rows.ts';
 import { connectionOf, type RootField, relations, select } from '../api/schema.ts';
 import { type Slot, slotsOf } from '../api/slots.ts';
-import { fillings, fromRow, type Known, questionOf, valueIn } from '../api/working.ts';
+import { fillings, fromRow, type Known, questionOf, valueIn } from '../api/validArguments.ts';
 import type { Model } from './model.ts';
 import type { Step } from './operations.ts';
-import type { Stage } from './stageType.ts';
+import type { TestBed } from './testBed.ts';
 
 /** A request, and what the answer says of the tenant's rows. */
 export interface Request {
@@ -21,7 +21,7 @@ export interface Request {
 
 /** What `step` asks for as a tenant who has `model`, or undefined where there is nothing of the kind. */
 export function requestOf(
-  { known, types }: Pick<Stage, 'known' | 'types'>,
+  { known, types }: Pick<TestBed, 'known' | 'types'>,
   step: Step,
   model: Model,
   others: readonly Model[],
@@ -75,7 +75,7 @@ function make(
   if (kind === 'update' || (kind === 'batch' && choice % 3 === 1)) {
     // The values of another of the tenant's rows, under this one's key.
     const root = pick(mutations('update', kind === 'batch'));
-    const donor = [...(known.donated.get(type) ?? []), ...own][choice % 5];
+    const donor = [...(known.sampleRows.get(type) ?? []), ...own][choice % 5];
     const slots = root && slotsOf(root.field, root.entity);
     if (!slots || !row || !isNamedBy(slots, row)) return undefined;
     const given = donor

@@ -2,7 +2,7 @@ import type { Catalog } from '../catalog.ts';
 import type { Ownership } from '../ownership.ts';
 
 /** What a kind of mutant is made from. */
-export interface Ground {
+export interface MutantTarget {
   readonly catalog: Catalog;
   readonly owners: ReadonlyMap<number, Ownership>;
   /** What the setting is for A, whom B must not become. */
@@ -33,7 +33,7 @@ interface Change {
 }
 
 /** A way to make things weaker; its name is what `kinds` calls it. */
-export type Kind = (ground: Ground) => Iterable<Change>;
+export type Kind = (ground: MutantTarget) => Iterable<Change>;
 
 export interface Mutant extends Change {
   /** Kind and object: stable from run to run. */

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { Policy, Relation } from '../catalog.ts';
 
-/** The policy made anew with some of it changed: ALTER POLICY can take away neither WITH CHECK nor RESTRICTIVE. */
+/** The policy made again with some of it changed: ALTER POLICY can take away neither WITH CHECK nor RESTRICTIVE. */
 export function recreate(table: Relation, policy: Policy, changes: Partial<Policy>): string {
   const { name, permissive, command, roles, using, check } = { ...policy, ...changes };
   return `${drop(table, policy)};

@@ -1,8 +1,8 @@
 import pg from 'pg';
 import type { Catalog, Policy, Relation } from '../catalog.ts';
 import { tokens } from './expression.ts';
-import { type Command, identities } from './ground.ts';
-import type { Ground, Proof } from './mutant.ts';
+import type { MutantTarget, Proof } from './mutant.ts';
+import { type Command, identities } from './mutantTarget.ts';
 
 // Why a mutant may change nothing for the role. Each query asks the catalog of the sound schema, and answers true or false.
 
@@ -77,7 +77,7 @@ export function openAlready({ role }: Catalog, { name, sql }: Relation, command:
  * Whose a new row is, is not for the role to say: it is what the default says, or what it was. With an owner that no
  * statement can name, WITH CHECK has nothing to refuse.
  */
-export function ownerIsGiven({ catalog, owners }: Ground, table: Relation, command: Policy['command']): Proof[] {
+export function ownerIsGiven({ catalog, owners }: MutantTarget, table: Relation, command: Policy['command']): Proof[] {
   const { role } = catalog;
   const { name, sql, policies } = table;
   const owner = owners.get(table.oid)?.column;

@@ -1,5 +1,5 @@
-import { identities, policiesOf, policyName } from './ground.ts';
 import type { Kind } from './mutant.ts';
+import { identities, policiesOf, policyName } from './mutantTarget.ts';
 import { alter } from './policySql.ts';
 import { aboutPolicy } from './proofs.ts';
 

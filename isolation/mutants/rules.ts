@@ -1,14 +1,14 @@
 import type { Catalog, Relation } from '../catalog.ts';
 import type { Ownership } from '../ownership.ts';
-import { identities } from './ground.ts';
 import type { Catch } from './mutant.ts';
+import { identities } from './mutantTarget.ts';
 
 /**
  * Where a schema departs from what makes it hold twice: behind each of these there is another wall, so that no attack
  * gets through while the other stands. A mutant that adds a departure is caught by its rule. They are no findings of a
  * proof, because a sound schema may depart from them.
  */
-export function departures(catalog: Catalog, owners: ReadonlyMap<number, Ownership>): Catch[] {
+export function hardeningRules(catalog: Catalog, owners: ReadonlyMap<number, Ownership>): Catch[] {
   const { tables, views, routines, role } = catalog;
   const asked = identities(catalog);
   const found: Catch[] = [];
@@ -64,7 +64,7 @@ export function departures(catalog: Catalog, owners: ReadonlyMap<number, Ownersh
     add(
       'nothing runs as another role',
       name,
-      `It runs as ${owner}, and not as whoever calls it: what ${owner} may, it may.`,
+      `It runs as ${owner}, and not as anyone who calls it: what ${owner} may, it may.`,
     );
   }
   return found;

@@ -1,10 +1,10 @@
 import type pg from 'pg';
 import { type Catalog, readCatalog } from '../catalog.ts';
 import type { Ownership } from '../ownership.ts';
-import { mutantsOf } from './kinds.ts';
+import { near } from './affectedObjects.ts';
 import type { Catch, Mutant, Proof, Verdict } from './mutant.ts';
-import { near } from './near.ts';
-import { departures } from './rules.ts';
+import { mutantsOf } from './operators.ts';
+import { hardeningRules } from './rules.ts';
 
 /** Where mutants are made and attacked. */
 export interface Arena {
@@ -38,7 +38,7 @@ export async function* runMutants(
 ): AsyncGenerator<Verdict> {
   const { client, catalog, owners } = arena;
   const mutants = mutantsOf(arena).filter(chosen);
-  const known = new Set([...departures(catalog, owners), ...(await attackSound(arena, mutants))].map(nameOf));
+  const known = new Set([...hardeningRules(catalog, owners), ...(await attackSound(arena, mutants))].map(nameOf));
   for (const mutant of mutants) {
     const { id, kind, object, description, sql, proofs = [] } = mutant;
     const told = { id, kind, object, description, sql };
@@ -93,7 +93,7 @@ async function attackMutant({ client, catalog, owners, attack }: Arena, { sql, r
   try {
     await client.query(sql);
     const changed = await readCatalog(client, catalog);
-    return [...departures(changed, owners), ...(await attack(changed, relations && near(catalog, relations)))];
+    return [...hardeningRules(changed, owners), ...(await attack(changed, relations && near(catalog, relations)))];
   } finally {
     await client.query('rollback to savepoint mutant; release savepoint mutant');
   }

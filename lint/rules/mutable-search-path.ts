@@ -3,7 +3,7 @@ import { serverRoles } from '../scope.ts';
 import { ourFunctions } from '../scopedObjects.ts';
 
 /**
- * A body that is a string is read anew at each call, and its names mean what the caller's search_path says. One between
+ * A body that is a string is read again at each call, and its names mean what the caller's search_path says. One between
  * `begin atomic` and `end` was bound when it was created. What a string says is not looked into: there is no telling.
  */
 export const rule: CatalogRule = {

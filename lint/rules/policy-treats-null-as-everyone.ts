@@ -11,7 +11,7 @@ export const rule: PolicyRule = {
       [using, check].some((one) => one && outcomes(one, table, situation, facts) & TRUE);
     // What is true of other tenants' rows is another rule's.
     return allowed('nobody') && !allowed('foreign row')
-      ? `can be true while ${facts.setting} is not set, for whoever runs without it`
+      ? `can be true while ${facts.setting} is not set, for anyone who runs without it`
       : undefined;
   },
 };

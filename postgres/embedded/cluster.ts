@@ -36,7 +36,7 @@ export async function openCluster({ directory, settings = {} }: ClusterOptions):
   const password = await superuserPassword(directory);
 
   const port = await withLock(lock, async () => {
-    if (!existsSync(join(data, 'PG_VERSION'))) await initialise(directory, data);
+    if (!existsSync(join(data, 'PG_VERSION'))) await initialize(directory, data);
     const running = await postmaster(data);
     const port = running?.ready ? running.port : await start(directory, data, settings);
     await writeFile(user, '');
@@ -65,7 +65,7 @@ async function superuserPassword(directory: string): Promise<string> {
 }
 
 /** Makes the data folder beside its place and moves it there, so that an interrupted initdb leaves nothing half-made. */
-async function initialise(directory: string, data: string): Promise<void> {
+async function initialize(directory: string, data: string): Promise<void> {
   const fresh = `${data}.new`;
   const passwordFile = `${data}.password`;
   const user = postgresUser();

@@ -7,7 +7,7 @@ import type { Target } from './target.ts';
 /**
  * Has a shadow database that may be erased.
  *
- * @throws UsageError where there is none, or nobody who may build it anew, or where it is a database that somebody uses.
+ * @throws UsageError where there is none, or nobody who may build it again, or where it is a database that somebody uses.
  */
 export async function demandShadow(target: Target): Promise<void> {
   const { shadowUrl, adminUrl } = target;

@@ -15,7 +15,7 @@ export interface Target {
   readonly name: string;
   /** As hedgerow_owner, directly and not through a pooler. */
   readonly ownerUrl: string;
-  /** A database that `commit`, `uncommit` and `snapshot` erase and build anew. */
+  /** A database that `commit`, `uncommit` and `snapshot` erase and build again. */
   readonly shadowUrl: string | undefined;
   /** As a role that may drop and create databases. */
   readonly adminUrl: string | undefined;

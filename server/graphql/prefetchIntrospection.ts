@@ -3,7 +3,7 @@ import type { Result, Statement } from '../../postgres/statement.ts';
 import { Identity } from '../tenancy/identity.ts';
 import type { Database, IdentifiedClient } from '../tenancy/tenantDatabase.ts';
 
-/** Whoever reads the API's schema from the catalog: nobody, so that it shows what tenants are granted, and no rows. */
+/** Anyone who reads the API's schema from the catalog: nobody, so that it shows what tenants are granted, and no rows. */
 export const catalogReader = (database: Database): IdentifiedClient => database.as(Identity.nobody);
 
 /**

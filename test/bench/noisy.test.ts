@@ -110,7 +110,7 @@ describe('the thresholds of the noisy workload', () => {
     toNoisyRows([
       {
         attack: 'search',
-        contender: 'hedgerow',
+        candidate: 'hedgerow',
         title: 'Hedgerow',
         samples: [
           {

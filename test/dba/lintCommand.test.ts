@@ -14,19 +14,19 @@ const rules = await readRules();
 const cases = join(root, 'test', 'lint', 'rules');
 
 /** A rule's case: the objects that it finds in the bad SQL, that SQL, and the same without what was bad about it. */
-async function readCase(rule: string): Promise<{ expected: string[]; bad: string; mended: string }> {
+async function readCase(rule: string): Promise<{ expected: string[]; bad: string; fixed: string }> {
   const text = await readFile(join(cases, `${rule}.sql`), 'utf8');
-  const [bad = '', mended] = text.split(/^-- mended:\n/m);
-  if (mended === undefined) throw new Error(`${rule}.sql has no line "-- mended:"`);
-  return { expected: [...bad.matchAll(/^-- expect: (.*)$/gm)].map(([, object]) => object as string), bad, mended };
+  const [bad = '', fixed] = text.split(/^-- fixed:\n/m);
+  if (fixed === undefined) throw new Error(`${rule}.sql has no line "-- fixed:"`);
+  return { expected: [...bad.matchAll(/^-- expect: (.*)$/gm)].map(([, object]) => object as string), bad, fixed };
 }
 
 test('the schema as it is has no findings', async () => {
   expect((await lintSchema(client, 'current')).findings).toEqual([]);
 });
 
-test.each(rules)('$name finds its bad case and nothing in the mended one', async (rule) => {
-  const { expected, bad, mended } = await readCase(rule.name);
+test.each(rules)('$name finds its bad case and nothing in the fixed one', async (rule) => {
+  const { expected, bad, fixed } = await readCase(rule.name);
   const found = async (sql: string) => {
     if (isTextRule(rule)) return (await inspectText([{ file: 'current.sql', sql, committed: false }], [rule])).findings;
     await client.query('begin');
@@ -40,7 +40,7 @@ test.each(rules)('$name finds its bad case and nothing in the mended one', async
   };
   expect(expected).not.toEqual([]);
   expect((await found(bad)).map(({ object }) => object).sort()).toEqual(expected.sort());
-  expect(await found(mended)).toEqual([]);
+  expect(await found(fixed)).toEqual([]);
 });
 
 test('the index lists every rule, and nothing else', async () => {

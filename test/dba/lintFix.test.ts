@@ -27,7 +27,7 @@ test.each([
 ])('the bad case of %s is corrected, twice, but for %j', async (name, left) => {
   const rule = rules.find((one) => one.name === name);
   if (!rule) throw new Error(`there is no rule ${name}`);
-  const [bad = ''] = (await readFile(join(root, 'test', 'lint', 'rules', `${name}.sql`), 'utf8')).split('-- mended:');
+  const [bad = ''] = (await readFile(join(root, 'test', 'lint', 'rules', `${name}.sql`), 'utf8')).split('-- fixed:');
   await client.query('begin');
   try {
     await client.query(bad);

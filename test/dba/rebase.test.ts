@@ -22,7 +22,7 @@ async function fromElsewhere(parent: string, name: string, sql: string): Promise
 const table = (name: string) => `drop table if exists app_private.${name};\ncreate table app_private.${name} (id int);`;
 const fixture = 'functions/app_private.set_updated_at.sql';
 
-test('two migrations with one number are put in order, and what was included is included anew', async () => {
+test('two migrations with one number are put in order, and what was included is included again', async () => {
   const before = await committed();
   await writeFile(file('migrations', 'fixtures', fixture), `-- mine\n${await read('migrations', 'fixtures', fixture)}`);
   await current(`${table('mine')}\n--! include ${fixture}\n`);

@@ -34,10 +34,10 @@ test('a table that a DBA saves while `db watch` runs is in the API of a server t
   expect((await graphql(ada, '{ tags { totalCount } }')).errors[0].message).toMatch(/Cannot query field "tags"/);
 
   start('dba/cli.ts', ['watch']);
-  await server.line(/the schema changed: the API was built anew/);
+  await server.line(/the schema changed: the API was built again/);
   const [, sql] = /```sql\n(.*?)```/s.exec(await readFile('docs/dba.md', 'utf8')) as RegExpExecArray;
   await writeFile(join(checkout.directory, 'current.sql'), sql as string);
-  await server.line(/the schema changed: the API was built anew/);
+  await server.line(/the schema changed: the API was built again/);
 
   const create = 'mutation { createTag(input: {tag: {name: "urgent"}}) { tag { rowId name } } }';
   const { data } = await graphql(ada, create);

@@ -3,7 +3,7 @@ import { Client } from '../../isolation/api/client.ts';
 import { scratchWorld } from '../../isolation/api/scratch.ts';
 import { serve } from '../../isolation/http/serve.ts';
 import { type InterleavingResult, interleave } from '../../isolation/interleaving/interleave.ts';
-import { prepareStage } from '../../isolation/interleaving/stage.ts';
+import { prepareTestBed } from '../../isolation/interleaving/prepareTestBed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { jwtSecret } from '../support/server.ts';
 
@@ -24,7 +24,7 @@ async function run(
     await admin.connect();
     const scope = { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' };
     const scratch = await scratchWorld(client, { admin, scope, seed: 1, jwtSecret });
-    const stage = await prepareStage(scratch, pool);
+    const stage = await prepareTestBed(scratch, pool);
     await change(db);
     return await interleave(stage, { seed, operations, tableOf: scratch.world.tableOf });
   } finally {

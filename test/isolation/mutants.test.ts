@@ -1,6 +1,6 @@
 import { type Catalog, readCatalog } from '../../isolation/catalog.ts';
-import { kinds, mutantsOf } from '../../isolation/mutants/kinds.ts';
 import type { Mutant } from '../../isolation/mutants/mutant.ts';
+import { kinds, mutantsOf } from '../../isolation/mutants/operators.ts';
 import { proveMutants } from '../../isolation/mutants/proveMutants.ts';
 import { findOwners } from '../../isolation/ownership.ts';
 import { exitCodeOf } from '../../isolation/proof.ts';

@@ -75,7 +75,7 @@ async function connectionsClean(context: Context): Promise<void> {
   const { target, report } = context;
   const missed = (states: readonly (ConnectionState | undefined)[]) =>
     target.direct && new Set(states.map((state) => state?.pid)).size !== target.poolSize;
-  // A connection that was killed while it was idle is found out by whoever uses it; and one that is opened for a probe
+  // A connection that was killed while it was idle is found out by anyone who uses it; and one that is opened for a probe
   // may come later than another that has become free.
   let states = await probe(target);
   for (let again = 0; again < 3 && (states.includes(undefined) || missed(states)); again++)

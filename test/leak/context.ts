@@ -1,10 +1,10 @@
+import type { FaultScenario } from './faultScenarios.ts';
 import type { Owners } from './foreign.ts';
 import type { Random } from './random.ts';
 import type { Failure, Report } from './report.ts';
 import type { Stalls } from './stalls.ts';
 import type { Target } from './target.ts';
 import type { Tenant } from './tenant.ts';
-import type { Weather } from './weather.ts';
 import type { Maker, Work } from './work.ts';
 
 /** What all parts of one run share. */
@@ -17,7 +17,7 @@ export interface Context {
   readonly stalls: Stalls;
   /** The faults of single requests, one after the other. */
   readonly faults: Generator<(maker: Maker) => Work, never>;
-  weather: Weather;
+  weather: FaultScenario;
   /** Time-outs of this round that its weather explains only if they are few. */
   timeouts: number;
   /** Something is wrong: nothing more is sent. */
@@ -40,11 +40,11 @@ export function fail(context: Context, failure: Omit<Failure, 'weather'>): void 
 
 /** The codes that the weather allows, and time-outs where the machine itself stood still since `start`. */
 export function allowedSince(context: Context, start: number): readonly string[] {
-  const allowed = allowedByWeather(context);
+  const allowed = allowedByScenario(context);
   return context.stalls.since(start) ? [...allowed, 'TIMEOUT', 'UNAVAILABLE'] : allowed;
 }
 
-export function allowedByWeather({ weather }: Context): readonly string[] {
+export function allowedByScenario({ weather }: Context): readonly string[] {
   return weather.fewTimeouts ? [...weather.allows, 'TIMEOUT'] : weather.allows;
 }
 

@@ -1,11 +1,11 @@
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type FaultScenario, faultScenarios, slowScenarios } from './faultScenarios.ts';
 import { describeFailure, Report } from './report.ts';
 import { runLeakTest } from './run.ts';
 import { startStockTarget } from './stock.ts';
 import { leavings } from './subscriber.ts';
 import { startTarget, type Target } from './target.ts';
 import { addTroubles } from './troubles.ts';
-import { slowWeathers, type Weather, weathers } from './weather.ts';
 
 // LEAK_SEED repeats the choices of a run that failed.
 const seed = Number(process.env.LEAK_SEED ?? Math.floor(Math.random() * 1e9));
@@ -20,7 +20,7 @@ const often = [
 
 async function run(
   start: (db: TestDatabase) => Promise<Target>,
-  options: { requests: number; weathers: readonly Weather[] },
+  options: { requests: number; faultScenarios: readonly FaultScenario[] },
 ): Promise<Report> {
   const report = new Report(seed);
   const db = await createTestDatabase();
@@ -41,7 +41,7 @@ async function run(
 test.each([1, 3])(
   'with a pool of %i no tenant sees another’s rows, whatever fails',
   async (poolSize) => {
-    const report = await run((db) => startTarget(db, poolSize), { requests: 2000, weathers });
+    const report = await run((db) => startTarget(db, poolSize), { requests: 2000, faultScenarios });
     expect(report.failures.map((failure) => describeFailure(failure, seed))).toEqual([]);
     expect(report).toMatchObject({ foreignRows: 0, dirtyConnections: 0, hung: 0, unhandled: 0 });
     expect(report.events).toBeGreaterThan(0);
@@ -51,12 +51,12 @@ test.each([1, 3])(
   120_000,
 );
 
-// It shows that the test can fail: after some hundred requests a stranger is shown a tenant's rows. In the other weathers
+// It shows that the test can fail: after some hundred requests a stranger is shown a tenant's rows. In the other faultScenarios
 // this comes too, but later. Behind a pooler the stock adaptor fails for another reason: it sets parameters for the session.
 (usesPooler ? test.skip : test)(
   'the same test finds the leak of the stock adaptor with query_timeout',
   async () => {
-    const report = await run((db) => startStockTarget(db, 1), { requests: 6000, weathers: slowWeathers });
+    const report = await run((db) => startStockTarget(db, 1), { requests: 6000, faultScenarios: slowScenarios });
     expect(report.failures[0]).toMatchObject({ leak: true, who: expect.stringContaining('a stranger (') });
     expect(report.foreignRows).toBeGreaterThan(0);
   },

@@ -6,12 +6,12 @@ import { parseArgs } from 'node:util';
 import { openTestCluster, type TestCluster } from '../support/cluster.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startPgBouncer } from '../support/pgbouncer.ts';
+import { faultScenarios as everyday, type FaultScenario } from './faultScenarios.ts';
 import { crashSettings, poolerRestarted, postmasterKilled } from './outages.ts';
 import { Report } from './report.ts';
 import { runLeakTest } from './run.ts';
 import { startTarget } from './target.ts';
 import { addTroubles } from './troubles.ts';
-import { weathers as everyday, type Weather } from './weather.ts';
 
 const help = `Usage: npm run test:leak -- [options]
 
@@ -47,7 +47,7 @@ function readOptions(): Options | undefined {
   return { requests: number('requests', 100_000), pools, seed: number('seed', Math.floor(Math.random() * 1e9)) };
 }
 
-/** More requests to a round than `npm run test:slow` has time for; the slow weathers stay as short as they are. */
+/** More requests to a round than `npm run test:slow` has time for; the slow faultScenarios stay as short as they are. */
 const long = everyday.map((weather) => (weather.size >= 80 ? { ...weather, size: weather.size * 3 } : weather));
 
 /** Of ten requests one goes through the pooler. */
@@ -105,7 +105,7 @@ async function stage(
   name: string,
   pool: number,
   requests: number,
-  weathers: readonly Weather[],
+  faultScenarios: readonly FaultScenario[],
 ): Promise<void> {
   if (interrupted || report.failures.length > 0) return;
   process.env.TEST_CLUSTER = JSON.stringify(cluster);
@@ -121,7 +121,7 @@ async function stage(
         }
         return !interrupted;
       };
-      await runLeakTest(target, { report, requests, weathers, goOn });
+      await runLeakTest(target, { report, requests, faultScenarios, goOn });
     } finally {
       await target.close();
     }

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openCluster } from '../../postgres/embedded/cluster.ts';
 import type { PgBouncer } from '../support/pgbouncer.ts';
+import { type FaultScenario, repeat } from './faultScenarios.ts';
 import { between, pick } from './random.ts';
-import { repeat, type Weather } from './weather.ts';
 
 /** A Postgres that outages may happen to: what was committed must be there after each of them. */
 export const crashSettings = { fsync: 'off', full_page_writes: 'off', max_connections: '100' };
@@ -12,7 +12,7 @@ export const crashSettings = { fsync: 'off', full_page_writes: 'off', max_connec
 const away = ['UNAVAILABLE', 'TIMEOUT'];
 
 /** The postmaster dies, or stops without a word to anybody, and comes back a moment later. */
-export function postmasterKilled(directory: string): Weather {
+export function postmasterKilled(directory: string): FaultScenario {
   return {
     ...{ name: 'postmaster killed', size: 120, allows: away },
     outside: async ({ random, did }) => {
@@ -42,7 +42,7 @@ async function startAgain(directory: string): Promise<void> {
 }
 
 /** The pooler dies with all its connections, and comes back. */
-export function poolerRestarted(pooler: PgBouncer): Weather {
+export function poolerRestarted(pooler: PgBouncer): FaultScenario {
   return {
     ...{ name: 'PgBouncer restarted', size: 120, allows: away },
     outside: (outside) =>

@@ -8,7 +8,7 @@ export function complaintAboutState({ role, user, settings }: ConnectionState): 
   return settings ? `session settings: ${settings.join(', ')}` : undefined;
 }
 
-/** Whoever gets the connection next speaks for somebody. */
+/** Anyone who gets the connection next speaks for somebody. */
 function carriesTenant({ role, user }: ConnectionState): boolean {
   return role !== 'hedgerow_authenticator' || Boolean(user);
 }

@@ -51,7 +51,7 @@ export class Report {
   readonly kinds = new Tally();
   readonly outcomes = new Tally();
   readonly faults = new Tally();
-  readonly weathers = new Tally();
+  readonly faultScenarios = new Tally();
   readonly failures: Failure[] = [];
 
   constructor(seed: number) {
@@ -65,7 +65,7 @@ export class Report {
       `requests by kind:\n${this.kinds}`,
       `requests by outcome:\n${this.outcomes}`,
       `faults by kind:\n${this.faults}`,
-      `requests by weather:\n${this.weathers}`,
+      `requests by weather:\n${this.faultScenarios}`,
       `foreign rows ${this.foreignRows}, dirty connections ${this.dirtyConnections}, hung ${this.hung}, unhandled errors ${this.unhandled}, failures ${this.failures.length}, longest stall of the machine ${Math.round(this.longestStall)} ms, which excuses ${this.excused} time-outs`,
       ...this.failures.map((failure) => describeFailure(failure, this.seed)),
     ].join('\n');

@@ -1,9 +1,9 @@
 import { killBackends } from '../../isolation/interleaving/backends.ts';
 import { checkpoint } from './checkpoint.ts';
 import { type Context, fail } from './context.ts';
+import { type FaultScenario, warmingUp } from './faultScenarios.ts';
 import { faults } from './faults.ts';
 import { Owners } from './foreign.ts';
-import { alongsideLane, strangerLane, tenantLane } from './lanes.ts';
 import { drawing, type Random, randomFrom } from './random.ts';
 import type { Report } from './report.ts';
 import { Stalls } from './stalls.ts';
@@ -11,22 +11,22 @@ import { leavings, subscriberLane } from './subscriber.ts';
 import type { Target } from './target.ts';
 import { createTenant, renewTokens, strangersTokens } from './tenant.ts';
 import { shortenLimits } from './troubles.ts';
-import { type Weather, warmingUp } from './weather.ts';
 import type { Outside } from './work.ts';
+import { alongsideLane, strangerLane, tenantLane } from './workers.ts';
 
 export interface RunOptions {
   /** Continued, where it has something in it from another run. */
   readonly report: Report;
   /** At least so many, and every weather at least once. */
   readonly requests: number;
-  readonly weathers: readonly Weather[];
+  readonly faultScenarios: readonly FaultScenario[];
   /** Called after each round; false ends the run. */
   readonly goOn?: () => boolean;
 }
 
 const tenantCount = 8;
 
-/** Sends requests of tenants and strangers to `target` in all weathers, until there are enough or something is wrong. */
+/** Sends requests of tenants and strangers to `target` in all faultScenarios, until there are enough or something is wrong. */
 export async function runLeakTest(target: Target, options: RunOptions): Promise<void> {
   const { report } = options;
   const enough = report.requests + options.requests;
@@ -40,7 +40,7 @@ export async function runLeakTest(target: Target, options: RunOptions): Promise<
   };
   process.on('unhandledRejection', unexpected).on('uncaughtException', unexpected);
   try {
-    let left = options.weathers.length + 1;
+    let left = options.faultScenarios.length + 1;
     for (const weather of forecast(options)) {
       await round(context, weather, randomFrom(report.seed + report.rounds * 7919));
       report.longestStall = Math.max(report.longestStall, stalls.longest);
@@ -82,12 +82,12 @@ function countShared(context: Context): void {
 }
 
 /** Every weather comes once before any comes again. */
-function* forecast({ report: { seed }, weathers }: RunOptions): Generator<Weather> {
+function* forecast({ report: { seed }, faultScenarios }: RunOptions): Generator<FaultScenario> {
   yield warmingUp;
-  yield* drawing(randomFrom(seed), weathers);
+  yield* drawing(randomFrom(seed), faultScenarios);
 }
 
-async function round(context: Context, weather: Weather, random: Random): Promise<void> {
+async function round(context: Context, weather: FaultScenario, random: Random): Promise<void> {
   const { report, tenants, target } = context;
   context.weather = weather;
   context.timeouts = 0;

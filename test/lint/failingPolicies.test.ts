@@ -48,12 +48,12 @@ test.each([
   ['policy-reads-own-table', 'app_public.drafts', ['42P17', '54001']],
 ])('Postgres refuses each policy that %s finds, and none that it accepts', async (rule, table, codes) => {
   const text = await readFile(join(root, 'test', 'lint', 'rules', `${rule}.sql`), 'utf8');
-  const [bad = '', mended = ''] = text.split('-- mended:\n');
+  const [bad = '', fixed = ''] = text.split('-- fixed:\n');
   expect(policies(bad, table).length).toBeGreaterThan(2);
   for (const name of policies(bad, table))
     expect([name, await failure(bad, table, name)]).toEqual([name, expect.stringMatching(new RegExp(codes.join('|')))]);
-  for (const name of policies(mended, table))
-    expect([name, await failure(mended, table, name)]).toEqual([name, undefined]);
+  for (const name of policies(fixed, table))
+    expect([name, await failure(fixed, table, name)]).toEqual([name, undefined]);
 });
 
 const rules = (await readRules()).filter(({ name }) => name === 'policy-not-executable');

@@ -27,7 +27,7 @@ const rows = `
 
 /** Both halves of a rule's case: what is bad, and what is not. */
 async function readCase(rule: string): Promise<string[]> {
-  return (await readFile(join(root, 'test', 'lint', 'rules', `${rule}.sql`), 'utf8')).split('-- mended:\n');
+  return (await readFile(join(root, 'test', 'lint', 'rules', `${rule}.sql`), 'utf8')).split('-- fixed:\n');
 }
 
 /** Whose notes a tenant sees, or nobody, while `policies` alone are there. */

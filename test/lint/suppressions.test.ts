@@ -1,5 +1,5 @@
 import type { Finding } from '../../lint/rule.ts';
-import { applySilences, readSilences } from '../../lint/suppressions.ts';
+import { applySuppressions, readSuppressions } from '../../lint/suppressions.ts';
 
 const finding = (rule: string, object: string): Finding => ({ rule, level: 'error', object, detail: '', page: '' });
 const findings = [finding('loose', 'app_public.notes'), finding('loose', 'function app_public.f(uuid, text)')];
@@ -10,16 +10,18 @@ function judge(committed: string, current = '', inspected = true) {
     { file: 'migrations/committed/000001.sql', sql: committed, committed: true },
     { file: 'current.sql', sql: current, committed: false },
   ];
-  const silences = readSilences(sources, (rule) => rule === 'loose' || rule === 'tight');
-  const judged = applySilences(findings, silences, () => inspected);
+  const suppressions = readSuppressions(sources, (rule) => rule === 'loose' || rule === 'tight');
+  const judged = applySuppressions(findings, suppressions, () => inspected);
   return {
     standing: judged.findings.map(({ rule, object }) => `${rule} ${object}`),
     silenced: judged.silenced.map(({ object, reason }) => `${object}: ${reason}`),
-    mistakes: judged.findings.filter(({ rule }) => rule === 'silence').map(({ detail, line }) => `${line}: ${detail}`),
+    mistakes: judged.findings
+      .filter(({ rule }) => rule === 'suppression')
+      .map(({ detail, line }) => `${line}: ${detail}`),
   };
 }
 
-test('a comment silences one rule on one object, and its reason is kept', () => {
+test('a comment suppressions one rule on one object, and its reason is kept', () => {
   expect(judge('select 1;\n  -- lint: allow loose on App_public.notes because we say so because of that')).toEqual({
     standing: ['loose function app_public.f(uuid, text)'],
     silenced: ['app_public.notes: we say so because of that'],
@@ -36,7 +38,7 @@ test.each([
   ['\n-- lint: allow loose on app_public.gone because x', /^2: allows loose, which does not find it/],
   ['-- lint: allow loose on app_public."Notes" because x', /which does not find it/],
   ['-- lint: enforce loose on app_public.notes', /nothing allows loose before this/],
-])('%s is a finding, and silences nothing', (comment, mistake) => {
+])('%s is a finding, and suppressions nothing', (comment, mistake) => {
   const { standing, silenced, mistakes } = judge(comment);
   expect(standing).toHaveLength(3);
   expect(silenced).toEqual([]);

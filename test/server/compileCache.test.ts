@@ -14,7 +14,7 @@ test('what Node compiles is kept where only they who install the code can write'
   expect(await cacheOf({})).toContain(join(root, 'node_modules', '.cache', 'compiled'));
 });
 
-test('whoever runs the server may name another place', async () => {
+test('anyone who runs the server may name another place', async () => {
   const elsewhere = join(root, '.data', 'test', 'compiled elsewhere');
   expect(await cacheOf({ NODE_COMPILE_CACHE: elsewhere })).toContain(elsewhere);
 });

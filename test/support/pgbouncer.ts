@@ -10,7 +10,7 @@ import { postgresUser } from '../../postgres/embedded/binaries.ts';
 export interface PgBouncer {
   /** The connection string that was given, through the pooler. */
   readonly url: string;
-  /** Ends the process and starts it anew on the same port. */
+  /** Ends the process and starts it again on the same port. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }

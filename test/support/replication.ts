@@ -9,7 +9,7 @@ import { type Cluster, openCluster } from '../../postgres/embedded/cluster.ts';
 import { migrateSettings } from '../../postgres/migrate/migrateSettings.ts';
 import { provision } from '../../postgres/target/provision.ts';
 import { withClient } from '../../postgres/withClient.ts';
-import { baseBackup, initialise, runPostgres } from './systemPostgres.ts';
+import { baseBackup, initialize, runPostgres } from './systemPostgres.ts';
 
 /** A primary with Hedgerow's schema, and a standby that streams from it. */
 export interface Replication {
@@ -71,7 +71,7 @@ function system(directory: string, bin: string): Ground {
   const data = join(directory, 'replica');
   let port: number | undefined;
   return {
-    openPrimary: async () => runPostgres(bin, await initialise(bin, directory)),
+    openPrimary: async () => runPostgres(bin, await initialize(bin, directory)),
     openReplica: async (primary) => {
       if (port === undefined) baseBackup(bin, primary, data);
       const replica = await runPostgres(bin, data, port);

@@ -28,7 +28,7 @@ export const samples = {
 /** The roles of all samples. Roles belong to a whole cluster, and test files run at the same time. */
 const roles = ['anon', 'authenticated', 'web_anon', 'web_user'];
 
-/** The SQL that makes the roles, whoever else makes them meanwhile. */
+/** The SQL that makes the roles, anyone who else makes them meanwhile. */
 const makeRoles = `select pg_advisory_lock(4711);
 ${roles.map((role) => `do $$ begin if to_regrole('${role}') is null then create role ${role} nologin; end if; end $$;`).join('\n')}
 select pg_advisory_unlock(4711);`;

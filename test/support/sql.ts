@@ -43,7 +43,7 @@ export async function todoTitles(db: TestDatabase): Promise<string[]> {
   );
 }
 
-/** Which connection a pool of one has, and what is left on it of whoever used it before. */
+/** Which connection a pool of one has, and what is left on it of anyone who used it before. */
 export async function connectionState(database: Database): Promise<{ pid: number; role: string; user: string | null }> {
   const { rows } = await database.inspect<{ pid: number; role: string; user: string | null }>({
     text: `select pg_backend_pid() as pid, current_user as role,

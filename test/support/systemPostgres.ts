@@ -35,7 +35,7 @@ const password = 'hush: @/%';
 /** @param bin the folder that `systemBin` found. */
 export async function startSystemPostgres(bin: string): Promise<SystemPostgres> {
   const directory = await mkdtemp(join(tmpdir(), 'hedgerow-system-'));
-  const { port, close } = await runPostgres(bin, await initialise(bin, directory));
+  const { port, close } = await runPostgres(bin, await initialize(bin, directory));
   const url = (name: string, database: string) => connectionString(name, port, database);
   return {
     bin,
@@ -59,7 +59,7 @@ export async function startSystemPostgres(bin: string): Promise<SystemPostgres> 
 }
 
 /** Makes a cluster in `directory`, which is given to the user that it runs as; the folder of its data. */
-export async function initialise(bin: string, directory: string): Promise<string> {
+export async function initialize(bin: string, directory: string): Promise<string> {
   const user = postgresUser();
   const data = join(directory, 'data');
   await mkdir(data, { mode: 0o700 });

@@ -22,7 +22,7 @@ const find = (lock: '' | 'for update', { issuer, subject, issuedAt }: ExternalTo
 
 /**
  * The id of the user whom a verified token of another issuer names; the account is made when it is seen for the first
- * time. Undefined when the token is from before that user was deleted. No account is ever found by its address: whoever
+ * time. Undefined when the token is from before that user was deleted. No account is ever found by its address: anyone who
  * got the issuer to name it would have the account.
  *
  * @param client as sign-in.

@@ -80,7 +80,7 @@ test('settings of the database, and the grants on it, are those of the branch', 
   await query(adminUrl, `alter role hedgerow_owner in database ${name} reset all`);
 });
 
-test('whoever is connected is named and left alone, until they are to be disconnected', async () => {
+test('anyone who is connected is named and left alone, until they are to be disconnected', async () => {
   const other = await connect(bench.database.ownerUrl, { application_name: 'a long report' });
   const [pid] = (await other.query({ text: 'select pg_backend_pid()', rowMode: 'array' })).rows.flat();
   await expect(branches.create('busy')).rejects.toThrow(`pid ${pid}, a long report, as hedgerow_owner, since 20`);

@@ -7,7 +7,7 @@ create table app_public.moods (
   primary key (user_id, id)
 );
 grant select, insert (mood) on app_public.moods to hedgerow_tenant;
--- mended:
+-- fixed:
 create type app_public.feeling as enum ('glad', 'in-between', '24h');
 create table app_public.moods (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,

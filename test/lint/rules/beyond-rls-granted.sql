@@ -8,7 +8,7 @@ grant references (id) on app_public.todos to public;
 create role accountants;
 grant accountants to hedgerow_tenant;
 grant references on app_private.credentials to accountants;
--- mended:
+-- fixed:
 grant select, delete on app_public.todos to hedgerow_tenant;
 create role accountants;
 grant truncate on app_private.rate_limits to accountants;

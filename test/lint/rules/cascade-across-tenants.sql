@@ -19,7 +19,7 @@ create table app_private.devices (
   user_id uuid references app_public.users on delete cascade,
   session_id uuid references app_private.sessions on delete set default
 );
--- mended:
+-- fixed:
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
   id uuid,

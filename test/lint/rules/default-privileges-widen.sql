@@ -8,6 +8,6 @@ alter default privileges for role hedgerow_owner grant usage on types to hedgero
 -- What is said of one schema takes nothing from what is granted in all of them.
 alter default privileges for role hedgerow_owner in schema app_public revoke execute on functions from public;
 alter default privileges for role hedgerow_owner in schema app_public grant execute on functions to hedgerow_auth;
--- mended:
+-- fixed:
 alter default privileges for role hedgerow_owner in schema app_public grant select on tables to hedgerow_auth;
 alter default privileges for role hedgerow_owner revoke execute on functions from public;

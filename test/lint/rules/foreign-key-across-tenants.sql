@@ -24,7 +24,7 @@ create table app_public.pages (user_id uuid, id uuid, list_id uuid references ap
   partition by hash (id);
 create table app_public.pages_0 partition of app_public.pages for values with (modulus 1, remainder 0);
 grant update (list_id) on app_public.pages, app_public.pages_0 to hedgerow_tenant;
--- mended:
+-- fixed:
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users,
   id uuid not null,

@@ -20,7 +20,7 @@ create table app_public.pages (user_id uuid references app_public.users, day dat
 create table app_public.pages_2026 partition of app_public.pages for values from ('2026-01-01') to ('2027-01-01');
 create table app_private.devices (owner uuid references app_public.users, name text);
 create index on app_private.devices using brin (owner);
--- mended:
+-- fixed:
 create table app_public.notes (
   user_id uuid references app_public.users,
   id uuid,

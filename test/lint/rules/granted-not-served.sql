@@ -7,7 +7,7 @@ grant select, insert (title), update (title), delete on app_public.notes to hedg
 create function app_public.next_number(number int) returns int language sql immutable return number + 1;
 create function app_public.next_number(number text) returns int language sql immutable return number::int + 1;
 grant execute on function app_public.next_number(int), app_public.next_number(text) to hedgerow_tenant;
--- mended:
+-- fixed:
 create table app_public.notes (user_id uuid not null, id uuid not null, title text, position text, primary key (user_id, id));
 grant select, insert (title), update (title), delete on app_public.notes to hedgerow_tenant;
 create function app_public.next_number(number int) returns int language sql immutable return number + 1;

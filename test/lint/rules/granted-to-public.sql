@@ -4,7 +4,7 @@
 grant select, delete on app_public.todos to public;
 grant select (is_active) on app_private.credentials to public;
 grant usage on schema app_search to public;
--- mended:
+-- fixed:
 -- Its views are for everybody, and the extension's matter.
 create extension pg_stat_statements;
 grant select, delete on app_public.todos to hedgerow_tenant;

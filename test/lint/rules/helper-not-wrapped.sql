@@ -25,7 +25,7 @@ create policy insert_own on app_public.notes for insert to hedgerow_tenant with 
 -- In a subquery that is itself run for every row.
 create policy select_listed on app_public.notes for select to hedgerow_tenant
   using (exists (select from app_public.lists l where l.id = list_id and l.user_id = app_public.current_user_id()));
--- mended:
+-- fixed:
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
   id uuid not null default gen_random_uuid(),

@@ -14,7 +14,7 @@ create procedure app_private."As Sign-in"() language plpgsql set search_path = '
 create function app_private.give_up() returns void language plpgsql set search_path = '' as $$ begin reset role; end $$;
 create function app_private.as_user_0() returns bigint language sql set app.current_user_id = '0'
   as $$ select count(*) from app_public.todos $$;
--- mended:
+-- fixed:
 create table app_private.members (id uuid, role text);
 create function app_public.whoami() returns text language sql stable
   begin atomic select current_setting('app.current_user_id', true) || current_user || app_public.current_user_id(); end;

@@ -4,7 +4,7 @@ create table app_public.notes (user_id uuid not null, position int not null, tit
 create table app_public.notes_first partition of app_public.notes for values in (1);
 create index notes_title_idx on only app_public.notes (title);
 create unique index notes_user_id_position_idx on only app_public.notes (user_id, position);
--- mended:
+-- fixed:
 create table app_public.notes (user_id uuid not null, position int not null, title text) partition by list (position);
 create table app_public.notes_first partition of app_public.notes for values in (1);
 create index notes_title_idx on only app_public.notes (title);

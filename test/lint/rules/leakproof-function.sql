@@ -2,7 +2,7 @@
 create function app_public.resembles(a text, b text) returns boolean language plpgsql immutable leakproof
   set search_path = ''
   as $$ begin raise notice '%', a; return a = b; end $$;
--- mended:
+-- fixed:
 create function app_public.resembles(a text, b text) returns boolean language plpgsql immutable not leakproof
   set search_path = ''
   as $$ begin return a = b; end $$;

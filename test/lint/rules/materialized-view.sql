@@ -4,7 +4,7 @@ create materialized view app_public.totals as select user_id, count(*) from app_
 create materialized view app_private.counts as select user_id, count(*) from app_public.todos group by user_id;
 grant select on app_private.counts to public;
 create materialized view app_private.not_for_tenants as select count(*) from app_public.todos;
--- mended:
+-- fixed:
 create view app_public.totals with (security_invoker = true) as
   select user_id, count(*) from app_public.todos group by user_id;
 create materialized view app_private.counts as select user_id, count(*) from app_public.todos group by user_id;

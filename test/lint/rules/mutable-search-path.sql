@@ -18,7 +18,7 @@ create function app_private.is_mine(owner uuid) returns boolean language sql sta
 create policy more on app_public.todos as restrictive to hedgerow_tenant using (app_private.is_mine(user_id));
 create function app_private.never_called() returns int language sql as $$ select 1 $$;
 revoke execute on function app_private.never_called() from public;
--- mended:
+-- fixed:
 create function app_public.titles() returns setof text language sql stable
   begin atomic select title from app_public.todos; end;
 create function app_public.titles(beginning text, longest int default 255) returns setof text

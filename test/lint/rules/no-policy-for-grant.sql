@@ -20,7 +20,7 @@ grant select, update (title), delete on app_public.notes to hedgerow_tenant;
 create table app_public.memos (user_id uuid primary key);
 alter table app_public.memos enable row level security, force row level security;
 grant insert on app_public.memos to public;
--- mended:
+-- fixed:
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
   id uuid not null default gen_random_uuid(),

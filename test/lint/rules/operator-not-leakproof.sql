@@ -19,7 +19,7 @@ create policy delete_own on app_public.notes for delete to hedgerow_tenant using
 create policy update_own on app_public.notes for update to hedgerow_tenant using (user_id = (select app_public.current_user_id()) and lower(title) = 'a');
 create policy insert_own on app_public.notes for insert to hedgerow_tenant
   with check (exists (select from app_public.lists l where l.user_id = (select app_public.current_user_id()) and l.name ~ title));
--- mended:
+-- fixed:
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
   id uuid not null default gen_random_uuid(),

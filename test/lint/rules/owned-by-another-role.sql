@@ -10,7 +10,7 @@ alter table app_public.notes owner to hedgerow_tenant;
 alter view app_public.titles owner to current_user;
 create function app_public.greet() returns text language sql return 'Hello';
 create schema app_shared;
--- mended:
+-- fixed:
 create table app_public.notes (id uuid);
 alter table app_public.notes owner to hedgerow_owner;
 create schema app_shared authorization hedgerow_owner;

@@ -13,7 +13,7 @@ create table app_private.drafts (id uuid, author uuid, body text);
 create policy insert_own on app_private.drafts for insert to hedgerow_tenant
   with check (author = (select app_public.current_user_id()) and length(body) < 100);
 grant insert on app_private.drafts to hedgerow_tenant;
--- mended:
+-- fixed:
 grant update (title) on app_public.todos to hedgerow_tenant;
 create table app_public.notes ("Owner" uuid default app_public.current_user_id(), user_id uuid, body text);
 grant insert (body, user_id) on app_public.notes to hedgerow_tenant;

@@ -9,7 +9,7 @@ create table app_public.items (id uuid, list_id uuid);
 create policy select_own on app_public.items for select to hedgerow_tenant using (exists (
   select from app_public.lists l where l.id = list_id and l.user_id = (select app_public.current_user_id())
 ));
--- mended:
+-- fixed:
 create table app_public.items (user_id uuid, id uuid, list_id uuid);
 create table app_public.cards (id uuid, holder uuid);
 create policy select_own on app_public.cards for select to hedgerow_tenant

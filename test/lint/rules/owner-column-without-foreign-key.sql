@@ -4,7 +4,7 @@ create table app_public.notes (user_id uuid, id uuid);
 create table app_public.pages (author uuid references app_public.users, id uuid);
 create table app_private.receipts (user_id uuid, id uuid);
 grant select on app_private.receipts to hedgerow_tenant;
--- mended:
+-- fixed:
 create table app_public.notes (user_id uuid references app_public.users on delete cascade, id uuid);
 create table app_public.pages (author uuid references app_public.users on delete cascade, day date)
   partition by range (day);

@@ -53,7 +53,7 @@ create policy always_unlisted on app_public.notes for select to hedgerow_tenant 
   select from app_public.lists l where l.user_id = notes.user_id and l.id = list_id and l.user_id = (select app_public.current_user_id())));
 create policy always_written on app_public.notes for insert to hedgerow_tenant with check (true);
 create policy "Always, for everybody" on app_public.notes using (true);
--- mended:
+-- fixed:
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
   id uuid not null default gen_random_uuid(),

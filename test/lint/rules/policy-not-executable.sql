@@ -44,7 +44,7 @@ create operator app_private.=== (leftarg = uuid, rightarg = uuid, function = app
 revoke execute on function app_private.same(uuid, uuid) from public;
 create policy by_operator on app_public.notes for select to hedgerow_tenant
   using (user_id operator(app_private.===) user_id);
--- mended:
+-- fixed:
 create table app_public.notes (user_id uuid primary key, title text);
 create table app_public.secrets (user_id uuid primary key);
 create function app_public.is_mine(owner uuid) returns boolean language sql stable

@@ -14,7 +14,7 @@ alter table app_public.notes enable row level security, force row level security
 
 create policy select_own on app_public.notes for select using (user_id = (select app_public.current_user_id()));
 create policy delete_own on app_public.notes for delete to hedgerow_tenant, hedgerow_authenticator using (user_id = (select app_public.current_user_id()));
--- mended:
+-- fixed:
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
   id uuid not null default gen_random_uuid(),

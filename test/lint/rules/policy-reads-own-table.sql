@@ -57,7 +57,7 @@ create function app_public.first_half() returns boolean language sql stable set 
 create function app_public.second_half() returns boolean language plpgsql stable security definer set search_path = ''
   as $$ begin return app_public.first_half(); end $$;
 create policy select_circle on app_public.drafts for select to hedgerow_tenant using ((select app_public.second_half()));
--- mended:
+-- fixed:
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
   id uuid not null default gen_random_uuid(),

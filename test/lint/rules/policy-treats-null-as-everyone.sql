@@ -23,7 +23,7 @@ create policy null_4 on app_public.notes for select to hedgerow_tenant using (sh
 create policy null_5 on app_public.notes for select to hedgerow_tenant using ((user_id = (select app_public.current_user_id())) is not false);
 create policy null_6 on app_public.notes for select to hedgerow_tenant using (case when (select app_public.current_user_id()) is null then true else user_id = (select app_public.current_user_id()) end);
 create policy null_7 on app_public.notes for select to hedgerow_tenant using (user_id = coalesce(nullif(current_setting('app.current_user_id', true), '')::uuid, user_id));
--- mended:
+-- fixed:
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
   id uuid not null default gen_random_uuid(),

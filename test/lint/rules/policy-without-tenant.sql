@@ -72,7 +72,7 @@ create policy without_27 on app_public.notes for select to hedgerow_tenant using
 -- No condition joins the table of the row with the table of the tenant.
 create policy without_28 on app_public.notes for select to hedgerow_tenant using (exists (select from app_public.everybody u, app_public.lists l where u.id = notes.user_id and l.user_id = (select app_public.current_user_id())));
 create policy without_29 on app_public.notes for select to hedgerow_tenant using (user_id in (select u.id from app_public.everybody u join app_public.lists l on true where l.user_id = (select app_public.current_user_id())));
--- mended:
+-- fixed:
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
   id uuid not null default gen_random_uuid(),

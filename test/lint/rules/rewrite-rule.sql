@@ -7,7 +7,7 @@ create rule "On Insert" as on insert to app_public.titles do instead
   insert into app_public.todos (user_id, title) values (new.user_id, new.title);
 create table app_private.not_for_tenants (id uuid);
 create rule nothing as on delete to app_private.not_for_tenants do instead nothing;
--- mended:
+-- fixed:
 create function app_private.keep_deleted() returns trigger language plpgsql set search_path = ''
   as $$ begin insert into app_public.lists (name) values (old.title); return null; end $$;
 create trigger keep_deleted after delete on app_public.todos

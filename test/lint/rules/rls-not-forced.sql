@@ -10,7 +10,7 @@ create table app_public.notes (
   primary key (user_id, id)
 );
 alter table app_public.notes enable row level security;
--- mended:
+-- fixed:
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
   id uuid not null default gen_random_uuid(),

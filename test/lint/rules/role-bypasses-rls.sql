@@ -21,7 +21,7 @@ grant bookkeepers to hedgerow_auth;
 grant hedgerow_owner to hedgerow_auth;
 alter role hedgerow_authenticator inherit;
 grant hedgerow_tenant to hedgerow_authenticator with inherit true;
--- mended:
+-- fixed:
 alter role hedgerow_tenant nobypassrls;
 grant pg_monitor, pg_read_all_stats to hedgerow_owner;
 create role accountants;

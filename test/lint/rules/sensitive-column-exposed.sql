@@ -13,6 +13,6 @@ grant select (user_id, password_hash, "resetToken", "API-Key", hash, ssn, reques
 create view app_public.secrets_of_devices with (security_invoker = true) as
   select client_secret as password2 from app_public.devices;
 grant select on app_public.secrets_of_devices to hedgerow_tenant;
--- mended:
+-- fixed:
 create table app_public.devices (user_id uuid, name text, password_hash text, request_hash bytea);
 grant select (user_id, name, request_hash) on app_public.devices to hedgerow_tenant;

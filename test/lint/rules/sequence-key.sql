@@ -14,7 +14,7 @@ create table app_public.pages (user_id uuid, "Page" bigserial unique, day date);
 create sequence app_private.invoice_numbers;
 grant usage, select on sequence app_private.invoice_numbers to hedgerow_tenant;
 create sequence app_private.not_for_tenants;
--- mended:
+-- fixed:
 create table app_public.notes (
   user_id uuid default app_public.current_user_id(),
   id uuid default gen_random_uuid(),

@@ -37,7 +37,7 @@ create table app_public.bookings (user_id uuid, day date, room int, primary key 
 create table app_public.bookings_2026 partition of app_public.bookings for values from ('2026-01-01') to ('2027-01-01');
 grant insert (day, room) on app_public.bookings, app_public.bookings_2026 to hedgerow_tenant;
 create table app_private.not_for_tenants (user_id uuid, name text unique);
--- mended:
+-- fixed:
 create extension btree_gist;
 create table app_public.rooms (
   user_id uuid not null default app_public.current_user_id(),

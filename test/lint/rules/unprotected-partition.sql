@@ -15,7 +15,7 @@ create table app_private.notes_archive () inherits (app_public.notes);
 grant select (body) on app_private.notes_archive to public;
 -- Nobody reads this one but through its parent.
 create table app_public.events_2027 partition of app_public.events for values from ('2027-01-01') to ('2028-01-01');
--- mended:
+-- fixed:
 create table app_public.events (user_id uuid, day date) partition by range (day);
 alter table app_public.events enable row level security, force row level security;
 create table app_public.events_2026 partition of app_public.events for values from ('2026-01-01') to ('2027-01-01');

@@ -16,7 +16,7 @@ create policy update_own on app_public.notes for update to hedgerow_tenant
   using (user_id = (select app_public.current_user_id()) and not hidden)
   with check (not hidden);
 create policy all_own on app_public.notes to hedgerow_tenant using (user_id = (select app_public.current_user_id())) with check (shared_with = (select app_public.current_user_id()));
--- mended:
+-- fixed:
 create table app_public.notes (
   user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
   id uuid not null default gen_random_uuid(),

@@ -6,7 +6,7 @@ create policy select_own on app_public.notes for select to hedgerow_tenant
 create policy update_own on app_public.notes for update to hedgerow_tenant
   using (user_id = (select app_public.current_user_id()) and not hidden);
 grant select, update (title, deleted_at) on app_public.notes to hedgerow_tenant;
--- mended:
+-- fixed:
 create table app_public.notes (user_id uuid primary key, title text, deleted_at timestamptz, hidden boolean not null);
 alter table app_public.notes enable row level security, force row level security;
 -- Nobody may hide a row, and what is deleted remains visible.

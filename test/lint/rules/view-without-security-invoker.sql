@@ -13,7 +13,7 @@ grant select (title) on app_private.titles to hedgerow_tenant;
 create view app_private.erasable as select title from app_public.todos;
 grant delete on app_private.erasable to hedgerow_tenant;
 create view app_private.not_for_tenants as select title from app_public.todos;
--- mended:
+-- fixed:
 create view app_public.all_titles with (security_invoker = true) as select title from app_public.todos;
 create view app_public.switched_off with (security_invoker = on) as select title from app_public.todos;
 create view app_public."Odd Name" with (security_barrier, security_invoker = 1) as select title from app_public.todos;

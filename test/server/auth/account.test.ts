@@ -421,7 +421,7 @@ test.each(['frank\ud800@example.com', "' or true --", '{}'])(
   },
 );
 
-test('the right password starts the count of guesses anew', async () => {
+test('the right password starts the count of guesses again', async () => {
   const strict = await serve(server.db, { limitFactor: 1 });
   const uwe = await signUp(strict.app, 'uwe');
   const change = (currentPassword: string) =>

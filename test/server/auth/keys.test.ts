@@ -72,7 +72,7 @@ test('of private keys the first signs, all verify, and nothing private is publis
   expect(body).toEqual({ keys: [one, two].map(shown) });
   expect(headers['cache-control']).toBe('public, max-age=300');
   for (const { d } of [one, two]) expect(text).not.toContain(d);
-  // Whoever has them can verify our tokens.
+  // Anyone who has them can verify our tokens.
   const verified = await jwtVerify(token, createLocalJWKSet(body), { issuer: 'hedgerow', audience: 'hedgerow' });
   expect(verified.payload.sub).toEqual(expect.any(String));
 });

@@ -120,6 +120,6 @@ test.each([
   ['$argon2id$v=19$m=19456,t=1,p=1$c2FsdA$aGFzaA', true],
   ['$argon2id$v=16$m=19456,t=2,p=1$c2FsdA$aGFzaA', true],
   ['$argon2i$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA', true],
-])('%s is made anew: %s', (stored, anew) => {
-  expect(needsRehash(stored)).toBe(anew);
+])('%s is made again: %s', (stored, again) => {
+  expect(needsRehash(stored)).toBe(again);
 });

@@ -155,7 +155,7 @@ test('what a policy refuses is answered as a row that is not there, and fills no
     },
   ]);
   expect(log.split('a GraphQL field failed').length).toBe(before);
-  // A grant that is missing is for whoever runs the server.
+  // A grant that is missing is for anyone who runs the server.
   expect(await errorsOf('{ deedsCount }')).toMatchObject([{ code: 'INTERNAL' }]);
   expect(log.split('a GraphQL field failed').length).toBe(before + 1);
 });

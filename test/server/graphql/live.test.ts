@@ -170,7 +170,7 @@ test('a rolled back change is no event', async () => {
   expect(await socket.event()).toMatchObject({ event: 'INSERT', rowId });
 });
 
-test('a subscription that was completed sends nothing more, and its neighbour goes on', async () => {
+test('a subscription that was completed sends nothing more, and its neighbor goes on', async () => {
   const socket = await openSocket(url, ada.token);
   open.push(socket);
   const [todos] = [await begin(socket, todoChanged), await begin(socket, listChanged)];

@@ -108,7 +108,7 @@ const anyTodo = fc.nat({ max: 23 }).map((n) => tenants.flatMap(({ todoIds }) => 
 const anyList = fc.nat({ max: 5 }).map((n) => tenants.flatMap(({ listIds }) => listIds)[n]);
 const cursor = (orderBy: string) => fc.record({ n: fc.nat({ max: 11 }), orderBy: fc.constant(orderBy) });
 
-/** A place behind the n-th todo, for whoever asks. */
+/** A place behind the n-th todo, for anyone who asks. */
 interface Place {
   readonly n: number;
   readonly orderBy: string;

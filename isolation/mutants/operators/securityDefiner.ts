@@ -1,0 +1,14 @@
+import type { Kind } from '../mutant.ts';
+import { signature } from '../routineSql.ts';
+
+/** A function runs as its owner and not as anyone who calls it. */
+export const securityDefiner: Kind = function* ({ catalog }) {
+  for (const routine of catalog.routines) {
+    if (routine.definer || !routine.executable) continue;
+    yield {
+      object: routine.name,
+      description: `${routine.name} runs as ${routine.owner}, and not as anyone who calls it.`,
+      sql: `alter routine ${signature(routine, catalog)} security definer`,
+    };
+  }
+};
