@@ -6,7 +6,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev && npm cache clean --force
 
-# migrations/current.sql is a link to ../current.sql. Whoever commits a migration is left with a file for their eyes alone.
+# migrations/current.sql is a link to ../current.sql. Anyone who commits a migration is left with a file for their eyes alone.
 COPY .gmrc current.sql ./
 COPY migrations migrations
 RUN chmod -R a+rX migrations

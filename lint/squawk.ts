@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { root } from '../common/root.ts';
 import { UsageError } from '../common/usageError.ts';
-import { isMadeAnew, isOfNewTable } from './madeAnew.ts';
+import { isOfNewTable, isRecreated } from './recreated.ts';
 import type { Finding } from './rule.ts';
 import type { Source } from './sources.ts';
 import { type Statement, splitStatements } from './statements.ts';
@@ -59,7 +59,7 @@ export async function squawk(sources: readonly Source[], all: readonly Source[])
     // Whether it is SQL says Postgres, which has parsed it.
     if (!statement || rule_name === 'syntax-error') return [];
     const earlier = before(all, file, parsed);
-    if (drops.test(rule_name) && isMadeAnew(statement, statements.slice(at), earlier)) return [];
+    if (drops.test(rule_name) && isRecreated(statement, statements.slice(at), earlier)) return [];
     if (isOfNewTable(statement, statements.slice(0, at), earlier)) return [];
     return [
       {

@@ -6,7 +6,7 @@ const alters = /^alter table (?:if exists |only )*(\S+)/i;
  * Whether a statement only drops what the same file makes again behind it, as migrations do that can run twice, and no
  * earlier file had made it: then there is nothing to drop where the migration is applied once.
  */
-export function isMadeAnew({ text }: Statement, later: readonly Statement[], earlier: readonly Statement[]): boolean {
+export function isRecreated({ text }: Statement, later: readonly Statement[], earlier: readonly Statement[]): boolean {
   const [, altered = ''] = alters.exec(text) ?? [];
   const dropped = [
     ...text.matchAll(/\bdrop (column|table|index) (?:if exists )?([^;]*?)(?= cascade| restrict|, drop|$)/gi),

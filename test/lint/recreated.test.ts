@@ -1,10 +1,10 @@
-import { isMadeAnew, isOfNewTable } from '../../lint/madeAnew.ts';
+import { isOfNewTable, isRecreated } from '../../lint/recreated.ts';
 import { type Statement, splitStatements } from '../../lint/statements.ts';
 
 /** Whether the first statement of a migration only drops what the others make. */
 function again(sql: string, committed = ''): boolean {
   const [first, ...later] = splitStatements('current.sql', sql);
-  return isMadeAnew(first as Statement, later, splitStatements('migrations/committed/000001.sql', committed));
+  return isRecreated(first as Statement, later, splitStatements('migrations/committed/000001.sql', committed));
 }
 
 const table = 'create table app_public.a (id uuid, b int);';
