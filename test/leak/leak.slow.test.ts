@@ -51,7 +51,7 @@ test.each([1, 3])(
   120_000,
 );
 
-// It shows that the test can fail: after some hundred requests a stranger is shown a tenant's rows. In the other faultScenarios
+// It shows that the test can fail: after some hundred requests a stranger is shown a tenant's rows. In the other fault scenarios
 // this comes too, but later. Behind a pooler the stock adaptor fails for another reason: it sets parameters for the session.
 (usesPooler ? test.skip : test)(
   'the same test finds the leak of the stock adaptor with query_timeout',

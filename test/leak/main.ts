@@ -47,7 +47,7 @@ function readOptions(): Options | undefined {
   return { requests: number('requests', 100_000), pools, seed: number('seed', Math.floor(Math.random() * 1e9)) };
 }
 
-/** More requests to a round than `npm run test:slow` has time for; the slow faultScenarios stay as short as they are. */
+/** More requests to a round than `npm run test:slow` has time for; the slow fault scenarios stay as short as they are. */
 const long = everyday.map((weather) => (weather.size >= 80 ? { ...weather, size: weather.size * 3 } : weather));
 
 /** Of ten requests one goes through the pooler. */

@@ -8,7 +8,7 @@ export function complaintAboutState({ role, user, settings }: ConnectionState): 
   return settings ? `session settings: ${settings.join(', ')}` : undefined;
 }
 
-/** Anyone who gets the connection next speaks for somebody. */
+/** The next user of the connection would have an identity. */
 function carriesTenant({ role, user }: ConnectionState): boolean {
   return role !== 'hedgerow_authenticator' || Boolean(user);
 }

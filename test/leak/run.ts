@@ -26,7 +26,7 @@ export interface RunOptions {
 
 const tenantCount = 8;
 
-/** Sends requests of tenants and strangers to `target` in all faultScenarios, until there are enough or something is wrong. */
+/** Sends requests of tenants and strangers to `target` in all fault scenarios, until there are enough or something is wrong. */
 export async function runLeakTest(target: Target, options: RunOptions): Promise<void> {
   const { report } = options;
   const enough = report.requests + options.requests;

@@ -45,6 +45,15 @@ test('production without what it needs lists every missing variable', async () =
   for (const name of ['DATABASE_URL', 'JWT_SECRET']) expect(output).toMatch(new RegExp(`- ${name} is needed`));
 });
 
+test('the production process has no embedded Postgres and no secret of its own, whatever NODE_ENV says', async () => {
+  const secret = { JWT_SECRET: 'x'.repeat(32) };
+  expect(await refusal({ NODE_ENV: 'development', ...secret })).toMatch(/- DATABASE_URL is needed: `npm start` runs/);
+  const { JWT_SECRET: _, ...database } = production(db.serverUrl);
+  expect(await refusal({ ...database, NODE_ENV: 'development' })).toMatch(
+    /- JWT_SECRET is needed, or JWT_PRIVATE_KEYS/,
+  );
+});
+
 test.each(wrongRoles)('production refuses to be connected as %s', async (_, url, reason) => {
   const output = await refusal(production(url()));
   expect(output).toMatch(reason);
