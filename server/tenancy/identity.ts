@@ -9,7 +9,7 @@ type Role = 'hedgerow_auth' | 'hedgerow_tenant';
 const establish = (role: Role, user: string) => `select set_config('role', '${role}', true),
   set_config('app.current_user_id', coalesce((${user}), app_private.refuse_identity()), true)`;
 
-// In company, where others wait behind it, a statement has this long; anyone who needs more is rolled back, and goes alone.
+// Other transactions wait behind a pipelined statement, so it has 50 ms. A slower one rolls back and runs on a connection of its own.
 const pipelined = (text: string) => `${text}, set_config('statement_timeout', '50', true)`;
 
 const ofSession = `

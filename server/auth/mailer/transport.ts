@@ -5,18 +5,18 @@ export interface Mail {
   readonly text: string;
 }
 
-/** Delivers one message at a time, or reports that mail is unavailable. */
+/** Delivers messages, or reports that mail is unavailable. */
 export interface MailTransport {
-  /** Whether mail can be sent at all: SMTP_URL is set, or this is development. */
+  /** Whether mail can be sent: SMTP_URL is set, or a folder for mail is. */
   readonly available: boolean;
   /**
-   * Resolves once the server that was asked has taken the message; rejects when it has not, or when `signal` gave it
-   * up. The error names no address and nothing of the message.
+   * Resolves when the mail server has accepted the message; rejects when it refuses it or `signal` aborts. The error
+   * contains no address and no part of the message.
    */
   send(mail: Mail, signal: AbortSignal): Promise<void>;
 }
 
-/** The transport of a server without SMTP_URL. It rejects every message. */
+/** The transport of a server without SMTP_URL and without a folder for mail. It rejects every message. */
 export const noTransport: MailTransport = {
   available: false,
   send: () => Promise.reject(new Error('there is no way to send mail')),
