@@ -20,7 +20,7 @@ interface Described {
  * A rule about the schema: rows of `query` are findings. It runs read-only, with nothing but pg_catalog in search_path,
  * as a role that may read the catalogs and no more (pg_authid is not among them).
  *
- * `object` names one thing, as a person names and suppressions it: `app_public.notes` (`oid::regclass::text`),
+ * `object` names one thing, as a person names and suppresses it: `app_public.notes` (`oid::regclass::text`),
  * `app_public.notes.user_id`, `policy select_own on app_public.notes`, `function app_public.f(uuid)`. `detail` is a
  * sentence about it, or null where the title says all.
  */

@@ -21,7 +21,7 @@ function judge(committed: string, current = '', inspected = true) {
   };
 }
 
-test('a comment suppressions one rule on one object, and its reason is kept', () => {
+test('a comment suppresses one rule on one object, and its reason is kept', () => {
   expect(judge('select 1;\n  -- lint: allow loose on App_public.notes because we say so because of that')).toEqual({
     standing: ['loose function app_public.f(uuid, text)'],
     silenced: ['app_public.notes: we say so because of that'],
@@ -38,7 +38,7 @@ test.each([
   ['\n-- lint: allow loose on app_public.gone because x', /^2: allows loose, which does not find it/],
   ['-- lint: allow loose on app_public."Notes" because x', /which does not find it/],
   ['-- lint: enforce loose on app_public.notes', /nothing allows loose before this/],
-])('%s is a finding, and suppressions nothing', (comment, mistake) => {
+])('%s is a finding, and suppresses nothing', (comment, mistake) => {
   const { standing, silenced, mistakes } = judge(comment);
   expect(standing).toHaveLength(3);
   expect(silenced).toEqual([]);
