@@ -64,7 +64,7 @@ export function hardeningRules(catalog: Catalog, owners: ReadonlyMap<number, Own
     add(
       'nothing runs as another role',
       name,
-      `It runs as ${owner}, and not as anyone who calls it: what ${owner} may, it may.`,
+      `It runs as its owner ${owner}, with all privileges of that role, and not as its caller.`,
     );
   }
   return found;

@@ -22,7 +22,7 @@ export const plainForeignKey: Kind = function* ({ catalog, owners }) {
       );
       yield {
         object: `foreign key ${name} on ${table.name}`,
-        description: `${rest.join(', ')} of ${table.name} may name any row of ${parent.name}, anyone who owns it.`,
+        description: `${rest.join(', ')} of ${table.name} may reference any row of ${parent.name}, whichever tenant owns it.`,
         sql: `${unique ? '' : `create unique index on ${parent.sql} (${list(named)});\n`}alter table ${table.sql} drop constraint ${pg.escapeIdentifier(name)},
   add foreign key (${list(rest)}) references ${parent.sql} (${list(named)})`,
         relations: [table.oid],
