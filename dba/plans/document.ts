@@ -49,7 +49,9 @@ export async function explainDocument({ serverUrl, client, userId, ...asked }: P
     inspect: (statement, cancellation) => database.inspect(statement, cancellation),
     load: () => database.load(),
     exports: database.exports,
-    counts: database.counts,
+    get counts() {
+      return database.counts;
+    },
     close: () => database.close(),
     as: (identity, given) => (identity === Identity.nobody ? database.as(identity, given) : tenant),
   };

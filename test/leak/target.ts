@@ -73,7 +73,9 @@ export async function startTarget(db: TestDatabase, poolSize: number): Promise<T
   const sockets = graphql.openSockets(server, { admission, authenticate: auth.authenticate, allowedOrigins: [] });
   return {
     ...{ url, poolSize, db, strict: true, direct: preparedStatements },
-    counts: database.counts,
+    get counts() {
+      return database.counts;
+    },
     connectionState: async () => (await database.inspect<ConnectionState>(stateStatement)).rows[0] as ConnectionState,
     close: async () => {
       await sockets.close();

@@ -48,7 +48,9 @@ async function api(disablePlugins: string[]): Promise<Ask> {
     inspect: (statement, cancellation) => database.inspect(statement, cancellation),
     load: () => database.load(),
     exports: database.exports,
-    counts: database.counts,
+    get counts() {
+      return database.counts;
+    },
     close: () => database.close(),
     as: (...args) => {
       const client = telling(database.as(...args));
