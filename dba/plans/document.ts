@@ -9,7 +9,7 @@ import { Cancellation } from '../../postgres/cancellation.ts';
 import type { Result, Statement } from '../../postgres/statement.ts';
 import { createGraphQL } from '../../server/graphql/api.ts';
 import { Identity } from '../../server/tenancy/identity.ts';
-import { type Database, type IdentifiedClient, TenantDatabase } from '../../server/tenancy/tenantDatabase.ts';
+import { type IdentifiedClient, type SqlRunner, TenantDatabase } from '../../server/tenancy/tenantDatabase.ts';
 import { explainStatement, type Plan } from './plan.ts';
 
 /** What a document was answered, and the statements that it took. */
@@ -45,14 +45,8 @@ export async function explainDocument({ serverUrl, client, userId, ...asked }: P
     return turn;
   };
   const tenant: IdentifiedClient = { query, transaction: (work) => work({ query }) };
-  const explained: Database = {
+  const explained: SqlRunner = {
     inspect: (statement, cancellation) => database.inspect(statement, cancellation),
-    load: () => database.load(),
-    exports: database.exports,
-    get counts() {
-      return database.counts;
-    },
-    close: () => database.close(),
     as: (identity, given) => (identity === Identity.nobody ? database.as(identity, given) : tenant),
   };
   const graphql = await createGraphQL({ database: explained, listenUrl: serverUrl, log, production: false });

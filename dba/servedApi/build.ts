@@ -6,7 +6,7 @@ import { assertValidSchema, type GraphQLSchema } from 'postgraphile/graphql';
 import type { Api, Build } from '../../lint/api.ts';
 import type { Statement } from '../../postgres/statement.ts';
 import { preset } from '../../server/graphql/preset.ts';
-import type { Database, IdentifiedClient } from '../../server/tenancy/tenantDatabase.ts';
+import type { IdentifiedClient, SqlRunner } from '../../server/tenancy/tenantDatabase.ts';
 import { describeFailure } from './failure.ts';
 import { findUnserved } from './unserved.ts';
 
@@ -26,7 +26,7 @@ export async function buildApi(client: pg.ClientBase): Promise<Api> {
 
 async function makeApi(client: pg.ClientBase): Promise<{ schema: GraphQLSchema; build: Build }> {
   const reader = catalogReader(client);
-  const database = { as: () => reader, inspect: reader.query } as unknown as Database;
+  const database = { as: () => reader, inspect: reader.query } satisfies SqlRunner;
   const settings = preset({ database, catalog: reader, log: pino({ level: 'silent' }), production: false });
   let build: Build | undefined;
   const keepBuild: GraphileConfig.Plugin = {

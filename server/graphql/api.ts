@@ -6,7 +6,7 @@ import { makeSchema, postgraphile } from 'postgraphile';
 import { ExpressGrafserv } from 'postgraphile/grafserv/express/v4';
 import type { GraphQLSchema } from 'postgraphile/graphql';
 import type { Admission } from '../tenancy/admission.ts';
-import type { Database, IdentifiedClient } from '../tenancy/tenantDatabase.ts';
+import type { IdentifiedClient, SqlRunner } from '../tenancy/tenantDatabase.ts';
 import { answerTooLarge } from './complexity/complexity.ts';
 import { aboutDocument } from './errors.ts';
 import { keyReused } from './idempotency.ts';
@@ -104,7 +104,7 @@ export interface GraphQLApi {
 }
 
 export interface GraphQLParts {
-  readonly database: Database;
+  readonly database: SqlRunner;
   /** The catalog reader, if introspection was prefetched. */
   readonly catalog?: IdentifiedClient;
   /** Where notifications are listened for: straight to the primary. */

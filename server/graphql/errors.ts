@@ -162,7 +162,7 @@ export function maskError(log: Logger, catalog: Catalog): (error: GraphQLError) 
 /** The longest message about a document: some quote what the client sent. */
 const longest = 300;
 
-/** A message of GraphQL's own, without the suggestions, which spell out the schema to anyone who may not read it. */
+/** A message of GraphQL's own without its suggestions, which would reveal the schema. */
 export function aboutDocument(message: string): string {
   const kept = message.replace(/ Did you mean .*\?$/s, '');
   return kept.length > longest ? `${kept.slice(0, longest)}…` : kept;

@@ -1,18 +1,17 @@
 import { makeIntrospectionQuery } from 'postgraphile/graphile-build-pg/pg-introspection';
 import type { Result, Statement } from '../../postgres/statement.ts';
 import { Identity } from '../tenancy/identity.ts';
-import type { Database, IdentifiedClient } from '../tenancy/tenantDatabase.ts';
+import type { IdentifiedClient, SqlRunner } from '../tenancy/tenantDatabase.ts';
 
-/** Anyone who reads the API's schema from the catalog: nobody, so that it shows what tenants are granted, and no rows. */
-export const catalogReader = (database: Database): IdentifiedClient => database.as(Identity.nobody);
+/** Reads the catalog in the tenant's role without a user: it sees a tenant's grants, and no rows. */
+export const catalogReader = (database: SqlRunner): IdentifiedClient => database.as(Identity.nobody);
 
 /**
- * Asks the catalog what PostGraphile will ask it first, so that Postgres is at work while PostGraphile is still being
- * loaded: both take long.
+ * Sends PostGraphile's first query of the catalog early, so that Postgres works while PostGraphile is being loaded.
  *
- * @returns who reads the catalog, and has that answer already. What goes wrong is said when it is asked for.
+ * @returns a catalog reader that answers that query with the prefetched result, or with its error.
  */
-export function prefetchIntrospection(database: Database): IdentifiedClient {
+export function prefetchIntrospection(database: SqlRunner): IdentifiedClient {
   const reader = catalogReader(database);
   const text = makeIntrospectionQuery();
   let answer: Promise<Result<unknown>> | undefined = reader.query({ text });

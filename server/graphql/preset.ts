@@ -5,7 +5,7 @@ import { type DocumentNode, getOperationAST, NoSchemaIntrospectionCustomRule } f
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
 import { Hold } from '../http/turn.ts';
-import type { Database, IdentifiedClient } from '../tenancy/tenantDatabase.ts';
+import type { IdentifiedClient, SqlRunner } from '../tenancy/tenantDatabase.ts';
 import { atomicMutationPlugin } from './atomicMutation.ts';
 import { bulkMutationsPlugin } from './bulkMutations/plugin.ts';
 import { createOperationComplexity } from './complexity/plugin.ts';
@@ -49,7 +49,7 @@ const hideSchemaPlugin: GraphileConfig.Plugin = {
 };
 
 interface PresetParts {
-  readonly database: Database;
+  readonly database: SqlRunner;
   /** The catalog reader, if introspection was prefetched. */
   readonly catalog?: IdentifiedClient | undefined;
   readonly log: Logger;
@@ -121,7 +121,7 @@ export function preset({ database, catalog, log, production, documents, live }: 
 }
 
 /** The request's tenant, and what counts its reads. Without a verified token there is neither, and no SQL. */
-function tenantOf(database: Database, request: Request | undefined, { document, operationName }: Operation) {
+function tenantOf(database: SqlRunner, request: Request | undefined, { document, operationName }: Operation) {
   if (!request?.user) return { pgSettings: null };
   const operation = getOperationAST(document, operationName);
   const client = database.as(request.user.identity, {

@@ -22,7 +22,7 @@ const probePrefix = 'probe ';
 export interface ListenerParts {
   /** Directly to the primary: a transaction pooler takes LISTEN, and passes nothing on. */
   readonly url: string;
-  readonly database: Database;
+  readonly database: Pick<Database, 'inspect'>;
   readonly log: Logger;
   notified(payload: string): void;
   /** It listens again, and ends of sessions in between were not heard. */

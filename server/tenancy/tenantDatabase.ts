@@ -86,6 +86,9 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** The part of a database that runs SQL: all that the API needs. */
+export type SqlRunner = Pick<Database, 'as' | 'inspect'>;
+
 const begin: Statement = { name: 'hedgerow_begin', text: 'begin', discard: true };
 const beginSnapshot: Statement = {
   name: 'hedgerow_begin_snapshot',

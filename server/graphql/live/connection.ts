@@ -4,7 +4,7 @@ import { isUnavailable, UnansweredReadError } from '../../../postgres/connection
 import type { Statement } from '../../../postgres/statement.ts';
 import type { HoldsTurn } from '../../http/turn.ts';
 import type { Admission, Turn } from '../../tenancy/admission.ts';
-import { type Database, type IdentifiedClient, IdentityRefusedError } from '../../tenancy/tenantDatabase.ts';
+import { type IdentifiedClient, IdentityRefusedError, type SqlRunner } from '../../tenancy/tenantDatabase.ts';
 import { Feed } from './feed.ts';
 
 /** The user of a socket, from its verified token. */
@@ -23,7 +23,7 @@ export const closing = {
 } as const;
 
 interface Parts {
-  readonly database: Database;
+  readonly database: SqlRunner;
   readonly admission: Admission;
   /** Seconds that a read has; 10 by default. */
   readonly readTimeout?: number;
@@ -46,7 +46,7 @@ export class LiveConnection implements HoldsTurn {
   /** The latest turn of the user. Charging any of a tenant's turns charges the tenant, also after the turn has ended. */
   turn?: Turn;
   readonly feeds = new Set<Feed>();
-  readonly #database: Database;
+  readonly #database: SqlRunner;
   readonly #admission: Admission;
   readonly #readTimeout: number;
   readonly #end: (code: number, reason: string) => void;

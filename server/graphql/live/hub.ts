@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
 import { Listener } from '../../tenancy/listener.ts';
-import type { Database } from '../../tenancy/tenantDatabase.ts';
+import type { SqlRunner } from '../../tenancy/tenantDatabase.ts';
 import type { LiveConnection } from './connection.ts';
 import { readNotification } from './notification.ts';
 
@@ -35,7 +35,7 @@ export class LiveHub {
   readonly #users = new Map<string, Set<LiveConnection>>();
   readonly #requests = new WeakMap<IncomingMessage, LiveConnection>();
 
-  constructor(url: string, database: Database, log: Logger) {
+  constructor(url: string, database: SqlRunner, log: Logger) {
     this.#listener = new Listener({
       url,
       database,

@@ -3,7 +3,7 @@ import { access, constant, context, lambda, listen, type Step } from 'postgraphi
 import type { Introspection } from 'postgraphile/graphile-build-pg/pg-introspection';
 import { parse } from 'postgraphile/graphql';
 import { extendSchema } from 'postgraphile/utils';
-import type { Database } from '../../tenancy/tenantDatabase.ts';
+import type { SqlRunner } from '../../tenancy/tenantDatabase.ts';
 import { refuseEmptySubscriptions } from './rootField.ts';
 
 const changeEvent = /* GraphQL */ `
@@ -30,12 +30,12 @@ const liveTables = `select c.oid::text as id from pg_class c
  * `todoChanged` and its like, for every table whose changes the database notifies. Each event's row is read when the
  * event leaves, as the subscriber: what they may not see any more is a DELETE.
  */
-export function livePlugins(database: Database): GraphileConfig.Plugin[] {
+export function livePlugins(database: SqlRunner): GraphileConfig.Plugin[] {
   return [findLiveTables(database), subscriptionFields, refuseEmptySubscriptions];
 }
 
 /** Marks live tables by a tag. */
-function findLiveTables(database: Database): GraphileConfig.Plugin {
+function findLiveTables(database: SqlRunner): GraphileConfig.Plugin {
   return {
     name: 'LiveTablesPlugin',
     version: '1.0.0',

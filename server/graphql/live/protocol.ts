@@ -5,7 +5,7 @@ import { type ExecutionResult, GraphQLError, getOperationAST } from 'postgraphil
 import { CancelledError } from '../../../postgres/cancellation.ts';
 import { isUnavailable } from '../../../postgres/connectionErrors.ts';
 import type { Admission } from '../../tenancy/admission.ts';
-import { type Database, IdentityRefusedError } from '../../tenancy/tenantDatabase.ts';
+import { IdentityRefusedError, type SqlRunner } from '../../tenancy/tenantDatabase.ts';
 import { byteLimits, eventTooLarge } from '../complexity/complexity.ts';
 import { fits } from '../output/answer.ts';
 import { closing, LiveConnection, type LiveUser } from './connection.ts';
@@ -26,7 +26,7 @@ export type Authenticate = (authorization: string) => Promise<LiveUser | undefin
 interface Parts {
   readonly server: GrafservBase;
   readonly hub: LiveHub;
-  readonly database: Database;
+  readonly database: SqlRunner;
   readonly admission: Admission;
   readonly authenticate: Authenticate;
 }

@@ -9,7 +9,7 @@ import type { Statement } from '../../../../postgres/statement.ts';
 import { preset } from '../../../../server/graphql/preset.ts';
 import { far, skipBeforeComputing } from '../../../../server/graphql/sqlTemplates/offset.ts';
 import { Identity } from '../../../../server/tenancy/identity.ts';
-import type { Database, IdentifiedClient } from '../../../../server/tenancy/tenantDatabase.ts';
+import type { Database, IdentifiedClient, SqlRunner } from '../../../../server/tenancy/tenantDatabase.ts';
 import { createTestDatabase, type TestDatabase } from '../../../support/database.ts';
 import { openConnections } from '../../../support/openDatabase.ts';
 import { createAccount } from '../../../support/sql.ts';
@@ -44,14 +44,8 @@ async function api(disablePlugins: string[]): Promise<Ask> {
       return client.query(statement);
     },
   });
-  const told: Database = {
+  const told: SqlRunner = {
     inspect: (statement, cancellation) => database.inspect(statement, cancellation),
-    load: () => database.load(),
-    exports: database.exports,
-    get counts() {
-      return database.counts;
-    },
-    close: () => database.close(),
     as: (...args) => {
       const client = telling(database.as(...args));
       clients.push(new WeakRef(client));
