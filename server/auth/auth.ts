@@ -62,8 +62,9 @@ export function createAuth(database: Database, settings: AuthSettings, admission
   const tokens = tokenVerifier(ownTokens(keys, refusals), external, refusals);
   const signedIn = bearer(tokens);
   const noOrigin: Origin = { address: undefined, userAgent: undefined };
-  const authenticate: Auth['authenticate'] = (authorization) =>
-    tokens.authenticate(authorization, { cancellation: new Cancellation(), origin: () => noOrigin });
+  const authenticate: Auth['authenticate'] = async (authorization) =>
+    tokens.remembered(authorization) ??
+    tokens.verify(authorization, { cancellation: new Cancellation(), origin: () => noOrigin });
   const close = async () => {
     await Promise.all([stopClearing(), mailer.close()]);
   };

@@ -30,7 +30,7 @@ interface TokenSource {
 }
 
 /** Finds the user of an `Authorization` header's value; `undefined` where it carries no valid token. */
-export type Authenticate = (authorization: string, source: TokenSource) => Promise<Express.User | undefined>;
+type Authenticate = (authorization: string, source: TokenSource) => Promise<Express.User | undefined>;
 
 /** One of the issuers whose tokens are accepted. */
 export interface TrustedIssuer {
@@ -49,6 +49,13 @@ const longest = { own: 1000, external: 32_768 };
 /** The scheme, in any case, and the three parts of a signed token: everything else is refused unparsed. */
 const wellFormed = /^bearer +([\w-]+\.[\w-]+\.[\w-]+)$/i;
 
+/** Verified tokens, and the way to verify another one. */
+interface TokenVerifier {
+  /** The user of a token that was verified before. */
+  remembered(authorization: string): Express.User | undefined;
+  readonly verify: Authenticate;
+}
+
 /**
  * Verifies the access tokens of `own` and of `external`, and remembers the verified ones.
  *
@@ -58,14 +65,12 @@ export function tokenVerifier(
   own: (token: string) => Promise<Express.User | undefined>,
   external: TrustedIssuer | undefined,
   refusals: RefusalLog,
-): { remembered(authorization: string): Express.User | undefined; authenticate: Authenticate } {
+): TokenVerifier {
   const verified = new RememberedTokens();
   const limit = external ? longest.external : longest.own;
   return {
     remembered: (authorization) => verified.find(authorization),
-    async authenticate(authorization, source) {
-      const known = verified.find(authorization);
-      if (known) return known;
+    async verify(authorization, source) {
       if (authorization.length > limit) {
         refusals.note(external ? 'external' : 'own', new TokenRefusedError('too long'));
         return undefined;
@@ -80,7 +85,7 @@ export function tokenVerifier(
 }
 
 /** Passes a request with a valid access token on, and sets `request.user`. Any other request: 401. */
-export function bearer({ remembered, authenticate }: ReturnType<typeof tokenVerifier>): RequestHandler {
+export function bearer({ remembered, verify }: TokenVerifier): RequestHandler {
   return async (request, _response, next) => {
     const { authorization = '' } = request.headers;
     const known = remembered(authorization);
@@ -89,7 +94,7 @@ export function bearer({ remembered, authenticate }: ReturnType<typeof tokenVeri
       return next();
     }
     const { cancellation } = request;
-    const user = await authenticate(authorization, { cancellation, origin: () => originOf(request) });
+    const user = await verify(authorization, { cancellation, origin: () => originOf(request) });
     if (!user) throw unauthenticated();
     request.user = user;
     next();
