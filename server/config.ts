@@ -5,8 +5,6 @@ import type { ExternalIssuer } from './auth/tokens/externalIssuer.ts';
 import { type PrivateJwk, privateKeys } from './auth/tokens/privateKeys.ts';
 import { type AdmissionLimits, admissionLimits } from './tenancy/admission.ts';
 
-const production = 'needed in production';
-
 const url = z.string().transform((value, context) => {
   try {
     return canonicalUrl(value);
@@ -146,16 +144,23 @@ export class ConfigError extends Error {
 /**
  * Reads and checks the environment. An empty variable counts as absent.
  *
+ * @param mayBeIncomplete false: a database and a key are needed outside production too.
  * @throws ConfigError with every missing or wrong variable at once; never with a value, which may be a secret.
  */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  { mayBeIncomplete = true }: { readonly mayBeIncomplete?: boolean } = {},
+): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const parsed = environment.safeParse(given);
   const problems = parsed.error?.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`) ?? [];
-  if (given.NODE_ENV === 'production') {
-    if (given.DATABASE_URL === undefined) problems.push(`DATABASE_URL is ${production}`);
+  const isProduction = given.NODE_ENV === 'production';
+  if (isProduction || !mayBeIncomplete) {
+    const needed = isProduction ? 'needed in production' : 'needed';
+    const embedded = isProduction ? '' : ': `npm start` runs an embedded Postgres without it';
+    if (given.DATABASE_URL === undefined) problems.push(`DATABASE_URL is ${needed}${embedded}`);
     if (given.JWT_SECRET === undefined && given.JWT_PRIVATE_KEYS === undefined) {
-      problems.push(`JWT_SECRET is ${production}, or JWT_PRIVATE_KEYS`);
+      problems.push(`JWT_SECRET is ${needed}, or JWT_PRIVATE_KEYS`);
     }
   }
   const ofIssuer = ['AUTH_ISSUER', 'AUTH_JWKS_URL', 'AUTH_AUDIENCE'];

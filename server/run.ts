@@ -2,7 +2,6 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import pg from 'pg';
 import type { Logger } from 'pino';
-import { loadEnvironmentFile } from '../common/environmentFile.ts';
 import { isUnavailable } from '../postgres/connectionErrors.ts';
 import { postgresAdvice } from '../postgres/patchLevel.ts';
 import { createApp, headerLimit } from './app.ts';
@@ -36,22 +35,20 @@ export interface Development {
   close(): Promise<void>;
 }
 
+/** Prepares development. */
+type Develop = (config: Config, step: Step) => Promise<Development>;
+
 /**
  * Starts the server, and sets the exit code where that fails.
  *
  * @param develop prepares development; absent in production.
  */
-export async function runServer(develop?: (config: Config, step: Step) => Promise<Development>): Promise<void> {
+export async function runServer(develop?: Develop): Promise<void> {
   await start(develop).catch(fail);
 }
 
-async function start(develop?: (config: Config, step: Step) => Promise<Development>): Promise<void> {
-  loadEnvironmentFile();
-  const config = readConfig(process.env);
-  if (!develop && !config.databaseUrl)
-    throw new ConfigError(['DATABASE_URL is needed: `npm start` runs an embedded Postgres without it']);
-  if (!develop && !config.jwtSecret && !config.privateKeys)
-    throw new ConfigError(['JWT_SECRET is needed, or JWT_PRIVATE_KEYS']);
+async function start(develop: Develop | undefined): Promise<void> {
+  const config = readConfig(process.env, { mayBeIncomplete: develop !== undefined });
   const log = createLog(config.logLevel);
   const step = stepper(config.production);
   const development = await develop?.(config, step);
