@@ -51,7 +51,7 @@ export default {
       name: 'commands-are-not-imported',
       comment: 'A command is thin: it calls capabilities, and nothing but the command line calls it.',
       severity: 'error',
-      from: { path: '^dba/(?!cli[.]ts$|commands/)' },
+      from: { path: '^dba/(?!program[.]ts$|commands/)' },
       to: { path: '^dba/commands/' },
     },
     {

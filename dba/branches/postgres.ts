@@ -150,7 +150,7 @@ async function drop(
   );
 }
 
-/** Both renames or neither: anyone who connects finds the one database or the other, and never none. */
+/** Both renames happen or neither. A new connection always finds one of the two databases. */
 async function promote(
   admin: pg.Client,
   adminUrl: string,

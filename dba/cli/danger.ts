@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { UsageError } from '../../common/usageError.ts';
 
-/** What anyone who calls a dangerous verb may say beforehand. */
+/** Options that confirm a dangerous verb in advance. */
 export interface Permission {
   readonly yes?: boolean;
   readonly forceProduction?: boolean;

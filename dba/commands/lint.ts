@@ -35,7 +35,7 @@ interface DatabaseOptions extends Pick<Options, 'json' | 'strict' | 'format' | '
 const again = (value: string, before: readonly string[] = []) => [...before, value];
 
 export const lintCommand = command('lint', 'inspect the schema that the migrations and current.sql make')
-  .option('--all', "the committed migrations' text too, which nobody can mend any more")
+  .option('--all', 'also inspect the text of committed migrations, which can no longer change')
   .option('--strict', 'exit code 1 for warnings too')
   .option('--json', 'for machines; the same as --format json')
   .addOption(new Option('--format <format>', 'how to report').choices(['text', 'json', 'sarif']).default('text'))

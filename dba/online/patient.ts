@@ -5,7 +5,7 @@ import { describeUrl } from '../../postgres/target/target.ts';
 import { newClient } from '../../postgres/withClient.ts';
 
 export interface Patience {
-  /** Milliseconds to wait for a lock: anyone who comes behind a waiting statement waits as long. */
+  /** Milliseconds to wait for a lock. Statements behind a waiting statement wait as long. */
   readonly lockTimeout: number;
   /** How often a transaction is tried before it is given up. */
   readonly attempts: number;

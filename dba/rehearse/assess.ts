@@ -105,7 +105,7 @@ function pausesOf<Held extends Lock>(
     const waiter = waiters.find((one) => one.pid === pid && one.at >= began && one.at <= ended);
     if (!waiter) continue;
     const lock = locks.find((one) =>
-      // Who waits for a row waits for anyone who has changed it.
+      // A statement that waits for a row waits for the transaction that changed it.
       waiter.table === undefined
         ? one.table === table && one.mode === 'ROW EXCLUSIVE'
         : one.table === waiter.table &&

@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { root } from '../../common/root.ts';
+import type { Command } from 'commander';
+import { program } from '../../dba/program.ts';
 
 const introduction = `# npm run db
 
@@ -9,24 +7,19 @@ const introduction = `# npm run db
 is generated from the code: \`npm run reference\`.
 `;
 
-/** The help of \`npm run db\` and of each verb, as a page in Markdown. */
-export async function printReference(): Promise<string> {
-  const overview = await help();
-  const verbs = [...overview.matchAll(/^ {2}([a-z][a-z-]*)(?: |\|)/gm)].flatMap(([, verb = '']) =>
-    verb === 'help' ? [] : verb,
-  );
-  const pages: string[] = [introduction, fenced(overview)];
-  for (const verb of verbs) pages.push(`## ${verb}\n\n${fenced(await help(verb))}`);
-  return `${pages.join('\n')}`;
+/** The help of `npm run db` and of each verb, as a page in Markdown. */
+export function printReference(): string {
+  const verbs = program.commands.map((verb) => `## ${verb.name()}\n\n${fenced(helpOf(verb))}`);
+  return [introduction, fenced(helpOf(program)), ...verbs].join('\n');
 }
 
-async function help(...verb: string[]): Promise<string> {
-  const args = [join(root, 'dba', 'cli.ts'), ...verb, '--help'];
-  const { stdout } = await promisify(execFile)(process.execPath, args, {
-    cwd: root,
-    env: { ...process.env, COLUMNS: '100' },
-  });
-  return stdout.trim();
+function helpOf(command: Command): string {
+  let help = '';
+  const writeOut = (text: string) => {
+    help += text;
+  };
+  command.configureOutput({ writeOut, getOutHelpWidth: () => 80 }).outputHelp();
+  return help.trim();
 }
 
 function fenced(text: string): string {
