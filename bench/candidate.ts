@@ -8,7 +8,7 @@ import { type ServerProcess, spawnServer, untilListening } from './serverProcess
 import type { Tenant, TokenOf } from './tenants.ts';
 import { verify, type WorkloadName, workloads } from './workloads.ts';
 
-/** What one turn of one candidate showed. Times in milliseconds. */
+/** The measurements of one candidate's turn. Times are in milliseconds. */
 export interface Sample {
   readonly perSecond: number;
   readonly p50: number;
@@ -31,7 +31,7 @@ export interface Candidate {
   stop(): Promise<void>;
 }
 
-/** What every candidate is measured with. */
+/** The parts that all candidates share during a measurement. */
 export interface Ground {
   readonly cluster: BenchCluster;
   readonly load: Load;

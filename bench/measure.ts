@@ -5,7 +5,7 @@ import type { Report } from './progress.ts';
 import type { Tenant } from './tenants.ts';
 import { type WorkloadName, workloads } from './workloads.ts';
 
-/** What one candidate showed on one workload: a sample for each round, or why it could not be measured. */
+/** One candidate's samples on one workload, one for each round, or the reason why it has none. */
 export interface Series {
   readonly workload: WorkloadName;
   readonly candidate: string;

@@ -10,7 +10,7 @@ export interface Statement {
   readonly text: string;
   /** As it stands in the file: between two literals a line end is more than a blank. */
   readonly sql: string;
-  /** What it is about, as one names and suppresses it: `create index todos_title_idx`. */
+  /** The object of the finding, as a suppression names it: `create index todos_title_idx`. */
   readonly object: string;
   /** Whether graphile-migrate runs it inside of a transaction: not so behind `--! no-transaction`. */
   readonly inTransaction: boolean;

@@ -21,11 +21,11 @@ export interface Statement {
   readonly rowMode?: 'array' | undefined;
   /** Its rows are of no interest. */
   readonly discard?: boolean;
-  /** What its only row has in the second column. Where it has not, nothing from there on is believed. */
+  /** The expected user id, column 2 of the statement's only row. A mismatch rejects this result and the following ones. */
   readonly expectedUserId?: string;
   /** Counts the bytes of its rows. A statement that it refuses has run nevertheless: roll back what it wrote. */
   readonly meter?: Meter | undefined;
-  /** The GraphQL operation that asks for it, for anyone who looks at what Postgres runs. */
+  /** The name of the GraphQL operation. A comment in the statement shows it in Postgres. */
   readonly operation?: string;
 }
 

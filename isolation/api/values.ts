@@ -26,7 +26,7 @@ export function encode(parts: readonly unknown[]): string {
  * node id of the same type. What has too few values to be anybody's own, such as a boolean or an enum, stays as it is.
  *
  * @param taken values that somebody has, as JSON.
- * @param sampleRows valid values of nobody's, to be preferred.
+ * @param sampleRows preferred values: valid ones that no row has.
  */
 export function nobodys(
   value: unknown,

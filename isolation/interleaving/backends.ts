@@ -1,4 +1,4 @@
-/** Anyone who may look at other backends, and end them. */
+/** A connection that may inspect and terminate other backends. */
 export interface Admin {
   asAdmin<Row extends Record<string, unknown>>(text: string, values?: unknown[]): Promise<Row[]>;
 }

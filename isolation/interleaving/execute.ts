@@ -29,7 +29,7 @@ interface Lane {
   readonly index: number;
   readonly models: Model[];
   readonly agent: Agent;
-  /** Faults reach anyone who has the connection. */
+  /** Faults affect every request on the connection. */
   readonly faulty: boolean;
 }
 

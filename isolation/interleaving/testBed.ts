@@ -3,7 +3,7 @@ import type { Holdings } from '../api/rows.ts';
 import type { Known } from '../api/validArguments.ts';
 import type { Admin } from './backends.ts';
 
-/** What a run needs: a server, its tenants with what they have in the beginning, and the way back there. */
+/** A server, its tenants with their initial rows, and the way to restore them. */
 export interface TestBed {
   readonly client: Client;
   readonly known: Known;
@@ -11,7 +11,7 @@ export interface TestBed {
   readonly types: readonly string[];
   readonly db: Admin;
   readonly tenants: readonly { readonly member: Member; readonly holdings: Holdings }[];
-  /** What the server answers beside leaks is checked, too: its codes, and what it has kept. */
+  /** Whether error codes and stored rows are checked too, and not leaks alone. */
   readonly strict: boolean;
   restore(): Promise<void>;
 }

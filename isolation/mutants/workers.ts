@@ -31,7 +31,7 @@ export async function startMutants(
     // As dealt out, so that the order is that of one run.
     Array.from({ length: found.flat().length }, (_, at) => found[at % lanes]?.[Math.floor(at / lanes)] as Verdict),
   );
-  // Anyone who started this hears of a failure when the verdicts are asked for.
+  // The caller receives a failure when it awaits the verdicts.
   verdicts.catch(() => {});
   return { verdicts };
 }

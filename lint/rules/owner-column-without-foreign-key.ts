@@ -2,7 +2,7 @@ import { tenantTables } from '../facts.ts';
 import { ownerColumns } from '../ownerColumns.ts';
 import type { CatalogRule } from '../rule.ts';
 
-/** Anyone who deletes their account is told that all of their rows are gone. */
+/** Deleting an account promises that all of its rows are deleted. */
 export const rule: CatalogRule = {
   level: 'warning',
   elsewhere: { notJudged: 'only Hedgerow says which table has the accounts' },

@@ -1,7 +1,7 @@
 import type { CatalogRule } from '../rule.ts';
 import { ourRelations } from '../scopedObjects.ts';
 
-/** What a rule adds to a statement is done with the rights of anyone who owns the table. */
+/** Statements that a rewrite rule adds run with the rights of the table's owner. */
 export const rule: CatalogRule = {
   level: 'error',
   title: 'a rule rewrites statements and runs with the rights of its owner',

@@ -8,7 +8,7 @@ export const rule: CatalogRule = {
   elsewhere: 'warning',
   title: 'a function runs with the rights of its owner',
   query: `
-    select f.object, 'runs with the rights of ' || f.proowner::regrole || ', anyone who calls it' as detail
+    select f.object, 'runs with the rights of ' || f.proowner::regrole || ', whichever role calls it' as detail
     from ${ourFunctions} f
     where f.prosecdef
       -- Elsewhere one is of interest where tenants can call it; nobody calls a trigger's.

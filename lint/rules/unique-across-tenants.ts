@@ -4,7 +4,7 @@ import type { CatalogRule } from '../rule.ts';
 import { writtenByTenants } from '../scopedObjects.ts';
 
 /**
- * An index refuses a value anyone who has it, and so tells of rows that no policy shows. Where tenants can write none of its
+ * A unique index refuses a value that any tenant has, and so reveals rows that no policy shows. Where tenants can write none of its
  * columns they cannot ask it anything, as with the addresses in app_public.users.
  */
 export const rule: CatalogRule = {

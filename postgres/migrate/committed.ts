@@ -25,7 +25,7 @@ export interface CommittedMigration {
   readonly transaction: boolean;
 }
 
-/** What `rebase` adds to the name of a file while it commits it again. */
+/** The suffix of a migration's file name while `rebase` commits that migration again. */
 export const asideSuffix = '.rebase';
 
 export const committedFolder = join(root, 'migrations', 'committed');

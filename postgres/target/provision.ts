@@ -31,7 +31,7 @@ async function createDatabase(client: pg.Client, database: string): Promise<void
   // Only a member of the owning role may give it a database. A superuser is one without being told.
   const { rows } = await client.query("select pg_has_role('hedgerow_owner', 'member') as member");
   if (!rows[0].member) await client.query('grant hedgerow_owner to current_user');
-  // Since Postgres 16 anyone who created a role is listed as its member without the right to use it.
+  // Since Postgres 16 the creator of a role is its member, without the right to use it.
   else await client.query('grant hedgerow_owner to current_user').catch(() => {});
   await client.query(`create database ${client.escapeIdentifier(database)} owner hedgerow_owner`);
 }

@@ -1,10 +1,10 @@
-/** What is wrong with one field of the input; `path` is its name, dotted where it is nested. */
+/** The error of one input field. `path` is the field's name, with dots between nested names. */
 export interface FieldError {
   readonly path: string;
   readonly message: string;
 }
 
-/** An answer that says what went wrong in words for the client (RFC 9457). */
+/** An error with a message for the client (RFC 9457). */
 export class Problem extends Error {
   readonly status: number;
   readonly errors: readonly FieldError[] | undefined;
@@ -21,12 +21,12 @@ export class Problem extends Error {
   }
 }
 
-/** The input is at fault, in each of these fields. */
+/** The error for input with invalid fields. */
 export function badInput(...errors: readonly FieldError[]): Problem {
   return new Problem(400, 'Some of the input is not as it should be.', { errors });
 }
 
-/** The one answer for every missing, malformed, expired or ended token: nothing tells them apart. */
+/** The error for every missing, malformed, expired or revoked token: clients cannot distinguish them. */
 export function unauthenticated(): Problem {
   return new Problem(401, 'A valid access token is needed: Authorization: Bearer <token>.', {
     headers: { 'WWW-Authenticate': 'Bearer' },

@@ -11,14 +11,14 @@ export const notFound: RequestHandler = (request, _response, next) => {
   next(new Problem(404, `There is no ${request.method} ${request.path} here.`));
 };
 
-/** Turns whatever a route threw into problem+json. What was not meant for the client is logged and not sent. */
+/** Answers a route's error as problem+json. Errors that are not for the client are logged and not sent. */
 export function problem(log: Logger): ErrorRequestHandler {
   return (error, request, response, _next) => {
     const known = toProblem(error);
-    // The request's own line in the log says enough about a problem raised on purpose, and about a client that left.
+    // The request's log line suffices for intended problems and for clients that disconnected.
     const expected = error instanceof Problem || (error instanceof CancelledError && error.reason === 'client gone');
     if (known.status >= 500 && !expected) log.error({ err: error, id: request.id }, 'request failed');
-    // What was begun cannot be taken back: a connection that breaks tells that it is not whole.
+    // The status has been sent. Closing the connection shows the client that the answer is incomplete.
     if (response.headersSent) response.destroy(error);
     else sendProblem(response, known, request.originalUrl.split('?', 1)[0] === '/graphql');
   };
@@ -46,7 +46,7 @@ function toProblem(error: unknown): Problem {
   return new Problem(500, 'Something went wrong on our side.');
 }
 
-/** To a GraphQL client the same answer also speaks GraphQL: `errors` with a message and a code each. */
+/** A GraphQL client gets the same answer with GraphQL's `errors`: a message and a code each. */
 function sendProblem(response: Response, { status, message, errors, headers }: Problem, graphql: boolean): void {
   const code =
     status === 401

@@ -4,7 +4,7 @@ import type { Outcome } from './ledger.ts';
 import type { Random } from './random.ts';
 import type { Tenant } from './tenant.ts';
 
-/** What a round's weather may use, and where it counts what it did. */
+/** The means of a fault scenario during a round, and its counter. */
 export interface Outside {
   readonly db: TestDatabase;
   readonly random: Random;
