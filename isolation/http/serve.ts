@@ -45,7 +45,8 @@ export async function serve({
   const graphql = await createGraphQL({ database, listenUrl: serverUrl, log, production: false });
   // Everybody signs up from one address.
   const mail = { from: { name: 'Hedgerow', address: 'no-reply@localhost' } };
-  const admission = new Admission(admissionLimits(poolSize));
+  // No pauses: how often a tenant holds the event loop depends on the machine.
+  const admission = new Admission({ ...admissionLimits(poolSize), holdBudget: Number.POSITIVE_INFINITY });
   const auth = createAuth(database, { jwtSecret, limitFactor: 1000, mail }, admission, log);
   const config = { allowedOrigins: [], production: false, trustProxy: 0, requestTimeout };
   const readiness = createReadiness(database);

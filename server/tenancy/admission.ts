@@ -71,8 +71,8 @@ const perMillisecond = 1;
 /** Milliseconds of one hold that are charged at most: beyond it the cause is mostly the machine. */
 const longestHold = 100;
 
-/** The longest pause, in milliseconds: a request that waits for its end has time left before its deadline. */
-const longestPause = 8000;
+/** The longest pause, in milliseconds: the first requests after a start hold the event loop for long, and are no attack. */
+const longestPause = 2000;
 
 /**
  * Milliseconds of work that requests may begin in one iteration of the event loop. Those that come beyond it begin in the

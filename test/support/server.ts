@@ -85,7 +85,9 @@ export async function serve(
   const pool = { size: poolSize, timeout: 5, recycle: 1800, preparedStatements, replicaUrl };
   const database = new TenantDatabase(serverUrl, pool, log);
   const readiness = createReadiness(database);
-  const admission = new Admission({ ...admissionLimits(poolSize), ...options.admission });
+  // No pauses by default: how long a request holds the event loop depends on the machine.
+  const limits = { ...admissionLimits(poolSize), holdBudget: Number.POSITIVE_INFINITY, ...options.admission };
+  const admission = new Admission(limits);
   const { persistedDocuments: documentsFolder } = options;
   const graphql = await createGraphQL({ database, listenUrl, log, production, documentsFolder });
   const config = { allowedOrigins, production, trustProxy, requestTimeout };
