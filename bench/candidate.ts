@@ -56,7 +56,8 @@ export async function startPeer(
 ): Promise<Candidate> {
   const { cluster, load, tokenOf, connections } = ground;
   const server = await spawnServer(peer.file, {
-    ...{ DATABASE_URL: database.serverUrl, JWT_SECRET: ground.jwtSecret },
+    DATABASE_URL: database.serverUrl,
+    JWT_SECRET: ground.jwtSecret,
     ...peer.env,
   });
   await untilListening(server);

@@ -53,7 +53,9 @@ export function addTo(name: string, file: string, add: (admin: pg.Client) => Pro
 }
 
 const settings = {
-  ...{ shared_buffers: '512MB', max_wal_size: '4GB', max_connections: '300' },
+  shared_buffers: '512MB',
+  max_wal_size: '4GB',
+  max_connections: '300',
   // It would start in the middle of some peer's turn. What needs it is vacuumed between the workloads.
   autovacuum: 'off',
 };

@@ -42,7 +42,10 @@ export async function measureLoginTimes(
   const timesOf = (all: readonly Credentials[]) => all.map((one) => times.get(one) as number);
   const [ofKnown, ofUnknown] = [quartiles(timesOf(known)), quartiles(timesOf(unknown))];
   return {
-    ...{ tries, known: ofKnown, unknown: ofUnknown, ratio: ofUnknown.median / ofKnown.median },
+    tries,
+    known: ofKnown,
+    unknown: ofUnknown,
+    ratio: ofUnknown.median / ofKnown.median,
     p: permutationTest(timesOf(known), timesOf(unknown)),
   };
 }

@@ -61,7 +61,9 @@ async function run({ tries, flood, seconds, rounds }: Options, report: Report, c
   cleanUp.push(takeBack);
   const jwtSecret = randomBytes(32).toString('hex');
   const server = await spawnServer(hedgerow.file, {
-    ...{ DATABASE_URL: database.serverUrl, JWT_SECRET: jwtSecret, AUTH_LIMIT_FACTOR: '1000' },
+    DATABASE_URL: database.serverUrl,
+    JWT_SECRET: jwtSecret,
+    AUTH_LIMIT_FACTOR: '1000',
   });
   await untilListening(server);
   const client = loginClient(server.port);
@@ -77,7 +79,8 @@ async function run({ tries, flood, seconds, rounds }: Options, report: Report, c
   );
   const cost = await measureFlood(load, client, {
     job: { port: server.port, requests, connections: 16, seconds },
-    ...{ rounds, connections: flood },
+    rounds,
+    connections: flood,
     // Every other one has forgotten the password.
     credentials: emails.map((email, index) => ({ email, password: index % 2 ? password : 'wrong' })),
   });

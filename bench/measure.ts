@@ -60,7 +60,8 @@ export async function measure(
     }
   }
   return [...found].map(([{ name }, { samples, error }]) => ({
-    ...{ workload, candidate: name },
+    workload,
+    candidate: name,
     ...(error ? { samples: [], error } : { samples }),
   }));
 }

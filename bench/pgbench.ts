@@ -43,8 +43,13 @@ export async function startPgbench(
     const file = join(folder, `${workload}.sql`);
     await writeFile(file, pgbenchScript(workload, database.rows, name === 'pgbench-one-trip'));
     const args = [
-      ...['--no-vacuum', '--protocol=prepared', `--file=${file}`, `--time=${time}`],
-      ...[`--client=${connections}`, `--jobs=${Math.min(2, connections)}`, '--define=prepared=0'],
+      '--no-vacuum',
+      '--protocol=prepared',
+      `--file=${file}`,
+      `--time=${time}`,
+      `--client=${connections}`,
+      `--jobs=${Math.min(2, connections)}`,
+      '--define=prepared=0',
     ];
     const before = cpuTimes(undefined, cluster.postmaster);
     const { stdout } = await run(program, [...args, pathname.slice(1)], { env, timeout: (time + 30) * 1000 }).catch(

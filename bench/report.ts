@@ -7,8 +7,13 @@ import { workloads } from './workloads.ts';
 /** The figures of a row, as they stand in the table below `columns`. */
 export function cells({ perSecond, toStock, toHandWritten, p50, p99, node, postgres }: Row): string[] {
   return [
-    ...[figure(perSecond.median, 0), spreadText(toStock), spreadText(toHandWritten)],
-    ...[figure(p50, 1), figure(p99, 1), figure(node, 3), figure(postgres, 3)],
+    figure(perSecond.median, 0),
+    spreadText(toStock),
+    spreadText(toHandWritten),
+    figure(p50, 1),
+    figure(p99, 1),
+    figure(node, 3),
+    figure(postgres, 3),
   ];
 }
 

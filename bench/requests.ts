@@ -23,7 +23,9 @@ export function requestText({ method, path, body, headers: more = {} }: Call, to
   const json = body === undefined ? '' : JSON.stringify(body);
   const headers = [
     `${method} ${path} HTTP/1.1`,
-    ...['Host: 127.0.0.1', 'Accept: application/json', `Authorization: Bearer ${token}`],
+    'Host: 127.0.0.1',
+    'Accept: application/json',
+    `Authorization: Bearer ${token}`,
     ...Object.entries(more).map(([name, value]) => `${name}: ${value}`),
     ...(json ? ['Content-Type: application/json', `Content-Length: ${Buffer.byteLength(json)}`] : []),
   ];
@@ -45,7 +47,8 @@ export async function send<T>(
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {
     method,
     headers: {
-      ...{ Accept: 'application/json', Authorization: `Bearer ${tokenOf(subject.tenant)}` },
+      Accept: 'application/json',
+      Authorization: `Bearer ${tokenOf(subject.tenant)}`,
       ...(body !== undefined && { 'Content-Type': 'application/json' }),
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),

@@ -100,9 +100,14 @@ export async function run(options: Options, report: Report, cleanUp: (() => unkn
       ? await attempt('Revocation', () => measureRevocation(ground, rounds, main, report))
       : undefined;
   return {
-    ...{ when: new Date().toISOString(), machine: machine(), node: process.versions.node, postgres: cluster.version },
-    ...{ options, candidates: candidates.map(({ name, title, rows }) => ({ name, title, rows })) },
-    ...{ rows: toRows(series), series },
+    when: new Date().toISOString(),
+    machine: machine(),
+    node: process.versions.node,
+    postgres: cluster.version,
+    options,
+    candidates: candidates.map(({ name, title, rows }) => ({ name, title, rows })),
+    rows: toRows(series),
+    series,
     ...(noisy && { noisy: { rows: noisyRows ?? [], series: noisy } }),
     ...(check && { marks: marks(series, startup, noisyRows) }),
     ...(revocation && { revocation }),

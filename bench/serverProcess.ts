@@ -26,8 +26,11 @@ export async function spawnServer(file: string, env: Readonly<Record<string, str
     cwd: tmpdir(),
     env: {
       ...(process.env.PATH && { PATH: process.env.PATH }),
-      ...{ NODE_ENV: 'production', LOG_LEVEL: 'warn', PORT: String(port) },
-      ...{ DB_POOL_SIZE: String(poolSize), POOL_SIZE: String(poolSize) },
+      NODE_ENV: 'production',
+      LOG_LEVEL: 'warn',
+      PORT: String(port),
+      DB_POOL_SIZE: String(poolSize),
+      POOL_SIZE: String(poolSize),
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

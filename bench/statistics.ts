@@ -44,12 +44,16 @@ export function toRows(all: readonly Series[]): Row[] {
   return all.map((series) => {
     const middle = (of: keyof Sample) => spread(series.samples.map((sample) => sample[of])).median;
     return {
-      ...{ workload: series.workload, candidate: series.candidate },
+      workload: series.workload,
+      candidate: series.candidate,
       ...(series.error !== undefined && { error: series.error }),
       perSecond: spread(series.samples.map(({ perSecond }) => perSecond)),
       toStock: ratio(series, find(all, series.workload, stock)),
       toHandWritten: ratio(series, find(all, series.workload, handWritten)),
-      ...{ p50: middle('p50'), p99: middle('p99'), node: middle('node'), postgres: middle('postgres') },
+      p50: middle('p50'),
+      p99: middle('p99'),
+      node: middle('node'),
+      postgres: middle('postgres'),
     };
   });
 }

@@ -44,7 +44,9 @@ export function marks(
 ): Threshold[] {
   const times = (value: number) => `${value.toFixed(1)} ×`;
   const mark = (what: string, goal: string, found: Spread, reached: (median: number) => boolean): Threshold => ({
-    ...{ what, goal, found },
+    what,
+    goal,
+    found,
     reached: Number.isNaN(found.median) ? undefined : reached(found.median),
   });
   return [

@@ -38,7 +38,7 @@ export const workloads: Readonly<Record<WorkloadName, Workload>> = {
       select<Todo>(
         admin,
         "where user_id = $1 and list_id = $2 and id = $3 and created_at > now() - interval '1 minute'",
-        [...[tenant.userId, listId, answer?.id]],
+        [tenant.userId, listId, answer?.id],
       ),
   },
   nested: {
@@ -63,7 +63,8 @@ export const workloads: Readonly<Record<WorkloadName, Workload>> = {
     writes: true,
     expected: (admin, { tenant, todoId }) =>
       select<Todo>(admin, "where user_id = $1 and id = $2 and completed and updated_at > now() - interval '1 minute'", [
-        ...[tenant.userId, todoId],
+        tenant.userId,
+        todoId,
       ]),
   },
   deep: { title: 'deep: 20 of 1,000 todos behind the first 900, by offset', writes: false, expected: page(900) },

@@ -38,7 +38,9 @@ export const postgraphile4: Api = {
       data.allLists.nodes.map(
         // biome-ignore lint/suspicious/noExplicitAny: JSON of a server that is being measured
         ({ id, name, todosByUserIdAndListId: { nodes, totalCount } }: any) => ({
-          ...{ id, name, todoCount: totalCount },
+          id,
+          name,
+          todoCount: totalCount,
           todos: nodes,
         }),
       ),

@@ -51,7 +51,8 @@ export async function sendAll(
   agent.destroy();
   collect();
   return {
-    ...{ complaints, answers },
+    complaints,
+    answers,
     heapGrowth: process.memoryUsage().heapUsed - heap,
     eventLoopDelay: Math.round(delay.max / 1e6),
     slowest: [...slowest].sort(([, a], [, b]) => b - a).slice(0, 5),

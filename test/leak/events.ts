@@ -2,9 +2,9 @@ import type { Message } from '../support/socket.ts';
 import type { Tenant } from './tenant.ts';
 
 /** What is wrong with what a tenant's socket was sent, while errors may have the codes `allowed`; undefined: nothing. */
-export function complaintAboutMessage(
+export function checkMessage(
   { type, payload }: Message,
-  { name, ledger }: Tenant,
+  { name, expected }: Tenant,
   allowed: readonly string[],
 ): string | undefined {
   if (type === 'connection_ack' || type === 'complete') return undefined;
@@ -18,13 +18,15 @@ export function complaintAboutMessage(
   if (event === 'RESYNC') return rowId === null && todo === null ? undefined : 'RESYNC with a row';
   if (event === 'DELETE') return todo === null ? undefined : 'DELETE with a row';
   if (todo?.user?.username !== name) return 'the row is not its tenant’s';
-  return ledger.complaintAboutGlance([{ rowId, title: todo.title }]);
+  return expected.checkConcurrent([{ rowId, title: todo.title }]);
 }
 
 /** What is wrong with the server's closing of a socket. */
-export function complaintAboutClose(code: number, allowed: readonly string[]): string | undefined {
+export function checkClose(code: number, allowed: readonly string[]): string | undefined {
   const explained: Readonly<Record<number, string>> = {
-    ...{ 1013: 'UNAVAILABLE', 4401: 'UNAUTHENTICATED', 4403: 'UNAUTHENTICATED' },
+    1013: 'UNAVAILABLE',
+    4401: 'UNAUTHENTICATED',
+    4403: 'UNAUTHENTICATED',
     // Whether the session lives could not be asked.
     4500: 'TIMEOUT',
   };

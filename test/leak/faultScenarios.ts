@@ -4,75 +4,111 @@ import type { TestDatabase } from '../support/database.ts';
 import { between } from './random.ts';
 import { repeatableRead, serializationFailure } from './serialization.ts';
 import { deadlinePassed, deadlock, lockTimeout, slow, statementTimeout } from './slow.ts';
-import type { Maker, Outside, Work } from './work.ts';
+import type { FaultInjection, RequestInputs, TestRequest } from './testRequest.ts';
 
 /** What happens around the requests of a round, and what they may suffer from it. */
 export interface FaultScenario {
   readonly name: string;
   /** Requests of a round of it. */
-  readonly size: number;
+  readonly requestCount: number;
   /** The codes that any request may get in it beside its own. In calm weather none. */
-  readonly allows: readonly string[];
+  readonly allowedCodes: readonly string[];
   /** A few of its requests may also get TIMEOUT: the ones that found no connection in time. More of them are a hang. */
   readonly fewTimeouts?: boolean;
   /** The code that says that it has happened to a request. */
-  readonly shows?: string;
+  readonly signalCode?: string;
   /** Works of tenants that belong to it; every so many requests there is one, by turns. */
-  readonly works?: readonly ((maker: Maker, db: TestDatabase) => Work | undefined)[];
+  readonly requests?: readonly ((inputs: RequestInputs, db: TestDatabase) => TestRequest | undefined)[];
   readonly every?: number;
   /** What is done to the database until the round is over. */
-  outside?(outside: Outside): Promise<void>;
+  inject?(injection: FaultInjection): Promise<void>;
 }
 
-const away = ['UNAVAILABLE', 'TIMEOUT'];
+const unavailableCodes = ['UNAVAILABLE', 'TIMEOUT'];
 
-const calm: FaultScenario = { name: 'calm', size: 400, allows: [] };
+const calm: FaultScenario = { name: 'calm', requestCount: 400, allowedCodes: [] };
 
 /** The first requests of all: whatever is compiled or planned for the first time may take too long. */
-export const warmingUp: FaultScenario = { name: 'warming up', size: 150, allows: ['TIMEOUT'] };
+export const warmingUp: FaultScenario = { name: 'warming up', requestCount: 150, allowedCodes: ['TIMEOUT'] };
 
 /** Calm, and statements that take longer than somebody is ready to wait. */
 export const slowScenarios: readonly FaultScenario[] = [
   calm,
-  { ...{ name: 'slow statements', size: 40, allows: away, every: 4 }, works: [slow, statementTimeout] },
-  { ...{ name: 'deadlines', size: 24, allows: away, every: 6 }, works: [deadlinePassed] },
+  {
+    name: 'slow statements',
+    requestCount: 40,
+    allowedCodes: unavailableCodes,
+    every: 4,
+    requests: [slow, statementTimeout],
+  },
+  { name: 'deadlines', requestCount: 24, allowedCodes: unavailableCodes, every: 6, requests: [deadlinePassed] },
 ];
 
 export const faultScenarios: readonly FaultScenario[] = [
   ...slowScenarios,
   // All of them at once, and more than there are connections.
-  { ...{ name: 'pool exhausted', size: 14, allows: away, every: 2, shows: 'UNAVAILABLE' }, works: [slow] },
-  { ...{ name: 'locks', size: 50, allows: away, every: 10 }, works: [lockTimeout, deadlock] },
+  {
+    name: 'pool exhausted',
+    requestCount: 14,
+    allowedCodes: unavailableCodes,
+    every: 2,
+    signalCode: 'UNAVAILABLE',
+    requests: [slow],
+  },
+  {
+    name: 'locks',
+    requestCount: 50,
+    allowedCodes: unavailableCodes,
+    every: 10,
+    requests: [lockTimeout, deadlock],
+  },
   {
     // What a client has left behind may still be writing, and its next request has an older snapshot.
-    ...{ name: 'repeatable read', size: 30, allows: ['UNAVAILABLE', 'CONFLICT'], fewTimeouts: true, every: 10 },
-    works: [serializationFailure],
-    outside: repeatableRead,
+    name: 'repeatable read',
+    requestCount: 30,
+    allowedCodes: ['UNAVAILABLE', 'CONFLICT'],
+    fewTimeouts: true,
+    every: 10,
+    requests: [serializationFailure],
+    inject: repeatableRead,
   },
   {
-    ...{ name: 'killed backends', size: 120, allows: ['UNAVAILABLE'], fewTimeouts: true },
-    outside: (outside) =>
-      repeat(outside, 5, 40, async () => outside.did('a backend killed', await killBackends(outside.db, 1))),
+    name: 'killed backends',
+    requestCount: 120,
+    allowedCodes: ['UNAVAILABLE'],
+    fewTimeouts: true,
+    inject: (injection) =>
+      repeat(injection, 5, 40, async () => injection.count('a backend killed', await killBackends(injection.db, 1))),
   },
   {
-    ...{ name: 'all backends killed', size: 80, allows: ['UNAVAILABLE'], fewTimeouts: true },
-    outside: (outside) =>
-      repeat(outside, 30, 100, async () => {
-        await killBackends(outside.db);
-        outside.did('all backends killed');
+    name: 'all backends killed',
+    requestCount: 80,
+    allowedCodes: ['UNAVAILABLE'],
+    fewTimeouts: true,
+    inject: (injection) =>
+      repeat(injection, 30, 100, async () => {
+        await killBackends(injection.db);
+        injection.count('all backends killed');
       }),
   },
   {
-    ...{ name: 'cancelled statements', size: 120, allows: ['TIMEOUT'] },
-    outside: (outside) =>
-      repeat(outside, 0, 4, async () => outside.did('a statement cancelled', await cancelBackend(outside.db))),
+    name: 'cancelled statements',
+    requestCount: 120,
+    allowedCodes: ['TIMEOUT'],
+    inject: (injection) =>
+      repeat(injection, 0, 4, async () => injection.count('a statement cancelled', await cancelBackend(injection.db))),
   },
 ];
 
 /** Does `work` at random intervals of so many milliseconds until the round is over, at least once. */
-export async function repeat(outside: Outside, from: number, to: number, work: () => Promise<void>): Promise<void> {
+export async function repeat(
+  injection: FaultInjection,
+  from: number,
+  to: number,
+  work: () => Promise<void>,
+): Promise<void> {
   do {
-    await sleep(between(outside.random, from, to));
+    await sleep(between(injection.random, from, to));
     await work();
-  } while (!outside.over());
+  } while (!injection.roundIsOver());
 }

@@ -6,7 +6,7 @@ export class Owners {
   readonly #owners = new Map<string, string>();
 
   /** `id` names something of `owner`'s; their names are in all that they write, and need not be noted. */
-  note(id: string, owner: string): void {
+  record(id: string, owner: string): void {
     this.#owners.set(id, owner);
   }
 

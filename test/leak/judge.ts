@@ -1,14 +1,14 @@
 import type { Answer, NoAnswer } from '../../isolation/http/post.ts';
+import type { Outcome } from './expectedRows.ts';
+import { requestTimeout } from './faultFunctions.ts';
 import type { Owners } from './foreign.ts';
-import type { Outcome } from './ledger.ts';
-import { requestTimeout } from './troubles.ts';
-import type { Work } from './work.ts';
+import type { TestRequest } from './testRequest.ts';
 
 /** What an answer is: how it is counted, what is known to have happened, and what is wrong with it. */
 export interface Verdict {
   readonly label: string;
   readonly outcome: Outcome;
-  readonly complaint?: string | undefined;
+  readonly problem?: string | undefined;
   /** What in it is another's. */
   readonly foreign: readonly string[];
 }
@@ -20,18 +20,23 @@ function codesOf({ body }: Answer): string[] {
 /** Judges what `tenant` got for `work`, in weather that allows the codes `allowed` to everybody. */
 export function judge(
   answer: Answer | NoAnswer,
-  work: Work,
+  request: TestRequest,
   { tenant, owners, allowed }: { tenant: string; owners: Owners; allowed: readonly string[] },
 ): Verdict {
   if (typeof answer === 'string') {
-    const complaint = answer === 'aborted' ? undefined : answer;
-    return { label: answer === 'aborted' ? 'aborted' : 'no answer', outcome: 'unknown', foreign: [], complaint };
+    const problem = answer === 'aborted' ? undefined : answer;
+    return {
+      label: answer === 'aborted' ? 'aborted' : 'no answer',
+      outcome: 'unknown',
+      foreign: [],
+      problem,
+    };
   }
   const foreign = owners.foreignIn(answer.text, tenant);
   const codes = codesOf(answer);
   const outcome = outcomeOf(answer, codes);
   const label = codes.length > 0 ? codes.toSorted().join(' + ') : 'data';
-  return { label, outcome, foreign, complaint: complaintAbout(answer, codes, work, allowed) };
+  return { label, outcome, foreign, problem: findProblem(answer, codes, request, allowed) };
 }
 
 /** A server that says why it failed has undone all; one that was cut off, or gave up waiting, does not know. */
@@ -44,25 +49,25 @@ function outcomeOf({ body, milliseconds }: Answer, codes: readonly string[]): Ou
   return 'not done';
 }
 
-function complaintAbout(answer: Answer, codes: readonly string[], work: Work, allowed: readonly string[]) {
+function findProblem(answer: Answer, codes: readonly string[], request: TestRequest, allowed: readonly string[]) {
   const { status, headers, body } = answer;
   if (!body) return `status ${status} without JSON`;
   if (codes.length === 0) {
     if (status !== 200) return `status ${status} with data`;
-    if (work.codes && !work.mayWork) return `it worked, and should have been ${work.codes.join(' or ')}`;
-    return guarded(() => work.check?.(body.data));
+    if (request.codes && !request.maySucceed) return `it worked, and should have been ${request.codes.join(' or ')}`;
+    return catchShapeError(() => request.check?.(body.data));
   }
-  const expected = work.codes ?? [];
+  const expected = request.codes ?? [];
   const wrong = codes.filter((code) => !expected.includes(code) && !allowed.includes(code));
   if (wrong.length > 0) return `${wrong.join(', ')} instead of ${expected.join(' or ') || 'data'}`;
   if ((status === 503) !== codes.includes('UNAVAILABLE')) return `status ${status} for ${codes.join(', ')}`;
   if (status === 503 && !headers['retry-after']) return '503 without Retry-After';
   if (status >= 500 && status !== 503) return `status ${status}`;
   const hit = codes.every((code) => expected.includes(code));
-  return hit ? guarded(() => work.checkFailed?.(body.data)) : undefined;
+  return hit ? catchShapeError(() => request.checkFailed?.(body.data)) : undefined;
 }
 
-function guarded(check: () => string | undefined): string | undefined {
+function catchShapeError(check: () => string | undefined): string | undefined {
   try {
     return check();
   } catch (error) {
@@ -71,19 +76,19 @@ function guarded(check: () => string | undefined): string | undefined {
 }
 
 /** What is wrong with what a stranger got: a 401 without anything in it, or no answer from a database that is away. */
-export function judgeStranger(
+export function judgeUnauthenticated(
   answer: Answer | NoAnswer,
   { owners, allowed }: { owners: Owners; allowed: readonly string[] },
 ): Verdict {
   if (typeof answer === 'string')
-    return { label: answer, outcome: 'not done', foreign: [], complaint: answer === 'aborted' ? undefined : answer };
+    return { label: answer, outcome: 'not done', foreign: [], problem: answer === 'aborted' ? undefined : answer };
   const codes = codesOf(answer);
   const foreign = owners.foreignIn(answer.text, undefined);
   const label = codes.toSorted().join(' + ') || 'data';
   const refused = answer.status === 401 && codes.join() === 'UNAUTHENTICATED' && !hasData(answer.body?.data);
   const excused = codes.length > 0 && codes.every((code) => allowed.includes(code)) && !hasData(answer.body?.data);
-  const complaint = refused || excused ? undefined : `a stranger got status ${answer.status}, ${label}`;
-  return { label, outcome: 'not done', foreign, complaint };
+  const problem = refused || excused ? undefined : `a stranger got status ${answer.status}, ${label}`;
+  return { label, outcome: 'not done', foreign, problem };
 }
 
 function hasData(data: unknown): boolean {

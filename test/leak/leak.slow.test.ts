@@ -1,21 +1,23 @@
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { addFaultFunctions } from './faultFunctions.ts';
 import { type FaultScenario, faultScenarios, slowScenarios } from './faultScenarios.ts';
 import { describeFailure, Report } from './report.ts';
 import { runLeakTest } from './run.ts';
 import { startStockTarget } from './stock.ts';
-import { leavings } from './subscriber.ts';
+import { disconnections } from './subscriber.ts';
 import { startTarget, type Target } from './target.ts';
-import { addTroubles } from './troubles.ts';
 
 // LEAK_SEED repeats the choices of a run that failed.
 const seed = Number(process.env.LEAK_SEED ?? Math.floor(Math.random() * 1e9));
 const usesPooler = process.env.TEST_POOLER !== undefined;
 
 /** Faults that come so often that none of them can be missing. */
-const often = [
-  ...['a backend killed', 'all backends killed', 'a statement cancelled'],
+const frequentFaults = [
+  'a backend killed',
+  'all backends killed',
+  'a statement cancelled',
   ...['before', 'during', 'after'].map((when) => `socket aborted ${when} the answer`),
-  ...leavings.map(({ when }) => `subscription closed ${when}`),
+  ...disconnections.map(({ when }) => `subscription closed ${when}`),
 ];
 
 async function run(
@@ -25,7 +27,7 @@ async function run(
   const report = new Report(seed);
   const db = await createTestDatabase();
   try {
-    await addTroubles(db);
+    await addFaultFunctions(db);
     const target = await start(db);
     try {
       await runLeakTest(target, { report, ...options });
@@ -45,7 +47,7 @@ test.each([1, 3])(
     expect(report.failures.map((failure) => describeFailure(failure, seed))).toEqual([]);
     expect(report).toMatchObject({ foreignRows: 0, dirtyConnections: 0, hung: 0, unhandled: 0 });
     expect(report.events).toBeGreaterThan(0);
-    expect(often.filter((fault) => report.faults.of(fault) === 0)).toEqual([]);
+    expect(frequentFaults.filter((fault) => report.faults.of(fault) === 0)).toEqual([]);
     expect(report.faults.size).toBeGreaterThan(50);
   },
   120_000,

@@ -6,12 +6,12 @@ import { parseArgs } from 'node:util';
 import { openTestCluster, type TestCluster } from '../support/cluster.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startPgBouncer } from '../support/pgbouncer.ts';
-import { faultScenarios as everyday, type FaultScenario } from './faultScenarios.ts';
+import { addFaultFunctions } from './faultFunctions.ts';
+import { type FaultScenario, faultScenarios as shortScenarios } from './faultScenarios.ts';
 import { crashSettings, poolerRestarted, postmasterKilled } from './outages.ts';
 import { Report } from './report.ts';
 import { runLeakTest } from './run.ts';
 import { startTarget } from './target.ts';
-import { addTroubles } from './troubles.ts';
 
 const help = `Usage: npm run test:leak -- [options]
 
@@ -48,7 +48,9 @@ function readOptions(): Options | undefined {
 }
 
 /** More requests to a round than `npm run test:slow` has time for; the slow fault scenarios stay as short as they are. */
-const long = everyday.map((weather) => (weather.size >= 80 ? { ...weather, size: weather.size * 3 } : weather));
+const longScenarios = shortScenarios.map((scenario) =>
+  scenario.requestCount >= 80 ? { ...scenario, requestCount: scenario.requestCount * 3 } : scenario,
+);
 
 /** Of ten requests one goes through the pooler. */
 const pooledShare = 0.1;
@@ -72,8 +74,11 @@ async function main({ requests, pools, seed }: Options): Promise<number> {
       for (const pool of pools) {
         const share = requests / pools.length;
         const direct = pooled ? share * (1 - pooledShare) : share;
-        await stage(cluster, report, `pool of ${pool}`, pool, direct, [...long, postmasterKilled(directory)]);
-        if (pooled) await pooledStage(cluster, report, pool, share - direct);
+        await runPart(cluster, report, `pool of ${pool}`, pool, direct, [
+          ...longScenarios,
+          postmasterKilled(directory),
+        ]);
+        if (pooled) await runPooledPart(cluster, report, pool, share - direct);
       }
     } finally {
       await cluster.close();
@@ -85,12 +90,12 @@ async function main({ requests, pools, seed }: Options): Promise<number> {
   return report.failures.length === 0 ? 0 : 1;
 }
 
-async function pooledStage(cluster: TestCluster, report: Report, pool: number, requests: number): Promise<void> {
+async function runPooledPart(cluster: TestCluster, report: Report, pool: number, requests: number): Promise<void> {
   const pooler = await startPgBouncer(cluster.serverUrl);
   try {
     const through = { ...cluster, serverUrl: pooler.url, preparedStatements: false };
-    await stage(through, report, `pool of ${pool}, through PgBouncer`, pool, requests, [
-      ...long,
+    await runPart(through, report, `pool of ${pool}, through PgBouncer`, pool, requests, [
+      ...longScenarios,
       poolerRestarted(pooler),
     ]);
   } finally {
@@ -99,7 +104,7 @@ async function pooledStage(cluster: TestCluster, report: Report, pool: number, r
 }
 
 /** A part of the run, with a database and a server of its own. */
-async function stage(
+async function runPart(
   cluster: TestCluster,
   report: Report,
   name: string,
@@ -111,17 +116,17 @@ async function stage(
   process.env.TEST_CLUSTER = JSON.stringify(cluster);
   const db: TestDatabase = await createTestDatabase();
   try {
-    await addTroubles(db);
+    await addFaultFunctions(db);
     const target = await startTarget(db, pool);
     try {
-      const goOn = () => {
+      const shouldContinue = () => {
         if (performance.now() - reported > 3000) {
           reported = performance.now();
           console.error(`${report.requests} requests (${name}), ${report.rounds} rounds, ${report.probes} probes`);
         }
         return !interrupted;
       };
-      await runLeakTest(target, { report, requests, faultScenarios, goOn });
+      await runLeakTest(target, { report, requests, faultScenarios, shouldContinue });
     } finally {
       await target.close();
     }

@@ -9,26 +9,28 @@ import { between, pick } from './random.ts';
 /** A Postgres that outages may happen to: what was committed must be there after each of them. */
 export const crashSettings = { fsync: 'off', full_page_writes: 'off', max_connections: '100' };
 
-const away = ['UNAVAILABLE', 'TIMEOUT'];
+const unavailableCodes = ['UNAVAILABLE', 'TIMEOUT'];
 
 /** The postmaster dies, or stops without a word to anybody, and comes back a moment later. */
 export function postmasterKilled(directory: string): FaultScenario {
   return {
-    ...{ name: 'postmaster killed', size: 120, allows: away },
-    outside: async ({ random, did }) => {
+    name: 'postmaster killed',
+    requestCount: 120,
+    allowedCodes: unavailableCodes,
+    inject: async ({ random, count: did }) => {
       await sleep(between(random, 10, 100));
       const how = pick(random, ['SIGKILL', 'SIGQUIT'] as const);
       const postmaster = await readFile(join(directory, 'postgres', 'data', 'postmaster.pid'), 'utf8');
       process.kill(Number.parseInt(postmaster, 10), how);
       did(how === 'SIGKILL' ? 'the postmaster killed' : 'the postmaster stopped at once');
       await sleep(between(random, 50, 400));
-      await startAgain(directory);
+      await restartPostgres(directory);
     },
   };
 }
 
 /** As long as a process of the old server lives, the new one refuses to start. */
-async function startAgain(directory: string): Promise<void> {
+async function restartPostgres(directory: string): Promise<void> {
   const until = performance.now() + 15_000;
   for (;;) {
     try {
@@ -44,11 +46,13 @@ async function startAgain(directory: string): Promise<void> {
 /** The pooler dies with all its connections, and comes back. */
 export function poolerRestarted(pooler: PgBouncer): FaultScenario {
   return {
-    ...{ name: 'PgBouncer restarted', size: 120, allows: away },
-    outside: (outside) =>
-      repeat(outside, 50, 400, async () => {
+    name: 'PgBouncer restarted',
+    requestCount: 120,
+    allowedCodes: unavailableCodes,
+    inject: (injection) =>
+      repeat(injection, 50, 400, async () => {
         await pooler.restart();
-        outside.did('PgBouncer restarted');
+        injection.count('PgBouncer restarted');
       }),
   };
 }

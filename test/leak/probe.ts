@@ -2,7 +2,7 @@ import { type Context, fail } from './context.ts';
 import type { ConnectionState, Target } from './target.ts';
 
 /** What is wrong with a pooled connection between requests; undefined: it is nobody's. */
-export function complaintAboutState({ role, user, settings }: ConnectionState): string | undefined {
+export function checkState({ role, user, settings }: ConnectionState): string | undefined {
   if (role !== 'hedgerow_authenticator') return `current_user is ${role}`;
   if (user) return `app.current_user_id is ${user}`;
   return settings ? `session settings: ${settings.join(', ')}` : undefined;
@@ -36,10 +36,10 @@ export async function probeAfter(context: Context, number: number): Promise<void
     report.probes++;
     if (!state) continue;
     if (carriesTenant(state)) report.dirtyConnections++;
-    const complaint = complaintAboutState(state);
-    if (!complaint) continue;
+    const problem = checkState(state);
+    if (!problem) continue;
     const failure = {
-      what: complaint,
+      what: problem,
       request: number,
       who: 'a probe after it',
       sent: '',

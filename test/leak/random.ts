@@ -40,7 +40,7 @@ function shuffled<T>(random: Random, list: readonly T[]): T[] {
 }
 
 /** Draws from `list` for as long as it is asked: each comes once before any comes again. */
-export function* drawing<T>(random: Random, list: readonly T[]): Generator<T, never> {
+export function* shuffleForever<T>(random: Random, list: readonly T[]): Generator<T, never> {
   for (;;) yield* shuffled(random, list);
 }
 

@@ -1,7 +1,7 @@
-import type { Ledger, Row } from './ledger.ts';
+import type { ExpectedRows, Row } from './expectedRows.ts';
 import { pick, weighted } from './random.ts';
 import type { Tenant } from './tenant.ts';
-import { type Maker, payload, type Work } from './work.ts';
+import { payload, type RequestInputs, type TestRequest } from './testRequest.ts';
 
 const row = 'rowId title completed priority';
 const documents = {
@@ -16,7 +16,7 @@ const documents = {
 };
 
 /** How rows are compared with the ledger: by the tenant that writes it, or by somebody who does not see it change. */
-interface View {
+interface RowChecks {
   all(rows: readonly Row[]): string | undefined;
   some(rows: readonly Row[]): string | undefined;
   one(id: string, row: Row | null): string | undefined;
@@ -24,39 +24,39 @@ interface View {
   count(total: number, rows: readonly Row[]): string | undefined;
 }
 
-const strict = (ledger: Ledger): View => ({
-  all: (rows) => ledger.complaintAboutAll(rows),
-  some: (rows) => ledger.complaintAboutSome(rows),
-  one: (id, found) => ledger.complaintAboutOne(id, found),
+const exactView = (expected: ExpectedRows): RowChecks => ({
+  all: (rows) => expected.checkAll(rows),
+  some: (rows) => expected.checkSome(rows),
+  one: (id, found) => expected.checkOne(id, found),
   count: (total, rows) =>
-    total === rows.length || ledger.uncertain().length > 0
+    total === rows.length || expected.uncertainIds().length > 0
       ? undefined
       : `totalCount is ${total} for ${rows.length} rows`,
 });
-const glance = (ledger: Ledger): View => ({
-  all: (rows) => ledger.complaintAboutGlance(rows),
-  some: (rows) => ledger.complaintAboutGlance(rows),
-  one: (_id, found) => ledger.complaintAboutGlance(found ? [found] : []),
+const concurrentView = (expected: ExpectedRows): RowChecks => ({
+  all: (rows) => expected.checkConcurrent(rows),
+  some: (rows) => expected.checkConcurrent(rows),
+  one: (_id, found) => expected.checkConcurrent(found ? [found] : []),
   count: () => undefined,
 });
 
 /** A read by the tenant, with everything in it checked against the ledger. */
-export function read(maker: Maker): Work {
-  return anyRead(maker, strict(maker.tenant.ledger));
+export function read(inputs: RequestInputs): TestRequest {
+  return anyRead(inputs, exactView(inputs.tenant.expected));
 }
 
 /** A read in the tenant's name while the tenant is at work: no row may come that they never asked for. */
-export function readAlongside(maker: Maker): Work {
-  return { ...anyRead(maker, glance(maker.tenant.ledger)), kind: 'read alongside' };
+export function concurrentRead(inputs: RequestInputs): TestRequest {
+  return { ...anyRead(inputs, concurrentView(inputs.tenant.expected)), kind: 'read alongside' };
 }
 
 /** All of the tenant's todos. */
-export function list(maker: Maker): Work {
-  return allTodos(maker, strict(maker.tenant.ledger));
+export function list(inputs: RequestInputs): TestRequest {
+  return allTodos(inputs, exactView(inputs.tenant.expected));
 }
 
-function anyRead(maker: Maker, view: View): Work {
-  const make = weighted(maker.random, [
+function anyRead(inputs: RequestInputs, view: RowChecks): TestRequest {
+  const make = weighted(inputs.random, [
     [5, allTodos],
     [5, byId],
     [3, filter],
@@ -64,10 +64,10 @@ function anyRead(maker: Maker, view: View): Work {
     [2, currentUser],
     [2, several],
   ]);
-  return make(maker, view);
+  return make(inputs, view);
 }
 
-function allTodos({ tenant }: Maker, view: View): Work {
+function allTodos({ tenant }: RequestInputs, view: RowChecks): TestRequest {
   return {
     kind: 'list',
     payload: payload(documents.list),
@@ -78,7 +78,7 @@ function allTodos({ tenant }: Maker, view: View): Work {
   };
 }
 
-function byId({ random, tenant }: Maker, view: View): Work {
+function byId({ random, tenant }: RequestInputs, view: RowChecks): TestRequest {
   const rowId = anyRowId(random, tenant);
   return {
     kind: 'by id',
@@ -88,7 +88,7 @@ function byId({ random, tenant }: Maker, view: View): Work {
   };
 }
 
-function filter({ tenant, random }: Maker, view: View): Work {
+function filter({ tenant, random }: RequestInputs, view: RowChecks): TestRequest {
   // A lone surrogate is no text at all: it goes to the database as the replacement character.
   const text = weighted(random, [
     [4, 'tenant'],
@@ -103,7 +103,7 @@ function filter({ tenant, random }: Maker, view: View): Work {
   };
 }
 
-function nested({ tenant }: Maker, view: View): Work {
+function nested({ tenant }: RequestInputs, view: RowChecks): TestRequest {
   return {
     kind: 'nested',
     payload: payload(documents.nested),
@@ -115,7 +115,7 @@ function nested({ tenant }: Maker, view: View): Work {
   };
 }
 
-function currentUser({ tenant }: Maker): Work {
+function currentUser({ tenant }: RequestInputs): TestRequest {
   return {
     kind: 'currentUser',
     payload: payload(documents.currentUser),
@@ -124,7 +124,7 @@ function currentUser({ tenant }: Maker): Work {
 }
 
 /** Several fields at once share a round trip. */
-function several({ random, tenant }: Maker, view: View): Work {
+function several({ random, tenant }: RequestInputs, view: RowChecks): TestRequest {
   const [a, b] = [anyRowId(random, tenant), anyRowId(random, tenant)];
   return {
     kind: 'several fields',
@@ -137,6 +137,10 @@ function several({ random, tenant }: Maker, view: View): Work {
 }
 
 /** A row that is there, one that may be, or a list's id, which is no todo. */
-function anyRowId(random: Maker['random'], { ledger, lists }: Tenant): string {
-  return pick(random, [...ledger.certain().map(({ rowId }) => rowId), ...ledger.uncertain(), ...lists.slice(0, 1)]);
+function anyRowId(random: RequestInputs['random'], { expected, lists }: Tenant): string {
+  return pick(random, [
+    ...expected.certainRows().map(({ rowId }) => rowId),
+    ...expected.uncertainIds(),
+    ...lists.slice(0, 1),
+  ]);
 }

@@ -4,7 +4,7 @@ export interface Failure {
   readonly leak: boolean;
   readonly what: string;
   readonly request: number;
-  readonly weather: string;
+  readonly scenario: string;
   readonly who: string;
   readonly sent: string;
   readonly received: string;
@@ -39,8 +39,8 @@ export class Report {
   events = 0;
   rounds = 0;
   /** Transactions that shared a write, and those that were run again on their own. */
-  shared = 0;
-  apart = 0;
+  pipelined = 0;
+  bypassed = 0;
   foreignRows = 0;
   hung = 0;
   unhandled = 0;
@@ -61,7 +61,7 @@ export class Report {
   toString(): string {
     return [
       `seed ${this.seed}: ${this.requests} requests in ${this.rounds} rounds, ${this.probes} probes of connections, ${this.events} events`,
-      `${this.shared} transactions shared a write with others, ${this.apart} were run again on their own`,
+      `${this.pipelined} transactions shared a write with others, ${this.bypassed} were run again on their own`,
       `requests by kind:\n${this.kinds}`,
       `requests by outcome:\n${this.outcomes}`,
       `faults by kind:\n${this.faults}`,
@@ -72,6 +72,6 @@ export class Report {
   }
 }
 
-export function describeFailure({ what, request, weather, who, sent, received }: Failure, seed: number): string {
-  return `FAILED in request ${request} of seed ${seed} (${weather}), ${who}: ${what}\n  sent: ${sent}\n  received: ${received}`;
+export function describeFailure({ what, request, scenario, who, sent, received }: Failure, seed: number): string {
+  return `FAILED in request ${request} of seed ${seed} (${scenario}), ${who}: ${what}\n  sent: ${sent}\n  received: ${received}`;
 }

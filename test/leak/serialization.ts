@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { killBackends } from '../../isolation/interleaving/backends.ts';
 import type { TestDatabase } from '../support/database.ts';
-import { locking, waitedFor } from './slow.ts';
-import type { Outside } from './work.ts';
-import { type Maker, newTitle, payload, type Work } from './work.ts';
+import { lockRows, waitUntilBlocking } from './slow.ts';
+import type { FaultInjection } from './testRequest.ts';
+import { newTitle, payload, type RequestInputs, type TestRequest } from './testRequest.ts';
 import { writing } from './writes.ts';
 
 /** The server's transactions see one snapshot, so that two who change a row at once do not get on with each other. */
-export async function repeatableRead({ db, over, did }: Outside): Promise<void> {
+export async function repeatableRead({ db, roundIsOver: over, count: did }: FaultInjection): Promise<void> {
   const [{ name } = { name: '' }] = await db.asAdmin<{ name: string }>('select current_database() as name');
   const setting = `alter role hedgerow_authenticator in database ${name}`;
   await db.asAdmin(`${setting} set default_transaction_isolation = 'repeatable read'`);
@@ -19,20 +19,20 @@ export async function repeatableRead({ db, over, did }: Outside): Promise<void> 
 }
 
 /** A real one: while the tenant waits for its row, we change the row and commit. */
-export function serializationFailure(maker: Maker, db: TestDatabase): Work | undefined {
-  const row = maker.tenant.ledger.certain()[0];
+export function serializationFailure(inputs: RequestInputs, db: TestDatabase): TestRequest | undefined {
+  const row = inputs.tenant.expected.certainRows()[0];
   if (!row) return undefined;
-  const title = newTitle(maker);
+  const title = newTitle(inputs);
   return {
     kind: 'serialization failure',
     payload: payload(writing.update, { rowId: row.rowId, patch: { title } }),
     // On a machine that is busy with something else the lock is given up before we commit.
     codes: ['CONFLICT', 'TIMEOUT'],
-    mayWork: true,
-    settle: maker.tenant.ledger.asking(row.rowId, title),
+    maySucceed: true,
+    settle: inputs.tenant.expected.expectChange(row.rowId, title),
     before: async () => {
-      const client = await locking(db, [row.rowId]);
-      const done = waitedFor(client, db)
+      const client = await lockRows(db, [row.rowId]);
+      const done = waitUntilBlocking(client, db)
         .then(() => client.query('update app_public.todos set completed = not completed where id = $1', [row.rowId]))
         .then(() => client.query('commit'))
         .catch(() => {});

@@ -1,23 +1,23 @@
 import pg from 'pg';
 import type { TestDatabase } from '../support/database.ts';
-import { readTrouble, writeTrouble } from './faults.ts';
+import { readWithFault, writeWithFault } from './faults.ts';
 import { pick } from './random.ts';
-import { type Maker, newTitle, payload, type Work } from './work.ts';
+import { newTitle, payload, type RequestInputs, type TestRequest } from './testRequest.ts';
 import { writing } from './writes.ts';
 
 /** Takes its time, and works. */
-export function slow(maker: Maker): Work {
-  return pick(maker.random, [readTrouble, writeTrouble])(maker, 'sleep 0.45');
+export function slow(inputs: RequestInputs): TestRequest {
+  return pick(inputs.random, [readWithFault, writeWithFault])(inputs, 'sleep 0.45');
 }
 
 /** Longer than statement_timeout. */
-export function statementTimeout(maker: Maker): Work {
-  return pick(maker.random, [readTrouble, writeTrouble])(maker, 'sleep 5', ['TIMEOUT']);
+export function statementTimeout(inputs: RequestInputs): TestRequest {
+  return pick(inputs.random, [readWithFault, writeWithFault])(inputs, 'sleep 5', ['TIMEOUT']);
 }
 
 /** Each statement is short enough, but not all of them: past the request's deadline. */
-export function deadlinePassed(maker: Maker): Work {
-  const { random, tenant, newId } = maker;
+export function deadlinePassed(inputs: RequestInputs): TestRequest {
+  const { random, tenant, newId } = inputs;
   if (random() < 0.5) {
     return {
       kind: 'deadline: reads',
@@ -29,9 +29,9 @@ export function deadlinePassed(maker: Maker): Work {
   }
   const fields = ['a', 'b', 'c'].map((field) => {
     const rowId = newId();
-    const title = `${newTitle(maker)}${field}`;
+    const title = `${newTitle(inputs)}${field}`;
     const text = `${field}: makeTrouble(input: {kind: "sleep 0.4", rowId: "${rowId}", title: "${title}"}) { result }`;
-    return { field, text, settle: tenant.ledger.asking(rowId, title) };
+    return { field, text, settle: tenant.expected.expectChange(rowId, title) };
   });
   return {
     kind: 'deadline: writes',
@@ -44,7 +44,7 @@ export function deadlinePassed(maker: Maker): Work {
   };
 }
 
-export async function locking(db: TestDatabase, ids: readonly string[]): Promise<pg.Client> {
+export async function lockRows(db: TestDatabase, ids: readonly string[]): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: db.adminUrl });
   client.on('error', () => {});
   await client.connect();
@@ -54,25 +54,25 @@ export async function locking(db: TestDatabase, ids: readonly string[]): Promise
 }
 
 /** The row is locked by somebody for longer than lock_timeout. */
-export function lockTimeout(maker: Maker, db: TestDatabase): Work | undefined {
-  const row = maker.tenant.ledger.certain()[0];
+export function lockTimeout(inputs: RequestInputs, db: TestDatabase): TestRequest | undefined {
+  const row = inputs.tenant.expected.certainRows()[0];
   if (!row) return undefined;
-  const title = newTitle(maker);
+  const title = newTitle(inputs);
   return {
     kind: 'lock timeout',
     payload: payload(writing.update, { rowId: row.rowId, patch: { title } }),
     codes: ['TIMEOUT'],
-    settle: maker.tenant.ledger.asking(row.rowId, title),
+    settle: inputs.tenant.expected.expectChange(row.rowId, title),
     before: async () => {
-      const client = await locking(db, [row.rowId]);
+      const client = await lockRows(db, [row.rowId]);
       return () => client.end();
     },
   };
 }
 
 /** A real deadlock: we hold the second row and ask for the first, which the tenant holds while it asks for the second. */
-export function deadlock(maker: Maker, db: TestDatabase): Work | undefined {
-  const [first, second] = maker.tenant.ledger.certain();
+export function deadlock(inputs: RequestInputs, db: TestDatabase): TestRequest | undefined {
+  const [first, second] = inputs.tenant.expected.certainRows();
   if (!first || !second) return undefined;
   return {
     kind: 'deadlock',
@@ -82,10 +82,10 @@ export function deadlock(maker: Maker, db: TestDatabase): Work | undefined {
     }),
     // On a machine that is busy with something else the lock is given up before the deadlock is seen.
     codes: ['CONFLICT', 'TIMEOUT'],
-    mayWork: true,
+    maySucceed: true,
     before: async () => {
-      const client = await locking(db, [second.rowId]);
-      const done = meet(client, db, first.rowId).catch(() => {});
+      const client = await lockRows(db, [second.rowId]);
+      const done = closeDeadlock(client, db, first.rowId).catch(() => {});
       return async () => {
         await done;
         await client.end();
@@ -94,14 +94,14 @@ export function deadlock(maker: Maker, db: TestDatabase): Work | undefined {
   };
 }
 
-async function meet(client: pg.Client, db: TestDatabase, rowId: string): Promise<void> {
-  await waitedFor(client, db);
+async function closeDeadlock(client: pg.Client, db: TestDatabase, rowId: string): Promise<void> {
+  await waitUntilBlocking(client, db);
   await client.query('select from app_public.todos where id = $1 for update', [rowId]);
   await client.query('rollback');
 }
 
 /** Waits until somebody waits for `client`, for a second at the most. */
-export async function waitedFor(client: pg.Client, db: TestDatabase): Promise<void> {
+export async function waitUntilBlocking(client: pg.Client, db: TestDatabase): Promise<void> {
   const { rows } = await client.query('select pg_backend_pid() as pid');
   const until = performance.now() + 1000;
   while (performance.now() < until) {

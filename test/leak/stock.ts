@@ -58,7 +58,11 @@ export async function startStockTarget(db: TestDatabase, poolSize: number): Prom
   await instance.createServ(grafserv).addTo(app, null, false);
   const { url, close } = await listen(app);
   return {
-    ...{ url, poolSize, db, strict: false, direct: true },
+    url,
+    poolSize,
+    db,
+    strict: false,
+    direct: true,
     counts: unused.counts,
     connectionState: async () => {
       const { text, values } = stateStatement;

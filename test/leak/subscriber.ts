@@ -3,108 +3,110 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { type Message, Socket } from '../support/socket.ts';
 import { allowedSince, type Context, fail, shorten } from './context.ts';
-import { complaintAboutClose, complaintAboutMessage } from './events.ts';
+import { checkClose, checkMessage } from './events.ts';
 import { probeAfter } from './probe.ts';
 import { between, pick, type Random } from './random.ts';
 import type { Target } from './target.ts';
 import type { Tenant } from './tenant.ts';
 
 /** When a subscriber goes, and the fields of the row that it asks for to have such a moment. */
-interface Leaving {
+interface Disconnection {
   readonly when: string;
   readonly fields: string;
-  isNow(heard: Heard, target: Target): boolean | Promise<boolean>;
+  isNow(heard: Received, target: Target): boolean | Promise<boolean>;
 }
 
-interface Heard {
+interface Received {
   events: number;
   /** Bytes of an event that has not come to its end. */
-  begun: Buffer[];
+  partialEvent: Buffer[];
 }
 
 const row = 'title user { username }';
 const subscription = (fields: string) => `subscription { todoChanged { event rowId todo { ${fields} } } }`;
 
-export const leavings: readonly Leaving[] = [
+export const disconnections: readonly Disconnection[] = [
   { when: 'while its row is read', fields: `${row} slowly`, isNow: (_heard, target) => readsSlowly(target) },
   {
     when: 'in the middle of an event',
     fields: `${row} atLength`,
-    isNow: ({ begun }) => Buffer.concat(begun).length > 50_000,
+    isNow: ({ partialEvent: begun }) => Buffer.concat(begun).length > 50_000,
   },
   // Each change is told to two subscriptions.
   { when: 'between two events', fields: row, isNow: ({ events }) => events % 2 === 1 },
 ];
 
 /** Subscribes in the names of tenants who are at work, and goes in the middle of an event. */
-export async function subscriberLane(
+export async function subscriberWorker(
   context: Context,
-  leaving: Leaving,
+  disconnection: Disconnection,
   random: Random,
   over: () => boolean,
 ): Promise<void> {
   const done = () => over() || context.halted;
   while (!done()) {
     await sleep(between(random, 0, 60));
-    await subscribe(context, leaving, pick(random, context.tenants), done);
+    await subscribe(context, disconnection, pick(random, context.tenants), done);
     await probeAfter(context, context.report.requests);
   }
 }
 
-async function subscribe(context: Context, leaving: Leaving, tenant: Tenant, done: () => boolean): Promise<void> {
+async function subscribe(context: Context, leaving: Disconnection, tenant: Tenant, done: () => boolean): Promise<void> {
   const { target, owners, report } = context;
   const { session } = tenant;
   const start = performance.now();
-  const heard: Heard = { events: 0, begun: [] };
-  const wrong = (what: string, received: string, leak = false) => {
+  const received: Received = { events: 0, partialEvent: [] };
+  const reportProblem = (what: string, received: string, leak = false) => {
     const who = `${tenant.name}, subscribed, who goes ${leaving.when}`;
     fail(context, { leak, what, request: report.requests, who, sent: '', received: shorten(received) });
   };
-  const lookFor = (text: string) => {
+  const checkOwners = (text: string) => {
     const foreign = owners.foreignIn(text, tenant.name);
     if (foreign.length === 0) return;
     report.foreignRows++;
-    wrong(`an event shows what is another's: ${foreign.join(', ')}`, text, true);
+    reportProblem(`an event shows what is another's: ${foreign.join(', ')}`, text, true);
   };
   const allowed = () => [...allowedSince(context, start), ...(session.ended ? ['UNAUTHENTICATED'] : [])];
 
   const socket = new Socket(target.url.replace(/\/graphql$/, ''));
   const { raw } = socket;
-  raw.once('upgrade', ({ socket: tcp }: IncomingMessage) => tcp.on('data', (chunk) => heard.begun.push(chunk)));
+  raw.once('upgrade', ({ socket: tcp }: IncomingMessage) =>
+    tcp.on('data', (chunk) => received.partialEvent.push(chunk)),
+  );
   raw.once('open', () =>
     socket.send({ type: 'connection_init', payload: { authorization: `Bearer ${session.token}` } }),
   );
   raw.on('message', (data) => {
     const text = String(data);
     const message = JSON.parse(text) as Message;
-    heard.begun = [];
+    received.partialEvent = [];
     if (message.type === 'next') {
-      heard.events++;
+      received.events++;
       report.events++;
     }
     if (message.type === 'connection_ack')
       for (const [id, fields] of [row, leaving.fields].entries()) socket.subscribe(`${id}`, subscription(fields));
-    lookFor(text);
-    const complaint = complaintAboutMessage(message, tenant, allowed());
-    if (complaint) wrong(complaint, text);
+    checkOwners(text);
+    const problem = checkMessage(message, tenant, allowed());
+    if (problem) reportProblem(problem, text);
   });
 
   const closed = () => raw.readyState === WebSocket.CLOSED;
-  let inTheMiddle = false;
-  while (!inTheMiddle && !closed() && !done() && performance.now() - start < 1000) {
+  let momentReached = false;
+  while (!momentReached && !closed() && !done() && performance.now() - start < 1000) {
     await sleep(2);
-    inTheMiddle = await leaving.isNow(heard, target);
+    momentReached = await leaving.isNow(received, target);
   }
   if (closed()) {
     const { code, reason } = await socket.closed;
-    const complaint = complaintAboutClose(code, allowed());
-    if (complaint) wrong(complaint, `${code} ${reason}`);
+    const problem = checkClose(code, allowed());
+    if (problem) reportProblem(problem, `${code} ${reason}`);
     return;
   }
   raw.terminate();
   await socket.closed;
-  lookFor(Buffer.concat(heard.begun).toString('latin1'));
-  if (inTheMiddle) report.faults.add(`subscription closed ${leaving.when}`);
+  checkOwners(Buffer.concat(received.partialEvent).toString('latin1'));
+  if (momentReached) report.faults.add(`subscription closed ${leaving.when}`);
 }
 
 async function readsSlowly({ db }: Target): Promise<boolean> {

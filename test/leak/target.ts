@@ -10,7 +10,7 @@ import { createReadiness } from '../../server/tenancy/readiness.ts';
 import { type Database, TenantDatabase } from '../../server/tenancy/tenantDatabase.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { jwtSecret, sender } from '../support/server.ts';
-import { requestTimeout } from './troubles.ts';
+import { requestTimeout } from './faultFunctions.ts';
 
 /** Who a pooled connection is between requests. */
 export interface ConnectionState {
@@ -67,12 +67,21 @@ export async function startTarget(db: TestDatabase, poolSize: number): Promise<T
   const auth = createAuth(database, { jwtSecret, limitFactor: 1000, mail: { from: sender } }, admission, log);
   const app = await createApp({
     config: { allowedOrigins: [], production: true, trustProxy: 0, requestTimeout },
-    ...{ log, database, graphql, readiness: createReadiness(database), admission, auth },
+    log,
+    database,
+    graphql,
+    readiness: createReadiness(database),
+    admission,
+    auth,
   });
   const { url, server, close } = await listen(app);
   const sockets = graphql.openSockets(server, { admission, authenticate: auth.authenticate, allowedOrigins: [] });
   return {
-    ...{ url, poolSize, db, strict: true, direct: preparedStatements },
+    url,
+    poolSize,
+    db,
+    strict: true,
+    direct: preparedStatements,
     get counts() {
       return database.counts;
     },

@@ -5,8 +5,8 @@ import { signAccessToken } from '../../server/auth/tokens/accessToken.ts';
 import { keysOf } from '../../server/auth/tokens/keys.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { jwtSecret } from '../support/server.ts';
+import { ExpectedRows } from './expectedRows.ts';
 import type { Owners } from './foreign.ts';
-import { Ledger } from './ledger.ts';
 
 import type { Target } from './target.ts';
 
@@ -22,7 +22,7 @@ export interface Tenant {
   readonly name: string;
   readonly id: string;
   readonly lists: readonly string[];
-  readonly ledger: Ledger;
+  readonly expected: ExpectedRows;
   session: Session;
 }
 
@@ -36,8 +36,8 @@ export async function createTenant(db: TestDatabase, owners: Owners, name: strin
     const values = [list, id, listName(name, index)];
     await db.asAdmin('insert into app_public.lists (id, user_id, name) values ($1, $2, $3)', values);
   }
-  for (const own of [id, ...lists]) owners.note(own, name);
-  return { name, id, lists, ledger: new Ledger(), session: account.session };
+  for (const own of [id, ...lists]) owners.record(own, name);
+  return { name, id, lists, expected: new ExpectedRows(), session: account.session };
 }
 
 export function listName(tenant: string, index: number): string {
@@ -80,7 +80,7 @@ export function renewTokens(tenants: readonly Tenant[]): void {
 }
 
 /** Tokens that are good for nothing, by what is wrong with them. */
-export async function strangersTokens({ db, strict }: Target): Promise<(readonly [string, string | undefined])[]> {
+export async function createInvalidTokens({ db, strict }: Target): Promise<(readonly [string, string | undefined])[]> {
   const { id, session: ended } = await createAccount(db, 'stranger');
   await endSession(db, ended);
   const { issuer, audience } = settings;

@@ -1,6 +1,6 @@
 import { pick, weighted } from './random.ts';
 import { read } from './reads.ts';
-import { type Maker, newTitle, payload, type Work } from './work.ts';
+import { newTitle, payload, type RequestInputs, type TestRequest } from './testRequest.ts';
 
 export const writing = {
   create: `mutation ($todo: TodoInput!) { createTodo(input: {todo: $todo}) { todo { rowId title user { rowId } } } }`,
@@ -14,19 +14,19 @@ export const writing = {
 const enough = 20;
 
 /** A create, an update or a delete by the tenant, which must work. */
-export function write(maker: Maker): Work {
-  const rows = maker.tenant.ledger.certain().length;
-  const make = weighted(maker.random, [
+export function write(inputs: RequestInputs): TestRequest {
+  const rows = inputs.tenant.expected.certainRows().length;
+  const make = weighted(inputs.random, [
     [rows < enough ? 4 : 1, create],
     [rows > 0 ? 3 : 0, update],
     [rows === 0 ? 0 : rows < enough ? 1 : 4, remove],
   ]);
-  return make(maker);
+  return make(inputs);
 }
 
-function create(maker: Maker): Work {
-  const { random, tenant, newId } = maker;
-  const [rowId, title] = [newId(), newTitle(maker)];
+function create(inputs: RequestInputs): TestRequest {
+  const { random, tenant, newId } = inputs;
+  const [rowId, title] = [newId(), newTitle(inputs)];
   const listId = pick(random, [...tenant.lists, null]);
   return {
     kind: 'create',
@@ -35,41 +35,41 @@ function create(maker: Maker): Work {
       todo.rowId === rowId && todo.title === title && todo.user?.rowId === tenant.id
         ? undefined
         : 'another row was created',
-    settle: tenant.ledger.asking(rowId, title),
+    settle: tenant.expected.expectChange(rowId, title),
   };
 }
 
-function update(maker: Maker): Work {
-  const { random, tenant } = maker;
-  const { rowId } = pick(random, tenant.ledger.certain());
-  const title = newTitle(maker);
+function update(inputs: RequestInputs): TestRequest {
+  const { random, tenant } = inputs;
+  const { rowId } = pick(random, tenant.expected.certainRows());
+  const title = newTitle(inputs);
   return {
     kind: 'update',
     payload: payload(writing.update, { rowId, patch: { title } }),
     check: ({ updateTodo: { todo } }) =>
       todo.rowId === rowId && todo.title === title ? undefined : 'another row was updated',
-    settle: tenant.ledger.asking(rowId, title),
+    settle: tenant.expected.expectChange(rowId, title),
   };
 }
 
-function remove({ random, tenant }: Maker): Work {
-  const { rowId, title } = pick(random, tenant.ledger.certain());
+function remove({ random, tenant }: RequestInputs): TestRequest {
+  const { rowId, title } = pick(random, tenant.expected.certainRows());
   return {
     kind: 'delete',
     payload: payload(writing.delete, { rowId }),
     check: ({ deleteTodo: { todo } }) =>
       todo.rowId === rowId && todo.title === title ? undefined : 'another row was deleted',
-    settle: tenant.ledger.asking(rowId, null),
+    settle: tenant.expected.expectChange(rowId, null),
   };
 }
 
 /** Another tenant's row by its id: it does not exist. */
-export function foreignRow(maker: Maker): Work {
-  const { random, others } = maker;
-  const rowId = pick(random, pick(random, others).ledger.certain())?.rowId;
-  if (!rowId) return read(maker);
-  const patch = { title: newTitle(maker) };
-  return weighted<Work>(random, [
+export function foreignRow(inputs: RequestInputs): TestRequest {
+  const { random, others } = inputs;
+  const rowId = pick(random, pick(random, others).expected.certainRows())?.rowId;
+  if (!rowId) return read(inputs);
+  const patch = { title: newTitle(inputs) };
+  return weighted<TestRequest>(random, [
     [
       2,
       {
@@ -92,7 +92,7 @@ export function foreignRow(maker: Maker): Work {
       {
         kind: 'another tenant’s list: attach',
         payload: payload(writing.create, {
-          todo: { rowId: maker.newId(), title: patch.title, listId: pick(random, others).lists[0] },
+          todo: { rowId: inputs.newId(), title: patch.title, listId: pick(random, others).lists[0] },
         }),
         codes: ['BAD_USER_INPUT'],
       },

@@ -102,7 +102,10 @@ export async function serve(
   const server = createServer({ maxHeaderSize: headerLimit }, app);
   const sockets = graphql.openSockets(server, { admission, authenticate: auth.authenticate, allowedOrigins });
   return {
-    ...{ app, database, readiness, graphqlSchema: graphql.schema },
+    app,
+    database,
+    readiness,
+    graphqlSchema: graphql.schema,
     listen: async () => {
       await once(server.listen(0, '127.0.0.1'), 'listening');
       return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -26,7 +26,9 @@ export async function startMailServer(options: SMTPServerOptions = {}): Promise<
   const received: ReceivedMail[] = [];
   const read = new Set<ReceivedMail>();
   const server = new SMTPServer({
-    ...{ authOptional: true, hideSTARTTLS: true, closeTimeout: 100 },
+    authOptional: true,
+    hideSTARTTLS: true,
+    closeTimeout: 100,
     onData(stream, { envelope, secure }, done) {
       let raw = '';
       stream.setEncoding('utf8').on('data', (chunk) => {

@@ -49,7 +49,7 @@ const functions = `
     app_public.todos_inverse, app_public.todos_slowly, app_public.todos_at_length to hedgerow_tenant;`;
 
 /** Adds to the API of `db` what fails on demand. */
-export async function addTroubles(db: TestDatabase): Promise<void> {
+export async function addFaultFunctions(db: TestDatabase): Promise<void> {
   await db.asAdmin(`begin; set local role hedgerow_owner; ${functions} commit`);
 }
 
@@ -59,7 +59,9 @@ export const requestTimeout = 1;
 /** Makes the database's own limits short. Connections that are open already do not have them. */
 export async function shortenLimits(db: TestDatabase): Promise<void> {
   const limits = {
-    ...{ statement_timeout: '600ms', lock_timeout: '250ms', deadlock_timeout: '100ms' },
+    statement_timeout: '600ms',
+    lock_timeout: '250ms',
+    deadlock_timeout: '100ms',
     idle_in_transaction_session_timeout: '5s',
   };
   const [{ name } = { name: '' }] = await db.asAdmin<{ name: string }>('select current_database() as name');

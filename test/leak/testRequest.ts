@@ -1,25 +1,25 @@
 import type { Answer, Body } from '../../isolation/http/post.ts';
 import type { TestDatabase } from '../support/database.ts';
-import type { Outcome } from './ledger.ts';
+import type { Outcome } from './expectedRows.ts';
 import type { Random } from './random.ts';
 import type { Tenant } from './tenant.ts';
 
 /** The means of a fault scenario during a round, and its counter. */
-export interface Outside {
+export interface FaultInjection {
   readonly db: TestDatabase;
   readonly random: Random;
-  over(): boolean;
-  did(fault: string, times?: number): void;
+  roundIsOver(): boolean;
+  count(fault: string, times?: number): void;
 }
 
 /** One request, and what must come of it. */
-export interface Work {
+export interface TestRequest {
   readonly kind: string;
   readonly payload: Buffer;
   /** It provokes a fault, and these are the codes that say so. Without them it must be answered with data. */
   readonly codes?: readonly string[] | undefined;
   /** It may also be answered with data, although it has `codes`. */
-  readonly mayWork?: boolean;
+  readonly maySucceed?: boolean;
   /** What it provokes is there even where it is answered with data. */
   readonly faultWithData?: boolean;
   /** What is wrong with the data; undefined: nothing. */
@@ -33,7 +33,7 @@ export interface Work {
 }
 
 /** What works are made from. */
-export interface Maker {
+export interface RequestInputs {
   readonly random: Random;
   readonly tenant: Tenant;
   readonly others: readonly Tenant[];
@@ -47,6 +47,6 @@ export function payload(query: string, variables: Record<string, unknown> = {}):
   return Buffer.from(JSON.stringify({ query, variables }));
 }
 
-export function newTitle({ tenant, number }: Maker): string {
+export function newTitle({ tenant, number }: RequestInputs): string {
   return `${tenant.name} wrote this in request ${number}`;
 }
