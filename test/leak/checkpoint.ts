@@ -8,7 +8,7 @@ import type { ConnectionState } from './target.ts';
 import { newAgent } from './tenant.ts';
 import { payload } from './testRequest.ts';
 
-/** Between two rounds, while nothing is asked for: is everything as it must be, and does the server serve? */
+/** Checks the server, its connections and the stored rows between two rounds, while no request runs. */
 export async function checkpoint(context: Context): Promise<void> {
   checkTimeouts(context);
   await checkBackendsIdle(context);
@@ -22,7 +22,7 @@ function reportProblem(context: Context, what: string, received: unknown): void 
   const failure = {
     what,
     request: report.requests,
-    who: 'after the round',
+    who: 'the checks after the round',
     sent: '',
     received: JSON.stringify(received),
   };
@@ -30,16 +30,16 @@ function reportProblem(context: Context, what: string, received: unknown): void 
 }
 
 /**
- * A request that waits for an answer that never comes ends with a time-out, so there must not be many. Some there are on a
- * slow machine: a read whose connection was killed is sent again, and then waits for a connection a second time.
+ * Reports a round with too many timeouts, because a lost answer ends as a timeout. A slow machine causes a few: the server
+ * retries a read whose connection was killed, and the retry waits for a connection again.
  */
 function checkTimeouts(context: Context): void {
   const { scenario, timeouts } = context;
-  const most = scenario.requestCount * 0.25;
-  if (timeouts > most) reportProblem(context, `${timeouts} time-outs in ${scenario.requestCount} requests`, timeouts);
+  const limit = scenario.requestCount * 0.25;
+  if (timeouts > limit) reportProblem(context, `${timeouts} timeouts in ${scenario.requestCount} requests`, timeouts);
 }
 
-/** What a client has left behind may still run for a moment, but not for longer than statement_timeout. */
+/** Waits until all backends are idle. Statements of a client that left may run until statement_timeout. */
 async function checkBackendsIdle(context: Context): Promise<void> {
   const until = performance.now() + 3000;
   for (;;) {
@@ -50,7 +50,7 @@ async function checkBackendsIdle(context: Context): Promise<void> {
   }
 }
 
-/** Whatever has happened to the database: now it is there, and the first answer comes within a second or so. */
+/** Reports a server that does not answer within 2 s after the faults of the round are over. */
 async function checkServing(context: Context): Promise<void> {
   const { target, tenants } = context;
   const agent = newAgent();
@@ -61,7 +61,7 @@ async function checkServing(context: Context): Promise<void> {
       const answer = await post(target.url, request);
       if (typeof answer !== 'string' && answer.body?.data?.currentUser?.username === name) break;
       if (performance.now() - start > 2000) {
-        reportProblem(context, 'it does not serve again', answer);
+        reportProblem(context, 'the server does not answer after the round', answer);
         break;
       }
       await sleep(20);
@@ -70,15 +70,15 @@ async function checkServing(context: Context): Promise<void> {
   agent.destroy();
 }
 
-/** With nobody else there, as many probes at once as there are connections reach every one of them. */
+/** Probes every pooled connection. No request runs, so concurrent probes reach one connection each. */
 async function checkConnections(context: Context): Promise<void> {
   const { target, report } = context;
   const missed = (states: readonly (ConnectionState | undefined)[]) =>
     target.direct && new Set(states.map((state) => state?.pid)).size !== target.poolSize;
-  // A connection that was killed while it was idle is found out by anyone who uses it; and one that is opened for a probe
-  // may come later than another that has become free.
+  // Retry, because the first use of a connection that was killed while idle fails. A probe may also get a connection that
+  // another probe returned before its own was open.
   let states = await probe(target);
-  for (let again = 0; again < 3 && (states.includes(undefined) || missed(states)); again++)
+  for (let retry = 0; retry < 3 && (states.includes(undefined) || missed(states)); retry++)
     states = await probe(target);
   report.probes += states.length;
   for (const state of states) {
@@ -88,7 +88,7 @@ async function checkConnections(context: Context): Promise<void> {
   if (missed(states)) reportProblem(context, 'the probes missed a connection', states);
 }
 
-/** What is really there, by tenant, is what was acknowledged. */
+/** Compares the stored rows of each tenant with the acknowledged changes. */
 async function checkRows(context: Context): Promise<void> {
   const { target, tenants } = context;
   const rows = await target.db.asAdmin<Row & { tenant: string }>(
@@ -97,6 +97,6 @@ async function checkRows(context: Context): Promise<void> {
   const byTenant = Map.groupBy(rows, ({ tenant }) => tenant);
   for (const { id, name, expected } of tenants) {
     const problem = expected.settle(byTenant.get(id) ?? []);
-    if (problem) reportProblem(context, `${name}'s rows, read as the superuser: ${problem}`, byTenant.get(id));
+    if (problem) reportProblem(context, `${name}'s rows, read by the superuser: ${problem}`, byTenant.get(id));
   }
 }

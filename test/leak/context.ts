@@ -7,7 +7,7 @@ import type { Target } from './target.ts';
 import type { Tenant } from './tenant.ts';
 import type { RequestInputs, TestRequest } from './testRequest.ts';
 
-/** What all parts of one run share. */
+/** State that all workers of one run share. */
 export interface Context {
   readonly target: Target;
   readonly owners: Owners;
@@ -15,30 +15,31 @@ export interface Context {
   readonly invalidTokens: readonly (readonly [string, string | undefined])[];
   readonly report: Report;
   readonly stallDetector: StallDetector;
-  /** The faults of single requests, one after the other. */
+  /** Faults of single requests, in an endless shuffled sequence. */
   readonly faults: Generator<(inputs: RequestInputs) => TestRequest, never>;
   scenario: FaultScenario;
-  /** Time-outs of this round that its weather explains only if they are few. */
+  /** Timeouts of this round that the scenario excuses only in small numbers; see `fewTimeouts`. */
   timeouts: number;
-  /** Something is wrong: nothing more is sent. */
+  /** Set by the first failure; the workers then stop. */
   halted: boolean;
 }
 
+/** One worker of a round: it sends requests one after the other. */
 export interface Worker {
   readonly context: Context;
   readonly random: Random;
-  /** The number of the next request of the round, or undefined when it is over. */
+  /** Returns the number of the next request, or undefined at the end of the round. */
   next(): number | undefined;
 }
 
-/** Notes what is wrong and ends the run; against a server without the contract, only if it is a leak. */
+/** Records a failure and ends the run. For a target that is not `strict`, only a leak is a failure. */
 export function fail(context: Context, failure: Omit<Failure, 'scenario'>): void {
   if (!failure.leak && !context.target.strict) return;
   context.halted = true;
   context.report.failures.push({ ...failure, scenario: context.scenario.name });
 }
 
-/** The codes that the weather allows, and time-outs where the machine itself stood still since `start`. */
+/** Error codes that the scenario allows, plus timeouts if the machine stalled since `start`. */
 export function allowedSince(context: Context, start: number): readonly string[] {
   const allowed = allowedByScenario(context);
   return context.stallDetector.since(start) ? [...allowed, 'TIMEOUT', 'UNAVAILABLE'] : allowed;
@@ -48,7 +49,7 @@ export function allowedByScenario({ scenario }: Context): readonly string[] {
   return scenario.fewTimeouts ? [...scenario.allowedCodes, 'TIMEOUT'] : scenario.allowedCodes;
 }
 
-/** Text of a request or an answer, short enough to be read. */
+/** Shortens the text of a request or an answer for the report. */
 export function shorten(text: string): string {
   return text.length > 1500 ? `${text.slice(0, 1500)}… (${text.length} characters)` : text;
 }

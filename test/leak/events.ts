@@ -1,7 +1,12 @@
 import type { Message } from '../support/socket.ts';
 import type { Tenant } from './tenant.ts';
 
-/** What is wrong with what a tenant's socket was sent, while errors may have the codes `allowed`; undefined: nothing. */
+/**
+ * Checks a websocket message to a tenant.
+ *
+ * @param allowed error codes that the fault scenario excuses.
+ * @returns a problem, or undefined.
+ */
 export function checkMessage(
   { type, payload }: Message,
   { name, expected }: Tenant,
@@ -17,19 +22,19 @@ export function checkMessage(
   const { event, rowId, todo } = payload.data.todoChanged;
   if (event === 'RESYNC') return rowId === null && todo === null ? undefined : 'RESYNC with a row';
   if (event === 'DELETE') return todo === null ? undefined : 'DELETE with a row';
-  if (todo?.user?.username !== name) return 'the row is not its tenant’s';
+  if (todo?.user?.username !== name) return 'the row belongs to another tenant';
   return expected.checkConcurrent([{ rowId, title: todo.title }]);
 }
 
-/** What is wrong with the server's closing of a socket. */
+/** Checks the close code of a socket that the server closed. @returns a problem, or undefined. */
 export function checkClose(code: number, allowed: readonly string[]): string | undefined {
   const explained: Readonly<Record<number, string>> = {
     1013: 'UNAVAILABLE',
     4401: 'UNAUTHENTICATED',
     4403: 'UNAUTHENTICATED',
-    // Whether the session lives could not be asked.
+    // The server could not check the session in time.
     4500: 'TIMEOUT',
   };
-  const because = explained[code];
-  return because && allowed.includes(because) ? undefined : `the server closed the socket with ${code}`;
+  const cause = explained[code];
+  return cause && allowed.includes(cause) ? undefined : `the server closed the socket with ${code}`;
 }

@@ -4,22 +4,30 @@ export interface Row {
   readonly title: string;
 }
 
-/** Whether what was asked for has happened; `unknown` where the answer was lost on the way. */
+/** Outcome of a requested change; `unknown` if the answer was lost. */
 export type Outcome = 'done' | 'not done' | 'unknown';
 
-/** No row: it was deleted, or never came to be. */
+/** State of a row that was deleted or never created. */
 const absent = null;
 
 /**
- * What one tenant's todos must be: what was asked for and acknowledged. A row whose last change has an unknown outcome
- * may be in any of several states, and is left alone until the next `settle`.
+ * The todos that one tenant must have, derived from the requested and acknowledged changes. The state of a row is:
+ *
+ * - certain: one possible title, because every change of it was acknowledged;
+ * - uncertain: several possible states, because the answer to a change was lost. Writes avoid the row until `settle`;
+ * - absent: `null` is its only state.
+ *
+ * `settle` reads the stored rows between two rounds and makes all states certain again.
+ *
+ * The `check…` methods return a problem, or undefined.
  */
 export class ExpectedRows {
-  /** By row id, the titles that the row may have. */
+  /** Possible titles by row id; `null` for an absent row. */
   readonly #rows = new Map<string, Set<string | typeof absent>>();
+  /** Every title that a request has ever sent. */
   readonly #requestedTitles = new Set<string>();
 
-  /** Rows that are there for certain. */
+  /** Rows whose state is certain. */
   certainRows(): Row[] {
     return [...this.#rows].flatMap(([rowId, states]) => {
       const [title] = states;
@@ -27,12 +35,12 @@ export class ExpectedRows {
     });
   }
 
-  /** Ids of rows whose state is not known. */
+  /** Ids of rows whose state is uncertain. */
   uncertainIds(): string[] {
     return [...this.#rows].flatMap(([rowId, states]) => (states.size > 1 ? [rowId] : []));
   }
 
-  /** A change is about to be asked for: a new title, or null for none. What is returned takes its outcome. */
+  /** Registers a change before its request is sent: a new title, or null for a deletion. Call the returned function with the outcome. */
   expectChange(rowId: string, title: string | typeof absent): (outcome: Outcome) => void {
     if (title) this.#requestedTitles.add(title);
     return (outcome) => {
@@ -42,33 +50,33 @@ export class ExpectedRows {
     };
   }
 
-  /** What is wrong with `rows` as an answer about all of the tenant's todos. */
+  /** Checks an answer that must contain all todos of the tenant. */
   checkAll(rows: readonly Row[]): string | undefined {
     const shown = new Set(rows.map(({ rowId }) => rowId));
     const lost = this.certainRows().find(({ rowId }) => !shown.has(rowId));
-    if (shown.size < rows.length) return 'a row is there twice';
+    if (shown.size < rows.length) return 'a row appears twice';
     return lost ? `${lost.rowId} "${lost.title}" is missing` : this.checkSome(rows);
   }
 
-  /** What is wrong with `rows` as an answer about some of them. */
+  /** Checks an answer that contains some of the tenant's todos. */
   checkSome(rows: readonly Row[]): string | undefined {
     const wrong = rows.find(({ rowId, title }) => !this.#rows.get(rowId)?.has(title));
-    return wrong && `${wrong.rowId} is "${wrong.title}", and should be ${this.#describe(wrong.rowId)}`;
+    return wrong && `${wrong.rowId} is "${wrong.title}", but should be ${this.#describe(wrong.rowId)}`;
   }
 
-  /** What is wrong with the answer about one row, which is null where there is none. */
+  /** Checks the answer to a read of one row; null if the server found none. */
   checkOne(rowId: string, row: Row | null): string | undefined {
     if (row) return row.rowId === rowId ? this.checkSome([row]) : `${row.rowId} is another row`;
     return this.#rows.get(rowId)?.has(absent) === false ? `${rowId} is missing` : undefined;
   }
 
-  /** What is wrong with `rows` as somebody sees them who does not know what is being changed at this moment. */
+  /** Checks rows that were read while other requests change them: each title must come from a request of the tenant. */
   checkConcurrent(rows: readonly Row[]): string | undefined {
     const wrong = rows.find(({ title }) => !this.#requestedTitles.has(title));
-    return wrong && `${wrong.rowId} is "${wrong.title}", which nobody asked for`;
+    return wrong && `${wrong.rowId} is "${wrong.title}", which no request wrote`;
   }
 
-  /** Compares with what is really there while nothing runs, and takes it for certain from then on. */
+  /** Compares the stored rows with the expected ones while no request runs, and makes them the certain state. */
   settle(rows: readonly Row[]): string | undefined {
     const problem = this.checkAll(rows);
     this.#rows.clear();

@@ -1,8 +1,8 @@
 import type { TestDatabase } from '../support/database.ts';
 
-// `trouble` fails, or takes its time, or answers at length, as it is told; it always says who asked. `make_trouble`
-// writes a row first, which must be gone again wherever the call fails. `slowly` and `at_length` are for events of which
-// a subscriber shall have a part.
+// `trouble` fails, sleeps or returns a long text, depending on `kind`; a result starts with the current user's name.
+// `make_trouble` first writes a row, which must not exist if the call fails. `slowly` and `at_length` make an event slow or
+// large, so that a subscriber can disconnect in the middle of it.
 const functions = `
   create function app_public.trouble(kind text) returns text language plpgsql stable set search_path = '' as $$
   declare
@@ -48,15 +48,15 @@ const functions = `
   grant execute on function app_public.trouble, app_public.make_trouble, app_public.touch_both,
     app_public.todos_inverse, app_public.todos_slowly, app_public.todos_at_length to hedgerow_tenant;`;
 
-/** Adds to the API of `db` what fails on demand. */
+/** Adds functions that fail on demand to the API of `db`. */
 export async function addFaultFunctions(db: TestDatabase): Promise<void> {
   await db.asAdmin(`begin; set local role hedgerow_owner; ${functions} commit`);
 }
 
-/** Seconds after which the server gives a request up; everything below comes sooner. */
+/** The server's request deadline, in seconds. All limits below are shorter. */
 export const requestTimeout = 1;
 
-/** Makes the database's own limits short. Connections that are open already do not have them. */
+/** Shortens the timeouts of the database. Open connections keep their old ones. */
 export async function shortenLimits(db: TestDatabase): Promise<void> {
   const limits = {
     statement_timeout: '600ms',

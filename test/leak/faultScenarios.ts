@@ -6,21 +6,21 @@ import { repeatableRead, serializationFailure } from './serialization.ts';
 import { deadlinePassed, deadlock, lockTimeout, slow, statementTimeout } from './slow.ts';
 import type { FaultInjection, RequestInputs, TestRequest } from './testRequest.ts';
 
-/** What happens around the requests of a round, and what they may suffer from it. */
+/** Faults of one round, and the errors that they excuse. */
 export interface FaultScenario {
   readonly name: string;
-  /** Requests of a round of it. */
+  /** Requests in one round. */
   readonly requestCount: number;
-  /** The codes that any request may get in it beside its own. In calm weather none. */
+  /** Error codes that any request of the round may get; none without faults. */
   readonly allowedCodes: readonly string[];
-  /** A few of its requests may also get TIMEOUT: the ones that found no connection in time. More of them are a hang. */
+  /** Whether a few requests may also get TIMEOUT because they found no connection in time. Many timeouts are a hang. */
   readonly fewTimeouts?: boolean;
-  /** The code that says that it has happened to a request. */
+  /** Error code that shows that the fault has affected a request. */
   readonly signalCode?: string;
-  /** Works of tenants that belong to it; every so many requests there is one, by turns. */
+  /** Requests that belong to the scenario. A tenant sends one of them, in turn, every `every` requests. */
   readonly requests?: readonly ((inputs: RequestInputs, db: TestDatabase) => TestRequest | undefined)[];
   readonly every?: number;
-  /** What is done to the database until the round is over. */
+  /** Injects faults into the database until the round is over. */
   inject?(injection: FaultInjection): Promise<void>;
 }
 
@@ -28,10 +28,10 @@ const unavailableCodes = ['UNAVAILABLE', 'TIMEOUT'];
 
 const calm: FaultScenario = { name: 'calm', requestCount: 400, allowedCodes: [] };
 
-/** The first requests of all: whatever is compiled or planned for the first time may take too long. */
+/** The first requests of a run: the first compilation and planning may exceed the deadline. */
 export const warmingUp: FaultScenario = { name: 'warming up', requestCount: 150, allowedCodes: ['TIMEOUT'] };
 
-/** Calm, and statements that take longer than somebody is ready to wait. */
+/** Scenarios without injected faults, and scenarios with statements that exceed a timeout. */
 export const slowScenarios: readonly FaultScenario[] = [
   calm,
   {
@@ -46,7 +46,6 @@ export const slowScenarios: readonly FaultScenario[] = [
 
 export const faultScenarios: readonly FaultScenario[] = [
   ...slowScenarios,
-  // All of them at once, and more than there are connections.
   {
     name: 'pool exhausted',
     requestCount: 14,
@@ -63,7 +62,7 @@ export const faultScenarios: readonly FaultScenario[] = [
     requests: [lockTimeout, deadlock],
   },
   {
-    // What a client has left behind may still be writing, and its next request has an older snapshot.
+    // A statement of an aborted request may still write, and the tenant's next request then has an older snapshot.
     name: 'repeatable read',
     requestCount: 30,
     allowedCodes: ['UNAVAILABLE', 'CONFLICT'],
@@ -100,7 +99,7 @@ export const faultScenarios: readonly FaultScenario[] = [
   },
 ];
 
-/** Does `work` at random intervals of so many milliseconds until the round is over, at least once. */
+/** Runs `work` at least once, and again after random pauses of `from` to `to` milliseconds until the round is over. */
 export async function repeat(
   injection: FaultInjection,
   from: number,

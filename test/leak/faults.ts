@@ -10,17 +10,17 @@ const documents = {
   }`,
 };
 
-/** A request of `trouble(kind)` that only reads. */
+/** Builds a query that calls the fault function `trouble(kind)`. */
 export function readWithFault({ tenant }: RequestInputs, kind: string, codes?: readonly string[]): TestRequest {
   return {
     kind: `trouble: ${kind}`,
     payload: payload(documents.read, { kind }),
     codes,
-    check: ({ trouble }) => (trouble?.startsWith(tenant.name) ? undefined : 'it ran as another'),
+    check: ({ trouble }) => (trouble?.startsWith(tenant.name) ? undefined : 'it ran as another tenant'),
   };
 }
 
-/** A request of `make_trouble(kind)`: where it fails, the row that it has written must be gone. */
+/** Builds a mutation that calls `make_trouble(kind)`. If it fails, its row must not exist. */
 export function writeWithFault(inputs: RequestInputs, kind: string, codes?: readonly string[]): TestRequest {
   const { tenant, newId } = inputs;
   const [rowId, title] = [newId(), newTitle(inputs)];
@@ -28,20 +28,20 @@ export function writeWithFault(inputs: RequestInputs, kind: string, codes?: read
     kind: `write, then trouble: ${kind}`,
     payload: payload(documents.write, { kind, rowId, title }),
     codes,
-    check: ({ makeTrouble: { result } }) => (result?.startsWith(tenant.name) ? undefined : 'it ran as another'),
+    check: ({ makeTrouble: { result } }) => (result?.startsWith(tenant.name) ? undefined : 'it ran as another tenant'),
     settle: tenant.expected.expectChange(rowId, title),
   };
 }
 
-/** By `kind` of trouble, what the client is told. */
+/** Error code that the client must get for each `kind` of fault. */
 const raisedErrors: readonly (readonly [kind: string, code: string])[] = [
   ['40001', 'CONFLICT'], // serialization failure
   ['40P01', 'CONFLICT'], // deadlock
   ['55P03', 'TIMEOUT'], // lock timeout
-  ['57014', 'TIMEOUT'], // query cancelled
+  ['57014', 'TIMEOUT'], // query canceled
   ['53300', 'UNAVAILABLE'], // too many connections
   ['P0001', 'INTERNAL'], // raise
-  ['HR001', 'INTERNAL'], // a SQLSTATE that nobody knows
+  ['HR001', 'INTERNAL'], // an unknown SQLSTATE
   ['division', 'BAD_USER_INPUT'],
   ['utf8', 'BAD_USER_INPUT'],
 ];
@@ -49,10 +49,10 @@ const raisedErrors: readonly (readonly [kind: string, code: string])[] = [
 const create = (todo: Record<string, unknown>) => payload(writing.create, { todo });
 const badInput = ['BAD_USER_INPUT'];
 
-/** What is answered is some megabytes long. */
+/** Marks a request whose answer of some megabytes is itself the fault. */
 const withLargeAnswer = (request: TestRequest): TestRequest => ({ ...request, faultWithData: true });
 
-/** A request that is refused for what it is itself. */
+/** Builds a request that the server must refuse because of its content. */
 function refusedRequest(
   kind: string,
   codes: readonly string[],
@@ -70,7 +70,7 @@ interface FaultyRow {
   readonly tenant: string;
 }
 
-/** The same about a row that is there; a read where there is none. */
+/** Builds the same for an existing row; a plain read if the tenant has no row. */
 function refusedForExistingRow(
   kind: string,
   codes: readonly string[],
@@ -84,7 +84,7 @@ function refusedForExistingRow(
   };
 }
 
-/** Faults of a single request, which always end the same way, and touch nobody else. */
+/** Faults of single requests. Each has a fixed outcome and does not affect other requests. */
 export const faults: readonly ((inputs: RequestInputs) => TestRequest)[] = [
   ...raisedErrors.flatMap(([kind, code]) => [
     (inputs: RequestInputs) => readWithFault(inputs, kind, [code]),
@@ -123,7 +123,7 @@ function duplicateList(tenant: string): Buffer {
   });
 }
 
-/** Without a row there is nothing to divide. */
+/** Divides by zero in a filter. The request succeeds if the tenant has no rows. */
 function divisionInFilter(): TestRequest {
   return {
     kind: 'division by zero in a filter',
@@ -134,7 +134,7 @@ function divisionInFilter(): TestRequest {
   };
 }
 
-/** A byte that is no UTF-8, in the text of a filter. */
+/** Sends a byte that is not valid UTF-8 in the text of a filter. */
 function invalidUtf8(): TestRequest {
   const text = 'query ($text: String!) { todos(filter: {title: {includes: $text}}) { nodes { rowId title } } }';
   const [head = '', tail = ''] = JSON.stringify({ query: text, variables: { text: 'HERE' } }).split('HERE');
@@ -144,11 +144,11 @@ function invalidUtf8(): TestRequest {
     codes: badInput,
     maySucceed: true,
     faultWithData: true,
-    check: ({ todos: { nodes } }) => (nodes.length > 0 ? 'a row has it' : undefined),
+    check: ({ todos: { nodes } }) => (nodes.length > 0 ? 'a row matched invalid text' : undefined),
   };
 }
 
-/** Of the fields of one document one fails, and the others are answered as if it were not there. */
+/** Sends a document in which one field fails. The other fields must have their values. */
 function partlyFailing({ tenant }: RequestInputs): TestRequest {
   return {
     kind: 'one field of several fails',
@@ -157,6 +157,6 @@ function partlyFailing({ tenant }: RequestInputs): TestRequest {
     checkFailed: (data) =>
       data?.before === tenant.name && data.after === tenant.name && data.wrong === null
         ? undefined
-        : 'the other fields are not there',
+        : 'the other fields are missing',
   };
 }

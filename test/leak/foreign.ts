@@ -1,20 +1,20 @@
 const uuid = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g;
 const name = /\btenant\d+\b/g;
 
-/** Whose is whose: finds in the text of any answer what is not the asking tenant's. */
+/** Owners of all ids in the test. Finds ids and names of other tenants in the text of an answer. */
 export class Owners {
   readonly #owners = new Map<string, string>();
 
-  /** `id` names something of `owner`'s; their names are in all that they write, and need not be noted. */
+  /** Records the owner of `id`. Names need no record: each tenant writes its name into all its texts. */
   record(id: string, owner: string): void {
     this.#owners.set(id, owner);
   }
 
-  /** What in `text` belongs to another than `asking`; with undefined, to anybody at all. */
-  foreignIn(text: string, asking: string | undefined): string[] {
+  /** Returns the names and ids in `text` that do not belong to `tenant`; with undefined, those of all tenants. */
+  foreignIn(text: string, tenant: string | undefined): string[] {
     const found = [
-      ...(text.match(name) ?? []).filter((owner) => owner !== asking),
-      ...(text.match(uuid) ?? []).filter((id) => this.#owners.has(id) && this.#owners.get(id) !== asking),
+      ...(text.match(name) ?? []).filter((owner) => owner !== tenant),
+      ...(text.match(uuid) ?? []).filter((id) => this.#owners.has(id) && this.#owners.get(id) !== tenant),
     ];
     return [...new Set(found)];
   }

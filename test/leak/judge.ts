@@ -4,12 +4,13 @@ import { requestTimeout } from './faultFunctions.ts';
 import type { Owners } from './foreign.ts';
 import type { TestRequest } from './testRequest.ts';
 
-/** What an answer is: how it is counted, what is known to have happened, and what is wrong with it. */
+/** Result of checking one answer. */
 export interface Verdict {
+  /** The error codes, `data`, or the reason why there is no answer. */
   readonly label: string;
   readonly outcome: Outcome;
   readonly problem?: string | undefined;
-  /** What in it is another's. */
+  /** Names and ids of other tenants in the answer. */
   readonly foreign: readonly string[];
 }
 
@@ -17,7 +18,7 @@ function codesOf({ body }: Answer): string[] {
   return [...new Set(body?.errors?.map(({ extensions }) => extensions?.code ?? 'no code') ?? [])];
 }
 
-/** Judges what `tenant` got for `work`, in weather that allows the codes `allowed` to everybody. */
+/** Checks the answer that `tenant` got for `request`. @param allowed error codes that the fault scenario excuses. */
 export function judge(
   answer: Answer | NoAnswer,
   request: TestRequest,
@@ -39,12 +40,12 @@ export function judge(
   return { label, outcome, foreign, problem: findProblem(answer, codes, request, allowed) };
 }
 
-/** A server that says why it failed has undone all; one that was cut off, or gave up waiting, does not know. */
+/** An error from Postgres means a rollback. After UNAVAILABLE or a missed deadline, the server does not know the outcome. */
 function outcomeOf({ body, milliseconds }: Answer, codes: readonly string[]): Outcome {
-  // A mutation that has a payload is done: what failed is a read of the payload's, in a transaction of its own.
+  // A mutation with a payload has committed. Only a read inside the payload failed, in its own transaction.
   if (codes.length === 0 || hasData(body?.data)) return 'done';
   if (!body || codes.includes('UNAVAILABLE')) return 'unknown';
-  // Before the deadline it was Postgres that gave up, and rolled back.
+  // Before the deadline, the timeout came from Postgres, which rolled back.
   if (codes.includes('TIMEOUT')) return milliseconds < requestTimeout * 1000 - 20 ? 'not done' : 'unknown';
   return 'not done';
 }
@@ -54,7 +55,8 @@ function findProblem(answer: Answer, codes: readonly string[], request: TestRequ
   if (!body) return `status ${status} without JSON`;
   if (codes.length === 0) {
     if (status !== 200) return `status ${status} with data`;
-    if (request.codes && !request.maySucceed) return `it worked, and should have been ${request.codes.join(' or ')}`;
+    if (request.codes && !request.maySucceed)
+      return `it succeeded, but should have failed with ${request.codes.join(' or ')}`;
     return catchShapeError(() => request.check?.(body.data));
   }
   const expected = request.codes ?? [];
@@ -71,11 +73,11 @@ function catchShapeError(check: () => string | undefined): string | undefined {
   try {
     return check();
   } catch (error) {
-    return `the answer has another shape: ${(error as Error).message}`;
+    return `the answer has an unexpected shape: ${(error as Error).message}`;
   }
 }
 
-/** What is wrong with what a stranger got: a 401 without anything in it, or no answer from a database that is away. */
+/** Checks the answer to an unauthenticated request: a 401 without data, or an error that the fault scenario excuses. */
 export function judgeUnauthenticated(
   answer: Answer | NoAnswer,
   { owners, allowed }: { owners: Owners; allowed: readonly string[] },
@@ -87,7 +89,7 @@ export function judgeUnauthenticated(
   const label = codes.toSorted().join(' + ') || 'data';
   const refused = answer.status === 401 && codes.join() === 'UNAUTHENTICATED' && !hasData(answer.body?.data);
   const excused = codes.length > 0 && codes.every((code) => allowed.includes(code)) && !hasData(answer.body?.data);
-  const problem = refused || excused ? undefined : `a stranger got status ${answer.status}, ${label}`;
+  const problem = refused || excused ? undefined : `an unauthenticated client got status ${answer.status}, ${label}`;
   return { label, outcome: 'not done', foreign, problem };
 }
 

@@ -7,11 +7,11 @@ import { startStockTarget } from './stock.ts';
 import { disconnections } from './subscriber.ts';
 import { startTarget, type Target } from './target.ts';
 
-// LEAK_SEED repeats the choices of a run that failed.
+// LEAK_SEED repeats the random choices of a failed run.
 const seed = Number(process.env.LEAK_SEED ?? Math.floor(Math.random() * 1e9));
 const usesPooler = process.env.TEST_POOLER !== undefined;
 
-/** Faults that come so often that none of them can be missing. */
+/** Faults so frequent that each must occur in every run. */
 const frequentFaults = [
   'a backend killed',
   'all backends killed',
@@ -41,7 +41,7 @@ async function run(
 }
 
 test.each([1, 3])(
-  'with a pool of %i no tenant sees another’s rows, whatever fails',
+  'no tenant sees rows of another with a pool of %i, whatever fails',
   async (poolSize) => {
     const report = await run((db) => startTarget(db, poolSize), { requests: 2000, faultScenarios });
     expect(report.failures.map((failure) => describeFailure(failure, seed))).toEqual([]);
@@ -53,13 +53,14 @@ test.each([1, 3])(
   120_000,
 );
 
-// It shows that the test can fail: after some hundred requests a stranger is shown a tenant's rows. In the other fault scenarios
-// this comes too, but later. Behind a pooler the stock adaptor fails for another reason: it sets parameters for the session.
+// Shows that the leak test can fail: after some hundred requests, an unauthenticated client sees a tenant's rows. The other
+// fault scenarios show it too, but later. Behind a pooler the stock adaptor fails for another reason: it sets parameters for
+// the session.
 (usesPooler ? test.skip : test)(
-  'the same test finds the leak of the stock adaptor with query_timeout',
+  'the leak test finds the leak of the stock adaptor with query_timeout',
   async () => {
     const report = await run((db) => startStockTarget(db, 1), { requests: 6000, faultScenarios: slowScenarios });
-    expect(report.failures[0]).toMatchObject({ leak: true, who: expect.stringContaining('a stranger (') });
+    expect(report.failures[0]).toMatchObject({ leak: true, who: expect.stringContaining('unauthenticated (') });
     expect(report.foreignRows).toBeGreaterThan(0);
   },
   240_000,

@@ -15,15 +15,15 @@ import { startTarget } from './target.ts';
 
 const help = `Usage: npm run test:leak -- [options]
 
-Sends interleaved requests of eight tenants and of strangers to the real server while the database fails in every way,
-and checks each answer against what its tenant wrote. Starts a Postgres of its own, and PgBouncer if it is on the PATH.
+Sends interleaved requests of eight tenants and of unauthenticated clients to the real server while the database fails,
+and checks each answer against the tenant's own writes. Starts its own Postgres, and PgBouncer if it is on the PATH.
 
-  --requests N      how many in all (100000), and at least so many that every fault comes
-  --pool 1|3|both   connections of the server's pool (both, half of the requests each)
-  --seed N          repeats the choices of an earlier run (random)
-  --help            this text
+  --requests N      number of requests (100000); more if a fault scenario has not run yet
+  --pool 1|3|both   connections of the server's pool (both: half of the requests each)
+  --seed N          repeat the random choices of an earlier run (random)
+  --help            show this text
 
-Exit code 0: no foreign row, nothing hung, nothing lost. 1: something was, and how to repeat it. 2: wrong usage.
+Exit code: 0 passed; 1 a leak, a hang or a lost write, with the seed to repeat it; 2 wrong usage.
 `;
 
 interface Options {
@@ -32,27 +32,27 @@ interface Options {
   readonly seed: number;
 }
 
-/** What the options mean; undefined: only the help was wanted. @throws TypeError when they mean nothing. */
+/** Reads the command line. @returns undefined for --help. @throws TypeError if an option is invalid. */
 function readOptions(): Options | undefined {
   const text = { type: 'string' } as const;
   const { values } = parseArgs({ options: { requests: text, pool: text, seed: text, help: { type: 'boolean' } } });
   if (values.help) return undefined;
   const number = (name: 'requests' | 'seed', otherwise: number) => {
     const value = values[name] ?? String(otherwise);
-    if (!/^\d{1,9}$/.test(value)) throw new TypeError(`--${name} is not a whole number: ${value}`);
+    if (!/^\d{1,9}$/.test(value)) throw new TypeError(`--${name} must be a whole number: ${value}`);
     return Number(value);
   };
   const pools = { 1: [1], 3: [3], both: [1, 3] }[values.pool ?? 'both'];
-  if (!pools) throw new TypeError(`--pool is 1, 3 or both, and not ${values.pool}`);
+  if (!pools) throw new TypeError(`--pool must be 1, 3 or both: ${values.pool}`);
   return { requests: number('requests', 100_000), pools, seed: number('seed', Math.floor(Math.random() * 1e9)) };
 }
 
-/** More requests to a round than `npm run test:slow` has time for; the slow fault scenarios stay as short as they are. */
+/** The scenarios with longer rounds than `npm run test:slow` has time for. Scenarios of slow statements keep their length. */
 const longScenarios = shortScenarios.map((scenario) =>
   scenario.requestCount >= 80 ? { ...scenario, requestCount: scenario.requestCount * 3 } : scenario,
 );
 
-/** Of ten requests one goes through the pooler. */
+/** Share of the requests that go through PgBouncer. */
 const pooledShare = 0.1;
 
 let interrupted = false;
@@ -63,14 +63,14 @@ async function main({ requests, pools, seed }: Options): Promise<number> {
   console.error(`seed ${seed}`);
   process.once('SIGINT', () => {
     interrupted = true;
-    console.error('stopping after this round; once more ends at once');
+    console.error('stopping after this round; press Ctrl+C again to stop now');
   });
   const directory = await mkdtemp(join(tmpdir(), 'hedgerow-leak-'));
   try {
     const cluster = await openTestCluster(directory, crashSettings);
     try {
       const pooled = hasPgBouncer();
-      if (!pooled) console.error('pgbouncer is not on the PATH: the rounds through it are left out');
+      if (!pooled) console.error('pgbouncer is not on the PATH; skipping the rounds through it');
       for (const pool of pools) {
         const share = requests / pools.length;
         const direct = pooled ? share * (1 - pooledShare) : share;
@@ -103,7 +103,7 @@ async function runPooledPart(cluster: TestCluster, report: Report, pool: number,
   }
 }
 
-/** A part of the run, with a database and a server of its own. */
+/** Runs one part of the test with its own database and server. */
 async function runPart(
   cluster: TestCluster,
   report: Report,

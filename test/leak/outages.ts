@@ -6,12 +6,12 @@ import type { PgBouncer } from '../support/pgbouncer.ts';
 import { type FaultScenario, repeat } from './faultScenarios.ts';
 import { between, pick } from './random.ts';
 
-/** A Postgres that outages may happen to: what was committed must be there after each of them. */
+/** Settings of a Postgres that is killed during the run. It must keep every committed row; only the operating system must not fail. */
 export const crashSettings = { fsync: 'off', full_page_writes: 'off', max_connections: '100' };
 
 const unavailableCodes = ['UNAVAILABLE', 'TIMEOUT'];
 
-/** The postmaster dies, or stops without a word to anybody, and comes back a moment later. */
+/** Kills the postmaster with SIGKILL or SIGQUIT and starts it again after a short pause. */
 export function postmasterKilled(directory: string): FaultScenario {
   return {
     name: 'postmaster killed',
@@ -22,14 +22,14 @@ export function postmasterKilled(directory: string): FaultScenario {
       const how = pick(random, ['SIGKILL', 'SIGQUIT'] as const);
       const postmaster = await readFile(join(directory, 'postgres', 'data', 'postmaster.pid'), 'utf8');
       process.kill(Number.parseInt(postmaster, 10), how);
-      did(how === 'SIGKILL' ? 'the postmaster killed' : 'the postmaster stopped at once');
+      did(how === 'SIGKILL' ? 'the postmaster killed' : 'the postmaster stopped immediately');
       await sleep(between(random, 50, 400));
       await restartPostgres(directory);
     },
   };
 }
 
-/** As long as a process of the old server lives, the new one refuses to start. */
+/** Starts Postgres again. Retries, because it does not start while a process of the old server lives. */
 async function restartPostgres(directory: string): Promise<void> {
   const until = performance.now() + 15_000;
   for (;;) {
@@ -43,7 +43,7 @@ async function restartPostgres(directory: string): Promise<void> {
   }
 }
 
-/** The pooler dies with all its connections, and comes back. */
+/** Kills PgBouncer with all its connections and starts it again. */
 export function poolerRestarted(pooler: PgBouncer): FaultScenario {
   return {
     name: 'PgBouncer restarted',

@@ -1,19 +1,19 @@
 import { type Context, fail } from './context.ts';
 import type { ConnectionState, Target } from './target.ts';
 
-/** What is wrong with a pooled connection between requests; undefined: it is nobody's. */
+/** Checks a pooled connection between requests. @returns a problem, or undefined if no identity is left on it. */
 export function checkState({ role, user, settings }: ConnectionState): string | undefined {
   if (role !== 'hedgerow_authenticator') return `current_user is ${role}`;
   if (user) return `app.current_user_id is ${user}`;
   return settings ? `session settings: ${settings.join(', ')}` : undefined;
 }
 
-/** The next user of the connection would have an identity. */
+/** Whether the next user of the connection would inherit an identity. */
 function carriesTenant({ role, user }: ConnectionState): boolean {
   return role !== 'hedgerow_authenticator' || Boolean(user);
 }
 
-/** Looks at as many connections at once as the pool may have; undefined where the database did not answer. */
+/** Reads the state of as many connections at a time as the pool has; undefined where the database did not answer. */
 export function probe({ poolSize, connectionState }: Target): Promise<(ConnectionState | undefined)[]> {
   return Promise.all(
     Array.from({ length: poolSize }, async () => {
@@ -27,8 +27,8 @@ export function probe({ poolSize, connectionState }: Target): Promise<(Connectio
 }
 
 /**
- * Looks at them after request `number`, and ends the run where one is somebody's. A probe without an answer says nothing:
- * requests that are under way may keep it waiting for too long.
+ * Probes the connections after request `number` and ends the run if one carries an identity. Ignores a probe without an
+ * answer: running requests may hold the connections for too long.
  */
 export async function probeAfter(context: Context, number: number): Promise<void> {
   const { report, target } = context;
@@ -41,11 +41,11 @@ export async function probeAfter(context: Context, number: number): Promise<void
     const failure = {
       what: problem,
       request: number,
-      who: 'a probe after it',
+      who: 'a probe after the request',
       sent: '',
       received: JSON.stringify(state),
     };
-    // Where the contract is not checked, only what a client could see ends the run: a row in an answer.
+    // For a target that is not strict, only a row in an answer ends the run, because a client could see it.
     fail(context, { ...failure, leak: target.strict && carriesTenant(state) });
   }
 }

@@ -1,7 +1,7 @@
-/** Numbers from 0 to 1 that are the same for the same seed. */
+/** Returns pseudorandom numbers from 0 to 1. The sequence depends on the seed only. */
 export type Random = () => number;
 
-/** The generator known as mulberry32: small, and good enough to mix requests. */
+/** Creates a mulberry32 generator, which is good enough to mix requests. */
 export function randomFrom(seed: number): Random {
   let state = seed >>> 0;
   return () => {
@@ -16,12 +16,12 @@ export function between(random: Random, from: number, to: number): number {
   return from + random() * (to - from);
 }
 
-/** One of `list`, which is not empty. */
+/** Picks an element of `list`, which must not be empty. */
 export function pick<T>(random: Random, list: readonly T[]): T {
   return list[Math.floor(random() * list.length)] as T;
 }
 
-/** One of `list`, each as often as its weight says. */
+/** Picks an element with a probability proportional to its weight. */
 export function weighted<T>(random: Random, list: readonly (readonly [number, T])[]): T {
   let left = random() * list.reduce((sum, [weight]) => sum + weight, 0);
   for (const [weight, value] of list) {
@@ -31,7 +31,7 @@ export function weighted<T>(random: Random, list: readonly (readonly [number, T]
   return (list.at(-1) as readonly [number, T])[1];
 }
 
-/** `list` in another order. */
+/** Returns a shuffled copy of `list`. */
 function shuffled<T>(random: Random, list: readonly T[]): T[] {
   return list
     .map((value) => [random(), value] as const)
@@ -39,12 +39,12 @@ function shuffled<T>(random: Random, list: readonly T[]): T[] {
     .map(([, value]) => value);
 }
 
-/** Draws from `list` for as long as it is asked: each comes once before any comes again. */
+/** Yields the elements of `list` in random order forever. Each comes once before any comes again. */
 export function* shuffleForever<T>(random: Random, list: readonly T[]): Generator<T, never> {
   for (;;) yield* shuffled(random, list);
 }
 
-/** A UUID that the seed decides, so that a run's ids are the same again. */
+/** Creates a UUID from the generator, so that a repeated run has the same ids. */
 export function uuidFrom(random: Random): string {
   const hex = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join('');
   return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, '$1-$2-4$3-8$4-$5');

@@ -15,12 +15,12 @@ const documents = {
   }`,
 };
 
-/** How rows are compared with the ledger: by the tenant that writes it, or by somebody who does not see it change. */
+/** Comparisons of rows with the expected ones. They are exact in the tenant's own worker, and loose in concurrent reads. */
 interface RowChecks {
   all(rows: readonly Row[]): string | undefined;
   some(rows: readonly Row[]): string | undefined;
   one(id: string, row: Row | null): string | undefined;
-  /** Rows and their number are two statements, between which somebody else may write. */
+  /** Compares totalCount with the rows. They are two statements, and another request may write between them. */
   count(total: number, rows: readonly Row[]): string | undefined;
 }
 
@@ -40,17 +40,17 @@ const concurrentView = (expected: ExpectedRows): RowChecks => ({
   count: () => undefined,
 });
 
-/** A read by the tenant, with everything in it checked against the ledger. */
+/** Builds a read by the tenant, compared exactly with the expected rows. */
 export function read(inputs: RequestInputs): TestRequest {
   return anyRead(inputs, exactView(inputs.tenant.expected));
 }
 
-/** A read in the tenant's name while the tenant is at work: no row may come that they never asked for. */
+/** Builds a read that runs while the tenant's own requests run. It must not show a row that the tenant never wrote. */
 export function concurrentRead(inputs: RequestInputs): TestRequest {
-  return { ...anyRead(inputs, concurrentView(inputs.tenant.expected)), kind: 'read alongside' };
+  return { ...anyRead(inputs, concurrentView(inputs.tenant.expected)), kind: 'concurrent read' };
 }
 
-/** All of the tenant's todos. */
+/** Builds a read of all todos of the tenant. */
 export function list(inputs: RequestInputs): TestRequest {
   return allTodos(inputs, exactView(inputs.tenant.expected));
 }
@@ -74,7 +74,7 @@ function allTodos({ tenant }: RequestInputs, view: RowChecks): TestRequest {
     check: ({ todos, currentUser: me }) =>
       view.all(todos.nodes) ??
       view.count(todos.totalCount, todos.nodes) ??
-      (me?.username === tenant.name ? undefined : 'currentUser is not the one who asks'),
+      (me?.username === tenant.name ? undefined : 'currentUser is another tenant'),
   };
 }
 
@@ -84,12 +84,13 @@ function byId({ random, tenant }: RequestInputs, view: RowChecks): TestRequest {
     kind: 'by id',
     payload: payload(documents.byId, { rowId }),
     check: ({ todo }) =>
-      view.one(rowId, todo) ?? (todo && todo.user?.rowId !== tenant.id ? 'the row is not its tenant’s' : undefined),
+      view.one(rowId, todo) ??
+      (todo && todo.user?.rowId !== tenant.id ? 'the row belongs to another tenant' : undefined),
   };
 }
 
 function filter({ tenant, random }: RequestInputs, view: RowChecks): TestRequest {
-  // A lone surrogate is no text at all: it goes to the database as the replacement character.
+  // A lone surrogate is not valid text. The database receives the replacement character.
   const text = weighted(random, [
     [4, 'tenant'],
     [4, tenant.name],
@@ -99,7 +100,8 @@ function filter({ tenant, random }: RequestInputs, view: RowChecks): TestRequest
   return {
     kind: nothing ? 'filter by a lone surrogate' : 'filter',
     payload: payload(documents.filter, { text }),
-    check: ({ todos: { nodes } }) => (nothing ? (nodes.length > 0 ? 'a row has it' : undefined) : view.all(nodes)),
+    check: ({ todos: { nodes } }) =>
+      nothing ? (nodes.length > 0 ? 'a row matched a lone surrogate' : undefined) : view.all(nodes),
   };
 }
 
@@ -119,11 +121,11 @@ function currentUser({ tenant }: RequestInputs): TestRequest {
   return {
     kind: 'currentUser',
     payload: payload(documents.currentUser),
-    check: ({ currentUser: me }) => (me?.rowId === tenant.id ? undefined : 'it is not the one who asks'),
+    check: ({ currentUser: me }) => (me?.rowId === tenant.id ? undefined : 'currentUser is another tenant'),
   };
 }
 
-/** Several fields at once share a round trip. */
+/** Builds a query with several fields, which share a round trip. */
 function several({ random, tenant }: RequestInputs, view: RowChecks): TestRequest {
   const [a, b] = [anyRowId(random, tenant), anyRowId(random, tenant)];
   return {
@@ -132,11 +134,11 @@ function several({ random, tenant }: RequestInputs, view: RowChecks): TestReques
     check: (data) =>
       view.one(a, data.a) ??
       view.one(b, data.b) ??
-      (data.me?.rowId === tenant.id ? undefined : 'currentUser is not the one who asks'),
+      (data.me?.rowId === tenant.id ? undefined : 'currentUser is another tenant'),
   };
 }
 
-/** A row that is there, one that may be, or a list's id, which is no todo. */
+/** Picks the id of a certain row, of an uncertain row, or of a list, which is not a todo. */
 function anyRowId(random: RequestInputs['random'], { expected, lists }: Tenant): string {
   return pick(random, [
     ...expected.certainRows().map(({ rowId }) => rowId),

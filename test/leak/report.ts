@@ -1,16 +1,17 @@
-/** What went wrong. */
+/** The evidence of one failed check. */
 export interface Failure {
-  /** One tenant saw what is another's, or a connection carried a tenant to the next request. */
+  /** Whether a tenant saw data of another, or a connection carried an identity to the next request. */
   readonly leak: boolean;
   readonly what: string;
   readonly request: number;
   readonly scenario: string;
+  /** The client or the check that failed. */
   readonly who: string;
   readonly sent: string;
   readonly received: string;
 }
 
-/** Counts by name. */
+/** Counters by name. */
 class Tally {
   readonly #counts = new Map<string, number>();
   add(name: string, times = 1): void {
@@ -30,21 +31,21 @@ class Tally {
   }
 }
 
-/** What a run has done and found. */
+/** Counters and failures of a run. */
 export class Report {
   readonly seed: number;
   requests = 0;
   probes = 0;
-  /** What subscribers were sent. */
+  /** Events that subscribers received. */
   events = 0;
   rounds = 0;
-  /** Transactions that shared a write, and those that were run again on their own. */
+  /** Transactions that ran pipelined, and transactions that ran again on their own connection. */
   pipelined = 0;
   bypassed = 0;
   foreignRows = 0;
   hung = 0;
   unhandled = 0;
-  /** Time-outs of tenants' requests that were the machine's. */
+  /** Timeouts of tenants' requests that a stall of the machine excuses. */
   excused = 0;
   dirtyConnections = 0;
   longestStall = 0;
@@ -61,12 +62,12 @@ export class Report {
   toString(): string {
     return [
       `seed ${this.seed}: ${this.requests} requests in ${this.rounds} rounds, ${this.probes} probes of connections, ${this.events} events`,
-      `${this.pipelined} transactions shared a write with others, ${this.bypassed} were run again on their own`,
+      `${this.pipelined} transactions ran pipelined, ${this.bypassed} ran again on their own connection`,
       `requests by kind:\n${this.kinds}`,
       `requests by outcome:\n${this.outcomes}`,
       `faults by kind:\n${this.faults}`,
-      `requests by weather:\n${this.faultScenarios}`,
-      `foreign rows ${this.foreignRows}, dirty connections ${this.dirtyConnections}, hung ${this.hung}, unhandled errors ${this.unhandled}, failures ${this.failures.length}, longest stall of the machine ${Math.round(this.longestStall)} ms, which excuses ${this.excused} time-outs`,
+      `requests by fault scenario:\n${this.faultScenarios}`,
+      `foreign rows ${this.foreignRows}, dirty connections ${this.dirtyConnections}, hung ${this.hung}, unhandled errors ${this.unhandled}, failures ${this.failures.length}, longest stall of the machine ${Math.round(this.longestStall)} ms, timeouts excused by stalls ${this.excused}`,
       ...this.failures.map((failure) => describeFailure(failure, this.seed)),
     ].join('\n');
   }

@@ -15,9 +15,9 @@ import type { FaultInjection } from './testRequest.ts';
 import { concurrentReadWorker, tenantWorker, unauthenticatedWorker } from './workers.ts';
 
 export interface RunOptions {
-  /** Continued, where it has something in it from another run. */
+  /** Counts of an earlier run are continued. */
   readonly report: Report;
-  /** At least so many, and every weather at least once. */
+  /** Minimum number of requests. Every fault scenario runs at least once. */
   readonly requests: number;
   readonly faultScenarios: readonly FaultScenario[];
   /** Called after each round; false ends the run. */
@@ -26,42 +26,46 @@ export interface RunOptions {
 
 const tenantCount = 8;
 
-/** Sends requests of tenants and strangers to `target` in all fault scenarios, until there are enough or something is wrong. */
+/**
+ * Sends requests of tenants and unauthenticated clients to `target` in rounds, one fault scenario each. Workers send the
+ * requests of a round concurrently; a checkpoint follows when all have ended. The run ends after enough requests or at the
+ * first failure.
+ */
 export async function runLeakTest(target: Target, options: RunOptions): Promise<void> {
   const { report } = options;
   const enough = report.requests + options.requests;
-  const stalls = new StallDetector(target.db);
-  const context = await prepare(target, report, stalls);
-  const unexpected = (error: unknown) => {
+  const stallDetector = new StallDetector(target.db);
+  const context = await prepare(target, report, stallDetector);
+  const onUnhandled = (error: unknown) => {
     report.unhandled++;
     const received = error instanceof Error ? `${error.stack}` : String(error);
-    const failure = { what: 'an error that nobody handled', request: report.requests, who: 'the process', sent: '' };
+    const failure = { what: 'an unhandled error', request: report.requests, who: 'the process', sent: '' };
     fail(context, { ...failure, leak: false, received });
   };
-  process.on('unhandledRejection', unexpected).on('uncaughtException', unexpected);
+  process.on('unhandledRejection', onUnhandled).on('uncaughtException', onUnhandled);
   try {
     let left = options.faultScenarios.length + 1;
     for (const scenario of scenarioOrder(options)) {
       await round(context, scenario, randomFrom(report.seed + report.rounds * 7919));
-      report.longestStall = Math.max(report.longestStall, stalls.longest);
+      report.longestStall = Math.max(report.longestStall, stallDetector.longest);
       const shouldContinue = options.shouldContinue?.() ?? true;
       left--;
       if (!shouldContinue || context.halted || (report.requests >= enough && left <= 0)) break;
     }
     countPipelined(context);
   } finally {
-    process.off('unhandledRejection', unexpected).off('uncaughtException', unexpected);
-    stalls.stop();
+    process.off('unhandledRejection', onUnhandled).off('uncaughtException', onUnhandled);
+    stallDetector.stop();
   }
 }
 
-async function prepare(target: Target, report: Report, stalls: StallDetector): Promise<Context> {
+async function prepare(target: Target, report: Report, stallDetector: StallDetector): Promise<Context> {
   const { db } = target;
   const owners = new Owners();
   const names = Array.from({ length: tenantCount }, (_, index) => `tenant${index}`);
   const tenants = await Promise.all(names.map((name) => createTenant(db, owners, name)));
   const invalidTokens = await createInvalidTokens(target);
-  // New connections have the short limits.
+  // Kill the open connections: only new ones get the short limits.
   await shortenLimits(db);
   await killBackends(db);
   return {
@@ -70,7 +74,7 @@ async function prepare(target: Target, report: Report, stalls: StallDetector): P
     tenants,
     invalidTokens,
     report,
-    stallDetector: stalls,
+    stallDetector,
     faults: shuffleForever(randomFrom(report.seed), faults),
     scenario: warmingUp,
     timeouts: 0,
@@ -78,18 +82,18 @@ async function prepare(target: Target, report: Report, stalls: StallDetector): P
   };
 }
 
-/** Where nothing is shared, nothing was found out about sharing. */
+/** Counts pipelined transactions. A run without any has not tested pipelining and fails. */
 function countPipelined(context: Context): void {
   const { report, target } = context;
   const { pipelined, bypassed } = target.counts;
   report.pipelined += pipelined;
   report.bypassed += bypassed;
   if (pipelined > 0 || !target.direct || context.halted) return;
-  const what = 'no transaction shared a write with another';
+  const what = 'no transaction ran pipelined';
   fail(context, { leak: false, what, request: report.requests, who: 'the run', sent: '', received: '' });
 }
 
-/** Every weather comes once before any comes again. */
+/** Yields every fault scenario once before any repeats. */
 function* scenarioOrder({ report: { seed }, faultScenarios }: RunOptions): Generator<FaultScenario> {
   yield warmingUp;
   yield* shuffleForever(randomFrom(seed), faultScenarios);
@@ -119,8 +123,8 @@ async function round(context: Context, scenario: FaultScenario, random: Random):
     count: (fault, times) => report.faults.add(fault, times),
   };
   const injecting = scenario.inject?.(injection);
-  const subscribers = (target.strict ? disconnections : []).map((leaving) =>
-    subscriberWorker(context, leaving, randomFrom(random() * 2 ** 32), () => over),
+  const subscribers = (target.strict ? disconnections : []).map((disconnection) =>
+    subscriberWorker(context, disconnection, randomFrom(random() * 2 ** 32), () => over),
   );
   await Promise.all(workers);
   over = true;

@@ -6,19 +6,19 @@ import type { FaultInjection } from './testRequest.ts';
 import { newTitle, payload, type RequestInputs, type TestRequest } from './testRequest.ts';
 import { writing } from './writes.ts';
 
-/** The server's transactions see one snapshot, so that two who change a row at once do not get on with each other. */
+/** Runs the server's transactions at REPEATABLE READ, where concurrent changes of one row conflict. */
 export async function repeatableRead({ db, roundIsOver: over, count: did }: FaultInjection): Promise<void> {
   const [{ name } = { name: '' }] = await db.asAdmin<{ name: string }>('select current_database() as name');
   const setting = `alter role hedgerow_authenticator in database ${name}`;
   await db.asAdmin(`${setting} set default_transaction_isolation = 'repeatable read'`);
-  // Connections that are open already do not have it.
+  // Open connections keep their isolation level.
   did('a backend killed', await killBackends(db));
   while (!over()) await sleep(20);
   await db.asAdmin(`${setting} reset default_transaction_isolation`);
   did('a backend killed', await killBackends(db));
 }
 
-/** A real one: while the tenant waits for its row, we change the row and commit. */
+/** Causes a real serialization failure: changes the row and commits while the tenant's update waits for it. */
 export function serializationFailure(inputs: RequestInputs, db: TestDatabase): TestRequest | undefined {
   const row = inputs.tenant.expected.certainRows()[0];
   if (!row) return undefined;
@@ -26,7 +26,7 @@ export function serializationFailure(inputs: RequestInputs, db: TestDatabase): T
   return {
     kind: 'serialization failure',
     payload: payload(writing.update, { rowId: row.rowId, patch: { title } }),
-    // On a machine that is busy with something else the lock is given up before we commit.
+    // On a busy machine, lock_timeout may pass before this test commits.
     codes: ['CONFLICT', 'TIMEOUT'],
     maySucceed: true,
     settle: inputs.tenant.expected.expectChange(row.rowId, title),

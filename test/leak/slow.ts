@@ -5,17 +5,17 @@ import { pick } from './random.ts';
 import { newTitle, payload, type RequestInputs, type TestRequest } from './testRequest.ts';
 import { writing } from './writes.ts';
 
-/** Takes its time, and works. */
+/** Builds a request that is slow and succeeds. */
 export function slow(inputs: RequestInputs): TestRequest {
   return pick(inputs.random, [readWithFault, writeWithFault])(inputs, 'sleep 0.45');
 }
 
-/** Longer than statement_timeout. */
+/** Builds a request whose statement exceeds statement_timeout. */
 export function statementTimeout(inputs: RequestInputs): TestRequest {
   return pick(inputs.random, [readWithFault, writeWithFault])(inputs, 'sleep 5', ['TIMEOUT']);
 }
 
-/** Each statement is short enough, but not all of them: past the request's deadline. */
+/** Builds a request whose statements each finish in time, but together exceed the request's deadline. */
 export function deadlinePassed(inputs: RequestInputs): TestRequest {
   const { random, tenant, newId } = inputs;
   if (random() < 0.5) {
@@ -44,6 +44,7 @@ export function deadlinePassed(inputs: RequestInputs): TestRequest {
   };
 }
 
+/** Locks todos in a transaction that stays open until the client ends. */
 export async function lockRows(db: TestDatabase, ids: readonly string[]): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: db.adminUrl });
   client.on('error', () => {});
@@ -53,7 +54,7 @@ export async function lockRows(db: TestDatabase, ids: readonly string[]): Promis
   return client;
 }
 
-/** The row is locked by somebody for longer than lock_timeout. */
+/** Builds an update of a row that stays locked for longer than lock_timeout. */
 export function lockTimeout(inputs: RequestInputs, db: TestDatabase): TestRequest | undefined {
   const row = inputs.tenant.expected.certainRows()[0];
   if (!row) return undefined;
@@ -70,7 +71,7 @@ export function lockTimeout(inputs: RequestInputs, db: TestDatabase): TestReques
   };
 }
 
-/** A real deadlock: we hold the second row and ask for the first, which the tenant holds while it asks for the second. */
+/** Builds a real deadlock: the test locks the second row and then the first; the tenant locks them in the opposite order. */
 export function deadlock(inputs: RequestInputs, db: TestDatabase): TestRequest | undefined {
   const [first, second] = inputs.tenant.expected.certainRows();
   if (!first || !second) return undefined;
@@ -80,7 +81,7 @@ export function deadlock(inputs: RequestInputs, db: TestDatabase): TestRequest |
       a: first.rowId,
       b: second.rowId,
     }),
-    // On a machine that is busy with something else the lock is given up before the deadlock is seen.
+    // On a busy machine, lock_timeout may pass before Postgres detects the deadlock.
     codes: ['CONFLICT', 'TIMEOUT'],
     maySucceed: true,
     before: async () => {
@@ -100,7 +101,7 @@ async function closeDeadlock(client: pg.Client, db: TestDatabase, rowId: string)
   await client.query('rollback');
 }
 
-/** Waits until somebody waits for `client`, for a second at the most. */
+/** Waits until another backend waits for a lock of `client`, for at most a second. */
 export async function waitUntilBlocking(client: pg.Client, db: TestDatabase): Promise<void> {
   const { rows } = await client.query('select pg_backend_pid() as pid');
   const until = performance.now() + 1000;

@@ -3,17 +3,19 @@ import type { TestDatabase } from '../support/database.ts';
 
 const intervalMs = 20;
 
-/** Longer than this, in milliseconds, nothing of ours takes. */
+/** A delay above this is a stall: no work of the test itself takes longer. */
 const thresholdMs = 150;
 
 /**
- * Notices when the machine stood still for us, the event loop or Postgres: a time-out that a request got then was the
- * machine's and not the server's.
+ * Detects stalls of the machine, so that a timeout during one does not count as an error of the server.
+ *
+ * Two pings run until `stop`: a timer for the event loop and `select 1` for Postgres. Each is idle or pending. A ping that
+ * is pending for longer than the threshold is a stall, which ends with its response.
  */
 export class StallDetector {
   longest = 0;
   readonly #stalls: { readonly from: number; readonly to: number }[] = [];
-  /** Since when the event loop and Postgres have not been heard of. */
+  /** Start of the pending ping; infinity while none is pending. */
   readonly #pendingSince = { loop: performance.now(), postgres: Number.POSITIVE_INFINITY };
   readonly #timer: NodeJS.Timeout;
   #stopped = false;
@@ -26,7 +28,7 @@ export class StallDetector {
     void this.#pollPostgres(db);
   }
 
-  /** Whether there was one since `start`, or there is one now. */
+  /** Whether a stall ended after `start`, or lasts now. */
   since(start: number): boolean {
     const waited = performance.now() - Math.min(this.#pendingSince.loop, this.#pendingSince.postgres);
     return waited > thresholdMs || this.#stalls.some(({ to }) => to > start);
@@ -40,7 +42,7 @@ export class StallDetector {
   async #pollPostgres(db: TestDatabase): Promise<void> {
     while (!this.#stopped) {
       this.#pendingSince.postgres = performance.now();
-      // One that is away on purpose is the weather's.
+      // A refused connection is a fault of the scenario, not a stall.
       await db.asAdmin('select 1').then(
         () => this.#recordResponse(this.#pendingSince.postgres),
         () => {},

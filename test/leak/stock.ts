@@ -13,22 +13,22 @@ import { jwtSecret } from '../support/server.ts';
 import { type ConnectionState, listen, stateStatement, type Target } from './target.ts';
 
 /**
- * The same API as PostGraphile's documentation shows it: its own adaptor for `pg`, settings from passport's user, none
- * for a stranger; and node-postgres' `query_timeout`, which many set so that no statement hangs.
+ * Starts the same API as PostGraphile's documentation shows it: its own adaptor for `pg`, and settings from passport's user,
+ * none for an unauthenticated request. Sets node-postgres' `query_timeout`, as many do so that no statement hangs.
  */
 export async function startStockTarget(db: TestDatabase, poolSize: number): Promise<Target> {
   const log = pino({ level: 'silent' });
   const pool = new pg.Pool({ connectionString: db.serverUrl, max: poolSize });
-  // More than the documentation shows: without both of them a killed backend ends the process, and the run with it.
+  // The documentation lacks these handlers. Without them a killed backend ends the process.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
 
   const unused = new TenantDatabase(db.serverUrl, { size: 1, timeout: 1, recycle: 1, preparedStatements: true }, log);
-  const ours = preset({ database: unused, log, production: true });
+  const base = preset({ database: unused, log, production: true });
   const instance = postgraphile({
-    ...ours,
-    // That one hands statements a client of ours.
-    plugins: (ours.plugins ?? []).filter(({ name }) => name !== 'AtomicMutationPlugin'),
+    ...base,
+    // Leave out the plugin that runs statements on a client of Hedgerow.
+    plugins: (base.plugins ?? []).filter(({ name }) => name !== 'AtomicMutationPlugin'),
     pgServices: [
       makePgService({ pool, schemas: ['app_public'], pgSettingsForIntrospection: { role: 'hedgerow_tenant' } }),
     ],
@@ -41,7 +41,7 @@ export async function startStockTarget(db: TestDatabase, poolSize: number): Prom
   });
 
   await instance.getSchema();
-  // For connections that are opened from now on: reading the catalog may take longer.
+  // Applies to new connections only, because reading the catalog may take longer.
   Object.assign((pool as unknown as { options: pg.PoolConfig }).options, { query_timeout: 200 });
 
   const authenticator = new passport.Passport();

@@ -9,7 +9,7 @@ import { between, pick, type Random } from './random.ts';
 import type { Target } from './target.ts';
 import type { Tenant } from './tenant.ts';
 
-/** When a subscriber goes, and the fields of the row that it asks for to have such a moment. */
+/** A moment at which a subscriber disconnects, and the fields that it selects so that the moment occurs. */
 interface Disconnection {
   readonly when: string;
   readonly fields: string;
@@ -18,7 +18,7 @@ interface Disconnection {
 
 interface Received {
   events: number;
-  /** Bytes of an event that has not come to its end. */
+  /** Bytes of an event that is not complete. */
   partialEvent: Buffer[];
 }
 
@@ -32,11 +32,11 @@ export const disconnections: readonly Disconnection[] = [
     fields: `${row} atLength`,
     isNow: ({ partialEvent: begun }) => Buffer.concat(begun).length > 50_000,
   },
-  // Each change is told to two subscriptions.
+  // Each change reaches two subscriptions, so an odd number is between two events.
   { when: 'between two events', fields: row, isNow: ({ events }) => events % 2 === 1 },
 ];
 
-/** Subscribes in the names of tenants who are at work, and goes in the middle of an event. */
+/** Subscribes as tenants whose own requests run, and disconnects during an event. */
 export async function subscriberWorker(
   context: Context,
   disconnection: Disconnection,
@@ -57,14 +57,14 @@ async function subscribe(context: Context, leaving: Disconnection, tenant: Tenan
   const start = performance.now();
   const received: Received = { events: 0, partialEvent: [] };
   const reportProblem = (what: string, received: string, leak = false) => {
-    const who = `${tenant.name}, subscribed, who goes ${leaving.when}`;
+    const who = `subscriber of ${tenant.name} that disconnects ${leaving.when}`;
     fail(context, { leak, what, request: report.requests, who, sent: '', received: shorten(received) });
   };
   const checkOwners = (text: string) => {
     const foreign = owners.foreignIn(text, tenant.name);
     if (foreign.length === 0) return;
     report.foreignRows++;
-    reportProblem(`an event shows what is another's: ${foreign.join(', ')}`, text, true);
+    reportProblem(`an event shows data of another tenant: ${foreign.join(', ')}`, text, true);
   };
   const allowed = () => [...allowedSince(context, start), ...(session.ended ? ['UNAUTHENTICATED'] : [])];
 
@@ -112,6 +112,6 @@ async function subscribe(context: Context, leaving: Disconnection, tenant: Tenan
 async function readsSlowly({ db }: Target): Promise<boolean> {
   const running = `select from pg_stat_activity where datname = current_database() and state = 'active'
     and query like '%todos_slowly%' and pid <> pg_backend_pid()`;
-  // The database may be away.
+  // The database may be unavailable.
   return (await db.asAdmin(running).catch(() => [])).length > 0;
 }

@@ -12,32 +12,32 @@ import type { TestDatabase } from '../support/database.ts';
 import { jwtSecret, sender } from '../support/server.ts';
 import { requestTimeout } from './faultFunctions.ts';
 
-/** Who a pooled connection is between requests. */
+/** Identity and settings of a pooled connection between requests. */
 export interface ConnectionState {
   readonly pid: number;
   readonly role: string;
   readonly user: string | null;
-  /** Settings that somebody SET for the session, which a pooler would hand to the next client. */
+  /** Settings of the session (`SET`), which a pooler would hand to the next client. */
   readonly settings: string[] | null;
 }
 
-/** What is tested: a server that listens, and the database below it. */
+/** A listening server under test, and its database. */
 export interface Target {
   readonly url: string;
   readonly poolSize: number;
-  /** The server's contract is checked too: its codes, its 401s, what its tenants wrote. Otherwise leaks alone. */
+  /** Whether to check codes, 401s and written rows too. Otherwise only leaks count. */
   readonly strict: boolean;
-  /** Each of the pool's connections is a backend of its own, which it is not behind a pooler. */
+  /** Whether each pooled connection has its own backend, which is not so behind a pooler. */
   readonly direct: boolean;
   readonly db: TestDatabase;
-  /** What the server counts by itself. */
+  /** Counters of the server itself. */
   readonly counts: Database['counts'];
-  /** Looks at a connection of the server's own pool, as its next request would get it. */
+  /** Reads the state of a pooled connection as the next request would get it. */
   connectionState(): Promise<ConnectionState>;
   close(): Promise<void>;
 }
 
-// `options` and the like come from the client at start-up; what PgBouncer itself sets for a client does too.
+// PgBouncer sets these for each client, so they are no trace of a tenant.
 const fromClient = ['application_name', 'client_encoding', 'DateStyle', 'IntervalStyle', 'TimeZone'];
 export const stateStatement = {
   text: `select pg_backend_pid() as pid, current_user::text as role,
@@ -46,17 +46,16 @@ export const stateStatement = {
   values: [[...fromClient, 'standard_conforming_strings']],
 };
 
-/** The real server on a port of its own, with a pool of `poolSize`. */
+/** Starts the real server with a pool of `poolSize`. */
 export async function startTarget(db: TestDatabase, poolSize: number): Promise<Target> {
   const log = pino({ level: 'silent' });
   const { serverUrl, preparedStatements } = db;
-  // Waiting for a connection ends before the deadline, so that both are seen. Each tenant is soon too slow for the others,
-  // and shall have faults beside them, too.
+  // The wait for a connection ends before the deadline, so that both errors occur. The bypass is short, so that slow tenants
+  // soon run pipelined with others again and have faults there too.
   const options = { size: poolSize, timeout: 0.8, recycle: 5, bypassFor: 0.1, preparedStatements };
   const database = new TenantDatabase(serverUrl, options, log);
   const graphql = await createGraphQL({ database, listenUrl: db.listenUrl, log, production: true });
-  // Its tenants all sign up from one address.
-  // Tenants under faults hold connections for long, and shall meet one another in the database all the same.
+  // Admission must not limit tenants that hold connections under faults: they must meet in the database.
   const admission = new Admission({
     total: 1000,
     perTenant: 1000,
@@ -97,7 +96,7 @@ export async function startTarget(db: TestDatabase, poolSize: number): Promise<T
 
 /** Serves `app` on the loopback address. */
 export async function listen(app: RequestListener): Promise<{ url: string; server: Server; close(): Promise<void> }> {
-  // Kept alive for longer than any pause of the run: a socket that closes just when a request is sent is no fault.
+  // Longer than any pause of the run, so that no keep-alive socket closes just when a request is sent.
   const server = createServer({ keepAliveTimeout: 120_000 }, app).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {

@@ -10,14 +10,14 @@ import type { Owners } from './foreign.ts';
 
 import type { Target } from './target.ts';
 
-/** A session of a tenant. `ended` is set before it is ended, so that a refusal is never a surprise. */
+/** A session of a tenant. `ended` is set before the session ends, so that the test expects the refusal. */
 export interface Session {
   readonly id: string;
   readonly token: string;
   ended: boolean;
 }
 
-/** A tenant whose every request is written into a ledger. */
+/** A tenant and the rows that it must have. */
 export interface Tenant {
   readonly name: string;
   readonly id: string;
@@ -71,7 +71,7 @@ export async function newSession(db: TestDatabase, userId: string): Promise<Sess
   return { id, token: signAccessToken(settings, userId, id), ended: false };
 }
 
-/** Gives each of them a token that lasts for a round. */
+/** Gives each tenant a new access token, which lasts for a round. */
 export function renewTokens(tenants: readonly Tenant[]): void {
   for (const tenant of tenants) {
     const { session, id } = tenant;
@@ -79,7 +79,7 @@ export function renewTokens(tenants: readonly Tenant[]): void {
   }
 }
 
-/** Tokens that are good for nothing, by what is wrong with them. */
+/** Creates tokens that the server must refuse, each with the reason. */
 export async function createInvalidTokens({ db, strict }: Target): Promise<(readonly [string, string | undefined])[]> {
   const { id, session: ended } = await createAccount(db, 'stranger');
   await endSession(db, ended);
@@ -89,12 +89,12 @@ export async function createInvalidTokens({ db, strict }: Target): Promise<(read
     ['no token', undefined],
     ['garbage token', 'not.a.token'],
     ['expired token', expired],
-    // Who does not ask whether sessions live takes this one for a tenant.
+    // A server that does not check sessions accepts this token.
     ...(strict ? [['ended session', ended.token] as const] : []),
   ];
 }
 
-/** One keep-alive connection at a time. */
+/** Creates an agent with one keep-alive connection. */
 export function newAgent(): Agent {
   return new Agent({ keepAlive: true, maxSockets: 1 });
 }

@@ -4,42 +4,43 @@ import type { Outcome } from './expectedRows.ts';
 import type { Random } from './random.ts';
 import type { Tenant } from './tenant.ts';
 
-/** The means of a fault scenario during a round, and its counter. */
+/** Tools of a fault scenario during a round. */
 export interface FaultInjection {
   readonly db: TestDatabase;
   readonly random: Random;
   roundIsOver(): boolean;
+  /** Counts an injected fault. */
   count(fault: string, times?: number): void;
 }
 
-/** One request, and what must come of it. */
+/** One request and its expected answer. */
 export interface TestRequest {
   readonly kind: string;
   readonly payload: Buffer;
-  /** It provokes a fault, and these are the codes that say so. Without them it must be answered with data. */
+  /** Error codes of the fault that the request provokes. Without them, the answer must have data. */
   readonly codes?: readonly string[] | undefined;
-  /** It may also be answered with data, although it has `codes`. */
+  /** Whether data is a valid answer in spite of `codes`. */
   readonly maySucceed?: boolean;
-  /** What it provokes is there even where it is answered with data. */
+  /** Whether an answer with data also counts as the fault. */
   readonly faultWithData?: boolean;
-  /** What is wrong with the data; undefined: nothing. */
+  /** Checks the data of a successful answer. @returns a problem, or undefined. */
   check?(data: Body['data']): string | undefined;
-  /** The same where it has failed as it should. */
+  /** Checks the data of an answer that failed as expected. */
   checkFailed?(data: Body['data']): string | undefined;
-  /** Enters what became of it into the ledger. The answer is there unless the client went or the server was lost. */
+  /** Records the outcome in the expected rows. `answer` is undefined if the client aborted or the connection broke. */
   settle?(outcome: Outcome, answer: Answer | undefined): void;
-  /** Sets the scene, and what is returned clears it away after the answer. */
+  /** Prepares the fault. The returned function cleans up after the answer. */
   before?(): Promise<() => Promise<void>>;
 }
 
-/** What works are made from. */
+/** Inputs from which a test request is built. */
 export interface RequestInputs {
   readonly random: Random;
   readonly tenant: Tenant;
   readonly others: readonly Tenant[];
-  /** A number that no other request has. */
+  /** A number unique to the request. */
   readonly number: number;
-  /** A new row id of this tenant. */
+  /** Creates a row id that belongs to the tenant. */
   newId(): string;
 }
 
@@ -47,6 +48,7 @@ export function payload(query: string, variables: Record<string, unknown> = {}):
   return Buffer.from(JSON.stringify({ query, variables }));
 }
 
+/** Returns a title that names the tenant and the request. */
 export function newTitle({ tenant, number }: RequestInputs): string {
   return `${tenant.name} wrote this in request ${number}`;
 }

@@ -10,7 +10,7 @@ import { endSession, newAgent, newSession, type Tenant } from './tenant.ts';
 import type { RequestInputs, TestRequest } from './testRequest.ts';
 import { foreignRow, write } from './writes.ts';
 
-/** One tenant, one request after the other, so that the ledger knows what each of them must find. */
+/** Sends the requests of one tenant one after the other, so that the expected rows are known for each. */
 export async function tenantWorker(worker: Worker, tenant: Tenant): Promise<void> {
   await forEachRequest(worker, async (agent, number) => {
     const { context, random } = worker;
@@ -26,7 +26,7 @@ export async function tenantWorker(worker: Worker, tenant: Tenant): Promise<void
   });
 }
 
-/** Reads in the names of all tenants, while they are at work themselves. */
+/** Reads as any tenant, while the tenants' own workers run. */
 export async function concurrentReadWorker(worker: Worker): Promise<void> {
   await forEachRequest(worker, async (agent, number) => {
     const tenant = pick(worker.random, worker.context.tenants);
@@ -35,7 +35,7 @@ export async function concurrentReadWorker(worker: Worker): Promise<void> {
   });
 }
 
-/** Nobody: without a token, or with one that is good for nothing. Their questions would show rows if they could. */
+/** Sends requests without a valid token. Each would return data with a tenant's token. */
 export async function unauthenticatedWorker(worker: Worker): Promise<void> {
   await forEachRequest(worker, async (agent, number) => {
     const { context, random } = worker;
@@ -44,8 +44,15 @@ export async function unauthenticatedWorker(worker: Worker): Promise<void> {
     const start = performance.now();
     const answer = await post(context.target.url, { agent, token, payload, abort: maybeAbort(worker) });
     const verdict = judgeUnauthenticated(answer, { owners: context.owners, allowed: allowedSince(context, start) });
-    record(worker, { number, who: `a stranger (${who})`, kind: `stranger: ${who}`, payload, answer, ...verdict });
-    // They are answered even where tenants wait for the database, and shall not use up the round.
+    record(worker, {
+      number,
+      who: `unauthenticated (${who})`,
+      kind: `unauthenticated: ${who}`,
+      payload,
+      answer,
+      ...verdict,
+    });
+    // These requests do not wait for the database. Without a pause they would use up the round.
     if (context.scenario.allowedCodes.length > 0) await sleep(5);
   });
 }
@@ -78,7 +85,7 @@ function anyRequest({ faults }: Context, inputs: RequestInputs): TestRequest {
   ])(inputs);
 }
 
-/** What its tenant would be answered with data. */
+/** Builds a request that the tenant's own token answers with data. */
 function requestWithData(inputs: RequestInputs): TestRequest {
   return weighted(inputs.random, [
     [4, list],
@@ -115,7 +122,7 @@ async function perform(worker: Worker, { agent, number, tenant, request, abort }
   };
   const verdict = judged(allowedSince(context, start));
   if (!verdict.problem && judged(allowedByScenario(context)).problem) context.report.excused++;
-  // Half a body cannot have been understood.
+  // The server cannot have run a request whose body is incomplete.
   const outcome = answer === 'aborted' && abort?.when === 'before' ? 'not done' : verdict.outcome;
   request.settle?.(outcome, typeof answer === 'string' ? undefined : answer);
   recordFault(context, request, verdict.label);
@@ -124,13 +131,13 @@ async function perform(worker: Worker, { agent, number, tenant, request, abort }
   record(worker, { ...verdict, number, who: tenant.name, kind: request.kind, payload: request.payload, answer });
 }
 
-/** What was provoked counts where the answer shows that it has come. */
+/** Counts a provoked fault if the answer shows that it occurred. */
 function recordFault({ report, scenario }: Context, { kind, codes, faultWithData }: TestRequest, label: string): void {
   if (codes?.some((code) => label.includes(code)) || (faultWithData && label === 'data')) report.faults.add(kind);
   if (scenario.signalCode && label === scenario.signalCode) report.faults.add(scenario.name);
 }
 
-/** A session that was ended is good for nothing from the very next request on. */
+/** Ends the tenant's session and checks that the very next request is refused. */
 async function revoked(worker: Worker, tenant: Tenant, agent: Agent, number: number): Promise<void> {
   const { context } = worker;
   const { db, url } = context.target;
@@ -142,7 +149,7 @@ async function revoked(worker: Worker, tenant: Tenant, agent: Agent, number: num
   const verdict = judgeUnauthenticated(answer, { owners: context.owners, allowed: allowedSince(context, start) });
   tenant.session = await newSession(db, tenant.id);
   context.report.faults.add('session ended');
-  record(worker, { ...verdict, number, who: tenant.name, kind: 'with a session that was just ended', payload, answer });
+  record(worker, { ...verdict, number, who: tenant.name, kind: 'with an ended session', payload, answer });
 }
 
 interface RequestRecord {
@@ -156,7 +163,7 @@ interface RequestRecord {
   readonly foreign: readonly string[];
 }
 
-/** Counts a request, and says what is wrong with its answer. */
+/** Counts a request and fails the run if its answer has a problem. */
 function record(
   { context }: Worker,
   { number, who, kind, payload, answer, label, problem, foreign }: RequestRecord,
@@ -172,6 +179,6 @@ function record(
   const received = typeof answer === 'string' ? answer : `${answer.status} ${shorten(answer.text)}`;
   const failure = { request: number, who: `${who}, ${kind}`, sent, received };
   if (foreign.length > 0)
-    fail(context, { ...failure, leak: true, what: `it shows what is another's: ${foreign.join(', ')}` });
+    fail(context, { ...failure, leak: true, what: `the answer shows data of another tenant: ${foreign.join(', ')}` });
   else if (problem) fail(context, { ...failure, leak: false, what: problem });
 }

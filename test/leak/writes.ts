@@ -10,16 +10,16 @@ export const writing = {
   delete: `mutation ($rowId: UUID!) { deleteTodo(input: {rowId: $rowId}) { todo { rowId title } } }`,
 };
 
-/** So many rows, and a tenant deletes more than they create. */
-const enough = 20;
+/** Number of rows from which a tenant deletes more than it creates. */
+const targetRows = 20;
 
-/** A create, an update or a delete by the tenant, which must work. */
+/** Builds a create, an update or a delete by the tenant, which must succeed. */
 export function write(inputs: RequestInputs): TestRequest {
   const rows = inputs.tenant.expected.certainRows().length;
   const make = weighted(inputs.random, [
-    [rows < enough ? 4 : 1, create],
+    [rows < targetRows ? 4 : 1, create],
     [rows > 0 ? 3 : 0, update],
-    [rows === 0 ? 0 : rows < enough ? 1 : 4, remove],
+    [rows === 0 ? 0 : rows < targetRows ? 1 : 4, remove],
   ]);
   return make(inputs);
 }
@@ -63,7 +63,7 @@ function remove({ random, tenant }: RequestInputs): TestRequest {
   };
 }
 
-/** Another tenant's row by its id: it does not exist. */
+/** Builds a request for another tenant's row by its id. The row must not seem to exist. */
 export function foreignRow(inputs: RequestInputs): TestRequest {
   const { random, others } = inputs;
   const rowId = pick(random, pick(random, others).expected.certainRows())?.rowId;
@@ -75,7 +75,7 @@ export function foreignRow(inputs: RequestInputs): TestRequest {
       {
         kind: 'another tenant’s row: read',
         payload: payload('query ($rowId: UUID!) { todo(rowId: $rowId) { rowId title } }', { rowId }),
-        check: ({ todo }) => (todo === null ? undefined : 'there is one'),
+        check: ({ todo }) => (todo === null ? undefined : 'another tenant’s row is visible'),
       },
     ],
     [
