@@ -4,7 +4,7 @@ import type { BenchCluster, BenchDatabase } from './database.ts';
 import { type Load, percentile } from './load.ts';
 import type { Peer } from './peers.ts';
 import { requestText, send, subjects } from './requests.ts';
-import { type ServerProcess, spawnServer, untilListening } from './serverProcess.ts';
+import { type ServerProcess, spawnServer, waitUntilListening } from './serverProcess.ts';
 import type { Tenant, TokenOf } from './tenants.ts';
 import { verify, type WorkloadName, workloads } from './workloads.ts';
 
@@ -32,7 +32,7 @@ export interface Candidate {
 }
 
 /** The parts that all candidates share during a measurement. */
-export interface Ground {
+export interface BenchContext {
   readonly cluster: BenchCluster;
   readonly load: Load;
   readonly jwtSecret: string;
@@ -50,23 +50,23 @@ const warmUp = { first: 12, later: 5 };
 /** Starts a server on `database`. */
 export async function startPeer(
   peer: Peer,
-  ground: Ground,
+  context: BenchContext,
   database: BenchDatabase,
   tenants: readonly Tenant[],
 ): Promise<Candidate> {
-  const { cluster, load, tokenOf, connections } = ground;
+  const { cluster, load, tokenOf, connections } = context;
   const server = await spawnServer(peer.file, {
     DATABASE_URL: database.serverUrl,
-    JWT_SECRET: ground.jwtSecret,
+    JWT_SECRET: context.jwtSecret,
     ...peer.env,
   });
-  await untilListening(server);
+  await waitUntilListening(server);
   let cursors: ReadonlyMap<Tenant, string> = new Map();
   let warm = false;
 
   const turn = async (workload: WorkloadName, seconds: number): Promise<Sample> => {
-    const { ask } = peer.api[workload];
-    const requests = subjects(tenants, cursors).map((subject) => requestText(ask(subject), tokenOf(subject.tenant)));
+    const { call } = peer.api[workload];
+    const requests = subjects(tenants, cursors).map((subject) => requestText(call(subject), tokenOf(subject.tenant)));
     const before = cpuTimes(server.pid, cluster.postmaster);
     const result = await load.run({ port: server.port, requests, connections, seconds });
     const after = cpuTimes(server.pid, cluster.postmaster);
@@ -86,17 +86,17 @@ export async function startPeer(
     title: peer.title,
     rows: database.rows,
     async prepare(workload) {
-      if (workload === 'deepCursor') cursors = await askForCursors(peer, server, tenants, tokenOf);
+      if (workload === 'deepCursor') cursors = await readCursors(peer, server, tenants, tokenOf);
       await check(peer, server, database, subjects(tenants, cursors), tokenOf, workload);
       await turn(workload, warm ? warmUp.later : warmUp.first);
       warm = true;
     },
-    turn: (workload) => turn(workload, ground.seconds),
+    turn: (workload) => turn(workload, context.seconds),
     stop: () => server.stop(),
   };
 }
 
-async function askForCursors(peer: Peer, server: ServerProcess, tenants: readonly Tenant[], tokenOf: TokenOf) {
+async function readCursors(peer: Peer, server: ServerProcess, tenants: readonly Tenant[], tokenOf: TokenOf) {
   const cursors = new Map<Tenant, string>();
   for (const subject of subjects(tenants).slice(0, tenants.length)) {
     cursors.set(subject.tenant, await send(server, peer.api.cursor, subject, tokenOf));

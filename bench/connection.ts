@@ -31,7 +31,7 @@ export class Connection {
       });
   }
 
-  ask(request: Buffer): void {
+  send(request: Buffer): void {
     this.#sent = performance.now();
     this.#socket.write(request);
   }

@@ -77,18 +77,18 @@ export async function openBenchCluster(): Promise<BenchCluster> {
   return {
     version: rows[0].version,
     postmaster: rows[0].pid,
-    async database(rows, report, { name: prefix, files, fill: fillIt } = standard) {
+    async database(rows, report, { name: prefix, files, fill: fillDatabase } = standard) {
       const name = `${prefix}_${rows}`;
       const inDatabase = (url: string) => url.replace(/[^/]+$/, name);
       const connectionOf = {
         serverUrl: inDatabase(cluster.serverUrl),
         admin: () => connect(inDatabase(cluster.adminUrl)),
       };
-      const print = await fingerprint(files);
-      if (!(await isFilled(admin, name, print))) {
+      const fingerprint = await hashFiles(files);
+      if (!(await isFilled(admin, name, fingerprint))) {
         await create(cluster, admin, name, inDatabase(cluster.ownerUrl));
-        await fillIt(await connectionOf.admin(), rows, report);
-        await admin.query(`comment on database ${name} is '${print}'`);
+        await fillDatabase(await connectionOf.admin(), rows, report);
+        await admin.query(`comment on database ${name} is '${fingerprint}'`);
       }
       return { rows, serverUrl: connectionOf.serverUrl, admin: await connectionOf.admin() };
     },
@@ -100,18 +100,18 @@ export async function openBenchCluster(): Promise<BenchCluster> {
 }
 
 /** A hash of everything that a filled database is made from. */
-async function fingerprint(contents: readonly string[]): Promise<string> {
+async function hashFiles(files: readonly string[]): Promise<string> {
   const committed = join(root, 'migrations', 'committed');
   const migrations = (await readdir(committed)).sort().map((name) => join(committed, name));
   const hash = createHash('sha256');
-  for (const file of [...contents, ...migrations]) hash.update(await readFile(file));
+  for (const file of [...files, ...migrations]) hash.update(await readFile(file));
   return hash.digest('hex');
 }
 
-async function isFilled(admin: pg.Client, name: string, print: string): Promise<boolean> {
+async function isFilled(admin: pg.Client, name: string, fingerprint: string): Promise<boolean> {
   const { rows } = await admin.query(
     "select shobj_description(oid, 'pg_database') = $2 as filled from pg_database where datname = $1",
-    [name, print],
+    [name, fingerprint],
   );
   return rows[0]?.filled === true;
 }

@@ -24,8 +24,8 @@ function chart(rows: readonly Row[], title: (row: Row) => string): string {
     ({ candidate, toStock }) => !(pgbenchNames as readonly string[]).includes(candidate) && toStock.median > 0,
   );
   if (shown.length === 0) return '';
-  const most = Math.max(1, ...shown.map(({ toStock }) => toStock.max));
-  const x = (value: number) => left + (value / most) * (width - left - 130);
+  const largest = Math.max(1, ...shown.map(({ toStock }) => toStock.max));
+  const x = (value: number) => left + (value / largest) * (width - left - 130);
   const height = shown.length * step + 8;
   const bars = shown.map((row, index) => {
     const { median, min, max } = row.toStock;
@@ -67,7 +67,7 @@ ${rows.map(line).join('\n')}</table></div></section>`;
 <div class="wide"><table><tr><th></th>${noisyColumns.map((head) => `<th>${head}</th>`).join('')}</tr>
 ${rows.map((row) => `<tr class="${row.candidate}">${[row.title, ...cellsOf(row)].map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`).join('\n')}</table></div></section>`;
   });
-  const marks = results.marks?.map(
+  const thresholds = results.marks?.map(
     ({ what, goal, found, reached }) =>
       `<tr><td>${escaped(what)}</td><td>${escaped(goal)}</td><td>${spreadText(found)}</td><td>${
         reached === undefined ? 'not measured' : reached ? 'reached' : 'missed'
@@ -84,7 +84,7 @@ PostGraphile 5 set up as its documentation shows (the dashed line), median of th
 they reach.</p>
 ${sections.join('\n')}
 ${noisy.join('\n')}
-${marks ? `<section><h2>Thresholds</h2><div class="wide"><table>${marks.join('\n')}</table></div></section>` : ''}
+${thresholds ? `<section><h2>Thresholds</h2><div class="wide"><table>${thresholds.join('\n')}</table></div></section>` : ''}
 </html>
 `;
 }

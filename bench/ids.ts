@@ -17,7 +17,7 @@ export const idOf = {
 };
 
 /** The tenants that the load is spread over: a hundred where there are as many, every so-manyth of all. */
-export function measured(rows: number): { count: number; step: number } {
+export function selectTenants(rows: number): { count: number; step: number } {
   const all = rows / todosPerTenant;
   const count = Math.min(100, all);
   return { count, step: Math.floor(all / count) };

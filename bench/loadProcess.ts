@@ -2,7 +2,7 @@ import { Connection } from './connection.ts';
 import type { Job, JobResult } from './load.ts';
 
 /** Seconds that the server may be silent, at first and in the end, before the job fails. */
-const patience = 10;
+const timeoutSeconds = 10;
 
 function run({ port, requests, connections, seconds }: Job): Promise<JobResult> {
   const texts = requests.map((request) => Buffer.from(request));
@@ -20,12 +20,12 @@ function run({ port, requests, connections, seconds }: Job): Promise<JobResult> 
       const sorted = Float64Array.from(latencies).sort();
       resolve({ latencies: sorted, seconds: (last - start) / 1000, ...(error && { error }) });
     };
-    const ask = (connection: Connection) => connection.ask(texts[next++ % texts.length] as Buffer);
+    const sendNext = (connection: Connection) => connection.send(texts[next++ % texts.length] as Buffer);
     const stop = () => {
       stopping = true;
-      timer = setTimeout(finish, patience * 1000, `no answer within ${patience} s`);
+      timer = setTimeout(finish, timeoutSeconds * 1000, `no answer within ${timeoutSeconds} s`);
     };
-    let timer = setTimeout(finish, patience * 1000, `no connection within ${patience} s`);
+    let timer = setTimeout(finish, timeoutSeconds * 1000, `no connection within ${timeoutSeconds} s`);
     const events = {
       open(connection: Connection) {
         open.add(connection);
@@ -33,13 +33,13 @@ function run({ port, requests, connections, seconds }: Job): Promise<JobResult> 
         clearTimeout(timer);
         timer = setTimeout(stop, seconds * 1000);
         start = performance.now();
-        open.forEach(ask);
+        open.forEach(sendNext);
       },
       answered(connection: Connection, milliseconds: number, fault: string | undefined) {
         last = performance.now();
         latencies.push(milliseconds);
         if (fault) finish(fault);
-        else if (!stopping) ask(connection);
+        else if (!stopping) sendNext(connection);
         else if (open.delete(connection) && open.size === 0) finish();
       },
       failed: finish,

@@ -23,7 +23,7 @@ interface Rates {
 type Turn = Record<keyof Rates, number>;
 
 /** Milliseconds that anyone who was told to try again later waits: less than any 503 asks for. */
-const pause = 1000;
+const retryDelay = 1000;
 
 /**
  * Runs `job` in turns by itself and while `credentials` are tried over `connections` of their own, one login after the
@@ -61,7 +61,7 @@ export async function measureFlood(
         const { status } = await client.logIn(credentials[next++ % credentials.length] as Credentials);
         logins[status] = (logins[status] ?? 0) + 1;
         answered++;
-        if (status === 503 && flooding) await sleep(pause);
+        if (status === 503 && flooding) await sleep(retryDelay);
       }
     };
     const start = performance.now();

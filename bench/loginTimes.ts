@@ -20,7 +20,7 @@ export interface LoginTimes {
 }
 
 const warmUp = 20;
-const deals = 5000;
+const permutations = 5000;
 
 /** Tries wrong passwords one after the other, at accounts that are there and at ones that are not, in random order. */
 export async function measureLoginTimes(
@@ -51,15 +51,15 @@ export async function measureLoginTimes(
 }
 
 function permutationTest(a: readonly number[], b: readonly number[]): number {
-  const apart = (x: readonly number[], y: readonly number[]) => Math.abs(quartiles(x).median - quartiles(y).median);
-  const seen = apart(a, b);
+  const distance = (x: readonly number[], y: readonly number[]) => Math.abs(quartiles(x).median - quartiles(y).median);
+  const observed = distance(a, b);
   const all = [...a, ...b];
-  let asFar = 0;
-  for (let deal = 0; deal < deals; deal++) {
+  let atLeastAsFar = 0;
+  for (let deal = 0; deal < permutations; deal++) {
     shuffle(all);
-    if (apart(all.slice(0, a.length), all.slice(a.length)) >= seen) asFar++;
+    if (distance(all.slice(0, a.length), all.slice(a.length)) >= observed) atLeastAsFar++;
   }
-  return (asFar + 1) / (deals + 1);
+  return (atLeastAsFar + 1) / (permutations + 1);
 }
 
 function quartiles(values: readonly number[]): Quartiles {

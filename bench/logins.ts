@@ -11,11 +11,11 @@ import { loginClient } from './loginClient.ts';
 import { type FloodCost, measureFlood } from './loginFlood.ts';
 import { type LoginTimes, measureLoginTimes } from './loginTimes.ts';
 import { machine } from './machine.ts';
-import { whole } from './options.ts';
+import { wholeNumber } from './options.ts';
 import { hedgerow } from './peers.ts';
 import { createReport, endProgress, type Report } from './progress.ts';
 import { requestText, subjects } from './requests.ts';
-import { spawnServer, stopServers, untilListening } from './serverProcess.ts';
+import { spawnServer, stopServers, waitUntilListening } from './serverProcess.ts';
 import { createTokens, measuredTenants, type Tenant } from './tenants.ts';
 import { smallRows } from './thresholds.ts';
 
@@ -30,7 +30,7 @@ interface Options {
 const password = 'the password of every tenant here';
 
 /** Gives the tenants a password, for as long as this runs. @returns their addresses, and what takes all of it back. */
-async function letThemLogIn({ admin }: BenchDatabase, tenants: readonly Tenant[]) {
+async function setPasswords({ admin }: BenchDatabase, tenants: readonly Tenant[]) {
   const ids = [tenants.map(({ userId }) => userId)];
   const before = (await admin.query('select now() as now')).rows[0].now;
   const setHash = 'update app_private.credentials set password_hash = $2 where user_id = any($1)';
@@ -38,7 +38,7 @@ async function letThemLogIn({ admin }: BenchDatabase, tenants: readonly Tenant[]
   const { rows } = await admin.query<{ email: string }>('select email from app_public.users where id = any($1)', ids);
   return {
     emails: rows.map(({ email }) => email),
-    async takeBack() {
+    async restore() {
       await admin.query(setHash, [...ids, '$argon2id$none']);
       await admin.query('delete from app_private.sessions where created_at > $1', [before]);
       // The audit log lets nobody delete, except like this.
@@ -57,7 +57,7 @@ async function run({ tries, flood, seconds, rounds }: Options, report: Report, c
   cleanUp.push(() => cluster.close(), stopServers);
   const database = await cluster.database(smallRows, report);
   const tenants = await measuredTenants(database);
-  const { emails, takeBack } = await letThemLogIn(database, tenants);
+  const { emails, restore: takeBack } = await setPasswords(database, tenants);
   cleanUp.push(takeBack);
   const jwtSecret = randomBytes(32).toString('hex');
   const server = await spawnServer(hedgerow.file, {
@@ -65,7 +65,7 @@ async function run({ tries, flood, seconds, rounds }: Options, report: Report, c
     JWT_SECRET: jwtSecret,
     AUTH_LIMIT_FACTOR: '1000',
   });
-  await untilListening(server);
+  await waitUntilListening(server);
   const client = loginClient(server.port);
   const load = startLoad();
   cleanUp.push(client.close, load.stop);
@@ -75,7 +75,7 @@ async function run({ tries, flood, seconds, rounds }: Options, report: Report, c
   report(`the list, alone and beside ${flood} logins at a time`);
   const tokenOf = createTokens(keysOf({ jwtSecret }));
   const requests = subjects(tenants).map((subject) =>
-    requestText(hedgerow.api.list.ask(subject), tokenOf(subject.tenant)),
+    requestText(hedgerow.api.list.call(subject), tokenOf(subject.tenant)),
   );
   const cost = await measureFlood(load, client, {
     job: { port: server.port, requests, connections: 16, seconds },
@@ -114,10 +114,15 @@ function print(
 async function main(): Promise<void> {
   const options = new Command('npm run bench:logins --')
     .description('Measures what logins tell by their time, and what a flood of them does to the API.')
-    .option('--tries <n>', 'wrong passwords at known accounts, and as many at unknown ones', whole(10, 10_000), 200)
-    .option('--flood <n>', 'logins under way at a time', whole(1, 1000), 50)
-    .option('--seconds <n>', 'how long each turn of the list takes', whole(1, 600), 5)
-    .option('--rounds <n>', 'turns, each with and without the flood', whole(1, 100), 5)
+    .option(
+      '--tries <n>',
+      'wrong passwords at known accounts, and as many at unknown ones',
+      wholeNumber(10, 10_000),
+      200,
+    )
+    .option('--flood <n>', 'logins under way at a time', wholeNumber(1, 1000), 50)
+    .option('--seconds <n>', 'how long each turn of the list takes', wholeNumber(1, 600), 5)
+    .option('--rounds <n>', 'turns, each with and without the flood', wholeNumber(1, 100), 5)
     .option('--json <file>', 'write what was measured, for machines')
     .exitOverride()
     .parse()

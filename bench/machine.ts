@@ -7,7 +7,7 @@ export function machine(): string {
 }
 
 /** A note where the machine has other work: what is measured in turns is slowed down alike, and figures are not. */
-export function busy(): string[] {
+export function loadNotes(): string[] {
   const [load = 0] = loadavg();
   return load > cpus().length / 2
     ? [`The machine had other work when this began (load ${load.toFixed(1)}): trust ratios only.`]

@@ -14,7 +14,7 @@ export interface Series {
 }
 
 /** A database, and whose rows in it the load is about. */
-export interface Place {
+export interface Dataset {
   readonly database: BenchDatabase;
   readonly tenants: readonly Tenant[];
 }
@@ -24,7 +24,7 @@ export async function measure(
   workload: WorkloadName,
   candidates: readonly Candidate[],
   rounds: number,
-  places: readonly Place[],
+  datasets: readonly Dataset[],
   report: Report,
 ): Promise<Series[]> {
   const found = new Map(candidates.map((candidate) => [candidate, { samples: [] as Sample[], error: '' }]));
@@ -51,7 +51,7 @@ export async function measure(
     }
   }
   if (workloads[workload].writes) {
-    for (const { database, tenants } of places) {
+    for (const { database, tenants } of datasets) {
       report(`${workload}: tidying`);
       await tidy(
         database.admin,

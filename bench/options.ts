@@ -28,13 +28,13 @@ export interface Options {
 const peerNames: readonly string[] = [...peers.map(({ name }) => name), ...pgbenchNames];
 
 /** Reads a whole number from `min` to `max`. */
-export const whole = (min: number, max: number) => (text: string) => {
+export const wholeNumber = (min: number, max: number) => (text: string) => {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= min && value <= max) return value;
   throw new InvalidArgumentError(`a whole number from ${min} to ${max} is needed`);
 };
 
-const some =
+const namesFrom =
   <Name extends string>(all: readonly Name[]) =>
   (text: string) => {
     const names = text.split(',').map((name) => name.trim());
@@ -47,12 +47,12 @@ const some =
 /** Reads the command line. @throws CommanderError for what it does not understand, and after --help. */
 export function readOptions(argv: readonly string[]): Options {
   const rows = (text: string) => {
-    const value = whole(todosPerTenant, 100_000_000)(text);
+    const value = wholeNumber(todosPerTenant, 100_000_000)(text);
     if (value % todosPerTenant === 0) return value;
     throw new InvalidArgumentError(`a multiple of ${todosPerTenant} is needed: every tenant has as many`);
   };
   const list = <Name extends string>(flag: string, all: readonly Name[]) =>
-    new Option(`${flag} <names>`, `which ones: ${all.join(', ')}`).argParser(some(all)).default(all, 'all');
+    new Option(`${flag} <names>`, `which ones: ${all.join(', ')}`).argParser(namesFrom(all)).default(all, 'all');
   const names = [...workloadNames, 'noisy'] as const;
   const { workloads, ...options } = new Command('npm run bench --')
     .description('Measures Hedgerow beside its peers, in one run on this machine.')
@@ -61,15 +61,15 @@ export function readOptions(argv: readonly string[]): Options {
       new Option(
         '--workloads <names>',
         `which ones: ${names.join(', ')} (default: all but noisy; with --check all)`,
-      ).argParser(some(names)),
+      ).argParser(namesFrom(names)),
     )
     .addOption(list('--attacks', attackNames))
     .option('--baseline <directory>', 'measure Hedgerow of another checkout too, on the same database', (path) =>
       resolve(path),
     )
-    .option('--seconds <n>', 'how long each turn takes', whole(1, 600), 3)
-    .option('--rounds <n>', 'how many turns each peer has for a workload', whole(1, 100), 5)
-    .option('--connections <n>', 'connections of the load generator', whole(1, 1000), 16)
+    .option('--seconds <n>', 'how long each turn takes', wholeNumber(1, 600), 3)
+    .option('--rounds <n>', 'how many turns each peer has for a workload', wholeNumber(1, 100), 5)
+    .option('--connections <n>', 'connections of the load generator', wholeNumber(1, 1000), 16)
     .option('--rows <n>', 'todos in the database; with more than 100,000 Hedgerow also runs on 100,000', rows, 100_000)
     .option('--json <file>', 'write all that was measured, for machines')
     .option('--html <file>', 'write a page with the tables and charts')

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Candidate, Ground, Sample } from './candidate.ts';
+import type { BenchContext, Candidate, Sample } from './candidate.ts';
 import { cpuTimes } from './cpu.ts';
 import type { BenchDatabase } from './database.ts';
 import { pgbenchScript } from './pgbenchScript.ts';
@@ -32,7 +32,7 @@ export async function findPgbench(): Promise<string | undefined> {
 export async function startPgbench(
   program: string,
   name: PgbenchName,
-  { cluster, connections, seconds }: Ground,
+  { cluster, connections, seconds }: BenchContext,
   database: BenchDatabase,
 ): Promise<Candidate> {
   const folder = await mkdtemp(join(tmpdir(), 'hedgerow-pgbench-'));

@@ -1,5 +1,5 @@
 import { newTodo } from './apis/api.ts';
-import { idOf, listsPerTenant, measured, todosPerTenant } from './ids.ts';
+import { idOf, listsPerTenant, selectTenants, todosPerTenant } from './ids.ts';
 import type { WorkloadName } from './workloads.ts';
 
 const fields = 'id, title, completed, priority, created_at';
@@ -33,7 +33,7 @@ function statement(workload: WorkloadName, todo: string, list: string): string {
 
 /** A script for pgbench in which each transaction speaks for another tenant, about another todo or list. */
 export function pgbenchScript(workload: WorkloadName, rows: number, oneTrip: boolean): string {
-  const { count, step } = measured(rows);
+  const { count, step } = selectTenants(rows);
   const random = `\\set tenant ${step} * random(0, ${count - 1})
 \\set todo random(0, ${todosPerTenant - 1})
 \\set list random(0, ${listsPerTenant - 1})

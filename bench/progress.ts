@@ -2,7 +2,7 @@
 export type Report = (what: string) => void;
 
 /** Milliseconds between two lines where nobody watches. */
-const quiet = 5000;
+const lineInterval = 5000;
 
 /** Progress on stderr: on a terminal in one line that is overwritten, else a line now and then. */
 export function createReport(): Report {
@@ -10,7 +10,7 @@ export function createReport(): Report {
   let last = Number.NEGATIVE_INFINITY;
   return (what) => {
     const now = performance.now();
-    if (!process.stderr.isTTY && now - last < quiet) return;
+    if (!process.stderr.isTTY && now - last < lineInterval) return;
     last = now;
     const time = `${((now - start) / 1000).toFixed(0).padStart(5)} s  `;
     process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${time}${what}` : `${time}${what}\n`);

@@ -43,7 +43,7 @@ export function print(results: Results): void {
   if (results.noisy) printNoisy(results.noisy);
   printRevocation(results);
   printStartup(results);
-  printMarks(results);
+  printThresholds(results);
   if (notes.length > 0) console.log(`\n${notes.join('\n')}`);
 }
 
@@ -65,7 +65,7 @@ function printStartup({ startup }: Results): void {
   console.log(`difference    ${spreadText(startup.beyondNode)}`);
 }
 
-function printMarks({ marks }: Results): void {
+function printThresholds({ marks }: Results): void {
   if (!marks) return;
   console.log(`\n${styled('bold', 'marks')}`);
   for (const { what, goal, found, reached } of marks) {

@@ -39,11 +39,11 @@ export function requestText({ method, path, body, headers: more = {} }: Call, to
  */
 export async function send<T>(
   { port }: Pick<ServerProcess, 'port'>,
-  { ask, read }: Exchange<T>,
+  { call, read }: Exchange<T>,
   subject: Subject,
   tokenOf: TokenOf,
 ): Promise<T> {
-  const { method, path, body } = ask(subject);
+  const { method, path, body } = call(subject);
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {
     method,
     headers: {

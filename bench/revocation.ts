@@ -2,9 +2,9 @@ import pg from 'pg';
 import { Batch } from '../postgres/batch.ts';
 import type { Statement } from '../postgres/statement.ts';
 import { Identity } from '../server/tenancy/identity.ts';
-import type { Ground } from './candidate.ts';
+import type { BenchContext } from './candidate.ts';
 import { cpuTimes } from './cpu.ts';
-import type { Place } from './measure.ts';
+import type { Dataset } from './measure.ts';
 import type { Report } from './progress.ts';
 import { type Spread, spread } from './statistics.ts';
 import type { Tenant } from './tenants.ts';
@@ -28,7 +28,7 @@ const list: Statement = {
   text: 'select id, title, completed, priority, created_at from app_public.todos order by created_at desc, id limit 20',
 };
 
-const notAsking = (userId: string): Statement => ({
+const unverifiedIdentity = (userId: string): Statement => ({
   name: 'bench_identity',
   text: "select set_config('role', 'hedgerow_tenant', true), set_config('app.current_user_id', $1, true)",
   values: [userId],
@@ -36,16 +36,16 @@ const notAsking = (userId: string): Statement => ({
 
 const forms = {
   asked: ({ userId, sessionId }: Tenant) => Identity.tenant(userId, sessionId).statement,
-  notAsked: ({ userId }: Tenant) => notAsking(userId),
+  notAsked: ({ userId }: Tenant) => unverifiedIdentity(userId),
 };
 
 const connections = 4;
 
 /** Runs the server's own transaction of the list, with its identity statement and with one that trusts the token. */
 export async function measureRevocation(
-  { cluster, seconds }: Ground,
+  { cluster, seconds }: BenchContext,
   rounds: number,
-  { database, tenants }: Place,
+  { database, tenants }: Dataset,
   report: Report,
 ): Promise<RevocationCost> {
   const clients = Array.from({ length: connections }, () => new pg.Client({ connectionString: database.serverUrl }));

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { keysOf } from '../server/auth/tokens/keys.ts';
-import type { Candidate, Ground } from './candidate.ts';
+import type { BenchContext, Candidate } from './candidate.ts';
 import { startCandidates } from './candidates.ts';
 import { type BenchCluster, openBenchCluster } from './database.ts';
 import { installDependencies } from './dependencies.ts';
 import { tidy } from './fill.ts';
 import { startLoad } from './load.ts';
-import { busy, machine } from './machine.ts';
-import { measure, type Place, type Series } from './measure.ts';
+import { loadNotes, machine } from './machine.ts';
+import { type Dataset, measure, type Series } from './measure.ts';
 import { measureNoisy } from './noisy/measureNoisy.ts';
 import { toNoisyRows } from './noisy/summary.ts';
 import type { Options } from './options.ts';
@@ -19,9 +19,9 @@ import { stopServers } from './serverProcess.ts';
 import { measureStartup } from './startup.ts';
 import { toRows } from './statistics.ts';
 import { createTokens, measuredTenants } from './tenants.ts';
-import { marks, smallRows } from './thresholds.ts';
+import { compareWithThresholds, smallRows } from './thresholds.ts';
 
-async function place(cluster: BenchCluster, rows: number, report: Report): Promise<Place> {
+async function openDataset(cluster: BenchCluster, rows: number, report: Report): Promise<Dataset> {
   const database = await cluster.database(rows, report);
   const tenants = await measuredTenants(database);
   // Left by a run that was interrupted.
@@ -51,12 +51,12 @@ export async function run(options: Options, report: Report, cleanUp: (() => unkn
   report('starting Postgres in .data/bench');
   const cluster = await openBenchCluster();
   cleanUp.push(() => cluster.close(), stopServers);
-  const main = await place(cluster, options.rows, report);
-  const small = options.rows > smallRows && withTable ? await place(cluster, smallRows, report) : undefined;
+  const main = await openDataset(cluster, options.rows, report);
+  const small = options.rows > smallRows && withTable ? await openDataset(cluster, smallRows, report) : undefined;
   const jwtSecret = randomBytes(32).toString('hex');
   const load = startLoad();
   cleanUp.push(() => load.stop());
-  const ground: Ground = {
+  const context: BenchContext = {
     cluster,
     load,
     jwtSecret,
@@ -65,13 +65,13 @@ export async function run(options: Options, report: Report, cleanUp: (() => unkn
     seconds,
   };
 
-  const notes = busy();
+  const notes = loadNotes();
   const chosen = chosenPeers(options);
   const candidates: Candidate[] = [];
   const series: Series[] = [];
   if (withTable) {
     report('starting the servers');
-    candidates.push(...(await startCandidates(options, chosen, ground, main, small, notes)));
+    candidates.push(...(await startCandidates(options, chosen, context, main, small, notes)));
     cleanUp.push(...candidates.map((candidate) => candidate.stop));
     for (const workload of options.workloads) {
       series.push(...(await measure(workload, candidates, rounds, small ? [main, small] : [main], report)));
@@ -79,25 +79,25 @@ export async function run(options: Options, report: Report, cleanUp: (() => unkn
     for (const candidate of candidates) await candidate.stop();
   }
   // What the table took many minutes to show is not lost when one of these fails.
-  const attempt = <T>(what: string, work: () => Promise<T>) =>
+  const orNote = <T>(what: string, work: () => Promise<T>) =>
     work().catch((error: Error) => {
       if (!withTable) throw error;
       notes.push(`${what} could not be measured: ${error.message}`);
       return undefined;
     });
   const noisy = options.noisy
-    ? await attempt('The noisy workload', () =>
-        measureNoisy(chosen, options.attacks, cluster, ground, options.rows, rounds, report, cleanUp),
+    ? await orNote('The noisy workload', () =>
+        measureNoisy(chosen, options.attacks, cluster, context, options.rows, rounds, report, cleanUp),
       )
     : undefined;
   const noisyRows = noisy && toNoisyRows(noisy);
   const startup =
     check || options.startup
-      ? await attempt('Start-up', () => measureStartup(hedgerow, ground, main, report))
+      ? await orNote('Start-up', () => measureStartup(hedgerow, context, main, report))
       : undefined;
   const revocation =
     check || options.revocation
-      ? await attempt('Revocation', () => measureRevocation(ground, rounds, main, report))
+      ? await orNote('Revocation', () => measureRevocation(context, rounds, main, report))
       : undefined;
   return {
     when: new Date().toISOString(),
@@ -109,7 +109,7 @@ export async function run(options: Options, report: Report, cleanUp: (() => unkn
     rows: toRows(series),
     series,
     ...(noisy && { noisy: { rows: noisyRows ?? [], series: noisy } }),
-    ...(check && { marks: marks(series, startup, noisyRows) }),
+    ...(check && { marks: compareWithThresholds(series, startup, noisyRows) }),
     ...(revocation && { revocation }),
     ...(startup && { startup }),
     notes,

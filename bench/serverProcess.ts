@@ -51,9 +51,9 @@ export async function spawnServer(file: string, env: Readonly<Record<string, str
     async stop() {
       running.delete(server);
       child.kill('SIGTERM');
-      const hurry = setTimeout(() => child.kill('SIGKILL'), 5000);
+      const killTimer = setTimeout(() => child.kill('SIGKILL'), 5000);
       await ended;
-      clearTimeout(hurry);
+      clearTimeout(killTimer);
     },
   };
   running.add(server);
@@ -62,7 +62,7 @@ export async function spawnServer(file: string, env: Readonly<Record<string, str
 }
 
 /** @throws when the server has ended, or does not listen within `seconds`. */
-export async function untilListening(server: ServerProcess, seconds = 30): Promise<void> {
+export async function waitUntilListening(server: ServerProcess, seconds = 30): Promise<void> {
   const deadline = performance.now() + seconds * 1000;
   while (!(await accepts(server.port))) {
     if (!running.has(server)) throw new Error(`it ended:\n${server.output()}`);

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
-import type { Ground } from './candidate.ts';
-import type { Place } from './measure.ts';
+import type { BenchContext } from './candidate.ts';
+import type { Dataset } from './measure.ts';
 import type { Peer } from './peers.ts';
 import type { Report } from './progress.ts';
 import { send, subjects } from './requests.ts';
-import { spawnServer, untilListening } from './serverProcess.ts';
+import { spawnServer, waitUntilListening } from './serverProcess.ts';
 import { type Spread, spread } from './statistics.ts';
 
 /** Seconds. */
@@ -23,8 +23,8 @@ const repetitions = 5;
 /** Measures how long the server takes, on a migrated database, until it has answered its first query. */
 export async function measureStartup(
   peer: Peer,
-  ground: Ground,
-  { database, tenants }: Place,
+  context: BenchContext,
+  { database, tenants }: Dataset,
   report: Report,
 ): Promise<StartupTimes> {
   const [subject] = subjects(tenants);
@@ -37,11 +37,11 @@ export async function measureStartup(
     let stop = async () => {};
     first.push(
       await seconds(async () => {
-        const env = { DATABASE_URL: database.serverUrl, JWT_SECRET: ground.jwtSecret };
+        const env = { DATABASE_URL: database.serverUrl, JWT_SECRET: context.jwtSecret };
         const server = await spawnServer(peer.file, env);
         stop = server.stop;
-        await untilListening(server);
-        await send(server, peer.api.list, subject, ground.tokenOf);
+        await waitUntilListening(server);
+        await send(server, peer.api.list, subject, context.tokenOf);
       }),
     );
     await stop();

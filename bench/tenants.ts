@@ -1,7 +1,7 @@
 import { signAccessToken } from '../server/auth/tokens/accessToken.ts';
 import type { Keys } from '../server/auth/tokens/keys.ts';
 import type { BenchDatabase } from './database.ts';
-import { filledUntil, idOf, measured } from './ids.ts';
+import { filledUntil, idOf, selectTenants } from './ids.ts';
 
 /** A tenant in whose name requests are made, with a hundred of their todos to ask for. */
 export interface Tenant {
@@ -13,7 +13,7 @@ export interface Tenant {
 
 /** The tenants that the load is spread over. */
 export function measuredTenants(database: BenchDatabase): Promise<Tenant[]> {
-  const { count, step } = measured(database.rows);
+  const { count, step } = selectTenants(database.rows);
   return tenantsOf(
     database,
     Array.from({ length: count }, (_, index) => index * step),

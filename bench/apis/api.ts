@@ -34,7 +34,7 @@ export interface List {
 
 /** How to ask a server for something, and how to find it in what it answers. */
 export interface Exchange<T> {
-  ask(subject: Subject): Call;
+  call(subject: Subject): Call;
   // biome-ignore lint/suspicious/noExplicitAny: the answer is JSON of a server that is being measured
   read(answer: any): T;
 }

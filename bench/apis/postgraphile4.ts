@@ -6,11 +6,11 @@ const newest = 'orderBy: CREATED_AT_DESC';
 /** What PostGraphile 4 makes of Hedgerow's tables by itself. */
 export const postgraphile4: Api = {
   list: {
-    ask: () => graphql(`query List { allTodos(first: 20, ${newest}) { nodes { ${fields} } } }`),
+    call: () => graphql(`query List { allTodos(first: 20, ${newest}) { nodes { ${fields} } } }`),
     read: ({ data }) => todos(data.allTodos.nodes),
   },
   byId: {
-    ask: ({ tenant, todoId }) =>
+    call: ({ tenant, todoId }) =>
       graphql(`query ById($userId: UUID!, $id: UUID!) { todoByUserIdAndId(userId: $userId, id: $id) { ${fields} } }`, {
         userId: tenant.userId,
         id: todoId,
@@ -18,7 +18,7 @@ export const postgraphile4: Api = {
     read: ({ data }) => (data.todoByUserIdAndId ? [todo(data.todoByUserIdAndId)] : []),
   },
   create: {
-    ask: ({ listId }) =>
+    call: ({ listId }) =>
       graphql(
         `mutation Create($title: String!, $priority: Int!, $listId: UUID!) {
           createTodo(input: { todo: { title: $title, priority: $priority, listId: $listId } }) { todo { ${fields} } }
@@ -28,7 +28,7 @@ export const postgraphile4: Api = {
     read: ({ data }) => [todo(data.createTodo.todo)],
   },
   nested: {
-    ask: () =>
+    call: () =>
       graphql(`query Nested {
         allLists(first: 10, orderBy: NAME_ASC) {
           nodes { id name todosByUserIdAndListId(first: 5, ${newest}) { nodes { id title } totalCount } }
@@ -46,7 +46,7 @@ export const postgraphile4: Api = {
       ),
   },
   update: {
-    ask: ({ tenant, todoId }) =>
+    call: ({ tenant, todoId }) =>
       graphql(
         `mutation Update($userId: UUID!, $id: UUID!, $completed: Boolean!) {
           updateTodoByUserIdAndId(input: { userId: $userId, id: $id, todoPatch: { completed: $completed } }) {
@@ -58,11 +58,11 @@ export const postgraphile4: Api = {
     read: ({ data }) => (data.updateTodoByUserIdAndId ? [todo(data.updateTodoByUserIdAndId.todo)] : []),
   },
   deep: {
-    ask: () => graphql(`query Deep { allTodos(first: 20, offset: 900, ${newest}) { nodes { ${fields} } } }`),
+    call: () => graphql(`query Deep { allTodos(first: 20, offset: 900, ${newest}) { nodes { ${fields} } } }`),
     read: ({ data }) => todos(data.allTodos.nodes),
   },
   deepCursor: {
-    ask: ({ cursor }) =>
+    call: ({ cursor }) =>
       graphql(
         `query After($cursor: Cursor!) { allTodos(first: 20, after: $cursor, ${newest}) { nodes { ${fields} } } }`,
         { cursor },
@@ -70,7 +70,7 @@ export const postgraphile4: Api = {
     read: ({ data }) => todos(data.allTodos.nodes),
   },
   cursor: {
-    ask: () => graphql(`{ allTodos(first: 1, offset: 899, ${newest}) { pageInfo { endCursor } } }`),
+    call: () => graphql(`{ allTodos(first: 1, offset: 899, ${newest}) { pageInfo { endCursor } } }`),
     read: ({ data }) => data.allTodos.pageInfo.endCursor,
   },
 };

@@ -24,15 +24,15 @@ const list =
 function api({ key, todosOfList }: Differences): Api {
   return {
     list: {
-      ask: () => graphql(`query List { todos(first: 20, orderBy: CREATED_AT_DESC) { nodes { ${fields} } } }`),
+      call: () => graphql(`query List { todos(first: 20, orderBy: CREATED_AT_DESC) { nodes { ${fields} } } }`),
       read: ({ data }) => todos(data.todos.nodes),
     },
     byId: {
-      ask: (subject) => graphql(`query ById(${key.types}) { todo(${key.use}) { ${fields} } }`, key.values(subject)),
+      call: (subject) => graphql(`query ById(${key.types}) { todo(${key.use}) { ${fields} } }`, key.values(subject)),
       read: ({ data }) => (data.todo ? [todo(data.todo)] : []),
     },
     create: {
-      ask: ({ listId }) =>
+      call: ({ listId }) =>
         graphql(
           `mutation Create($title: String!, $priority: Int!, $listId: UUID!) {
             createTodo(input: { todo: { title: $title, priority: $priority, listId: $listId } }) { todo { ${fields} } }
@@ -42,7 +42,7 @@ function api({ key, todosOfList }: Differences): Api {
       read: ({ data }) => [todo(data.createTodo.todo)],
     },
     nested: {
-      ask: () =>
+      call: () =>
         graphql(`query Nested {
           lists(first: 10, orderBy: NAME_ASC) {
             nodes { rowId name ${todosOfList}(first: 5, orderBy: CREATED_AT_DESC) { nodes { rowId title } totalCount } }
@@ -51,7 +51,7 @@ function api({ key, todosOfList }: Differences): Api {
       read: ({ data }) => data.lists.nodes.map(list(todosOfList)),
     },
     update: {
-      ask: (subject) =>
+      call: (subject) =>
         graphql(
           `mutation Update(${key.types}, $completed: Boolean!) {
             updateTodo(input: { ${key.use}, patch: { completed: $completed } }) { todo { ${fields} } }
@@ -61,12 +61,12 @@ function api({ key, todosOfList }: Differences): Api {
       read: ({ data }) => (data.updateTodo ? [todo(data.updateTodo.todo)] : []),
     },
     deep: {
-      ask: () =>
+      call: () =>
         graphql(`query Deep { todos(first: 20, offset: 900, orderBy: CREATED_AT_DESC) { nodes { ${fields} } } }`),
       read: ({ data }) => todos(data.todos.nodes),
     },
     deepCursor: {
-      ask: ({ cursor }) =>
+      call: ({ cursor }) =>
         graphql(
           `query After($cursor: Cursor!) {
             todos(first: 20, after: $cursor, orderBy: CREATED_AT_DESC) { nodes { ${fields} } }
@@ -76,7 +76,7 @@ function api({ key, todosOfList }: Differences): Api {
       read: ({ data }) => todos(data.todos.nodes),
     },
     cursor: {
-      ask: () => graphql('{ todos(first: 1, offset: 899, orderBy: CREATED_AT_DESC) { pageInfo { endCursor } } }'),
+      call: () => graphql('{ todos(first: 1, offset: 899, orderBy: CREATED_AT_DESC) { pageInfo { endCursor } } }'),
       read: ({ data }) => data.todos.pageInfo.endCursor,
     },
   };

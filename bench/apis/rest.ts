@@ -4,24 +4,24 @@ const get = (path: string): Call => ({ method: 'GET', path });
 
 /** The JSON endpoints of the hand-written Express servers. */
 export const rest: Api = {
-  list: { ask: () => get('/todos?limit=20'), read: todos },
-  byId: { ask: ({ todoId }) => get(`/todos/${todoId}`), read: (answer) => (answer ? [todo(answer)] : []) },
+  list: { call: () => get('/todos?limit=20'), read: todos },
+  byId: { call: ({ todoId }) => get(`/todos/${todoId}`), read: (answer) => (answer ? [todo(answer)] : []) },
   create: {
-    ask: ({ listId }) => ({ method: 'POST', path: '/todos', body: { ...newTodo, listId } }),
+    call: ({ listId }) => ({ method: 'POST', path: '/todos', body: { ...newTodo, listId } }),
     read: (answer) => [todo(answer)],
   },
   nested: {
-    ask: () => get('/lists'),
+    call: () => get('/lists'),
     read: (answer: List[]) => answer.map(({ id, name, todoCount, todos }) => ({ id, name, todoCount, todos })),
   },
   update: {
-    ask: ({ todoId }) => ({ method: 'PATCH', path: `/todos/${todoId}`, body: { completed: true } }),
+    call: ({ todoId }) => ({ method: 'PATCH', path: `/todos/${todoId}`, body: { completed: true } }),
     read: (answer) => (answer ? [todo(answer)] : []),
   },
-  deep: { ask: () => get('/todos?limit=20&offset=900'), read: todos },
-  deepCursor: { ask: ({ cursor }) => get(`/todos?limit=20&${cursor}`), read: todos },
+  deep: { call: () => get('/todos?limit=20&offset=900'), read: todos },
+  deepCursor: { call: ({ cursor }) => get(`/todos?limit=20&${cursor}`), read: todos },
   cursor: {
-    ask: () => get('/todos?limit=1&offset=899'),
+    call: () => get('/todos?limit=1&offset=899'),
     read: ([{ createdAt, id }]) => new URLSearchParams({ createdAt, id }).toString(),
   },
 };

@@ -5,15 +5,15 @@ const fields = 'id title completed priority createdAt';
 /** The schema of peers/yoga-drizzle.js. */
 export const yoga: Api = {
   list: {
-    ask: () => graphql(`query List { todos(first: 20) { ${fields} } }`),
+    call: () => graphql(`query List { todos(first: 20) { ${fields} } }`),
     read: ({ data }) => todos(data.todos),
   },
   byId: {
-    ask: ({ todoId }) => graphql(`query ById($id: ID!) { todo(id: $id) { ${fields} } }`, { id: todoId }),
+    call: ({ todoId }) => graphql(`query ById($id: ID!) { todo(id: $id) { ${fields} } }`, { id: todoId }),
     read: ({ data }) => (data.todo ? [todo(data.todo)] : []),
   },
   create: {
-    ask: ({ listId }) =>
+    call: ({ listId }) =>
       graphql(
         `mutation Create($title: String!, $priority: Int!, $listId: ID!) {
           createTodo(title: $title, priority: $priority, listId: $listId) { ${fields} }
@@ -23,11 +23,11 @@ export const yoga: Api = {
     read: ({ data }) => [todo(data.createTodo)],
   },
   nested: {
-    ask: () => graphql('query Nested { lists(first: 10, todos: 5) { id name todoCount todos { id title } } }'),
+    call: () => graphql('query Nested { lists(first: 10, todos: 5) { id name todoCount todos { id title } } }'),
     read: ({ data }) => data.lists,
   },
   update: {
-    ask: ({ todoId }) =>
+    call: ({ todoId }) =>
       graphql(
         `mutation Update($id: ID!, $completed: Boolean!) { updateTodo(id: $id, completed: $completed) { ${fields} } }`,
         { id: todoId, completed: true },
@@ -35,16 +35,16 @@ export const yoga: Api = {
     read: ({ data }) => (data.updateTodo ? [todo(data.updateTodo)] : []),
   },
   deep: {
-    ask: () => graphql(`query Deep { todos(first: 20, offset: 900) { ${fields} } }`),
+    call: () => graphql(`query Deep { todos(first: 20, offset: 900) { ${fields} } }`),
     read: ({ data }) => todos(data.todos),
   },
   deepCursor: {
-    ask: ({ cursor }) =>
+    call: ({ cursor }) =>
       graphql(`query After($cursor: String!) { todos(first: 20, after: $cursor) { ${fields} } }`, { cursor }),
     read: ({ data }) => todos(data.todos),
   },
   cursor: {
-    ask: () => graphql(`{ todos(first: 1, offset: 899) { id createdAt } }`),
+    call: () => graphql(`{ todos(first: 1, offset: 899) { id createdAt } }`),
     read: ({ data: { todos } }) => `${todos[0].createdAt}_${todos[0].id}`,
   },
 };

@@ -42,14 +42,14 @@ const sameForBoth = (make: MakeCall) => ({ hedgerow: make, postgraphile5: make }
 const get = (path: string): Call => ({ method: 'GET', path });
 
 /** Six words of 31 letters that nobody has written, and that no written word begins with. */
-const misspelt = [...'abcdef'].map((letter) => `${letter}${'nmlkjihg'.repeat(4)}`.slice(0, 31)).join(' ');
+const misspelled = [...'abcdef'].map((letter) => `${letter}${'nmlkjihg'.repeat(4)}`.slice(0, 31)).join(' ');
 
 export const attacks: Readonly<Record<AttackName, Attack>> = {
   search: {
     title: 'searchTodos for six misspelt words of 31 letters',
     tenant: 'many',
     size: 1,
-    calls: sameForBoth(() => graphql(`{ searchTodos(query: "${misspelt}", first: 20) { nodes { rowId title } } }`)),
+    calls: sameForBoth(() => graphql(`{ searchTodos(query: "${misspelled}", first: 20) { nodes { rowId title } } }`)),
   },
   page: {
     title: '1,000 todos with all columns',
@@ -161,13 +161,13 @@ function nestedLists(todosOfList: string): MakeCall {
 
 /** Fields below each root field of a large document, and root fields that Hedgerow allows. */
 const fieldsEach = 45;
-const mostRoots = 20;
+const maxRoots = 20;
 
 /** Documents of about `size` fields. `serial` is a literal in them, so that each one is parsed and planned. */
 function largeDocuments(todosOfList: string, listOfTodo: string): MakeCall {
   const inner = 'rowId name createdAt updatedAt';
   return (size, serial) => {
-    const roots = Math.max(1, Math.min(mostRoots, Math.floor(size / fieldsEach)));
+    const roots = Math.max(1, Math.min(maxRoots, Math.floor(size / fieldsEach)));
     const rest = Math.max(0, size - roots * fieldsEach);
     const root = (index: number) => `a${index}: todos(first: 1, filter: {title: {notEqualTo: "${serial}-${index}"}}) {
       nodes { ${columns} ${listOfTodo} { ${inner} ${todosOfList}(first: 1) { nodes { ${columns} ${listOfTodo} { ${inner} } } } } }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Ground } from '../candidate.ts';
+import type { BenchContext } from '../candidate.ts';
 import type { BenchCluster, BenchDatabase } from '../database.ts';
 import { tidy } from '../fill.ts';
 import { percentile } from '../load.ts';
@@ -64,7 +64,7 @@ export async function measureNoisy(
   peers: readonly Peer[],
   names: readonly AttackName[],
   cluster: BenchCluster,
-  ground: Ground,
+  context: BenchContext,
   rows: number,
   rounds: number,
   report: Report,
@@ -80,8 +80,8 @@ export async function measureNoisy(
     () => bystander.stop(),
     () => flood.stop(),
   );
-  const turn = new Turn({ bystander, flood, ground, tenant, flooding: { many, large } });
-  const servers = peers.map((peer) => new NoisyServer(peer, ground, database));
+  const turn = new Turn({ bystander, flood, context, tenant, flooding: { many, large } });
+  const servers = peers.map((peer) => new NoisyServer(peer, context, database));
   const found = names.flatMap((attack) =>
     servers
       .filter(({ peer }) => peer.attackApi && attacks[attack].calls[peer.attackApi])
@@ -112,35 +112,35 @@ async function removeWritten({ admin }: BenchDatabase, userIds: readonly string[
   await tidy(admin, userIds);
 }
 
-interface Stage {
+interface TurnOptions {
   readonly bystander: Client;
   readonly flood: Client;
-  readonly ground: Ground;
+  readonly context: BenchContext;
   readonly tenant: Tenant;
   readonly flooding: { readonly many: Tenant; readonly large: Tenant };
 }
 
 /** One server's turn: the bystander alone, then beside the flood. */
 class Turn {
-  readonly #stage: Stage;
+  readonly #options: TurnOptions;
   readonly #sizes = new Map<string, number>();
   /** The bystander's p50 after the server's start. */
-  #usual = 0;
+  #usualP50 = 0;
 
-  constructor(stage: Stage) {
-    this.#stage = stage;
+  constructor(options: TurnOptions) {
+    this.#options = options;
   }
 
   async take(server: NoisyServer, attack: AttackName): Promise<NoisySample> {
-    const { flood, ground } = this.#stage;
+    const { flood, context } = this.#options;
     await this.#warm(server);
     const size = await this.#allowedSize(server, attack);
     await this.#recovered(server);
-    const alone = await this.#list(server, ground.seconds);
+    const alone = await this.#list(server, context.seconds);
     server.takePeak();
     this.#flood(server, attack, size, floodConnections);
     await sleep(rampUp * 1000);
-    const beside = await this.#list(server, ground.seconds);
+    const beside = await this.#list(server, context.seconds);
     const { answers, samples, bytes, size: lastSize } = await flood.finish();
     return {
       alone,
@@ -152,8 +152,8 @@ class Turn {
   }
 
   #flood(server: NoisyServer, attack: AttackName, size: number, connections: number): void {
-    const { flood, ground, flooding } = this.#stage;
-    const token = ground.tokenOf(flooding[attacks[attack].tenant]);
+    const { flood, context, flooding } = this.#options;
+    const token = context.tokenOf(flooding[attacks[attack].tenant]);
     const api = server.peer.attackApi as NonNullable<Peer['attackApi']>;
     flood.start({ port: server.port, connections, source: { attack, api, tokens: [token], size } });
   }
@@ -169,7 +169,7 @@ class Turn {
     for (let attempt = 0, isAccepted = false; attempt < calibration.attempts && !isAccepted; attempt++) {
       this.#flood(server, attack, size, 1);
       await sleep(calibration.seconds * 1000);
-      const result = await this.#stage.flood.finish();
+      const result = await this.#options.flood.finish();
       size = result.size;
       isAccepted = (result.answers.ok ?? 0) > 0;
     }
@@ -179,10 +179,10 @@ class Turn {
 
   /** The bystander's list for `seconds`, one request after the other. */
   async #list(server: NoisyServer, seconds: number): Promise<BystanderTimes> {
-    const { bystander, ground, tenant } = this.#stage;
+    const { bystander, context, tenant } = this.#options;
     const [subject] = subjects([tenant]);
     if (!subject) throw new Error('there is no tenant');
-    const request = requestText(server.peer.api.list.ask(subject), ground.tokenOf(tenant));
+    const request = requestText(server.peer.api.list.call(subject), context.tokenOf(tenant));
     bystander.start({ port: server.port, connections: 1, source: { request } });
     await sleep(seconds * 1000);
     const { latencies, answers } = await bystander.finish();
@@ -195,7 +195,7 @@ class Turn {
     const deadline = performance.now() + recovery * 1000;
     while (performance.now() < deadline) {
       const { p50, answers } = await this.#list(server, 0.5);
-      if (answers > 10 && p50 < 2 * this.#usual) return;
+      if (answers > 10 && p50 < 2 * this.#usualP50) return;
     }
     await server.stop();
     await this.#warm(server);
@@ -204,6 +204,6 @@ class Turn {
   async #warm(server: NoisyServer): Promise<void> {
     if (!(await server.ensure())) return;
     await this.#list(server, warmUp);
-    this.#usual = (await this.#list(server, 1)).p50;
+    this.#usualP50 = (await this.#list(server, 1)).p50;
   }
 }

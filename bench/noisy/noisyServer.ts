@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
-import type { Ground } from '../candidate.ts';
+import type { BenchContext } from '../candidate.ts';
 import type { BenchDatabase } from '../database.ts';
 import type { Peer } from '../peers.ts';
-import { type ServerProcess, spawnServer, untilListening } from '../serverProcess.ts';
+import { type ServerProcess, spawnServer, waitUntilListening } from '../serverProcess.ts';
 
 /** Bytes of memory at which a server is killed: a flood must not take the machine with it. */
-const mostMemory = 4e9;
-const lookEvery = 100;
+const memoryLimit = 4e9;
+const checkInterval = 100;
 
 /**
  * A server under attack. States: not started, running, ended (by itself, or killed because of its memory). `ensure`
@@ -14,15 +14,15 @@ const lookEvery = 100;
  */
 export class NoisyServer {
   readonly peer: Peer;
-  readonly #ground: Ground;
+  readonly #context: BenchContext;
   readonly #database: BenchDatabase;
   #process: ServerProcess | undefined;
   #watch: NodeJS.Timeout | undefined;
   #peak = 0;
 
-  constructor(peer: Peer, ground: Ground, database: BenchDatabase) {
+  constructor(peer: Peer, context: BenchContext, database: BenchDatabase) {
     this.peer = peer;
-    this.#ground = ground;
+    this.#context = context;
     this.#database = database;
   }
 
@@ -42,11 +42,11 @@ export class NoisyServer {
     await this.stop();
     this.#process = await spawnServer(this.peer.file, {
       DATABASE_URL: this.#database.serverUrl,
-      JWT_SECRET: this.#ground.jwtSecret,
+      JWT_SECRET: this.#context.jwtSecret,
       ...this.peer.env,
     });
-    await untilListening(this.#process);
-    this.#watch = setInterval(() => this.#look(), lookEvery);
+    await waitUntilListening(this.#process);
+    this.#watch = setInterval(() => this.#checkMemory(), checkInterval);
     return true;
   }
 
@@ -68,11 +68,11 @@ export class NoisyServer {
     );
   }
 
-  #look(): void {
+  #checkMemory(): void {
     if (!this.#process) return;
     const bytes = residentBytes(this.#process.pid);
     this.#peak = Math.max(this.#peak, bytes);
-    if (bytes > mostMemory) process.kill(this.#process.pid, 'SIGKILL');
+    if (bytes > memoryLimit) process.kill(this.#process.pid, 'SIGKILL');
   }
 }
 

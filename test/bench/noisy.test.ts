@@ -3,9 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { attacks } from '../../bench/noisy/attacks.ts';
 import { Connection, type ConnectionEvents } from '../../bench/noisy/connection.ts';
+import { compareNoisyWithThresholds } from '../../bench/noisy/noisyThresholds.ts';
 import { sourceOf } from '../../bench/noisy/source.ts';
 import { type NoisyRow, toNoisyRows } from '../../bench/noisy/summary.ts';
-import { thresholdsOfNoisy } from '../../bench/noisy/thresholds.ts';
 
 describe('a source of an attack', () => {
   const allow = (limit: number, size: number) => (size > limit ? 'TOO_COMPLEX' : 'ok');
@@ -123,7 +123,7 @@ describe('the thresholds of the noisy workload', () => {
         ],
       },
     ]);
-  const reached = (rows: readonly NoisyRow[]) => thresholdsOfNoisy(rows).map(({ reached }) => reached);
+  const reached = (rows: readonly NoisyRow[]) => compareNoisyWithThresholds(rows).map(({ reached }) => reached);
 
   test('are reached by 3 times the p50, 5 times the p99 and no error', () => {
     expect(reached(rowOf(times(12, 50)))).toEqual([true, true, true]);

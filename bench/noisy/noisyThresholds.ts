@@ -3,10 +3,10 @@ import { attacks } from './attacks.ts';
 import type { NoisyRow } from './summary.ts';
 
 /** The bystander's list beside a flood, to the same alone. */
-const most = { p50: 3, p99: 5 } as const;
+const maxRatio = { p50: 3, p99: 5 } as const;
 
 /** Compares Hedgerow's bystander with the thresholds: how much slower its list may be, and that no answer is an error. */
-export function thresholdsOfNoisy(rows: readonly NoisyRow[]): Threshold[] {
+export function compareNoisyWithThresholds(rows: readonly NoisyRow[]): Threshold[] {
   return rows
     .filter(({ candidate }) => candidate === 'hedgerow')
     .flatMap((row) => {
@@ -15,9 +15,9 @@ export function thresholdsOfNoisy(rows: readonly NoisyRow[]): Threshold[] {
       return [
         ...(['p50', 'p99'] as const).map((of) => ({
           what: `${what}, ${of} to that alone`,
-          goal: `at most ${most[of].toFixed(1)} ×`,
+          goal: `at most ${maxRatio[of].toFixed(1)} ×`,
           found: row[of],
-          reached: Number.isNaN(row[of].median) ? undefined : row[of].median <= most[of],
+          reached: Number.isNaN(row[of].median) ? undefined : row[of].median <= maxRatio[of],
         })),
         {
           what: `${what}, errors`,
