@@ -8,7 +8,7 @@ import { type ServerProcess, spawnServer, waitUntilListening } from './serverPro
 import type { Tenant, TokenOf } from './tenants.ts';
 import { verify, type WorkloadName, workloads } from './workloads.ts';
 
-/** The measurements of one candidate's turn. Times are in milliseconds. */
+/** Measurements of one turn of a candidate. Times are in milliseconds. */
 export interface Sample {
   readonly perSecond: number;
   readonly p50: number;
@@ -18,20 +18,20 @@ export interface Sample {
   readonly postgres: number;
 }
 
-/** Something that is measured in turns with others. */
+/** A server, or pgbench, that is measured in turns with others. */
 export interface Candidate {
   readonly name: string;
   readonly title: string;
-  /** Todos in the database that it works on. */
+  /** Todos in its database. */
   readonly rows: number;
-  /** Shows that its answers are right, and warms it up. @throws why it cannot be measured. */
+  /** Verifies its answers and warms it up. @throws if an answer is wrong or the candidate cannot be measured. */
   prepare(workload: WorkloadName): Promise<void>;
-  /** @throws the first error that an answer told. */
+  /** Measures one turn. @throws the first error in an answer. */
   turn(workload: WorkloadName): Promise<Sample>;
   stop(): Promise<void>;
 }
 
-/** The parts that all candidates share during a measurement. */
+/** State that all candidates share during a run. */
 export interface BenchContext {
   readonly cluster: BenchCluster;
   readonly load: Load;
@@ -42,12 +42,12 @@ export interface BenchContext {
 }
 
 /**
- * Seconds under load ahead of a server's first workload, and of each later one. V8 goes on optimizing for about ten:
- * without this a server is slower the more code it has.
+ * Seconds of load before a server's first workload and before each later one. V8 optimizes for about ten seconds. Without
+ * the warm-up, servers with more code would seem slower.
  */
 const warmUp = { first: 12, later: 5 };
 
-/** Starts a server on `database`. */
+/** Starts the server of `peer` on `database`. */
 export async function startPeer(
   peer: Peer,
   context: BenchContext,
@@ -104,7 +104,7 @@ async function readCursors(peer: Peer, server: ServerProcess, tenants: readonly 
   return cursors;
 }
 
-/** The right rows for two tenants; and for neither of them a row of the other. */
+/** Verifies the rows of two tenants, and that neither can read a row of the other. */
 async function check(
   { api }: Peer,
   server: ServerProcess,
@@ -113,12 +113,12 @@ async function check(
   tokenOf: TokenOf,
   workload: WorkloadName,
 ): Promise<void> {
-  if (!first || !second) throw new Error('there is no tenant');
+  if (!first || !second) throw new Error('The database has no tenants.');
   const exchange: Exchange<Todo[] | List[]> = api[workload];
   for (const subject of [first, second]) {
     await verify(workloads[workload], admin, subject, await send(server, exchange, subject, tokenOf));
   }
   if (first.tenant === second.tenant) return;
   const foreign = await send(server, api.byId, { ...first, todoId: second.todoId }, tokenOf);
-  if (foreign.length > 0) throw new Error("it shows a tenant another tenant's todo");
+  if (foreign.length > 0) throw new Error('it shows a tenant the todo of another tenant');
 }

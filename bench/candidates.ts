@@ -6,10 +6,10 @@ import { findPgbench, pgbenchNames, startPgbench } from './pgbench.ts';
 import { onSmallDatabase, smallRows } from './thresholds.ts';
 
 /**
- * Starts everything that is to be measured. A peer that does not start is left out.
+ * Starts all candidates. Skips a peer that does not start; only Hedgerow must start.
  *
- * @param small where Hedgerow also runs, to compare.
- * @param notes receives what was left out.
+ * @param small a small dataset, on which Hedgerow runs too for comparison.
+ * @param notes receives a note for each skipped candidate.
  */
 export async function startCandidates(
   options: Options,
@@ -26,7 +26,7 @@ export async function startCandidates(
       candidates.push(await startPeer(peer, context, database, tenants));
     } catch (error) {
       if (peer === hedgerow) throw error;
-      notes.push(`${peer.title} was left out: ${(error as Error).message}`);
+      notes.push(`Skipped ${peer.title}: ${(error as Error).message}`);
     }
     if (peer === hedgerow && small) {
       const onSmall = {
@@ -39,7 +39,7 @@ export async function startCandidates(
   }
   const wanted = pgbenchNames.filter((name) => options.peers.includes(name));
   const pgbench = wanted.length > 0 ? await findPgbench() : undefined;
-  if (wanted.length > 0 && !pgbench) notes.push('There is no pgbench on this machine: the limit was not measured.');
+  if (wanted.length > 0 && !pgbench) notes.push('Skipped pgbench: it is not installed on this machine.');
   if (pgbench) for (const name of wanted) candidates.push(await startPgbench(pgbench, name, context, database));
   return candidates;
 }

@@ -1,14 +1,14 @@
 import { connect, type Socket } from 'node:net';
 
-/** What a connection tells the load generator. */
+/** Events of a connection, for the load generator. */
 export interface ConnectionEvents {
   open(connection: Connection): void;
-  /** @param fault what is wrong with the answer, if anything is. */
+  /** @param fault the problem of the answer, if it has one. */
   answered(connection: Connection, milliseconds: number, fault: string | undefined): void;
   failed(message: string): void;
 }
 
-/** A keep-alive connection with one HTTP/1.1 request under way at a time. */
+/** A keep-alive connection with one HTTP/1.1 request at a time. */
 export class Connection {
   readonly #socket: Socket;
   #sent = 0;
@@ -41,7 +41,7 @@ export class Connection {
   }
 }
 
-/** Where the answer's body begins and where it ends; undefined while the head is not there yet. */
+/** Finds the start and the end of the body; undefined while the head is incomplete. */
 function frame(answer: Buffer): { body: number; end: number } | undefined {
   const head = answer.indexOf('\r\n\r\n');
   if (head < 0) return undefined;
@@ -50,7 +50,7 @@ function frame(answer: Buffer): { body: number; end: number } | undefined {
   const length = /\r\ncontent-length: *(\d+)/i.exec(text)?.[1];
   if (length !== undefined) return { body, end: body + Number(length) };
   const last = answer.length - 5;
-  // Only one request is under way: a chunked answer ends where nothing more comes.
+  // Only one request is in flight, so nothing follows the last chunk.
   const ended = /\r\ntransfer-encoding: *chunked/i.test(text) && answer.indexOf('0\r\n\r\n', last) === last;
   return { body, end: ended ? answer.length : Number.POSITIVE_INFINITY };
 }

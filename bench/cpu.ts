@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
-/** CPU milliseconds that a server's process and Postgres have used so far. */
+/** CPU time that a server's process and Postgres have used so far, in milliseconds. */
 export interface CpuTimes {
   readonly node: number;
   readonly postgres: number;
@@ -8,10 +8,10 @@ export interface CpuTimes {
 
 const ticksPerSecond = 100;
 
-/** Linux tells a process's CPU time in /proc; elsewhere nothing is measured. */
+/** CPU time comes from /proc, which only Linux has. Elsewhere the figures are NaN. */
 const canMeasureCpu = existsSync('/proc/self/stat');
 
-/** @param postmaster its children's time counts, that of ended ones too. */
+/** Reads the CPU times. @param postmaster process id of the postmaster; its children count too, also ended ones. */
 export function cpuTimes(server: number | undefined, postmaster: number): CpuTimes {
   if (!canMeasureCpu) return { node: Number.NaN, postgres: Number.NaN };
   const all = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (stat(Number(name)) ?? []) : []));
@@ -28,9 +28,9 @@ function stat(pid: number) {
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'utf8');
   } catch {
-    return undefined; // It ended meanwhile.
+    return undefined; // The process has ended.
   }
-  // The second field is the command's name in parentheses, and may hold anything.
+  // Skip the second field: the command's name in parentheses may contain spaces.
   const fields = text
     .slice(text.lastIndexOf(')') + 2)
     .split(' ')

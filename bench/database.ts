@@ -16,20 +16,20 @@ export interface BenchCluster {
   readonly version: string;
   /** Process id of the postmaster, whose children serve the connections. */
   readonly postmaster: number;
-  /** A migrated database with `rows` todos in it, kept for the next run. */
+  /** Opens a migrated database with `rows` todos. Fills it on first use and keeps it for later runs. */
   database(rows: number, report: Report, contents?: Contents): Promise<BenchDatabase>;
   close(): Promise<void>;
 }
 
 export interface BenchDatabase {
   readonly rows: number;
-  /** As hedgerow_authenticator. */
+  /** Connection string of hedgerow_authenticator. */
   readonly serverUrl: string;
-  /** As the superuser, who sees every row. */
+  /** A connection of the superuser, who sees every row. */
   readonly admin: pg.Client;
 }
 
-/** How a database is filled. A change of one of its files makes the database again. */
+/** How to fill a database. A change in one of `files` recreates the database. */
 export interface Contents {
   readonly name: string;
   readonly files: readonly string[];
@@ -39,7 +39,7 @@ export interface Contents {
 const fillFiles = ['fill.ts', 'ids.ts'].map((name) => join(import.meta.dirname, name));
 const standard: Contents = { name: 'bench', files: fillFiles, fill };
 
-/** Adds to the standard contents. */
+/** Extends the standard contents. @param file the file that defines the addition. */
 export function addTo(name: string, file: string, add: (admin: pg.Client) => Promise<void>): Contents {
   return {
     name,
@@ -56,7 +56,7 @@ const settings = {
   shared_buffers: '512MB',
   max_wal_size: '4GB',
   max_connections: '300',
-  // It would start in the middle of some peer's turn. What needs it is vacuumed between the workloads.
+  // Autovacuum would disturb the turn in which it starts. The benchmark vacuums between workloads instead.
   autovacuum: 'off',
 };
 
@@ -99,7 +99,7 @@ export async function openBenchCluster(): Promise<BenchCluster> {
   };
 }
 
-/** A hash of everything that a filled database is made from. */
+/** Hashes the files and the migrations from which a database is created. */
 async function hashFiles(files: readonly string[]): Promise<string> {
   const committed = join(root, 'migrations', 'committed');
   const migrations = (await readdir(committed)).sort().map((name) => join(committed, name));
@@ -124,7 +124,7 @@ async function create(cluster: EmbeddedTarget, admin: pg.Client, name: string, o
     const { rows } = await owner.query("select to_regclass('app_public.todos') is null as removed");
     if (!rows[0].removed) return;
     throw new UsageError(
-      'The benchmarks measure the example, and the migrations have removed it (docs/dba.md): delete bench/.',
+      'The benchmarks need the example tables, which your migrations have removed (docs/dba.md). Delete bench/.',
     );
   });
 }

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Report } from './progress.ts';
 
-/** Installs what the peers need beside the server's own dependencies, on first use and when it has changed. */
+/** Installs the dependencies of the peers on first use, and again when bench/package-lock.json has changed. */
 export async function installDependencies(report: Report): Promise<void> {
   const lock = await readFile(join(import.meta.dirname, 'package-lock.json'), 'utf8');
   const installed = join(import.meta.dirname, 'node_modules', '.installed');
   if ((await readFile(installed, 'utf8').catch(() => '')) === lock) return;
-  report('installing bench/package.json, on first use: npm ci');
+  report('installing the dependencies of bench/package.json: npm ci');
   try {
     await promisify(execFile)('npm', ['ci', '--no-audit', '--no-fund'], { cwd: import.meta.dirname });
   } catch (error) {

@@ -5,12 +5,12 @@ import type { Report } from './progress.ts';
 const chunk = 500_000;
 
 /**
- * Fills an empty database with `rows` todos. As in life, the tenants write in turns: their rows lie between one
- * another's, and no tenant's are side by side.
+ * Fills an empty database with `rows` todos. The tenants write in turns, as in production, so that the rows of each tenant
+ * spread over the whole table.
  */
 export async function fill(admin: pg.Client, rows: number, report: Report): Promise<void> {
   const tenants = rows / todosPerTenant;
-  // Foreign keys are not checked row by row: what is inserted is right by construction.
+  // Skip the foreign key checks: the inserted rows are valid by construction.
   await admin.query('set session_replication_role = replica');
   await admin.query(`
     insert into app_public.users (id, email, username)
@@ -42,7 +42,7 @@ export async function fill(admin: pg.Client, rows: number, report: Report): Prom
   await admin.query('checkpoint');
 }
 
-/** Takes back what the workloads have written: todos of the given tenants that are newer than the fill's. */
+/** Deletes the rows that workloads have written: todos of the given tenants that are newer than the filled ones. */
 export async function tidy(admin: pg.Client, userIds: readonly string[]): Promise<void> {
   await admin.query('delete from app_public.todos where user_id = any($1) and created_at > $2', [userIds, filledUntil]);
   await admin.query('vacuum (analyze, index_cleanup on) app_public.todos');

@@ -3,24 +3,26 @@ import type { Spread } from './statistics.ts';
 
 export type Style = Parameters<typeof styleText>[0];
 
-/** Color only where stdout is a terminal that wants it. */
+/** Styles `text` only if stdout is a terminal with colors. */
 export const styled = (style: Style, text: string) => styleText(style, text, { stream: process.stdout });
 
-const nothing = '–';
+const notMeasured = '–';
 
-/** A number with `digits` behind the point; a dash where nothing was measured. */
+/** Formats a number with `digits` decimals; a dash for NaN (not measured). */
 export function figure(value: number, digits: number): string {
   return Number.isNaN(value)
-    ? nothing
+    ? notMeasured
     : value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** Median and reach: `2.08 (1.98–2.15)`. */
+/** Formats the median and the range: `2.08 (1.98–2.15)`. */
 export function spreadText({ median, min, max }: Spread, digits = 2): string {
-  return Number.isNaN(median) ? nothing : `${figure(median, digits)} (${figure(min, digits)}–${figure(max, digits)})`;
+  return Number.isNaN(median)
+    ? notMeasured
+    : `${figure(median, digits)} (${figure(min, digits)}–${figure(max, digits)})`;
 }
 
-/** What the columns of the table hold. */
+/** Column heads of the results table. */
 export const columns = [
   'requests/s',
   'to PostGraphile 5',

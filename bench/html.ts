@@ -17,9 +17,9 @@ const left = 250;
 const width = 860;
 const step = 24;
 
-/** Bars of the ratio to stock PostGraphile, with a line over how far the rounds reach. */
+/** Draws a bar for each ratio to stock PostGraphile, with a line for the range of the rounds. */
 function chart(rows: readonly Row[], title: (row: Row) => string): string {
-  // Postgres alone is many times as fast as anything before it, and would leave no room for the others.
+  // Leave out pgbench: it is many times faster and would shrink the other bars.
   const shown = rows.filter(
     ({ candidate, toStock }) => !(pgbenchNames as readonly string[]).includes(candidate) && toStock.median > 0,
   );
@@ -41,7 +41,7 @@ ${bars.join('\n')}
 </svg>`;
 }
 
-/** One page with a chart and the figures of each workload, that needs nothing beside itself. */
+/** Renders one self-contained page with a chart and the figures of each workload. */
 export function toHtml(results: Results): string {
   const titles = new Map(results.candidates.map(({ name, title }) => [name, title]));
   const title = ({ candidate }: Row) => titles.get(candidate) ?? candidate;
@@ -63,7 +63,7 @@ ${rows.map(line).join('\n')}</table></div></section>`;
   const noisy = [...new Set(results.noisy?.rows.map(({ attack }) => attack))].map((attack) => {
     const rows = results.noisy?.rows.filter((row) => row.attack === attack) ?? [];
     const cellsOf = (row: (typeof rows)[number]) => (row.error ? [row.error] : noisyCells(row));
-    return `<section><h2>A list beside a flood: ${escaped(attacks[attack].title)}</h2>
+    return `<section><h2>A list during a flood: ${escaped(attacks[attack].title)}</h2>
 <div class="wide"><table><tr><th></th>${noisyColumns.map((head) => `<th>${head}</th>`).join('')}</tr>
 ${rows.map((row) => `<tr class="${row.candidate}">${[row.title, ...cellsOf(row)].map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`).join('\n')}</table></div></section>`;
   });
@@ -76,12 +76,12 @@ ${rows.map((row) => `<tr class="${row.candidate}">${[row.title, ...cellsOf(row)]
   const { when, machine, node, postgres, options } = results;
   return `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Hedgerow, measured</title><style>${style}</style>
-<h1>Hedgerow beside its peers</h1>
+<title>Hedgerow benchmark</title><style>${style}</style>
+<h1>Hedgerow and other servers</h1>
 <p>${escaped(when)}, ${escaped(machine)}; Node ${node}, Postgres ${escaped(postgres)}; ${options.rows.toLocaleString('en')} todos,
 ${options.connections} connections, ${options.rounds} rounds of ${options.seconds} s. Bars: requests per second as a ratio to
-PostGraphile 5 set up as its documentation shows (the dashed line), median of the rounds; the line in a bar is how far
-they reach.</p>
+PostGraphile 5 set up as its documentation shows (the dashed line), median of the rounds. The line in a bar is the range
+of the rounds.</p>
 ${sections.join('\n')}
 ${noisy.join('\n')}
 ${thresholds ? `<section><h2>Thresholds</h2><div class="wide"><table>${thresholds.join('\n')}</table></div></section>` : ''}

@@ -1,7 +1,7 @@
 import { Connection } from './connection.ts';
 import type { Job, JobResult } from './load.ts';
 
-/** Seconds that the server may be silent, at first and in the end, before the job fails. */
+/** Seconds to wait for the first connections and for the last answers before the job fails. */
 const timeoutSeconds = 10;
 
 function run({ port, requests, connections, seconds }: Job): Promise<JobResult> {

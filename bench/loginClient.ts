@@ -1,18 +1,18 @@
 import { Agent, request } from 'node:http';
 
-/** What a login was answered, and after how many milliseconds. */
+/** The status of an answer to a login, and its latency. */
 interface Answered {
   readonly status: number;
   readonly milliseconds: number;
 }
 
-/** Somebody who tries to log in. */
+/** Credentials of one login. */
 export interface Credentials {
   readonly email: string;
   readonly password: string;
 }
 
-/** Logs in over connections that stay open. */
+/** Logs in over keep-alive connections. */
 export interface LoginClient {
   logIn(credentials: Credentials): Promise<Answered>;
   close(): void;
@@ -37,7 +37,7 @@ export function loginClient(port: number): LoginClient {
       );
       sent
         .on('error', (error: NodeJS.ErrnoException) => {
-          // The server closes a connection that was idle, just when it is used again.
+          // The server has closed an idle connection just when the client reused it.
           if (sent.reusedSocket && error.code === 'ECONNRESET') resolve(logIn(credentials));
           else reject(error);
         })

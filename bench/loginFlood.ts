@@ -3,13 +3,13 @@ import { type Job, type Load, percentile } from './load.ts';
 import type { Credentials, LoginClient } from './loginClient.ts';
 import { type Spread, spread } from './statistics.ts';
 
-/** What the API does, with and without a flood of logins. Latencies in milliseconds. */
+/** Throughput and latency of the API, with and without a flood of logins. Latencies are in milliseconds. */
 export interface FloodCost {
   readonly alone: Rates;
   readonly flooded: Rates;
   /** Flooded to alone, round by round. */
   readonly ratio: Rates;
-  /** Logins by the status that they were answered, in all rounds. */
+  /** Number of logins by HTTP status, in all rounds. */
   readonly logins: Readonly<Record<string, number>>;
   readonly loginsPerSecond: Spread;
 }
@@ -22,12 +22,12 @@ interface Rates {
 
 type Turn = Record<keyof Rates, number>;
 
-/** Milliseconds that anyone who was told to try again later waits: less than any 503 asks for. */
+/** Milliseconds before a client retries after a 503; less than any Retry-After of the server. */
 const retryDelay = 1000;
 
 /**
- * Runs `job` in turns by itself and while `credentials` are tried over `connections` of their own, one login after the
- * other. Without a pause after a 503 this would measure what any flood of HTTP does, and not what passwords do.
+ * Runs `job` in turns alone and during logins with `credentials` on `connections` other connections. Clients pause after a
+ * 503; otherwise this would measure a flood of HTTP requests and not the cost of passwords.
  */
 export async function measureFlood(
   load: Load,
@@ -66,7 +66,7 @@ export async function measureFlood(
     };
     const start = performance.now();
     const flood = Promise.all(Array.from({ length: connections }, one));
-    // What goes wrong is told below, once the turn is over.
+    // The `finally` block below reports an error, after the turn.
     flood.catch(() => {});
     try {
       return await turn();

@@ -1,28 +1,31 @@
 import type { Credentials, LoginClient } from './loginClient.ts';
 
-/** Milliseconds: the middle half of the answers, and its middle. */
+/** Quartiles in milliseconds. */
 interface Quartiles {
   readonly lower: number;
   readonly median: number;
   readonly upper: number;
 }
 
-/** Whether the time of a refused login tells that there is such an account. */
+/** Times of refused logins. They must not reveal whether an account exists. */
 export interface LoginTimes {
-  /** Tries of each kind. */
+  /** Attempts of each kind. */
   readonly tries: number;
   readonly known: Quartiles;
   readonly unknown: Quartiles;
-  /** Of the medians, unknown to known. */
+  /** Ratio of the medians, unknown to known. */
   readonly ratio: number;
-  /** How often medians of the same times, dealt at random, lie at least as far apart: below 0.01 it is no accident. */
+  /**
+   * Result of a permutation test: the share of random splits of the same times whose medians differ at least as much.
+   * Below 0.01, the difference is significant.
+   */
   readonly p: number;
 }
 
 const warmUp = 20;
 const permutations = 5000;
 
-/** Tries wrong passwords one after the other, at accounts that are there and at ones that are not, in random order. */
+/** Tries wrong passwords one after the other, at known and unknown accounts in random order. */
 export async function measureLoginTimes(
   client: LoginClient,
   emails: readonly string[],
@@ -30,13 +33,13 @@ export async function measureLoginTimes(
 ): Promise<LoginTimes> {
   const wrong = (email: string): Credentials => ({ email, password: 'not the password of anybody' });
   const known = Array.from({ length: tries }, (_, index) => wrong(emails[index % emails.length] as string));
-  // As long as the others, so that nothing but the account is different.
+  // Addresses of equal length, so that only the existence of the account differs.
   const unknown = known.map(({ email }) => wrong(email.replace('bench', 'hcneb')));
   for (const one of [...known.slice(0, warmUp), ...unknown.slice(0, warmUp)]) await client.logIn(one);
   const times = new Map<Credentials, number>();
   for (const one of shuffle([...known, ...unknown])) {
     const { status, milliseconds } = await client.logIn(one);
-    if (status !== 401) throw new Error(`a wrong password was answered ${status}`);
+    if (status !== 401) throw new Error(`A wrong password got status ${status} instead of 401.`);
     times.set(one, milliseconds);
   }
   const timesOf = (all: readonly Credentials[]) => all.map((one) => times.get(one) as number);
@@ -72,7 +75,7 @@ function quartiles(values: readonly number[]): Quartiles {
   return { lower: at(0.25), median: at(0.5), upper: at(0.75) };
 }
 
-/** In place. */
+/** Shuffles in place. */
 function shuffle<T>(values: T[]): T[] {
   for (let last = values.length - 1; last > 0; last--) {
     const other = Math.floor(Math.random() * (last + 1));

@@ -29,7 +29,7 @@ interface Options {
 
 const password = 'the password of every tenant here';
 
-/** Gives the tenants a password, for as long as this runs. @returns their addresses, and what takes all of it back. */
+/** Gives the tenants a password for this run. @returns their addresses, and a function that restores the database. */
 async function setPasswords({ admin }: BenchDatabase, tenants: readonly Tenant[]) {
   const ids = [tenants.map(({ userId }) => userId)];
   const before = (await admin.query('select now() as now')).rows[0].now;
@@ -41,7 +41,7 @@ async function setPasswords({ admin }: BenchDatabase, tenants: readonly Tenant[]
     async restore() {
       await admin.query(setHash, [...ids, '$argon2id$none']);
       await admin.query('delete from app_private.sessions where created_at > $1', [before]);
-      // The audit log lets nobody delete, except like this.
+      // Disables the trigger that makes the audit log append-only.
       await admin.query('set session_replication_role = replica');
       await admin.query('delete from app_private.audit_log where created_at > $1', [before]);
       await admin.query('reset session_replication_role');
@@ -57,8 +57,8 @@ async function run({ tries, flood, seconds, rounds }: Options, report: Report, c
   cleanUp.push(() => cluster.close(), stopServers);
   const database = await cluster.database(smallRows, report);
   const tenants = await measuredTenants(database);
-  const { emails, restore: takeBack } = await setPasswords(database, tenants);
-  cleanUp.push(takeBack);
+  const { emails, restore } = await setPasswords(database, tenants);
+  cleanUp.push(restore);
   const jwtSecret = randomBytes(32).toString('hex');
   const server = await spawnServer(hedgerow.file, {
     DATABASE_URL: database.serverUrl,
@@ -72,7 +72,7 @@ async function run({ tries, flood, seconds, rounds }: Options, report: Report, c
 
   report(`${tries} logins each with a wrong password, at known and unknown accounts`);
   const times = await measureLoginTimes(client, emails, tries);
-  report(`the list, alone and beside ${flood} logins at a time`);
+  report(`the list, alone and during ${flood} concurrent logins`);
   const tokenOf = createTokens(keysOf({ jwtSecret }));
   const requests = subjects(tenants).map((subject) =>
     requestText(hedgerow.api.list.call(subject), tokenOf(subject.tenant)),
@@ -81,7 +81,7 @@ async function run({ tries, flood, seconds, rounds }: Options, report: Report, c
     job: { port: server.port, requests, connections: 16, seconds },
     rounds,
     connections: flood,
-    // Every other one has forgotten the password.
+    // Half of the logins have a wrong password.
     credentials: emails.map((email, index) => ({ email, password: index % 2 ? password : 'wrong' })),
   });
   return { times, flood: cost };
@@ -94,36 +94,36 @@ function print(
 ): void {
   const row = (...cells: string[]) =>
     console.log(cells.map((cell, index) => (index === 0 ? cell.padEnd(20) : cell.padStart(22))).join('  '));
-  console.log(`\na wrong password, ms, ${times.tries} tries each in random order`);
+  console.log(`\na wrong password, ms, ${times.tries} attempts each in random order`);
   row('', 'lower quartile', 'median', 'upper quartile');
   for (const kind of ['known', 'unknown'] as const) {
     const { lower, median, upper } = times[kind];
     row(`${kind} account`, figure(lower, 2), figure(median, 2), figure(upper, 2));
   }
-  console.log(`unknown to known: ${figure(times.ratio, 3)}; by chance as far apart: p = ${figure(times.p, 3)}`);
+  console.log(`unknown to known: ${figure(times.ratio, 3)}; permutation test: p = ${figure(times.p, 3)}`);
 
-  console.log(`\nthe list on 16 connections, alone and beside ${options.flood} logins at a time`);
+  console.log(`\nthe list on 16 connections, alone and during ${options.flood} concurrent logins`);
   row('', 'requests/s', 'p50 ms', 'p99 ms');
   for (const [name, rates] of Object.entries({ alone, flooded }))
     row(name, spreadText(rates.perSecond, 0), spreadText(rates.p50, 1), spreadText(rates.p99, 1));
   row('flooded to alone', ...[ratio.perSecond, ratio.p50, ratio.p99].map((values) => spreadText(values)));
   const statuses = Object.entries(logins).map(([status, count]) => `${status} ${count.toLocaleString('en')} times`);
-  console.log(`logins: ${spreadText(loginsPerSecond, 0)} answered each second: ${statuses.join(', ')}`);
+  console.log(`logins: ${spreadText(loginsPerSecond, 0)} answered per second: ${statuses.join(', ')}`);
 }
 
 async function main(): Promise<void> {
   const options = new Command('npm run bench:logins --')
-    .description('Measures what logins tell by their time, and what a flood of them does to the API.')
+    .description('Measures whether the time of a login reveals an account, and the effect of a login flood on the API.')
     .option(
       '--tries <n>',
       'wrong passwords at known accounts, and as many at unknown ones',
       wholeNumber(10, 10_000),
       200,
     )
-    .option('--flood <n>', 'logins under way at a time', wholeNumber(1, 1000), 50)
-    .option('--seconds <n>', 'how long each turn of the list takes', wholeNumber(1, 600), 5)
+    .option('--flood <n>', 'concurrent logins', wholeNumber(1, 1000), 50)
+    .option('--seconds <n>', 'duration of each turn of the list', wholeNumber(1, 600), 5)
     .option('--rounds <n>', 'turns, each with and without the flood', wholeNumber(1, 100), 5)
-    .option('--json <file>', 'write what was measured, for machines')
+    .option('--json <file>', 'write the measurements as JSON')
     .exitOverride()
     .parse()
     .opts<Options>();

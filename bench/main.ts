@@ -10,7 +10,7 @@ async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
   const report = createReport();
   const cleanUp: (() => unknown)[] = [];
-  const end = async () => {
+  const runCleanUp = async () => {
     for (const step of cleanUp.splice(0).reverse()) {
       try {
         await step();
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
     }
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void end().finally(() => process.exit(2)));
+    process.once(signal, () => void runCleanUp().finally(() => process.exit(2)));
   }
   try {
     const results = await run(options, report, cleanUp);
@@ -30,7 +30,7 @@ async function main(): Promise<void> {
     if (options.html) await writeFile(options.html, toHtml(results));
   } finally {
     endProgress();
-    await end();
+    await runCleanUp();
   }
 }
 

@@ -5,7 +5,7 @@ import type { Report } from './progress.ts';
 import type { Tenant } from './tenants.ts';
 import { type WorkloadName, workloads } from './workloads.ts';
 
-/** One candidate's samples on one workload, one for each round, or the reason why it has none. */
+/** Samples of one candidate on one workload, one for each round, or the error that prevented them. */
 export interface Series {
   readonly workload: WorkloadName;
   readonly candidate: string;
@@ -13,13 +13,13 @@ export interface Series {
   readonly error?: string;
 }
 
-/** A database, and whose rows in it the load is about. */
+/** A database and the tenants of the load. */
 export interface Dataset {
   readonly database: BenchDatabase;
   readonly tenants: readonly Tenant[];
 }
 
-/** Measures all candidates on one workload: in each round everybody has a turn, beginning with another one each time. */
+/** Measures all candidates on one workload. Each has one turn in each round, and each round starts with another candidate. */
 export async function measure(
   workload: WorkloadName,
   candidates: readonly Candidate[],
@@ -52,7 +52,7 @@ export async function measure(
   }
   if (workloads[workload].writes) {
     for (const { database, tenants } of datasets) {
-      report(`${workload}: tidying`);
+      report(`${workload}: removing written rows`);
       await tidy(
         database.admin,
         tenants.map(({ userId }) => userId),

@@ -7,22 +7,22 @@ import { rest } from './apis/rest.ts';
 import { yoga } from './apis/yoga.ts';
 import type { ApiName } from './noisy/attacks.ts';
 
-/** A server that is measured. */
+/** A server to measure. */
 export interface Peer {
   readonly name: string;
-  /** For people. */
+  /** Name for display. */
   readonly title: string;
-  /** What Node runs. */
+  /** The file that Node runs. */
   readonly file: string;
   readonly api: Api;
   readonly env?: Readonly<Record<string, string>>;
-  /** How the noisy workload attacks it; without it, the workload leaves the peer out. */
+  /** The API that the noisy workload attacks; the workload skips a peer without it. */
   readonly attackApi?: ApiName;
 }
 
 const peerFile = (name: string) => join(import.meta.dirname, 'peers', name);
 
-/** All that ratios are formed with. */
+/** Names of the peers that ratios and thresholds refer to. */
 export const stock = 'postgraphile-stock';
 export const handWritten = 'express-four-trips';
 export const handWrittenSameTokens = 'express-four-trips-tokens';
@@ -38,7 +38,7 @@ export const hedgerow: Peer = {
 
 export const baselineName = 'baseline';
 
-/** Hedgerow from another checkout, on the same database. */
+/** Creates the peer for Hedgerow of another checkout. */
 export function baseline(directory: string): Peer {
   return {
     ...hedgerow,

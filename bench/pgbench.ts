@@ -14,7 +14,7 @@ const run = promisify(execFile);
 export const pgbenchNames = ['pgbench', 'pgbench-one-trip'] as const;
 export type PgbenchName = (typeof pgbenchNames)[number];
 
-/** The program of the newest Postgres on this machine; undefined where there is none. */
+/** Finds the pgbench of the newest Postgres on this machine; undefined if there is none. */
 export async function findPgbench(): Promise<string | undefined> {
   const folder = '/usr/lib/postgresql';
   const versions = (await readdir(folder).catch(() => [])).sort((a, b) => Number(b) - Number(a));
@@ -26,8 +26,8 @@ export async function findPgbench(): Promise<string | undefined> {
 }
 
 /**
- * The same statements without a server before them: what Postgres alone can do, and so the limit. Once as four round
- * trips, and once as one implicit transaction.
+ * Runs the same statements without a server. The result is the limit that Postgres itself sets. `pgbench` uses four round
+ * trips, `pgbench-one-trip` one implicit transaction.
  */
 export async function startPgbench(
   program: string,

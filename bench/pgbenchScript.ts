@@ -25,13 +25,13 @@ function statement(workload: WorkloadName, todo: string, list: string): string {
     case 'deep':
       return `select ${fields} from app_public.todos ${newest} limit 20 offset 900`;
     case 'deepCursor':
-      // The fill writes a todo a minute: this is where the first 900 end.
+      // The filled todos of a tenant are a minute apart, so this is the end of the newest 900.
       return `select ${fields} from app_public.todos
         where created_at < timestamptz '2025-01-01' + interval '100 minutes' ${newest} limit 20`;
   }
 }
 
-/** A script for pgbench in which each transaction speaks for another tenant, about another todo or list. */
+/** Builds a pgbench script in which each transaction runs as a random tenant with a random todo or list. */
 export function pgbenchScript(workload: WorkloadName, rows: number, oneTrip: boolean): string {
   const { count, step } = selectTenants(rows);
   const random = `\\set tenant ${step} * random(0, ${count - 1})
@@ -42,7 +42,7 @@ export function pgbenchScript(workload: WorkloadName, rows: number, oneTrip: boo
     set_config('app.current_user_id', ${idOf.user(':tenant')}::text, true)`;
   const work = statement(workload, idOf.todo(':tenant', ':todo'), idOf.list(':tenant', ':list'));
   if (!oneTrip) return `${random}begin;\n${identity};\n${work};\nend;\n`;
-  // pgbench prepares a pipeline's statements before the first one runs, when nobody has become the tenant yet.
+  // pgbench prepares the statements of a pipeline before the first one sets the role.
   const once = (lines: string) => `\\if :prepared = 0\n${lines}\n\\endif\n`;
   const pipeline = `\\startpipeline\n${identity};\n${work};\n\\endpipeline\n`;
   return `${random}${once('set role hedgerow_tenant;')}${pipeline}${once('reset role;\n\\set prepared 1')}`;

@@ -1,10 +1,10 @@
-/** Tells the person who waits what is going on. */
+/** Reports the current step. */
 export type Report = (what: string) => void;
 
-/** Milliseconds between two lines where nobody watches. */
+/** Milliseconds between two lines if stderr is not a terminal. */
 const lineInterval = 5000;
 
-/** Progress on stderr: on a terminal in one line that is overwritten, else a line now and then. */
+/** Reports progress on stderr: one line that is overwritten on a terminal, otherwise a line every few seconds. */
 export function createReport(): Report {
   const start = performance.now();
   let last = Number.NEGATIVE_INFINITY;
@@ -17,7 +17,7 @@ export function createReport(): Report {
   };
 }
 
-/** Ends the line that is overwritten, before something else is written to the terminal. */
+/** Clears the progress line before other output. */
 export function endProgress(): void {
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
 }

@@ -4,7 +4,7 @@ import type { Results } from './results.ts';
 import type { Row } from './statistics.ts';
 import { workloads } from './workloads.ts';
 
-/** The figures of a row, as they stand in the table below `columns`. */
+/** Formats the figures of a row in the order of `columns`. */
 export function cells({ perSecond, toStock, toHandWritten, p50, p99, node, postgres }: Row): string[] {
   return [
     figure(perSecond.median, 0),
@@ -17,7 +17,7 @@ export function cells({ perSecond, toStock, toHandWritten, p50, p99, node, postg
   ];
 }
 
-/** Prints everything that was measured, for people. */
+/** Prints all results as tables. */
 export function print(results: Results): void {
   const { when, machine, node, postgres, options, notes } = results;
   console.log(`${when}, ${machine}\nNode ${node}, Postgres ${postgres}, ${options.rows.toLocaleString('en')} todos`);
@@ -50,7 +50,7 @@ export function print(results: Results): void {
 function printRevocation({ revocation }: Results): void {
   if (!revocation) return;
   console.log(`\n${styled('bold', 'revocation: µs for each transaction of the list, without HTTP')}`);
-  const titles = { asked: 'session asked for', notAsked: 'token trusted', cost: 'difference' } as const;
+  const titles = { asked: 'session checked', notAsked: 'token trusted', cost: 'difference' } as const;
   for (const [name, title] of Object.entries(titles)) {
     const { elapsed, postgres } = revocation[name as keyof typeof titles];
     console.log(`${title.padEnd(18)}  ${spreadText(elapsed, 1)}, CPU of Postgres ${spreadText(postgres, 1)}`);
@@ -65,10 +65,10 @@ function printStartup({ startup }: Results): void {
   console.log(`difference    ${spreadText(startup.beyondNode)}`);
 }
 
-function printThresholds({ marks }: Results): void {
-  if (!marks) return;
-  console.log(`\n${styled('bold', 'marks')}`);
-  for (const { what, goal, found, reached } of marks) {
+function printThresholds({ marks: thresholds }: Results): void {
+  if (!thresholds) return;
+  console.log(`\n${styled('bold', 'thresholds')}`);
+  for (const { what, goal, found, reached } of thresholds) {
     const verdict = reached === undefined ? 'not measured' : reached ? 'reached' : 'missed';
     const style = { 'not measured': 'dim', reached: 'green', missed: 'red' }[verdict] as Style;
     console.log(`${styled(style, verdict.padEnd(12))}  ${what}: ${spreadText(found)}, ${goal}`);

@@ -2,11 +2,11 @@ import type { Call, Exchange, Subject } from './apis/api.ts';
 import type { ServerProcess } from './serverProcess.ts';
 import type { Tenant, TokenOf } from './tenants.ts';
 
-const distinct = 1000;
+const subjectCount = 1000;
 
-/** What the load is about: a thousand subjects, tenants in turn, each time with another of their todos and lists. */
+/** Creates the subjects of the load. The tenants take turns, each time with another of their todos and lists. */
 export function subjects(tenants: readonly Tenant[], cursors: ReadonlyMap<Tenant, string> = new Map()): Subject[] {
-  return Array.from({ length: distinct }, (_, index) => {
+  return Array.from({ length: subjectCount }, (_, index) => {
     const tenant = tenants[index % tenants.length] as Tenant;
     const turn = Math.floor(index / tenants.length);
     return {
@@ -18,7 +18,7 @@ export function subjects(tenants: readonly Tenant[], cursors: ReadonlyMap<Tenant
   });
 }
 
-/** A request as it goes over the wire. */
+/** Formats an HTTP/1.1 request. */
 export function requestText({ method, path, body, headers: more = {} }: Call, token: string): string {
   const json = body === undefined ? '' : JSON.stringify(body);
   const headers = [
@@ -33,9 +33,9 @@ export function requestText({ method, path, body, headers: more = {} }: Call, to
 }
 
 /**
- * Makes one request and reads the answer.
+ * Sends one request and reads the answer. A 404 is an answer without a row.
  *
- * @throws when the server refuses, or answers with errors. That there is no such row is an answer.
+ * @throws if the server refuses the request or answers with errors.
  */
 export async function send<T>(
   { port }: Pick<ServerProcess, 'port'>,

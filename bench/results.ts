@@ -5,9 +5,10 @@ import type { NoisyRow } from './noisy/summary.ts';
 import type { Options } from './options.ts';
 import type { RevocationCost } from './revocation.ts';
 import type { StartupTimes } from './startup.ts';
-import type { Row, Threshold } from './statistics.ts';
+import type { Row } from './statistics.ts';
+import type { Threshold } from './thresholds.ts';
 
-/** All that a run has shown; what `--json` writes. */
+/** Results of a run, in the format that `--json` writes. */
 export interface Results {
   readonly when: string;
   readonly machine: string;
@@ -15,15 +16,16 @@ export interface Results {
   readonly postgres: string;
   readonly options: Options;
   readonly candidates: readonly Pick<Candidate, 'name' | 'title' | 'rows'>[];
-  /** Medians and ratios, as they stand in the table. */
+  /** Medians and ratios of the table. */
   readonly rows: readonly Row[];
-  /** Every turn of everybody. */
+  /** All turns of all candidates. */
   readonly series: readonly Series[];
-  /** A bystander beside another tenant's flood. */
+  /** The noisy workload: one tenant's list during the flood of another. */
   readonly noisy?: { readonly rows: readonly NoisyRow[]; readonly series: readonly NoisySeries[] };
+  /** Comparison with the thresholds. The name of the JSON key predates that term. */
   readonly marks?: readonly Threshold[];
   readonly revocation?: RevocationCost;
   readonly startup?: StartupTimes;
-  /** What was left out, and why. */
+  /** Skipped measurements with the reason. */
   readonly notes: readonly string[];
 }

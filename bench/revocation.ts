@@ -15,9 +15,11 @@ interface Cost {
   readonly postgres: Spread;
 }
 
-/** What it costs to ask, in every transaction, whether the session lives and its user is active. */
+/** Cost of checking in every transaction that the session and its user are active. */
 export interface RevocationCost {
+  /** With the session check. */
   readonly asked: Cost;
+  /** With an identity statement that trusts the token. */
   readonly notAsked: Cost;
   /** The difference, round by round. */
   readonly cost: Cost;
@@ -41,7 +43,7 @@ const forms = {
 
 const connections = 4;
 
-/** Runs the server's own transaction of the list, with its identity statement and with one that trusts the token. */
+/** Measures the server's own transaction of the list, with its identity statement and with one that trusts the token. */
 export async function measureRevocation(
   { cluster, seconds }: BenchContext,
   rounds: number,

@@ -9,6 +9,7 @@ import { startLoad } from './load.ts';
 import { loadNotes, machine } from './machine.ts';
 import { type Dataset, measure, type Series } from './measure.ts';
 import { measureNoisy } from './noisy/measureNoisy.ts';
+import { compareNoisyWithThresholds } from './noisy/noisyThresholds.ts';
 import { toNoisyRows } from './noisy/summary.ts';
 import type { Options } from './options.ts';
 import { baseline, hedgerow, type Peer, peers } from './peers.ts';
@@ -24,7 +25,7 @@ import { compareWithThresholds, smallRows } from './thresholds.ts';
 async function openDataset(cluster: BenchCluster, rows: number, report: Report): Promise<Dataset> {
   const database = await cluster.database(rows, report);
   const tenants = await measuredTenants(database);
-  // Left by a run that was interrupted.
+  // Remove rows that an interrupted run left behind.
   await tidy(
     database.admin,
     tenants.map(({ userId }) => userId),
@@ -32,7 +33,7 @@ async function openDataset(cluster: BenchCluster, rows: number, report: Report):
   return { database, tenants };
 }
 
-/** The peers of the options, and the baseline behind Hedgerow. */
+/** The selected peers, with the baseline after Hedgerow. */
 function chosenPeers({ peers: names, baseline: directory }: Options): Peer[] {
   return peers
     .filter(({ name }) => names.includes(name))
@@ -40,9 +41,9 @@ function chosenPeers({ peers: names, baseline: directory }: Options): Peer[] {
 }
 
 /**
- * Measures what the options ask for.
+ * Runs the measurements that the options select.
  *
- * @param cleanUp receives what must be called afterwards, whatever happens.
+ * @param cleanUp receives functions that the caller must run afterwards, also after an error.
  */
 export async function run(options: Options, report: Report, cleanUp: (() => unknown)[]): Promise<Results> {
   const { connections, seconds, rounds, check } = options;
@@ -78,7 +79,7 @@ export async function run(options: Options, report: Report, cleanUp: (() => unkn
     }
     for (const candidate of candidates) await candidate.stop();
   }
-  // What the table took many minutes to show is not lost when one of these fails.
+  // A failure of the measurements below becomes a note, so that the results of the table are not lost.
   const orNote = <T>(what: string, work: () => Promise<T>) =>
     work().catch((error: Error) => {
       if (!withTable) throw error;
@@ -109,7 +110,7 @@ export async function run(options: Options, report: Report, cleanUp: (() => unkn
     rows: toRows(series),
     series,
     ...(noisy && { noisy: { rows: noisyRows ?? [], series: noisy } }),
-    ...(check && { marks: compareWithThresholds(series, startup, noisyRows) }),
+    ...(check && { marks: compareWithThresholds(series, startup).concat(compareNoisyWithThresholds(noisyRows ?? [])) }),
     ...(revocation && { revocation }),
     ...(startup && { startup }),
     notes,

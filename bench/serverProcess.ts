@@ -4,25 +4,25 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A server under test, as a process of its own that listens on 127.0.0.1. */
+/** The process of a server under test. It listens on 127.0.0.1. */
 export interface ServerProcess {
   readonly pid: number;
   readonly port: number;
-  /** The last that it has written to stdout and stderr. */
+  /** The last output on stdout and stderr. */
   output(): string;
   stop(): Promise<void>;
 }
 
-/** Connections to the database, for every server alike. */
+/** Connections of every server to the database. */
 const poolSize = 4;
 
 const running = new Set<ServerProcess>();
 
-/** Spawns `node file` with no environment but what servers need and `env`. It may not listen yet. */
+/** Spawns `node file` with a minimal environment and `env`. The server may not listen yet when this resolves. */
 export async function spawnServer(file: string, env: Readonly<Record<string, string>>): Promise<ServerProcess> {
   const port = await freePort();
   const child = spawn(process.execPath, [file], {
-    // No .env file of the checkout has a say.
+    // Outside the checkout, so that the server does not read its .env file.
     cwd: tmpdir(),
     env: {
       ...(process.env.PATH && { PATH: process.env.PATH }),
@@ -61,17 +61,18 @@ export async function spawnServer(file: string, env: Readonly<Record<string, str
   return server;
 }
 
-/** @throws when the server has ended, or does not listen within `seconds`. */
+/** Waits until the server accepts connections. @throws if it ends or does not listen within `seconds`. */
 export async function waitUntilListening(server: ServerProcess, seconds = 30): Promise<void> {
   const deadline = performance.now() + seconds * 1000;
   while (!(await accepts(server.port))) {
-    if (!running.has(server)) throw new Error(`it ended:\n${server.output()}`);
-    if (performance.now() > deadline) throw new Error(`it does not listen after ${seconds} s:\n${server.output()}`);
+    if (!running.has(server)) throw new Error(`The server has ended:\n${server.output()}`);
+    if (performance.now() > deadline)
+      throw new Error(`The server does not listen after ${seconds} s:\n${server.output()}`);
     await sleep(5);
   }
 }
 
-/** Ends every server that still runs. */
+/** Stops all servers that still run. */
 export async function stopServers(): Promise<void> {
   await Promise.all([...running].map((server) => server.stop()));
 }

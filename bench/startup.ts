@@ -9,18 +9,19 @@ import { send, subjects } from './requests.ts';
 import { spawnServer, waitUntilListening } from './serverProcess.ts';
 import { type Spread, spread } from './statistics.ts';
 
-/** Seconds. */
+/** Start-up times in seconds. */
 export interface StartupTimes {
   /** From the spawn of the server to its first answer to a GraphQL query. */
   readonly firstAnswer: Spread;
   /** `node -e 0`, from spawn to end. */
   readonly node: Spread;
+  /** The difference of the two. */
   readonly beyondNode: Spread;
 }
 
 const repetitions = 5;
 
-/** Measures how long the server takes, on a migrated database, until it has answered its first query. */
+/** Measures the time from the start of the server to its first answer, on a migrated database. */
 export async function measureStartup(
   peer: Peer,
   context: BenchContext,
@@ -28,7 +29,7 @@ export async function measureStartup(
   report: Report,
 ): Promise<StartupTimes> {
   const [subject] = subjects(tenants);
-  if (!subject) throw new Error('there is no tenant');
+  if (!subject) throw new Error('The database has no tenants.');
   const first: number[] = [];
   const bare: number[] = [];
   for (let index = 0; index < repetitions; index++) {

@@ -2,20 +2,20 @@ import type { Sample } from './candidate.ts';
 import type { Series } from './measure.ts';
 import { handWritten, stock } from './peers.ts';
 
-/** The middle of some values, and how far they reach. */
+/** Median and range of some values. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
 }
 
-/** One line of the table. Times in milliseconds; NaN where nothing was measured. */
+/** One row of the results table. Times are in milliseconds; NaN if not measured. */
 export interface Row {
   readonly workload: Series['workload'];
   readonly candidate: string;
   readonly error?: string;
   readonly perSecond: Spread;
-  /** Requests per second as a ratio to another candidate's in the same round. */
+  /** Requests per second, as a ratio to another candidate in the same round. */
   readonly toStock: Spread;
   readonly toHandWritten: Spread;
   readonly p50: number;
@@ -24,6 +24,7 @@ export interface Row {
   readonly postgres: number;
 }
 
+/** Computes the median and the range, without NaN values. */
 export function spread(values: readonly number[]): Spread {
   const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
@@ -31,7 +32,7 @@ export function spread(values: readonly number[]): Spread {
   return { median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2, min: at(0), max: at(sorted.length - 1) };
 }
 
-/** Ratios of `a` to `b`, round by round: what slows the machine down slows both. */
+/** Computes the ratios of `a` to `b` within each round, because other work on the machine slows both. */
 export function ratio(a: Series | undefined, b: Series | undefined, of: keyof Sample = 'perSecond'): Spread {
   return spread(a?.samples.map((sample, round) => sample[of] / (b?.samples[round]?.[of] ?? Number.NaN)) ?? []);
 }
@@ -56,13 +57,4 @@ export function toRows(all: readonly Series[]): Row[] {
       postgres: middle('postgres'),
     };
   });
-}
-
-/** A figure that Hedgerow is to reach. */
-export interface Threshold {
-  readonly what: string;
-  readonly goal: string;
-  readonly found: Spread;
-  /** Undefined where it was not measured in this run. */
-  readonly reached: boolean | undefined;
 }

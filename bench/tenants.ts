@@ -3,7 +3,7 @@ import type { Keys } from '../server/auth/tokens/keys.ts';
 import type { BenchDatabase } from './database.ts';
 import { filledUntil, idOf, selectTenants } from './ids.ts';
 
-/** A tenant in whose name requests are made, with a hundred of their todos to ask for. */
+/** A tenant of the load, with a hundred of its todos to read. */
 export interface Tenant {
   readonly userId: string;
   readonly sessionId: string;
@@ -11,7 +11,7 @@ export interface Tenant {
   readonly todoIds: readonly string[];
 }
 
-/** The tenants that the load is spread over. */
+/** Reads the tenants of the load. */
 export function measuredTenants(database: BenchDatabase): Promise<Tenant[]> {
   const { count, step } = selectTenants(database.rows);
   return tenantsOf(
@@ -20,7 +20,7 @@ export function measuredTenants(database: BenchDatabase): Promise<Tenant[]> {
   );
 }
 
-/** The tenants with these numbers. */
+/** Reads the tenants with the given numbers. */
 export async function tenantsOf({ admin }: BenchDatabase, numbers: readonly number[]): Promise<Tenant[]> {
   const found = await admin.query<Tenant>(
     `select t.user_id as "userId", t.session_id as "sessionId",
@@ -34,10 +34,10 @@ export async function tenantsOf({ admin }: BenchDatabase, numbers: readonly numb
 
 const renewAfter = 5 * 60_000;
 
-/** A tenant's access token, renewed in time: they are short-lived, and a run may take longer. */
+/** Returns an access token of the tenant. Renews it in time, because a run may take longer than a token lives. */
 export type TokenOf = (tenant: Tenant) => string;
 
-/** Tokens as the server itself signs them. */
+/** Creates a source of tokens, signed as the server signs them. */
 export function createTokens(settings: Keys): TokenOf {
   const known = new Map<string, { token: string; signed: number }>();
   return ({ userId, sessionId }) => {

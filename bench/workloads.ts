@@ -5,11 +5,11 @@ export const workloadNames = ['list', 'byId', 'create', 'nested', 'update', 'dee
 export type WorkloadName = (typeof workloadNames)[number];
 
 export interface Workload {
-  /** For people. */
+  /** Name for display. */
   readonly title: string;
-  /** Leaves rows behind that must be tidied away. */
+  /** Whether it leaves rows behind that must be deleted. */
   readonly writes: boolean;
-  /** What the right answer is, read from the tables by the superuser once the answer is there. */
+  /** Reads the expected answer from the tables as the superuser, after the answer has arrived. */
   expected(admin: pg.Client, subject: Subject, answer: readonly { readonly id: string }[]): Promise<Todo[] | List[]>;
 }
 
@@ -42,7 +42,7 @@ export const workloads: Readonly<Record<WorkloadName, Workload>> = {
       ),
   },
   nested: {
-    title: 'nested: 10 lists, each with its 5 newest todos and their number',
+    title: 'nested: 10 lists, each with its 5 newest todos and their count',
     writes: false,
     expected: async (admin, { tenant }) => {
       const { rows } = await admin.query<List>(
@@ -67,11 +67,11 @@ export const workloads: Readonly<Record<WorkloadName, Workload>> = {
         todoId,
       ]),
   },
-  deep: { title: 'deep: 20 of 1,000 todos behind the first 900, by offset', writes: false, expected: page(900) },
-  deepCursor: { title: 'deep: the same page behind a cursor', writes: false, expected: page(900) },
+  deep: { title: 'deep: 20 of 1,000 todos after the first 900, by offset', writes: false, expected: page(900) },
+  deepCursor: { title: 'deep: the same page by cursor', writes: false, expected: page(900) },
 };
 
-/** @throws when the answer is not exactly the tenant's own rows, all of them and in order. */
+/** Compares an answer with the tenant's rows. @throws unless it has exactly these rows in order. */
 export async function verify(
   workload: Workload,
   admin: pg.Client,
@@ -81,5 +81,5 @@ export async function verify(
   const expected = await workload.expected(admin, subject, answer);
   const [got, want] = [answer, expected].map((rows) => JSON.stringify(rows));
   if (expected.length === 0 || got !== want)
-    throw new Error(`wrong answer: ${got?.slice(0, 300)} for ${want?.slice(0, 300)}`);
+    throw new Error(`wrong answer: got ${got?.slice(0, 300)}, expected ${want?.slice(0, 300)}`);
 }

@@ -1,6 +1,6 @@
 import type { Tenant } from '../tenants.ts';
 
-/** A request, without what all requests have. */
+/** A request without the headers that all requests share. */
 export interface Call {
   readonly method: 'GET' | 'POST' | 'PATCH';
   readonly path: string;
@@ -8,12 +8,12 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Whose request it is and what it is about. */
+/** The tenant, the todo and the list of a request. */
 export interface Subject {
   readonly tenant: Tenant;
   readonly todoId: string;
   readonly listId: string;
-  /** Behind which the page lies that deepCursor asks for. */
+  /** Cursor before the page of `deepCursor`. */
   readonly cursor: string;
 }
 
@@ -32,29 +32,29 @@ export interface List {
   readonly todos: readonly Pick<Todo, 'id' | 'title'>[];
 }
 
-/** How to ask a server for something, and how to find it in what it answers. */
+/** Builds a request for a server, and reads the result from its answer. */
 export interface Exchange<T> {
   call(subject: Subject): Call;
   // biome-ignore lint/suspicious/noExplicitAny: the answer is JSON of a server that is being measured
   read(answer: any): T;
 }
 
-/** The workloads, in one server's language. Whatever it calls things, all read the same. */
+/** The workloads in the API of one server. All servers return the same results. */
 export interface Api {
   /** The newest 20 todos, five fields. */
   readonly list: Exchange<Todo[]>;
-  /** One todo by its id; empty where there is none. */
+  /** One todo by its id; empty if there is none. */
   readonly byId: Exchange<Todo[]>;
   readonly create: Exchange<Todo[]>;
-  /** Ten lists, with the five newest todos of each and their number. */
+  /** Ten lists, with the five newest todos of each and their count. */
   readonly nested: Exchange<List[]>;
-  /** `completed` set by id. */
+  /** Sets `completed` by id. */
   readonly update: Exchange<Todo[]>;
-  /** The 20 newest todos behind the first 900. */
+  /** The 20 todos after the newest 900. */
   readonly deep: Exchange<Todo[]>;
-  /** The same page, behind a cursor. */
+  /** The same page, after a cursor. */
   readonly deepCursor: Exchange<Todo[]>;
-  /** No workload: the cursor of the last todo before that page. */
+  /** Not a workload: the cursor of the last todo before that page. */
   readonly cursor: Exchange<string>;
 }
 
@@ -70,7 +70,7 @@ export function todos(answers: any[]): Todo[] {
   return answers.map(todo);
 }
 
-/** A GraphQL request. The document is the same every time, and what changes is in the variables. */
+/** Builds a GraphQL request. The document stays the same; values belong into the variables. */
 export function graphql(query: string, variables: Record<string, unknown> = {}): Call {
   return { method: 'POST', path: '/graphql', body: { query: query.replace(/\s+/g, ' ').trim(), variables } };
 }

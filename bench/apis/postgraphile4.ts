@@ -3,7 +3,7 @@ import { type Api, graphql, newTodo, todo, todos } from './api.ts';
 const fields = 'id title completed priority createdAt';
 const newest = 'orderBy: CREATED_AT_DESC';
 
-/** What PostGraphile 4 makes of Hedgerow's tables by itself. */
+/** The API that PostGraphile 4 generates from Hedgerow's tables. */
 export const postgraphile4: Api = {
   list: {
     call: () => graphql(`query List { allTodos(first: 20, ${newest}) { nodes { ${fields} } } }`),

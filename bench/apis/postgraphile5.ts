@@ -3,7 +3,7 @@ import { type Api, graphql, type List, newTodo, type Subject, todo, todos } from
 const fields = 'rowId title completed priority createdAt';
 
 interface Differences {
-  /** Types of the variables that name a todo, their use as arguments, and their values. */
+  /** The variables that identify a todo: types, use as arguments, and values. */
   readonly key: { readonly types: string; readonly use: string; values(subject: Subject): Record<string, unknown> };
   readonly todosOfList: string;
 }
@@ -82,13 +82,13 @@ function api({ key, todosOfList }: Differences): Api {
   };
 }
 
-/** Hedgerow's API: a todo is named by its id alone. */
+/** Hedgerow's API, which identifies a todo by its id alone. */
 export const hedgerowApi = api({
   key: { types: '$rowId: UUID!', use: 'rowId: $rowId', values: ({ todoId }) => ({ rowId: todoId }) },
   todosOfList: 'todos',
 });
 
-/** What PostGraphile 5 makes of the same tables by itself: keys are composite. */
+/** The API that PostGraphile 5 generates from the same tables, with composite keys. */
 export const postgraphile5 = api({
   key: {
     types: '$userId: UUID!, $rowId: UUID!',

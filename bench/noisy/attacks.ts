@@ -14,24 +14,24 @@ export const attackNames = [
 ] as const;
 export type AttackName = (typeof attackNames)[number];
 
-/** The API that a candidate serves: attacks are written for each. */
+/** The API of a candidate. Each attack has a variant for each API. */
 export type ApiName = 'hedgerow' | 'postgraphile5' | 'rest';
 
-/** A request of an attack. `size` is what the server may refuse as too complex: the client then asks for less. */
+/** Builds a request of an attack. The client lowers `size` if the server refuses the request as too complex. */
 type MakeCall = (size: number, serial: number) => Call;
 
 export interface Attack {
-  /** For people. */
+  /** Name for display. */
   readonly title: string;
-  /** Which of the flooding tenants sends it: one with 60,000 short todos, or one with 1,000 of 9.9 kB each. */
+  /** The flooding tenant that sends it: `many` has 60,000 short todos, `large` has 1,000 of 9.9 kB each. */
   readonly tenant: 'many' | 'large';
   /** The largest size. */
   readonly size: number;
   /** Whether every request differs. */
   readonly unique?: boolean;
-  /** Whether refused requests are part of the attack: they stay as large as they are. */
+  /** Whether refused requests are part of the attack, so that the size never changes. */
   readonly fixed?: boolean;
-  /** How each API is attacked; an API that offers nothing of the kind is left out. */
+  /** The requests by API; the attack skips an API without one. */
   readonly calls: Partial<Record<ApiName, MakeCall>>;
 }
 
@@ -41,12 +41,12 @@ const list = (size: number, item: (index: number) => string) =>
 const sameForBoth = (make: MakeCall) => ({ hedgerow: make, postgraphile5: make });
 const get = (path: string): Call => ({ method: 'GET', path });
 
-/** Six words of 31 letters that nobody has written, and that no written word begins with. */
+/** Six words of 31 letters that match no stored word and no prefix of one. */
 const misspelled = [...'abcdef'].map((letter) => `${letter}${'nmlkjihg'.repeat(4)}`.slice(0, 31)).join(' ');
 
 export const attacks: Readonly<Record<AttackName, Attack>> = {
   search: {
-    title: 'searchTodos for six misspelt words of 31 letters',
+    title: 'searchTodos for six misspelled words of 31 letters',
     tenant: 'many',
     size: 1,
     calls: sameForBoth(() => graphql(`{ searchTodos(query: "${misspelled}", first: 20) { nodes { rowId title } } }`)),
@@ -128,7 +128,7 @@ export const attacks: Readonly<Record<AttackName, Attack>> = {
     }),
   },
   idempotent: {
-    title: 'a mutation with an Idempotency-Key of its own and 1,000 large todos in its answer',
+    title: 'a mutation with a new Idempotency-Key and 1,000 large todos in its answer',
     tenant: 'large',
     size: 1000,
     unique: true,
@@ -159,11 +159,11 @@ function nestedLists(todosOfList: string): MakeCall {
     );
 }
 
-/** Fields below each root field of a large document, and root fields that Hedgerow allows. */
+/** Fields below each root field of a large document, and the number of root fields that Hedgerow allows. */
 const fieldsEach = 45;
 const maxRoots = 20;
 
-/** Documents of about `size` fields. `serial` is a literal in them, so that each one is parsed and planned. */
+/** Builds documents of about `size` fields. `serial` is a literal in them, so that the server parses and plans each one. */
 function largeDocuments(todosOfList: string, listOfTodo: string): MakeCall {
   const inner = 'rowId name createdAt updatedAt';
   return (size, serial) => {

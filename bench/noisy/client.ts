@@ -2,9 +2,9 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Job, JobResult } from './job.ts';
 
-/** A load generator in a process of its own, so that one client's work does not delay another's clock. */
+/** A load generator in its own process, so that the work of one client does not distort the times of another. */
 export interface Client {
-  /** Starts a job that goes on until `finish`. */
+  /** Starts a job, which runs until `finish`. */
   start(job: Job): void;
   finish(): Promise<JobResult>;
   stop(): void;
@@ -13,7 +13,7 @@ export interface Client {
 export function startClient(): Client {
   const child = fork(new URL('./clientProcess.ts', import.meta.url), { serialization: 'advanced' });
   const ended = once(child, 'exit').then((): never => {
-    throw new Error('a load generator of the noisy workload ended');
+    throw new Error('A load generator of the noisy workload has ended.');
   });
   ended.catch(() => {});
   return {

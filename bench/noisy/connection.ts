@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 
 interface Answer {
-  /** `ok`, an HTTP status, or a code of GraphQL. */
+  /** `ok`, an HTTP status, or a GraphQL error code. */
   readonly kind: string;
   readonly bytes: number;
   /** The beginning of the answer's body. */
@@ -11,18 +11,18 @@ interface Answer {
 export interface ConnectionEvents {
   open(connection: Connection): void;
   answered(connection: Connection, answer: Answer): void;
-  /** The connection has ended, with or without an answer under way. */
+  /** The connection has ended, possibly in the middle of an answer. */
   closed(connection: Connection): void;
 }
 
-/** Bytes of an answer's beginning and end that are kept: codes of errors stand in one of them. */
+/** Bytes to keep of the beginning and of the end of an answer. Error codes are in one of the two. */
 const kept = 1000;
 const endOfHead = Buffer.from('\r\n\r\n');
 const endOfChunks = '0\r\n\r\n';
 
 /**
- * A keep-alive connection with one HTTP/1.1 request under way at a time. It counts the bytes of an answer and keeps
- * only the beginning and the end of it, so that answers of hundreds of megabytes cost little.
+ * A keep-alive connection with one HTTP/1.1 request at a time. It counts the bytes of an answer and keeps only its
+ * beginning and end, so that answers of hundreds of megabytes cost little.
  *
  * States: connecting, idle, reading the head, reading the body, closed.
  */
@@ -31,7 +31,7 @@ export class Connection {
   readonly #events: ConnectionEvents;
   #head: Buffer | undefined;
   #status = '';
-  /** Bytes of the body that are still to come; undefined where the body is chunked. */
+  /** Remaining bytes of the body; undefined if the body is chunked. */
   #left: number | undefined;
   #isInBody = false;
   #bytes = 0;
@@ -73,7 +73,7 @@ export class Connection {
     this.#end = (body.length < kept ? this.#end : '') + body.toString('latin1', Math.max(0, body.length - kept));
     this.#end = this.#end.slice(-kept);
     if (this.#left !== undefined) this.#left -= body.length;
-    // Only one request is under way, so a chunked answer ends where nothing follows its last chunk.
+    // Only one request is in flight, so nothing follows the last chunk of an answer.
     const isComplete = this.#left === undefined ? this.#end.endsWith(endOfChunks) : this.#left <= 0;
     if (isComplete) this.#finish();
   }

@@ -8,13 +8,13 @@ export const floodingTenants = { many: -1, large: -2 } as const;
 const todosOf = { many: 60_000, large: 1000 } as const;
 const lists = 100;
 
-/** The standard contents and the flooding tenants. */
+/** The standard contents plus the flooding tenants. */
 export const noisyContents = addTo('noisy', import.meta.filename, addFloodingTenants);
 
 async function addFloodingTenants(admin: pg.Client): Promise<void> {
   const { many, large } = floodingTenants;
   const letters = (text: string) => `translate(md5(${text}), '0123456789', 'ghijklmnop')`;
-  // Foreign keys are not checked row by row: what is inserted is right by construction.
+  // Skip the foreign key checks: the inserted rows are valid by construction.
   await admin.query('set session_replication_role = replica');
   await admin.query(`
     insert into app_public.users (id, email, username)

@@ -4,7 +4,7 @@ import { sourceOf } from './source.ts';
 
 /** Milliseconds without an answer that count as a fault: the deadline of Hedgerow's requests. */
 const longWait = 10_000;
-/** Milliseconds after which a connection that was closed is opened again. */
+/** Milliseconds before a closed connection is opened again. */
 const reconnectAfter = 100;
 
 interface Request {
@@ -12,7 +12,10 @@ interface Request {
   readonly sent: number;
 }
 
-/** Sends the requests of one job, each on the first connection that is free, until it is stopped. */
+/**
+ * Sends the requests of one job until `stop`. Each connection is connecting, waiting for an answer, or closed. An answer
+ * starts its next request; a closed connection is replaced after a pause.
+ */
 export class Flood {
   readonly #job: Job;
   readonly #source;
@@ -39,7 +42,7 @@ export class Flood {
     this.#isStopped = true;
     for (const { sent } of this.#underWay.values()) {
       this.#latencies.push(performance.now() - sent);
-      // The last request of a short job is under way for a moment; only a long wait is a fault.
+      // Some requests are always in flight at the end of a job; only a long wait is a fault.
       if (performance.now() - sent > longWait) this.#count('no answer', '');
     }
     for (const connection of this.#all) connection.close();
@@ -70,7 +73,7 @@ export class Flood {
         if (this.#isStopped) return;
         const request = this.#underWay.get(connection);
         if (request) this.#latencies.push(performance.now() - request.sent);
-        // A connection that was opened always has a request under way.
+        // An open connection always has a request in flight.
         this.#count(request ? 'closed' : 'no connection', '');
         this.#underWay.delete(connection);
         setTimeout(() => !this.#isStopped && this.#connect(), reconnectAfter);

@@ -23,10 +23,10 @@ export interface AttackRequests {
 export interface JobResult {
   /** Milliseconds from a request to the end of its answer, ascending. A request without an answer counts until the end. */
   readonly latencies: Float64Array;
-  /** Number of answers by kind: `ok`, a code of GraphQL, an HTTP status, `closed`, `no connection`, `no answer`. */
+  /** Number of answers by kind: `ok`, a GraphQL error code, an HTTP status, `closed`, `no connection`, `no answer`. */
   readonly answers: Readonly<Record<string, number>>;
   readonly bytes: number;
-  /** The size of the next request: in the end, the largest that the server accepts. */
+  /** The size of the next request, which approaches the largest that the server accepts. */
   readonly size: number;
   /** The first answer of each kind other than `ok`. */
   readonly samples: Readonly<Record<string, string>>;

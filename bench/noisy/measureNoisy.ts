@@ -17,7 +17,7 @@ interface BystanderTimes {
   readonly p50: number;
   readonly p99: number;
   readonly answers: number;
-  /** Answers of any other kind than `ok`. */
+  /** Answers other than `ok`, by kind. */
   readonly errors: Readonly<Record<string, number>>;
 }
 
@@ -32,11 +32,11 @@ export interface NoisySample {
   };
   /** The server's resident memory, in bytes. */
   readonly peakMemory: number;
-  /** Whether the server ended while it was attacked. */
+  /** Whether the server ended during the attack. */
   readonly ended: boolean;
 }
 
-/** One candidate under one attack: a sample for each round, or why it could not be measured. */
+/** Samples of one candidate under one attack, one for each round, or the error that prevented them. */
 export interface NoisySeries {
   readonly attack: AttackName;
   readonly candidate: string;
@@ -51,14 +51,14 @@ const floodConnections = 100;
 /** Seconds of the bystander's load before a server's first turn, and of the flood before the bystander is measured. */
 const warmUp = 8;
 const rampUp = 1;
-/** How long the largest accepted request of an attack is looked for. */
+/** Limits of the search for the largest request that the server accepts. */
 const calibration = { seconds: 5, attempts: 4 };
 /** Seconds that a server gets to recover from an attack. */
 const recovery = 5;
 
 /**
- * Measures a bystander's list alone and beside each attack. One server runs at a time, because a server that is not
- * protected works on what it was sent for minutes.
+ * Measures a bystander's list alone and during each attack. One server runs at a time, because an unprotected server works
+ * on the requests of a flood for minutes.
  */
 export async function measureNoisy(
   peers: readonly Peer[],
@@ -73,7 +73,7 @@ export async function measureNoisy(
   const database = await cluster.database(rows, report, noisyContents);
   const [tenant] = await measuredTenants(database);
   const [many, large] = await tenantsOf(database, [floodingTenants.many, floodingTenants.large]);
-  if (!tenant || !many || !large) throw new Error('there is no tenant');
+  if (!tenant || !many || !large) throw new Error('The database has no tenants.');
   const bystander = startClient();
   const flood = startClient();
   cleanUp.push(
@@ -120,11 +120,11 @@ interface TurnOptions {
   readonly flooding: { readonly many: Tenant; readonly large: Tenant };
 }
 
-/** One server's turn: the bystander alone, then beside the flood. */
+/** Takes the turns of the servers: the bystander alone, then during the flood. */
 class Turn {
   readonly #options: TurnOptions;
   readonly #sizes = new Map<string, number>();
-  /** The bystander's p50 after the server's start. */
+  /** The bystander's p50 after the server's start, in milliseconds. */
   #usualP50 = 0;
 
   constructor(options: TurnOptions) {
@@ -158,7 +158,7 @@ class Turn {
     flood.start({ port: server.port, connections, source: { attack, api, tokens: [token], size } });
   }
 
-  /** The largest size that the server accepts: found once, with one connection, before anything is measured. */
+  /** Finds the largest size that the server accepts, with one connection, before its first measurement. */
   async #allowedSize(server: NoisyServer, attack: AttackName): Promise<number> {
     const { size: largest, fixed } = attacks[attack];
     if (largest === 1 || fixed) return largest;
@@ -177,11 +177,11 @@ class Turn {
     return size;
   }
 
-  /** The bystander's list for `seconds`, one request after the other. */
+  /** Measures the bystander's list for `seconds`, one request after the other. */
   async #list(server: NoisyServer, seconds: number): Promise<BystanderTimes> {
     const { bystander, context, tenant } = this.#options;
     const [subject] = subjects([tenant]);
-    if (!subject) throw new Error('there is no tenant');
+    if (!subject) throw new Error('The database has no tenants.');
     const request = requestText(server.peer.api.list.call(subject), context.tokenOf(tenant));
     bystander.start({ port: server.port, connections: 1, source: { request } });
     await sleep(seconds * 1000);
@@ -190,7 +190,7 @@ class Turn {
     return { p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99), answers: ok, errors };
   }
 
-  /** Waits until the work of an earlier attack is done. A server that goes on with it is started again. */
+  /** Waits until the server has finished the work of an earlier attack. Restarts a server that does not finish in time. */
   async #recovered(server: NoisyServer): Promise<void> {
     const deadline = performance.now() + recovery * 1000;
     while (performance.now() < deadline) {

@@ -4,13 +4,14 @@ import type { BenchDatabase } from '../database.ts';
 import type { Peer } from '../peers.ts';
 import { type ServerProcess, spawnServer, waitUntilListening } from '../serverProcess.ts';
 
-/** Bytes of memory at which a server is killed: a flood must not take the machine with it. */
+/** Bytes of resident memory above which a server is killed, so that a flood does not exhaust the machine. */
 const memoryLimit = 4e9;
+/** Milliseconds between two checks of the memory. */
 const checkInterval = 100;
 
 /**
- * A server under attack. States: not started, running, ended (by itself, or killed because of its memory). `ensure`
- * starts it again.
+ * A server under attack. States: not started, running, and ended (by itself, or killed because of its memory). `ensure`
+ * starts or restarts it.
  */
 export class NoisyServer {
   readonly peer: Peer;
@@ -26,9 +27,9 @@ export class NoisyServer {
     this.#database = database;
   }
 
-  /** @throws if the server does not run. */
+  /** @throws if the server is not running. */
   get port(): number {
-    if (!this.#process) throw new Error('it is not running');
+    if (!this.#process) throw new Error('The server is not running.');
     return this.#process.port;
   }
 
@@ -36,7 +37,7 @@ export class NoisyServer {
     return this.#process !== undefined && residentBytes(this.#process.pid) > 0;
   }
 
-  /** Starts the server unless it runs. Resolves to whether it was started. */
+  /** Starts the server unless it runs. @returns whether it has started it. */
   async ensure(): Promise<boolean> {
     if (this.isRunning) return false;
     await this.stop();
@@ -61,7 +62,7 @@ export class NoisyServer {
     clearInterval(this.#watch);
     await this.#process?.stop();
     this.#process = undefined;
-    // Postgres goes on with the statements of a client that is gone.
+    // Postgres continues the statements of a disconnected client, so terminate its backends.
     await this.#database.admin.query(
       `select pg_terminate_backend(pid) from pg_stat_activity
        where datname = current_database() and usename = 'hedgerow_authenticator'`,
@@ -78,7 +79,7 @@ export class NoisyServer {
 
 const pageSize = 4096;
 
-/** 0 where the process has ended, and on systems without /proc. */
+/** Reads the resident memory; 0 if the process has ended or the system has no /proc. */
 function residentBytes(pid: number): number {
   try {
     return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * pageSize;

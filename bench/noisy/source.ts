@@ -2,16 +2,16 @@ import { requestText } from '../requests.ts';
 import { attacks } from './attacks.ts';
 import type { AttackRequests, Job } from './job.ts';
 
-/** A request, with the size that it has. */
+/** A request and its size. */
 interface SizedRequest {
   readonly bytes: Buffer;
   readonly size: number;
 }
 
-/** Where a client takes its requests from. */
+/** A source of requests for a client. */
 export interface Source {
   next(): SizedRequest;
-  /** Says how the server took a request of `size`. */
+  /** Tells the source the server's answer to a request of `size`. */
   answered(size: number, kind: string): void;
   /** The size of the next request. */
   readonly size: number;
@@ -37,9 +37,9 @@ class Fixed implements Source {
 }
 
 /**
- * Requests of an attack that are as large as the server allows, unless the attack's size is fixed. Each
- * TOO_COMPLEX lowers the size to the middle between the largest accepted and the smallest refused one, until both lie
- * close together; from then on it sends what is accepted.
+ * Requests of an attack that are as large as the server allows, unless the attack's size is fixed. A binary search finds
+ * the size. While it runs, each TOO_COMPLEX lowers the size to the middle between the largest accepted and the smallest
+ * refused one. When the two are close, the search ends and the source keeps the accepted size.
  */
 class Adaptive implements Source {
   readonly #make: (size: number, serial: number) => Buffer;

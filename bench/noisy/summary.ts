@@ -2,7 +2,7 @@ import { type Spread, spread } from '../statistics.ts';
 import type { AttackName } from './attacks.ts';
 import type { NoisySample, NoisySeries } from './measureNoisy.ts';
 
-/** One line of the table: a candidate under one attack, over all rounds. */
+/** One row of the table: a candidate under one attack, over all rounds. */
 export interface NoisyRow {
   readonly attack: AttackName;
   readonly candidate: string;
@@ -11,10 +11,10 @@ export interface NoisyRow {
   /** Medians, in milliseconds. */
   readonly alone: { readonly p50: number; readonly p99: number };
   readonly beside: { readonly p50: number; readonly p99: number };
-  /** Beside the flood to alone, round by round. */
+  /** Ratio of the times during the flood to the times alone, within each round. */
   readonly p50: Spread;
   readonly p99: Spread;
-  /** Of the bystander. */
+  /** Errors of the bystander, by kind. */
   readonly errors: Readonly<Record<string, number>>;
   readonly flood: Readonly<Record<string, number>>;
   /** The size of the flood's requests. */

@@ -7,7 +7,7 @@ import type { NoisyRow } from './summary.ts';
 export const noisyColumns = [
   'alone: p50 ms',
   'p99 ms',
-  'beside: p50 ms',
+  'flooded: p50 ms',
   'p99 ms',
   'p50 ×',
   'p99 ×',
@@ -16,10 +16,10 @@ export const noisyColumns = [
   'answers to the flood',
 ] as const;
 
-/** Prints a table for each attack, and below it an example of each answer to the flood other than `ok`. */
+/** Prints a table for each attack, followed by an example of each answer to the flood other than `ok`. */
 export function printNoisy({ rows, series }: NonNullable<Results['noisy']>): void {
   for (const attack of new Set(rows.map((row) => row.attack))) {
-    console.log(`\n${styled('bold', `noisy, ${attack}: a list of 20 beside a flood of ${attacks[attack].title}`)}`);
+    console.log(`\n${styled('bold', `noisy, ${attack}: a list of 20 during a flood of ${attacks[attack].title}`)}`);
     printTable(rows.filter((row) => row.attack === attack));
     for (const one of series.filter((each) => each.attack === attack)) printSamples(one);
   }
@@ -51,7 +51,7 @@ function printSamples({ title, samples }: NoisySeries): void {
   }
 }
 
-/** The figures of a row, as they stand in the table below `noisyColumns`. */
+/** Formats the figures of a row in the order of `noisyColumns`. */
 export function noisyCells(row: NoisyRow): string[] {
   const { size } = attacks[row.attack];
   const allowed = row.size > 1 && row.size < size ? `, size ${row.size} of ${size}` : '';
