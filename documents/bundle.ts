@@ -13,7 +13,7 @@ import { parseDocument } from '../server/graphql/complexity/parse.ts';
 import { documentId } from '../server/graphql/documentId.ts';
 import type { GraphQLText } from './sources.ts';
 
-/** An operation with the fragments that it needs, as it is sent to the server. */
+/** An operation with its fragments, in the form that the client sends. */
 interface TrustedDocument {
   readonly name: string;
   readonly id: string;
@@ -21,15 +21,15 @@ interface TrustedDocument {
 }
 
 export interface Bundle {
-  /** In the order of their names. */
+  /** Ordered by name. */
   readonly documents: readonly TrustedDocument[];
-  /** What is wrong, a line each. */
+  /** Problems, one line each. */
   readonly problems: readonly string[];
 }
 
 /**
- * Makes a document of each operation. Fragments are found by name, in whichever file they stand; operations and
- * fragments must have names of their own, and what the server would refuse is refused here.
+ * Creates a document for each operation. It finds fragments by name in all files, so the names of operations and fragments
+ * must be unique. Documents that the server would refuse become problems.
  */
 export function bundle(sources: readonly GraphQLText[], schema: GraphQLSchema): Bundle {
   const problems: string[] = [];
@@ -44,8 +44,8 @@ export function bundle(sources: readonly GraphQLText[], schema: GraphQLSchema): 
   ) => {
     const name = node.name?.value;
     const other = known.get(name ?? '');
-    if (name === undefined) problems.push(`${file}: an operation has no name`);
-    else if (other) problems.push(`${file}: ${name} is in ${files.get(other)} already`);
+    if (name === undefined) problems.push(`${file}: an operation has no name; name it`);
+    else if (other) problems.push(`${file}: ${name} is already in ${files.get(other)}; rename one of them`);
     else {
       known.set(name, node);
       files.set(node, file);
@@ -79,7 +79,7 @@ function withFragments(
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
 ): DefinitionNode[] {
   const needed = new Set<DefinitionNode>([operation]);
-  // A set gives its loop what is added meanwhile.
+  // The loop also visits fragments that it adds to the set.
   for (const node of needed) {
     visit(node, {
       FragmentSpread({ name }) {

@@ -6,11 +6,11 @@ import { bundle } from './bundle.ts';
 import { readSources } from './sources.ts';
 
 const program = new Command('npm run documents --')
-  .description('Writes the operations of a client as trusted documents: <sha256>.graphql, and manifest.json.')
+  .description('Writes the operations of a client as trusted documents: <sha256>.graphql and manifest.json.')
   .argument('<paths...>', 'files or folders: .graphql files, and gql`…` and graphql(`…`) in .ts, .tsx, .js and .jsx')
-  .requiredOption('--out <folder>', 'where to write; documents that are there already stay')
+  .requiredOption('--out <folder>', 'output folder; existing documents stay')
   .option('--schema <file>', "the server's schema", join(import.meta.dirname, '..', 'schema.graphql'))
-  .addHelpText('after', '\nExit code: 0 fine, 1 a document is not valid, and nothing was written, 2 could not run.');
+  .addHelpText('after', '\nExit code: 0 written, 1 a document is invalid and nothing was written, 2 could not run.');
 
 async function run(paths: readonly string[], { out, schema }: { out: string; schema: string }): Promise<void> {
   const { documents, problems } = bundle(await readSources(paths), buildSchema(await readFile(schema, 'utf8')));

@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { gqlPluckFromCodeString } from '@graphql-tools/graphql-tag-pluck';
 
-/** GraphQL as it stands in a client's file, a whole `.graphql` file or one template literal. */
+/** GraphQL source of a client: a whole `.graphql` file or one template literal. */
 export interface GraphQLText {
   readonly file: string;
   readonly text: string;
@@ -10,7 +10,7 @@ export interface GraphQLText {
 
 const code = new Set(['.ts', '.tsx', '.js', '.jsx']);
 
-/** All GraphQL in `paths`, which are files or folders: `.graphql` files, and gql`…` and graphql(`…`) in code. */
+/** Reads all GraphQL in files and folders: `.graphql` files, and gql`…` and graphql(`…`) in code. */
 export async function readSources(paths: readonly string[]): Promise<GraphQLText[]> {
   const texts: GraphQLText[] = [];
   for (const path of paths) {

@@ -83,7 +83,7 @@ test('all that is wrong is said, and nothing is written', async () => {
   const { code, output } = await extract();
   expect(code).toBe(1);
   for (const said of [
-    /b\.ts: Same is in .*a\.graphql already/,
+    /b\.ts: Same is already in .*a\.graphql/,
     /c\.graphql: an operation has no name/,
     /d\.graphql: Secret: Cannot query field "password" on type "User"\./,
     /e\.graphql: Syntax Error: Expected Name, found <EOF>\./,

@@ -1,47 +1,47 @@
 import { between, pick, type Random } from '../leak/random.ts';
 
-/** A body that means no good. */
+/** A hostile request body. */
 export interface Hostile {
   readonly kind: string;
-  /** JSON where it is not a string. */
+  /** Sent as JSON unless it is a string. */
   readonly body: unknown;
-  /** It is beyond a limit, or is no document at all: the database must not hear of it. */
+  /** Whether it exceeds a limit or is not a valid document. Such a body must not reach the database. */
   readonly refused: boolean;
 }
 
-type Make = (random: Random) => Omit<Hostile, 'kind'>;
+type BuildBody = (random: Random) => Omit<Hostile, 'kind'>;
 
-const some = (random: Random, from: number, to: number) => Math.floor(between(random, from, to));
+const integer = (random: Random, from: number, to: number) => Math.floor(between(random, from, to));
 const times = (count: number, text: (index: number) => string) => Array.from({ length: count }, (_, i) => text(i));
 const refused = (query: unknown, variables?: unknown) => ({ body: { query, variables }, refused: true });
 const allowed = (query: unknown, variables?: unknown) => ({ body: { query, variables }, refused: false });
 
-/** Documents that are too large in one way or another. */
-const large: Record<string, Make> = {
+/** Documents that exceed a limit. */
+const large: Record<string, BuildBody> = {
   deep: (random) => {
-    const depth = some(random, 8, 150);
+    const depth = integer(random, 8, 150);
     return refused(`{ ${'todos { nodes { list { '.repeat(depth)} name ${'} } } '.repeat(depth)} }`);
   },
   'so deep that a parser could run out of stack': () => refused('{a'.repeat(45_000)),
-  'deep inline fragments': (random) => refused(`{ ${'... { '.repeat(some(random, 1000, 9000))} `),
-  aliases: (random) => refused(`{ ${times(some(random, 31, 300), (i) => `a${i}: __typename`).join(' ')} }`),
+  'deep inline fragments': (random) => refused(`{ ${'... { '.repeat(integer(random, 1000, 9000))} `),
+  aliases: (random) => refused(`{ ${times(integer(random, 31, 300), (i) => `a${i}: __typename`).join(' ')} }`),
   'aliases in a fragment': (random) =>
     refused(
       `{ ${times(4, (i) => `x${i}: todos { nodes { ...F } }`).join(' ')} } fragment F on Todo { ${times(
-        some(random, 10, 100),
+        integer(random, 10, 100),
         (i) => `a${i}: title`,
       ).join(' ')} }`,
     ),
-  'root fields': (random) => refused(`{ ${'todos { totalCount } '.repeat(some(random, 21, 300))} }`),
-  directives: (random) => refused(`{ todos ${'@include(if: true) '.repeat(some(random, 51, 250))} { totalCount } }`),
-  tokens: (random) => refused(`{ ${'todos { totalCount } '.repeat(some(random, 600, 4000))} }`),
+  'root fields': (random) => refused(`{ ${'todos { totalCount } '.repeat(integer(random, 21, 300))} }`),
+  directives: (random) => refused(`{ todos ${'@include(if: true) '.repeat(integer(random, 51, 250))} { totalCount } }`),
+  tokens: (random) => refused(`{ ${'todos { totalCount } '.repeat(integer(random, 600, 4000))} }`),
   'exponential fragments': (random) => {
-    const count = some(random, 10, 90);
+    const count = integer(random, 10, 90);
     const fragments = times(count, (i) => `fragment F${i} on Todo { ...F${i + 1} ...F${i + 1} }`).join(' ');
     return refused(`{ todos { nodes { ...F0 } } } ${fragments} fragment F${count} on Todo { title }`);
   },
   'a cycle of fragments': (random) => {
-    const count = some(random, 1, 80);
+    const count = integer(random, 1, 80);
     return refused(
       `{ todos { nodes { ...F0 } } } ${times(count, (i) => `fragment F${i} on Todo { title ...F${(i + 1) % count} }`).join(' ')}`,
     );
@@ -55,7 +55,7 @@ const large: Record<string, Make> = {
     return refused('query ($n: Int) { todos(first: $n) { nodes { title } } }', { n });
   },
   'pages in pages': (random) => {
-    const n = some(random, 200, 1001);
+    const n = integer(random, 200, 1001);
     return random() < 0.5
       ? refused(`{ lists(first: ${n}) { nodes { todos(first: ${n}) { nodes { title } } } } }`)
       : refused('query ($n: Int!) { lists(last: $n) { edges { node { todos(last: $n) { nodes { title } } } } } }', {
@@ -63,29 +63,29 @@ const large: Record<string, Make> = {
         });
   },
   'a deep literal': (random) => {
-    const depth = some(random, 16, 300);
+    const depth = integer(random, 16, 300);
     return refused(`{ todos(filter: ${'{not: '.repeat(depth)}{} ${'}'.repeat(depth)}) { totalCount } }`);
   },
   'a list too long': (random) =>
     refused('query ($o: [TodoOrderBy!]) { todos(orderBy: $o) { totalCount } }', {
-      o: times(some(random, 1001, 6000), () => 'TITLE_ASC'),
+      o: times(integer(random, 1001, 6000), () => 'TITLE_ASC'),
     }),
   'too many objects': (random) =>
     refused('query ($a: TodoFilter, $b: TodoFilter) { todos(filter: {or: [$a, $b]}) { totalCount } }', {
       a: { or: times(1000, () => '').map(() => ({ title: { equalTo: 'x' } })) },
-      b: { or: times(some(random, 250, 1000), () => '').map(() => ({ title: { equalTo: 'x' } })) },
+      b: { or: times(integer(random, 250, 1000), () => '').map(() => ({ title: { equalTo: 'x' } })) },
     }),
   'a deep variable': (random) => {
-    const depth = some(random, 16, 9000);
+    const depth = integer(random, 16, 9000);
     const body = `{"query": "query ($f: TodoFilter) { todos(filter: $f) { totalCount } }", "variables": {"f": ${'{"not":'.repeat(depth)}{}${'}'.repeat(depth)}}}`;
     return { body, refused: true };
   },
 };
 
-/** What is no request, or no valid document. */
-const broken: Record<string, Make> = {
+/** Invalid requests and invalid documents. */
+const broken: Record<string, BuildBody> = {
   'a batch': (random) => ({
-    body: times(some(random, 0, 100), () => '').map(() => ({ query: '{ todos { totalCount } }' })),
+    body: times(integer(random, 0, 100), () => '').map(() => ({ query: '{ todos { totalCount } }' })),
     refused: true,
   }),
   'no object': (random) => ({ body: pick(random, ['1', '"x"', 'null', 'true', '', ' ', '[[]]', '{}']), refused: true }),
@@ -97,11 +97,11 @@ const broken: Record<string, Make> = {
   }),
   'an unfinished document': (random) => {
     const document = '{ todos(first: 1, filter: {title: {equalTo: "x"}}) { nodes { title } } }';
-    return refused(document.slice(0, some(random, 1, document.length - 1)));
+    return refused(document.slice(0, integer(random, 1, document.length - 1)));
   },
   'unfinished JSON': (random) => {
     const body = JSON.stringify({ query: '{ todos { totalCount } }', variables: { a: [1, 'x'] } });
-    return { body: body.slice(0, some(random, 1, body.length - 1)), refused: true };
+    return { body: body.slice(0, integer(random, 1, body.length - 1)), refused: true };
   },
   'unknown names': (random) =>
     refused(
@@ -132,8 +132,8 @@ const broken: Record<string, Make> = {
 
 const strange = ['\ud800', '\u202e', '🌿'.repeat(1000), '\ufeff', "'; drop table todos; --", '\\', '%', '\u0000', '$1'];
 
-/** Documents within the limits, with values that are not nice. */
-const odd: Record<string, Make> = {
+/** Documents within the limits, with unusual values. */
+const odd: Record<string, BuildBody> = {
   'strange text': (random) =>
     allowed('query ($x: String) { todos(filter: {title: {includesInsensitive: $x}}) { nodes { title } } }', {
       x: pick(random, strange),
@@ -176,35 +176,37 @@ const odd: Record<string, Make> = {
     }),
   'many orders': (random) =>
     allowed('query ($o: [TodoOrderBy!]) { todos(orderBy: $o) { nodes { title } } }', {
-      o: times(some(random, 100, 1000), () => pick(random, ['TITLE_ASC', 'TITLE_DESC', 'PRIORITY_ASC'])),
+      o: times(integer(random, 100, 1000), () => pick(random, ['TITLE_ASC', 'TITLE_DESC', 'PRIORITY_ASC'])),
     }),
   'a long or': (random) =>
     allowed('query ($f: TodoFilter) { todos(filter: $f) { totalCount } }', {
-      f: { or: times(some(random, 100, 1000), () => '').map(() => ({ title: { equalTo: 'x' } })) },
+      f: { or: times(integer(random, 100, 1000), () => '').map(() => ({ title: { equalTo: 'x' } })) },
     }),
   'a long list': (random) =>
     allowed('query ($n: [Int!]) { todos(filter: {priority: {in: $n}}) { totalCount } }', {
-      n: times(some(random, 100, 1000), () => '').map(() => some(random, -1e9, 1e9)),
+      n: times(integer(random, 100, 1000), () => '').map(() => integer(random, -1e9, 1e9)),
     }),
   'the same field often': (random) =>
-    allowed(`{ todos { nodes { ${'list { name } '.repeat(some(random, 50, 240))} } } }`),
+    allowed(`{ todos { nodes { ${'list { name } '.repeat(integer(random, 50, 240))} } } }`),
   'many operations': (random) =>
-    allowed(times(some(random, 2, 150), (i) => `query Q${i} { todos { totalCount } }`).join(' ')),
-  'a document of its own': (random) =>
+    allowed(times(integer(random, 2, 150), (i) => `query Q${i} { todos { totalCount } }`).join(' ')),
+  'a unique document': (random) =>
     allowed(
-      `query ($f: TodoFilter) { todos(first: ${some(random, 0, 1000)}, offset: ${some(random, 0, 1e9)}, filter: $f) { nodes { title list { todos(first: 1) { nodes { ...on Todo { rowId } } } } } } }`,
+      `query ($f: TodoFilter) { todos(first: ${integer(random, 0, 1000)}, offset: ${integer(random, 0, 1e9)}, filter: $f) { nodes { title list { todos(first: 1) { nodes { ...on Todo { rowId } } } } } } }`,
     ),
   introspection: (random) =>
-    allowed(`{ __schema { ${'types { fields { name type { name } args { name } } } '.repeat(some(random, 1, 40))} } }`),
-  'a large document': (random) => allowed(`{ todos { totalCount } } # ${'x'.repeat(some(random, 80_000, 90_000))}`),
+    allowed(
+      `{ __schema { ${'types { fields { name type { name } args { name } } } '.repeat(integer(random, 1, 40))} } }`,
+    ),
+  'a large document': (random) => allowed(`{ todos { totalCount } } # ${'x'.repeat(integer(random, 80_000, 90_000))}`),
 };
 
-const kinds = Object.entries({ ...large, ...broken, ...odd });
+const builders = Object.entries({ ...large, ...broken, ...odd });
 
-/** `count` bodies, the same ones for the same seed, in which every kind comes about as often as the others. */
+/** Builds `count` bodies that depend on the seed only. All kinds are about equally frequent. */
 export function hostileBodies(random: Random, count: number): Hostile[] {
   return times(count, () => '').map((_, index) => {
-    const [kind, make] = kinds[index % kinds.length] as (typeof kinds)[number];
+    const [kind, make] = builders[index % builders.length] as (typeof builders)[number];
     return { kind, ...make(random) };
   });
 }

@@ -5,12 +5,12 @@ import { createTestDatabase } from '../support/database.ts';
 import { productionEnv } from '../support/process.ts';
 import { type Running, run } from '../support/running.ts';
 
-/** A server process under attack, and tenants of its. */
+/** A server process under attack, and its tenants. */
 export interface FloodTarget {
   readonly url: string;
   readonly port: number;
   readonly process: Running;
-  /** Access tokens of the tenants who flood: some have many todos, others large ones. */
+  /** Access tokens of the flooding tenants, with many todos or with large ones. */
   readonly tokens: Readonly<Record<'many' | 'large', readonly string[]>>;
   /** Access token of a tenant with 20 todos. */
   readonly bystander: string;
@@ -20,7 +20,7 @@ export interface FloodTarget {
 }
 
 export interface FloodTargetOptions {
-  /** Directory of the server that is attacked. */
+  /** Directory of the server to attack. */
   readonly directory?: string | undefined;
   /** Size of the old generation, in MB. */
   readonly heap?: number;
@@ -31,7 +31,7 @@ export interface FloodTargetOptions {
   readonly large: number;
 }
 
-/** Starts a server in production, with a database of its own. */
+/** Starts a server in production mode with its own database. */
 export async function startFloodTarget({
   directory = root,
   heap = 512,
@@ -40,7 +40,7 @@ export async function startFloodTarget({
   large,
 }: FloodTargetOptions): Promise<FloodTarget> {
   const db = await createTestDatabase();
-  // A busy machine must not end what a flood makes slow: an error of the bystander is then an error of the server.
+  // A long request timeout, so that a busy machine causes no errors. Every error of the bystander is then a server error.
   const env = { ...productionEnv(db), PORT: '0', LOG_LEVEL: 'info', REQUEST_TIMEOUT: '60', AUTH_LIMIT_FACTOR: '1000' };
   const args = [`--max-old-space-size=${heap}`, join(directory, 'server', 'main.ts')];
   const process = run(args, { cwd: tmpdir(), env });

@@ -10,50 +10,51 @@ export interface FloodDamage {
   readonly flood: JobResult['answers'];
   /** The size of the flood's last requests. */
   readonly size: number;
-  /** Times of the bystander's lists, in milliseconds, and what was wrong with answers. */
-  readonly bystander: { readonly milliseconds: readonly number[]; readonly complaints: readonly string[] };
-  /** Milliseconds that the server's event loop was held for at most. A busy machine adds to them. */
+  /** Times of the bystander's lists, in milliseconds, and problems of its answers. */
+  readonly bystander: { readonly milliseconds: readonly number[]; readonly problems: readonly string[] };
+  /** Longest delay of the server's event loop, in milliseconds. A busy machine adds to it. */
   readonly eventLoopDelay: number;
-  /** Used heap behind the flood, in bytes. */
+  /** Used heap after the flood, in bytes. */
   readonly heap: number;
 }
 
 export interface FloodOptions {
   readonly connections: number;
-  /** Answers that the bystander must get while the flood goes on. */
-  readonly answers: number;
-  /** Accepted requests of the flood that it must last for. */
-  readonly accepted: number;
-  /** The size of its first request, if not the attack's own: finding the largest accepted one takes time. */
+  /** Number of answers that the bystander must get during the flood. */
+  readonly bystanderAnswers: number;
+  /** Number of accepted requests after which the flood may end. */
+  readonly acceptedRequests: number;
+  /** The size of the first request, by default the attack's own. A closer size shortens the search for the largest accepted one. */
   readonly size?: number | undefined;
-  /** Milliseconds after which it ends in any case. */
-  readonly patience: number;
+  /** Milliseconds after which the flood ends in any case. */
+  readonly timeout: number;
 }
 
-/** Answers that a flood may get: an error of the server's own is none of them. */
+/** Answers that a flood may get. An internal error of the server is not among them. */
 export const answersToFloods = ['ok', '429', '503', 'TOO_COMPLEX', 'TIMEOUT', 'UNAVAILABLE', 'no answer'];
 
-/** Floods the server, while a bystander lists its todos. */
+/** Floods the server while a bystander lists its todos. */
 export async function flood(target: FloodTarget, attack: AttackName, options: FloodOptions): Promise<FloodDamage> {
   const { tenant } = attacks[attack];
-  const { size = attacks[attack].size, connections, answers, accepted, patience } = options;
+  const { size = attacks[attack].size, connections, bystanderAnswers, acceptedRequests, timeout } = options;
   await target.metrics();
   const source = { attack, api: 'hedgerow', tokens: target.tokens[tenant], size } as const;
   const running = new Flood({ port: target.port, connections, source });
-  const end = performance.now() + patience;
+  const end = performance.now() + timeout;
   const milliseconds: number[] = [];
-  const complaints: string[] = [];
-  const isDone = () => milliseconds.length >= answers && (attacks[attack].fixed || running.count('ok') >= accepted);
+  const problems: string[] = [];
+  const isDone = () =>
+    milliseconds.length >= bystanderAnswers && (attacks[attack].fixed || running.count('ok') >= acceptedRequests);
   while (!isDone() && performance.now() < end) {
     const start = performance.now();
-    const complaint = await listAsBystander(target);
+    const problem = await listAsBystander(target);
     milliseconds.push(performance.now() - start);
-    if (complaint) complaints.push(complaint);
+    if (problem) problems.push(problem);
     await sleep(20);
   }
   const result = running.stop();
   const { eventLoopDelay, heap } = await target.metrics();
-  return { flood: result.answers, size: result.size, bystander: { milliseconds, complaints }, eventLoopDelay, heap };
+  return { flood: result.answers, size: result.size, bystander: { milliseconds, problems }, eventLoopDelay, heap };
 }
 
 async function listAsBystander({ url, bystander }: FloodTarget): Promise<string | undefined> {

@@ -14,8 +14,8 @@ import { sendAll } from './run.ts';
 
 // Usage: npm run test:hostile -- [--requests N] [--seed N]
 //        npm run test:hostile -- --floods [--count N] [--heap MB] [--server DIRECTORY]
-// Reports what hostile documents, or floods, do to the server's heap and event loop. Exit code 1: an answer was not as it
-// should be.
+// Reports the effects of hostile documents, or of floods, on the server's heap and event loop. Exit code 1: an answer was
+// wrong.
 const text = { type: 'string' } as const;
 const { values } = parseArgs({
   options: { requests: text, seed: text, floods: { type: 'boolean' }, count: text, heap: text, server: text },
@@ -48,14 +48,14 @@ async function runDocuments(): Promise<boolean> {
     const send = (count: number, from: number) =>
       sendAll({ url, token, database: server.database }, hostileBodies(randomFrom(from), count));
     await send(200, seed + 1);
-    const { complaints, answers, heapGrowth, eventLoopDelay, slowest } = await send(requests, seed);
+    const { complaints: problems, answers, heapGrowth, eventLoopDelay, slowest } = await send(requests, seed);
     console.log(`${requests} hostile documents, seed ${seed}`);
     console.log(`heap after collection: ${(heapGrowth / 1e6).toFixed(1)} MB more than before`);
-    console.log(`event loop: held up for at most ${eventLoopDelay} ms`);
+    console.log(`event loop: blocked for at most ${eventLoopDelay} ms`);
     console.log(`slowest, ms: ${slowest.map(([kind, milliseconds]) => `${kind} ${milliseconds}`).join(', ')}`);
     console.log(`answers: ${JSON.stringify(answers)}`);
-    for (const complaint of complaints) console.log(complaint);
-    return complaints.length === 0;
+    for (const problem of problems) console.log(problem);
+    return problems.length === 0;
   } finally {
     listening.close();
     listening.closeAllConnections();

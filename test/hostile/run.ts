@@ -6,17 +6,17 @@ import { type Answer, post } from '../../isolation/http/post.ts';
 import type { Database } from '../../server/tenancy/tenantDatabase.ts';
 import type { Hostile } from './documents.ts';
 
-/** What the bodies did to the server. */
+/** Effects of the bodies on the server. */
 export interface Damage {
-  /** What was not as it should be, with the body that did it. */
+  /** Wrong answers, each with its body. */
   readonly complaints: readonly string[];
-  /** How often each code came, and `data` for an answer without errors. */
+  /** Number of answers by error code; `data` for answers without errors. */
   readonly answers: Readonly<Record<string, number>>;
-  /** Bytes in the heap after a collection, more than before. */
+  /** Growth of the heap in bytes, measured after garbage collections. */
   readonly heapGrowth: number;
-  /** Milliseconds that the event loop was held up for at most, client and server together. */
+  /** Longest delay of the event loop in milliseconds, client and server together. */
   readonly eventLoopDelay: number;
-  /** The kinds that took longest, in milliseconds. */
+  /** The slowest kinds, in milliseconds. */
   readonly slowest: readonly (readonly [kind: string, milliseconds: number])[];
 }
 
@@ -29,7 +29,7 @@ export async function sendAll(
   bodies: readonly Hostile[],
 ): Promise<Damage> {
   const agent = new Agent({ keepAlive: true });
-  const complaints: string[] = [];
+  const problems: string[] = [];
   const answers: Record<string, number> = {};
   const slowest = new Map<string, number>();
   collect();
@@ -40,10 +40,10 @@ export async function sendAll(
     const text = typeof hostile.body === 'string' ? hostile.body : JSON.stringify(hostile.body);
     const before = transactions(database);
     const answer = await post(url, { agent, token, payload: Buffer.from(text) });
-    const complaint =
-      complaintAbout(answer, answers) ??
+    const problem =
+      findProblem(answer, answers) ??
       (hostile.refused && transactions(database) > before ? 'reached the database' : undefined);
-    if (complaint) complaints.push(`${hostile.kind}: ${complaint}: ${text.slice(0, 200)}`);
+    if (problem) problems.push(`${hostile.kind}: ${problem}: ${text.slice(0, 200)}`);
     if (typeof answer !== 'string')
       slowest.set(hostile.kind, Math.max(slowest.get(hostile.kind) ?? 0, Math.round(answer.milliseconds)));
   }
@@ -51,7 +51,7 @@ export async function sendAll(
   agent.destroy();
   collect();
   return {
-    complaints,
+    complaints: problems,
     answers,
     heapGrowth: process.memoryUsage().heapUsed - heap,
     eventLoopDelay: Math.round(delay.max / 1e6),
@@ -59,7 +59,7 @@ export async function sendAll(
   };
 }
 
-function complaintAbout(answer: Answer | string, answers: Record<string, number>): string | undefined {
+function findProblem(answer: Answer | string, answers: Record<string, number>): string | undefined {
   if (typeof answer === 'string') return answer;
   const { status, body, text } = answer;
   if (status >= 500) return `${status} ${text.slice(0, 200)}`;

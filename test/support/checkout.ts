@@ -38,18 +38,18 @@ export async function copyCheckout(): Promise<Checkout> {
   if (example) await cp(example.folder, join(directory, 'migrations'), { recursive: true, force: true });
   await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));
   const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
-  const given = { PATH, HOME, NODE_COMPILE_CACHE };
+  const baseEnv = { PATH, HOME, NODE_COMPILE_CACHE };
   return {
     directory,
     run: (file, args = [], env = {}) =>
       new Promise((resolve) => {
-        const options = { cwd: directory, env: { ...given, ...env } };
+        const options = { cwd: directory, env: { ...baseEnv, ...env } };
         const child = execFile(process.execPath, [file, ...args], options, (_error, stdout, stderr) => {
           resolve({ code: child.exitCode ?? -1, output: stdout + stderr });
         });
         child.stdin?.end();
       }),
-    start: (file, args = [], env = {}) => run([file, ...args], { cwd: directory, env: { ...given, ...env } }),
+    start: (file, args = [], env = {}) => run([file, ...args], { cwd: directory, env: { ...baseEnv, ...env } }),
     remove: () => rm(directory, { recursive: true, force: true }),
   };
 }

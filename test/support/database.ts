@@ -35,11 +35,13 @@ export async function openTestDatabase(): Promise<{ readonly db: TestDatabase; r
 export async function createTestDatabase(template: 'template' | 'bare' = 'template'): Promise<TestDatabase> {
   const cluster = JSON.parse(process.env.TEST_CLUSTER ?? '') as TestCluster;
   const name = `${cluster.prefix}_${randomBytes(6).toString('hex')}`;
-  const root = (sql: string) => withClient(cluster.adminUrl, (client) => client.query(sql));
-  await root(`create database ${name} template ${cluster.prefix}_${template} owner hedgerow_owner strategy file_copy`);
+  const asRoot = (sql: string) => withClient(cluster.adminUrl, (client) => client.query(sql));
+  await asRoot(
+    `create database ${name} template ${cluster.prefix}_${template} owner hedgerow_owner strategy file_copy`,
+  );
   // A copy does not have its template's grants on the database itself.
-  await root(`revoke all on database ${name} from public`);
-  await root(`grant connect on database ${name} to hedgerow_authenticator`);
+  await asRoot(`revoke all on database ${name} from public`);
+  await asRoot(`grant connect on database ${name} to hedgerow_authenticator`);
   const admin = new pg.Pool({ connectionString: inDatabase(cluster.adminUrl, name), max: 2 });
   admin.on('error', () => {});
   return {
@@ -52,7 +54,7 @@ export async function createTestDatabase(template: 'template' | 'bare' = 'templa
     asOwner: (text) => withClient(inDatabase(cluster.ownerUrl, name), (owner) => owner.query(text)),
     drop: async () => {
       await admin.end();
-      await root(`drop database ${name} with (force)`);
+      await asRoot(`drop database ${name} with (force)`);
     },
   };
 }

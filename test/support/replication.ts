@@ -40,14 +40,14 @@ export interface Replication {
 const passwords = { owner: 'owner', authenticator: 'authenticator' };
 
 /** Where primary and replica come from. */
-interface Ground {
+interface ClusterSource {
   openPrimary(): Promise<Cluster>;
   /** From the running primary; once more after it was closed, as it was then and on the same port. */
   openReplica(primary: Cluster): Promise<Cluster>;
 }
 
 /** The embedded Postgres, which has no pg_basebackup: the standby begins as a copy of a primary that is at rest. */
-function embedded(directory: string): Ground {
+function embedded(directory: string): ClusterSource {
   const at = (name: string) => ({ directory: join(directory, name), settings: { fsync: 'off', wal_level: 'replica' } });
   return {
     openPrimary: async () => {
@@ -67,7 +67,7 @@ function embedded(directory: string): Ground {
 }
 
 /** The system's Postgres in `bin`, and pg_basebackup, as a DBA makes a standby. */
-function system(directory: string, bin: string): Ground {
+function system(directory: string, bin: string): ClusterSource {
   const data = join(directory, 'replica');
   let port: number | undefined;
   return {
@@ -95,19 +95,19 @@ export async function startReplication(bin?: string): Promise<Replication> {
     withClient(url, (client) => client.query(text, values));
   const onReplica = (text: string, values?: unknown[]) => ask(replica.adminUrl('hedgerow'), text, values);
   const until = async (text: string, values?: unknown[]) => {
-    const patience = performance.now() + 20_000;
+    const deadline = performance.now() + 20_000;
     while (!(await onReplica(text, values).catch(() => undefined))?.rows[0]?.done) {
-      if (performance.now() > patience) throw new Error(`The replica does not come to: ${text}`);
+      if (performance.now() > deadline) throw new Error(`The replica does not come to: ${text}`);
       await sleep(20);
     }
   };
-  const stopped: number[] = [];
+  const stoppedPids: number[] = [];
   const stop = (pids: readonly number[]) => {
     for (const pid of pids) process.kill(pid, 'SIGSTOP');
-    stopped.push(...pids);
+    stoppedPids.push(...pids);
   };
-  const goOn = () => {
-    for (const pid of stopped.splice(0)) process.kill(pid, 'SIGCONT');
+  const resumeProcesses = () => {
+    for (const pid of stoppedPids.splice(0)) process.kill(pid, 'SIGCONT');
   };
   const postmaster = `split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int`;
   const serverUrl = (port: number) => `postgres://hedgerow_authenticator:authenticator@127.0.0.1:${port}/hedgerow`;
@@ -126,14 +126,14 @@ export async function startReplication(bin?: string): Promise<Replication> {
       const { rows } = await onReplica('select pid from pg_stat_wal_receiver');
       stop(rows.map(({ pid }) => pid));
     },
-    goOnReceiving: goOn,
+    goOnReceiving: resumeProcesses,
     freezeReplica: async () => {
       const { rows } = await onReplica(
         `select pid from pg_stat_activity where pid <> pg_backend_pid() union select ${postmaster}`,
       );
       stop(rows.map(({ pid }) => pid));
     },
-    thawReplica: goOn,
+    thawReplica: resumeProcesses,
     failOver: async () => {
       const { rows } = await ask(primary.adminUrl(), `select ${postmaster} as pid`);
       process.kill(rows[0].pid, 'SIGKILL');
@@ -155,7 +155,7 @@ export async function startReplication(bin?: string): Promise<Replication> {
       replica = await openReplica(primary);
     },
     remove: async () => {
-      goOn();
+      resumeProcesses();
       await replica.close();
       await primary.close();
       await rm(directory, { recursive: true, force: true });

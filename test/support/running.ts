@@ -15,17 +15,17 @@ export interface Running {
 }
 
 /** Milliseconds after which a line will not come: less than the tests that wait for one are given. */
-const patience = 45_000;
+const lineTimeout = 45_000;
 
 export function run(args: readonly string[], { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv }): Running {
   const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const said: string[] = [];
+  const lines: string[] = [];
   let next = 0;
   let ended = false;
   let wake = () => {};
   for (const stream of [child.stdout, child.stderr]) {
     createInterface(stream).on('line', (text) => {
-      said.push(text);
+      lines.push(text);
       wake();
     });
   }
@@ -36,21 +36,21 @@ export function run(args: readonly string[], { cwd, env }: { cwd: string; env: N
   });
   return {
     exitCode,
-    output: () => said.map((text) => `${text}\n`).join(''),
+    output: () => lines.map((text) => `${text}\n`).join(''),
     async line(pattern) {
       let late = false;
       const timer = setTimeout(() => {
         late = true;
         wake();
-      }, patience);
+      }, lineTimeout);
       try {
         for (;;) {
-          const found = said.findIndex((text, at) => at >= next && pattern.test(text));
+          const found = lines.findIndex((text, at) => at >= next && pattern.test(text));
           if (found >= 0) {
             next = found + 1;
-            return said[found] as string;
+            return lines[found] as string;
           }
-          if (ended || late) throw new Error([`No ${pattern} from ${args.join(' ')}:`, ...said].join('\n'));
+          if (ended || late) throw new Error([`No ${pattern} from ${args.join(' ')}:`, ...lines].join('\n'));
           await new Promise<void>((resolve) => {
             wake = resolve;
           });

@@ -132,11 +132,11 @@ function ask(connectionString: string, text: string): Promise<unknown[]> {
 
 /** The folder of the newest Postgres that Debian's packages have put here, with its server and its tools. */
 export function systemBin(): string | undefined {
-  const shelf = '/usr/lib/postgresql';
-  const versions = existsSync(shelf) ? readdirSync(shelf).map(Number) : [];
+  const folder = '/usr/lib/postgresql';
+  const versions = existsSync(folder) ? readdirSync(folder).map(Number) : [];
   return versions
     .sort((a, b) => b - a)
-    .map((version) => join(shelf, String(version), 'bin'))
+    .map((version) => join(folder, String(version), 'bin'))
     .find((bin) =>
       ['initdb', 'postgres', 'pg_dump', 'pg_restore', 'pg_basebackup'].every((name) => existsSync(join(bin, name))),
     );
