@@ -42,8 +42,8 @@ export interface BenchContext {
 }
 
 /**
- * Seconds of load before a server's first workload and before each later one. V8 optimizes for about ten seconds. Without
- * the warm-up, servers with more code would seem slower.
+ * Seconds of load before a server's first workload and before each later one. V8 optimizes for about ten seconds.
+ * Without the warm-up, servers with more code would seem slower.
  */
 const warmUp = { first: 12, later: 5 };
 

@@ -5,8 +5,8 @@ import type { Report } from './progress.ts';
 const chunk = 500_000;
 
 /**
- * Fills an empty database with `rows` todos. The tenants write in turns, as in production, so that the rows of each tenant
- * spread over the whole table.
+ * Fills an empty database with `rows` todos. The tenants write in turns, as in production, so that the rows of each
+ * tenant spread over the whole table.
  */
 export async function fill(admin: pg.Client, rows: number, report: Report): Promise<void> {
   const tenants = rows / todosPerTenant;

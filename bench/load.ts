@@ -24,8 +24,8 @@ export interface Load {
 }
 
 /**
- * Starts the load generator, a minimal HTTP/1.1 client on keep-alive connections. It shares the machine's cores with the
- * servers. So it only finds the end of an answer and checks that the status is 2xx and that there are no errors.
+ * Starts the load generator, a minimal HTTP/1.1 client on keep-alive connections. It shares the machine's cores with
+ * the servers. So it only finds the end of an answer and checks that the status is 2xx and that there are no errors.
  */
 export function startLoad(): Load {
   const child = fork(new URL('./loadProcess.ts', import.meta.url), { serialization: 'advanced' });

@@ -26,8 +26,8 @@ type Turn = Record<keyof Rates, number>;
 const retryDelay = 1000;
 
 /**
- * Runs `job` in turns alone and during logins with `credentials` on `connections` other connections. Clients pause after a
- * 503; otherwise this would measure a flood of HTTP requests and not the cost of passwords.
+ * Runs `job` in turns alone and during logins with `credentials` on `connections` other connections. Clients pause
+ * after a 503; otherwise this would measure a flood of HTTP requests and not the cost of passwords.
  */
 export async function measureFlood(
   load: Load,

@@ -19,7 +19,10 @@ export interface Dataset {
   readonly tenants: readonly Tenant[];
 }
 
-/** Measures all candidates on one workload. Each has one turn in each round, and each round starts with another candidate. */
+/**
+ * Measures all candidates on one workload. Each has one turn in each round, and each round starts with another
+ * candidate.
+ */
 export async function measure(
   workload: WorkloadName,
   candidates: readonly Candidate[],

@@ -26,8 +26,8 @@ export async function findPgbench(): Promise<string | undefined> {
 }
 
 /**
- * Runs the same statements without a server. The result is the limit that Postgres itself sets. `pgbench` uses four round
- * trips, `pgbench-one-trip` one implicit transaction.
+ * Runs the same statements without a server. The result is the limit that Postgres itself sets. `pgbench` uses four
+ * round trips, `pgbench-one-trip` one implicit transaction.
  */
 export async function startPgbench(
   program: string,

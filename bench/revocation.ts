@@ -43,7 +43,9 @@ const forms = {
 
 const connections = 4;
 
-/** Measures the server's own transaction of the list, with its identity statement and with one that trusts the token. */
+/**
+ * Measures the server's own transaction of the list, with its identity statement and with one that trusts the token.
+ */
 export async function measureRevocation(
   { cluster, seconds }: BenchContext,
   rounds: number,

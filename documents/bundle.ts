@@ -28,8 +28,8 @@ export interface Bundle {
 }
 
 /**
- * Creates a document for each operation. It finds fragments by name in all files, so the names of operations and fragments
- * must be unique. Documents that the server would refuse become problems.
+ * Creates a document for each operation. It finds fragments by name in all files, so the names of operations and
+ * fragments must be unique. Documents that the server would refuse become problems.
  */
 export function bundle(sources: readonly GraphQLText[], schema: GraphQLSchema): Bundle {
   const problems: string[] = [];

@@ -163,7 +163,9 @@ function nestedLists(todosOfList: string): MakeCall {
 const fieldsEach = 45;
 const maxRoots = 20;
 
-/** Builds documents of about `size` fields. `serial` is a literal in them, so that the server parses and plans each one. */
+/**
+ * Builds documents of about `size` fields. `serial` is a literal in them, so that the server parses and plans each one.
+ */
 function largeDocuments(todosOfList: string, listOfTodo: string): MakeCall {
   const inner = 'rowId name createdAt updatedAt';
   return (size, serial) => {

@@ -13,8 +13,8 @@ interface Request {
 }
 
 /**
- * Sends the requests of one job until `stop`. Each connection is connecting, waiting for an answer, or closed. An answer
- * starts its next request; a closed connection is replaced after a pause.
+ * Sends the requests of one job until `stop`. Each connection is connecting, waiting for an answer, or closed. An
+ * answer starts its next request; a closed connection is replaced after a pause.
  */
 export class Flood {
   readonly #job: Job;

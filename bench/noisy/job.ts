@@ -21,7 +21,9 @@ export interface AttackRequests {
 }
 
 export interface JobResult {
-  /** Milliseconds from a request to the end of its answer, ascending. A request without an answer counts until the end. */
+  /**
+   * Milliseconds from a request to the end of its answer, ascending. A request without an answer counts until the end.
+   */
   readonly latencies: Float64Array;
   /** Number of answers by kind: `ok`, a GraphQL error code, an HTTP status, `closed`, `no connection`, `no answer`. */
   readonly answers: Readonly<Record<string, number>>;

@@ -57,8 +57,8 @@ const calibration = { seconds: 5, attempts: 4 };
 const recovery = 5;
 
 /**
- * Measures a bystander's list alone and during each attack. One server runs at a time, because an unprotected server works
- * on the requests of a flood for minutes.
+ * Measures a bystander's list alone and during each attack. One server runs at a time, because an unprotected server
+ * works on the requests of a flood for minutes.
  */
 export async function measureNoisy(
   peers: readonly Peer[],
@@ -190,7 +190,9 @@ class Turn {
     return { p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99), answers: ok, errors };
   }
 
-  /** Waits until the server has finished the work of an earlier attack. Restarts a server that does not finish in time. */
+  /**
+   * Waits until the server has finished the work of an earlier attack. Restarts a server that does not finish in time.
+   */
   async #recovered(server: NoisyServer): Promise<void> {
     const deadline = performance.now() + recovery * 1000;
     while (performance.now() < deadline) {

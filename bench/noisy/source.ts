@@ -37,9 +37,9 @@ class Fixed implements Source {
 }
 
 /**
- * Requests of an attack that are as large as the server allows, unless the attack's size is fixed. A binary search finds
- * the size. While it runs, each TOO_COMPLEX lowers the size to the middle between the largest accepted and the smallest
- * refused one. When the two are close, the search ends and the source keeps the accepted size.
+ * Requests of an attack that are as large as the server allows, unless the attack's size is fixed. A binary search
+ * finds the size. While it runs, each TOO_COMPLEX lowers the size to the middle between the largest accepted and the
+ * smallest refused one. When the two are close, the search ends and the source keeps the accepted size.
  */
 class Adaptive implements Source {
   readonly #make: (size: number, serial: number) => Buffer;

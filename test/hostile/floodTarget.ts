@@ -40,7 +40,8 @@ export async function startFloodTarget({
   large,
 }: FloodTargetOptions): Promise<FloodTarget> {
   const db = await createTestDatabase();
-  // A long request timeout, so that a busy machine causes no errors. Every error of the bystander is then a server error.
+  // A long request timeout, so that a busy machine causes no errors. Every error of the bystander is then a server
+  // error.
   const env = { ...productionEnv(db), PORT: '0', LOG_LEVEL: 'info', REQUEST_TIMEOUT: '60', AUTH_LIMIT_FACTOR: '1000' };
   const args = [`--max-old-space-size=${heap}`, join(directory, 'server', 'main.ts')];
   const process = run(args, { cwd: tmpdir(), env });

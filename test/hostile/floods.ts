@@ -24,7 +24,10 @@ export interface FloodOptions {
   readonly bystanderAnswers: number;
   /** Number of accepted requests after which the flood may end. */
   readonly acceptedRequests: number;
-  /** The size of the first request, by default the attack's own. A closer size shortens the search for the largest accepted one. */
+  /**
+   * The size of the first request, by default the attack's own. A closer size shortens the search for the largest
+   * accepted one.
+   */
   readonly size?: number | undefined;
   /** Milliseconds after which the flood ends in any case. */
   readonly timeout: number;

@@ -14,8 +14,8 @@ import { sendAll } from './run.ts';
 
 // Usage: npm run test:hostile -- [--requests N] [--seed N]
 //        npm run test:hostile -- --floods [--count N] [--heap MB] [--server DIRECTORY]
-// Reports the effects of hostile documents, or of floods, on the server's heap and event loop. Exit code 1: an answer was
-// wrong.
+// Reports the effects of hostile documents, or of floods, on the server's heap and event loop. Exit code 1: an answer
+// was wrong.
 const text = { type: 'string' } as const;
 const { values } = parseArgs({
   options: { requests: text, seed: text, floods: { type: 'boolean' }, count: text, heap: text, server: text },

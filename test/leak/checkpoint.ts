@@ -30,8 +30,8 @@ function reportProblem(context: Context, what: string, received: unknown): void 
 }
 
 /**
- * Reports a round with too many timeouts, because a lost answer ends as a timeout. A slow machine causes a few: the server
- * retries a read whose connection was killed, and the retry waits for a connection again.
+ * Reports a round with too many timeouts, because a lost answer ends as a timeout. A slow machine causes a few: the
+ * server retries a read whose connection was killed, and the retry waits for a connection again.
  */
 function checkTimeouts(context: Context): void {
   const { scenario, timeouts } = context;
@@ -75,8 +75,8 @@ async function checkConnections(context: Context): Promise<void> {
   const { target, report } = context;
   const missed = (states: readonly (ConnectionState | undefined)[]) =>
     target.direct && new Set(states.map((state) => state?.pid)).size !== target.poolSize;
-  // Retry, because the first use of a connection that was killed while idle fails. A probe may also get a connection that
-  // another probe returned before its own was open.
+  // Retry, because the first use of a connection that was killed while idle fails. A probe may also get a connection
+  // that another probe returned before its own was open.
   let states = await probe(target);
   for (let retry = 0; retry < 3 && (states.includes(undefined) || missed(states)); retry++)
     states = await probe(target);

@@ -40,7 +40,10 @@ export class ExpectedRows {
     return [...this.#rows].flatMap(([rowId, states]) => (states.size > 1 ? [rowId] : []));
   }
 
-  /** Registers a change before its request is sent: a new title, or null for a deletion. Call the returned function with the outcome. */
+  /**
+   * Registers a change before its request is sent: a new title, or null for a deletion. Call the returned function with
+   * the outcome.
+   */
   expectChange(rowId: string, title: string | typeof absent): (outcome: Outcome) => void {
     if (title) this.#requestedTitles.add(title);
     return (outcome) => {

@@ -1,8 +1,8 @@
 import type { TestDatabase } from '../support/database.ts';
 
 // `trouble` fails, sleeps or returns a long text, depending on `kind`; a result starts with the current user's name.
-// `make_trouble` first writes a row, which must not exist if the call fails. `slowly` and `at_length` make an event slow or
-// large, so that a subscriber can disconnect in the middle of it.
+// `make_trouble` first writes a row, which must not exist if the call fails. `slowly` and `at_length` make an event
+// slow or large, so that a subscriber can disconnect in the middle of it.
 const functions = `
   create function app_public.trouble(kind text) returns text language plpgsql stable set search_path = '' as $$
   declare

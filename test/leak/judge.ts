@@ -40,7 +40,10 @@ export function judge(
   return { label, outcome, foreign, problem: findProblem(answer, codes, request, allowed) };
 }
 
-/** An error from Postgres means a rollback. After UNAVAILABLE or a missed deadline, the server does not know the outcome. */
+/**
+ * An error from Postgres means a rollback. After UNAVAILABLE or a missed deadline, the server does not know the
+ * outcome.
+ */
 function outcomeOf({ body, milliseconds }: Answer, codes: readonly string[]): Outcome {
   // A mutation with a payload has committed. Only a read inside the payload failed, in its own transaction.
   if (codes.length === 0 || hasData(body?.data)) return 'done';

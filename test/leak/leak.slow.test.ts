@@ -53,9 +53,9 @@ test.each([1, 3])(
   120_000,
 );
 
-// Shows that the leak test can fail: after some hundred requests, an unauthenticated client sees a tenant's rows. The other
-// fault scenarios show it too, but later. Behind a pooler the stock adaptor fails for another reason: it sets parameters for
-// the session.
+// Shows that the leak test can fail: after some hundred requests, an unauthenticated client sees a tenant's rows. The
+// other fault scenarios show it too, but later. Behind a pooler the stock adaptor fails for another reason: it sets
+// parameters for the session.
 (usesPooler ? test.skip : test)(
   'the leak test finds the leak of the stock adaptor with query_timeout',
   async () => {

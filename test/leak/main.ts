@@ -47,7 +47,10 @@ function readOptions(): Options | undefined {
   return { requests: number('requests', 100_000), pools, seed: number('seed', Math.floor(Math.random() * 1e9)) };
 }
 
-/** The scenarios with longer rounds than `npm run test:slow` has time for. Scenarios of slow statements keep their length. */
+/**
+ * The scenarios with longer rounds than `npm run test:slow` has time for. Scenarios of slow statements keep their
+ * length.
+ */
 const longScenarios = shortScenarios.map((scenario) =>
   scenario.requestCount >= 80 ? { ...scenario, requestCount: scenario.requestCount * 3 } : scenario,
 );

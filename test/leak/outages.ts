@@ -6,7 +6,10 @@ import type { PgBouncer } from '../support/pgbouncer.ts';
 import { type FaultScenario, repeat } from './faultScenarios.ts';
 import { between, pick } from './random.ts';
 
-/** Settings of a Postgres that is killed during the run. It must keep every committed row; only the operating system must not fail. */
+/**
+ * Settings of a Postgres that is killed during the run. It must keep every committed row; only the operating system
+ * must not fail.
+ */
 export const crashSettings = { fsync: 'off', full_page_writes: 'off', max_connections: '100' };
 
 const unavailableCodes = ['UNAVAILABLE', 'TIMEOUT'];

@@ -15,7 +15,9 @@ const documents = {
   }`,
 };
 
-/** Comparisons of rows with the expected ones. They are exact in the tenant's own worker, and loose in concurrent reads. */
+/**
+ * Comparisons of rows with the expected ones. They are exact in the tenant's own worker, and loose in concurrent reads.
+ */
 interface RowChecks {
   all(rows: readonly Row[]): string | undefined;
   some(rows: readonly Row[]): string | undefined;

@@ -27,9 +27,9 @@ export interface RunOptions {
 const tenantCount = 8;
 
 /**
- * Sends requests of tenants and unauthenticated clients to `target` in rounds, one fault scenario each. Workers send the
- * requests of a round concurrently; a checkpoint follows when all have ended. The run ends after enough requests or at the
- * first failure.
+ * Sends requests of tenants and unauthenticated clients to `target` in rounds, one fault scenario each. Workers send
+ * the requests of a round concurrently; a checkpoint follows when all have ended. The run ends after enough requests or
+ * at the first failure.
  */
 export async function runLeakTest(target: Target, options: RunOptions): Promise<void> {
   const { report } = options;

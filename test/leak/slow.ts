@@ -71,7 +71,10 @@ export function lockTimeout(inputs: RequestInputs, db: TestDatabase): TestReques
   };
 }
 
-/** Builds a real deadlock: the test locks the second row and then the first; the tenant locks them in the opposite order. */
+/**
+ * Builds a real deadlock: the test locks the second row and then the first; the tenant locks them in the opposite
+ * order.
+ */
 export function deadlock(inputs: RequestInputs, db: TestDatabase): TestRequest | undefined {
   const [first, second] = inputs.tenant.expected.certainRows();
   if (!first || !second) return undefined;

@@ -9,8 +9,8 @@ const thresholdMs = 150;
 /**
  * Detects stalls of the machine, so that a timeout during one does not count as an error of the server.
  *
- * Two pings run until `stop`: a timer for the event loop and `select 1` for Postgres. Each is idle or pending. A ping that
- * is pending for longer than the threshold is a stall, which ends with its response.
+ * Two pings run until `stop`: a timer for the event loop and `select 1` for Postgres. Each is idle or pending. A ping
+ * that is pending for longer than the threshold is a stall, which ends with its response.
  */
 export class StallDetector {
   longest = 0;

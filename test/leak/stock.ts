@@ -13,8 +13,9 @@ import { jwtSecret } from '../support/server.ts';
 import { type ConnectionState, listen, stateStatement, type Target } from './target.ts';
 
 /**
- * Starts the same API as PostGraphile's documentation shows it: its own adaptor for `pg`, and settings from passport's user,
- * none for an unauthenticated request. Sets node-postgres' `query_timeout`, as many do so that no statement hangs.
+ * Starts the same API as PostGraphile's documentation shows it: its own adaptor for `pg`, and settings from passport's
+ * user, none for an unauthenticated request. Sets node-postgres' `query_timeout`, as many do so that no statement
+ * hangs.
  */
 export async function startStockTarget(db: TestDatabase, poolSize: number): Promise<Target> {
   const log = pino({ level: 'silent' });

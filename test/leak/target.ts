@@ -50,8 +50,8 @@ export const stateStatement = {
 export async function startTarget(db: TestDatabase, poolSize: number): Promise<Target> {
   const log = pino({ level: 'silent' });
   const { serverUrl, preparedStatements } = db;
-  // The wait for a connection ends before the deadline, so that both errors occur. The bypass is short, so that slow tenants
-  // soon run pipelined with others again and have faults there too.
+  // The wait for a connection ends before the deadline, so that both errors occur. The bypass is short, so that slow
+  // tenants soon run pipelined with others again and have faults there too.
   const options = { size: poolSize, timeout: 0.8, recycle: 5, bypassFor: 0.1, preparedStatements };
   const database = new TenantDatabase(serverUrl, options, log);
   const graphql = await createGraphQL({ database, listenUrl: db.listenUrl, log, production: true });

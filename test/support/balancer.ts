@@ -3,17 +3,21 @@ import { Agent, createServer, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A reverse proxy that takes turns among healthy servers, and sends no request twice. */
+/** A round-robin reverse proxy for healthy servers. It never retries a request. */
 export interface Balancer {
   readonly url: string;
-  /** Sends requests to `url` too, from its first good health check on. Resolves then. */
+  /** Adds a server. Resolves after its first successful health check, from which on it gets requests. */
   add(url: string): Promise<void>;
-  /** Requests that could not be passed on, or whose answers were broken. */
+  /** Requests that the proxy could not forward, or whose answers broke off. */
   readonly failures: readonly string[];
   close(): Promise<void>;
 }
 
-/** @param interval milliseconds between two checks of `/health/db`; one that fails takes a server out. */
+/**
+ * Starts the proxy.
+ *
+ * @param interval milliseconds between checks of `/health/db`; a server whose check fails gets no requests.
+ */
 export async function startBalancer(interval = 100): Promise<Balancer> {
   const backends = new Map<string, boolean>();
   const agent = new Agent({ keepAlive: true });

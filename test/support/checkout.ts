@@ -6,17 +6,19 @@ import { root } from '../../common/root.ts';
 import type { TestCluster } from './cluster.ts';
 import { type Running, run } from './running.ts';
 
-/** A copy of the checkout that commands may change, with an embedded Postgres of its own. */
+/** A copy of the checkout that commands may change, with its own embedded Postgres. */
 export interface Checkout {
   readonly directory: string;
+  /** Runs a file with Node and waits for its end. */
   run(file: string, args?: readonly string[], env?: NodeJS.ProcessEnv): Promise<{ code: number; output: string }>;
-  /** As `run`, for what goes on; stop it before the checkout is removed. */
+  /** Starts a file with Node. Stop the process before `remove`. */
   start(file: string, args?: readonly string[], env?: NodeJS.ProcessEnv): Running;
   remove(): Promise<void>;
 }
 
 export async function copyCheckout(): Promise<Checkout> {
-  // mkdtemp's folder is for its owner alone: as root this also shows that Postgres, which is not root, gets in.
+  // Only the owner may enter mkdtemp's folder. As root, this also tests that Postgres, which does not run as root, gets
+  // access.
   const directory = await mkdtemp(join(tmpdir(), 'hedgerow-checkout-'));
   await mkdir(join(directory, 'migrations'));
   for (const path of [

@@ -8,10 +8,11 @@ const defaultPaths = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ];
 
-/** The system's Chromium: that of CHROMIUM_PATH, or of the usual places. */
+/** Launches the system's Chromium: CHROMIUM_PATH, or the first of the usual paths. */
 export function launchChromium(): Promise<Browser> {
   const executablePath = process.env.CHROMIUM_PATH ?? defaultPaths.find(existsSync);
-  if (!executablePath) throw new Error('Install chromium, or say in CHROMIUM_PATH where a Chromium or Chrome is.');
+  if (!executablePath)
+    throw new Error('Chromium was not found. Install chromium, or set CHROMIUM_PATH to a Chromium or Chrome.');
   // Chromium does not start its sandbox as root.
   const chromiumSandbox = process.getuid?.() !== 0;
   return chromium.launch({ executablePath, chromiumSandbox });

@@ -9,27 +9,27 @@ import { type EmbeddedTarget, openEmbedded } from '../../postgres/target/target.
 import { withClient } from '../../postgres/withClient.ts';
 import { addExample, type ExampleMigration } from './example.ts';
 
-/** What the tests of one run share, given to jest's workers in TEST_CLUSTER. */
+/** The database cluster that all tests of a run share. TEST_CLUSTER passes it to jest's workers. */
 export interface TestCluster {
   readonly serverUrl: string;
-  /** As serverUrl, and never through a pooler. */
+  /** The same as serverUrl, but never through a pooler. */
   readonly listenUrl: string;
   readonly ownerUrl: string;
   readonly adminUrl: string;
   /**
-   * Databases of this run are named `<prefix>_…`. `<prefix>_bare` has the migrations; `<prefix>_template`, which is copied
-   * for each file, has the example in any case.
+   * Prefix of the databases of this run. `<prefix>_bare` has the migrations. `<prefix>_template`, which each test file
+   * copies, always has the example tables too.
    */
   readonly prefix: string;
-  /** Off where the server's connection is a pooler that does not track them. */
+  /** False if the server connects through a pooler that does not track prepared statements. */
   readonly preparedStatements: boolean;
-  /** Set if the project has removed the example and the databases of the tests have it nevertheless. */
+  /** The example's migration, if the project's own migrations have removed the example. */
   readonly example: ExampleMigration | undefined;
 }
 
 const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' };
 
-/** Starts the tests' own Postgres in `.data/test`, with an up-to-date template in it. Nothing in it is worth keeping. */
+/** Starts the tests' own Postgres in `.data/test` with a migrated template. Its data is disposable. */
 export async function openTestCluster(
   directory = join(root, '.data', 'test'),
   serverSettings: Readonly<Record<string, string>> = settings,
@@ -52,12 +52,12 @@ export async function openTestCluster(
   return { serverUrl, listenUrl: serverUrl, ownerUrl, adminUrl, prefix, preparedStatements: true, example, close };
 }
 
-/** The same connection to another database. */
+/** Returns the connection string with another database name. */
 export function inDatabase(url: string, database: string): string {
   return url.replace(/[^/]+$/, database);
 }
 
-/** Drops the databases of runs that ended without doing so. */
+/** Drops databases that ended runs have left behind. */
 async function dropLeftOvers(admin: pg.Client): Promise<void> {
   const { rows } = await admin.query("select datname from pg_database where datname ~ '^hedgerow_test_[0-9]+_'");
   for (const { datname } of rows) {

@@ -3,23 +3,25 @@ import pg from 'pg';
 import { withClient } from '../../postgres/withClient.ts';
 import { inDatabase, type TestCluster } from './cluster.ts';
 
-/** A database of one test file's own: a copy of the migrated template. */
+/** The database of one test file: a copy of the migrated template. */
 export interface TestDatabase {
-  /** As hedgerow_authenticator (through the pooler, where there is one), as hedgerow_owner, and as the superuser. */
+  /** Connection string of hedgerow_authenticator, through the pooler if there is one. */
   readonly serverUrl: string;
-  /** As serverUrl, and never through the pooler. */
+  /** The same as serverUrl, but never through the pooler. */
   readonly listenUrl: string;
+  /** Connection string of hedgerow_owner. */
   readonly ownerUrl: string;
+  /** Connection string of the superuser. */
   readonly adminUrl: string;
   readonly preparedStatements: boolean;
-  /** Runs a statement as the superuser: the way to see what is really there. */
+  /** Runs a statement as the superuser, who sees all rows. */
   asAdmin<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
-  /** Runs statements as hedgerow_owner, whom row-level security binds. */
+  /** Runs statements as hedgerow_owner, to whom row-level security applies. */
   asOwner(text: string): Promise<unknown>;
   drop(): Promise<void>;
 }
 
-/** A database and the superuser's connection to it, which end with the tests of the file. */
+/** Opens a database and a connection of the superuser. Both close after the tests of the file. */
 export async function openTestDatabase(): Promise<{ readonly db: TestDatabase; readonly client: pg.Client }> {
   const db = await createTestDatabase();
   const client = new pg.Client({ connectionString: db.adminUrl });
@@ -31,7 +33,11 @@ export async function openTestDatabase(): Promise<{ readonly db: TestDatabase; r
   return { db, client };
 }
 
-/** @param template `bare` for the migrations alone: without the example, if the project has removed it. */
+/**
+ * Creates a test database.
+ *
+ * @param template `bare` has only the migrations, so no example tables if the project has removed them.
+ */
 export async function createTestDatabase(template: 'template' | 'bare' = 'template'): Promise<TestDatabase> {
   const cluster = JSON.parse(process.env.TEST_CLUSTER ?? '') as TestCluster;
   const name = `${cluster.prefix}_${randomBytes(6).toString('hex')}`;
@@ -39,7 +45,7 @@ export async function createTestDatabase(template: 'template' | 'bare' = 'templa
   await asRoot(
     `create database ${name} template ${cluster.prefix}_${template} owner hedgerow_owner strategy file_copy`,
   );
-  // A copy does not have its template's grants on the database itself.
+  // Postgres does not copy the grants on the database itself.
   await asRoot(`revoke all on database ${name} from public`);
   await asRoot(`grant connect on database ${name} to hedgerow_authenticator`);
   const admin = new pg.Pool({ connectionString: inDatabase(cluster.adminUrl, name), max: 2 });

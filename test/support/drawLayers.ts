@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { instance } from '@viz-js/viz';
 import { root } from '../../common/root.ts';
 
-// `npm run picture`: draws the folders and their imports into docs/layers.svg.
+// `npm run picture`: draws the folders and their imports to docs/layers.svg.
 const layers = ['common', 'postgres', 'lint', 'server', 'isolation', 'dba', 'dev'];
 const args = [
   'depcruise',

@@ -1,5 +1,5 @@
--- The tables that most tests work with. A project that has removed the example (docs/remove-example.sql) gets them in the
--- databases of its tests only; test/dba/withoutExample.slow.test.ts keeps this file in step with the migrations.
+-- The tables that most tests need. If a project has removed the example (docs/remove-example.sql), only its test
+-- databases have them. test/dba/withoutExample.slow.test.ts compares this file with the migrations.
 drop function if exists app_public.search_todos(text);
 drop table if exists app_public.todos;
 drop table if exists app_public.lists;

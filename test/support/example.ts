@@ -5,21 +5,22 @@ import { takeSnapshot } from '../../dba/commands/snapshot.ts';
 import { calculateHash, parseMigrationText, serializeMigration } from '../../postgres/internals/graphileMigrate.ts';
 import { withClient } from '../../postgres/withClient.ts';
 
-/** The example as a migration of its own, for a project whose migrations have removed it. */
+/** A migration that adds the example tables, for a project whose migrations have removed them. */
 export interface ExampleMigration {
-  /** The project's migrations with the example behind them. */
+  /** Folder of the project's migrations, followed by the example's migration. */
   readonly folder: string;
   readonly hash: string;
   readonly previous: string;
-  /** As graphile-migrate records it: `000009.sql`. */
+  /** The name that graphile-migrate records: `000009.sql`. */
   readonly recorded: string;
 }
 
 /**
- * Gives the tables that most tests work with to a database whose migrations have removed them. The server, whose files are
- * those of the project, must not find a migration that they lack: it is recorded only where a checkout has it too.
+ * Adds the example tables, which most tests need, to a database whose migrations have removed them. It does not record
+ * the migration: the server reads the project's files and must not find a migration that they lack. Only a database
+ * whose checkout has the file records it.
  *
- * @returns undefined if the migrations have the example.
+ * @returns undefined if the project's migrations still have the example.
  */
 export async function addExample(ownerUrl: string, directory: string): Promise<ExampleMigration | undefined> {
   return withClient(ownerUrl, async (client) => {

@@ -8,11 +8,15 @@ declare global {
   var closeTestCluster: () => Promise<void>;
 }
 
-/** With TEST_POOLER=pgbouncer the servers under test reach Postgres through it, in transaction mode. */
+/**
+ * Starts the test cluster. With TEST_POOLER=pgbouncer, servers under test connect through PgBouncer in transaction
+ * mode.
+ */
 export default async function setup(): Promise<void> {
-  // As the server runs. Set here because jest loads Grafast, which reads it once, before server/graphql can set it.
+  // The server runs in production mode. Set it here, because jest loads Grafast before server/graphql can, and Grafast
+  // reads it once.
   process.env.GRAPHILE_ENV = 'production';
-  // Node takes longer to read what a program imports than most of those that tests start take to run.
+  // Most programs that the tests start spend their time on loading modules. The compile cache shortens that.
   process.env.NODE_COMPILE_CACHE = join(root, '.data', 'test', 'compiled');
   await rm(process.env.NODE_COMPILE_CACHE, { recursive: true, force: true });
   const { close, ...cluster } = await openTestCluster();

@@ -5,20 +5,20 @@ import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
 import type { ExternalIssuer } from '../../server/auth/tokens/externalIssuer.ts';
 
-/** Another issuer of tokens, whose keys a real HTTP server serves on loopback. */
+/** An external issuer of tokens. A real HTTP server on loopback serves its keys. */
 export interface TestIssuer {
   readonly settings: ExternalIssuer;
-  /** The private key of the first, which usually signs. */
+  /** The private key of `usual`, the first key, which signs by default. */
   readonly usual: KeyObject;
-  /** What is served; change it as the issuer would. */
+  /** The served keys. Tests may change them. */
   readonly keys: JWK[];
-  /** How often the keys were asked for. */
+  /** Number of requests for the keys. */
   fetches(): number;
-  /** Adds a key for the algorithm, and returns what signs with it. */
+  /** Adds a key for the algorithm, and returns its private key. */
   addKey(kid: string, alg?: string): Promise<CryptoKey>;
-  /** Answers in another way until it is called without anything. */
+  /** Replaces the answers to requests; without an argument, restores the normal ones. */
   answer(listener?: (request: IncomingMessage, response: ServerResponse) => void): void;
-  /** A token as the issuer makes them, but for what is changed; `undefined` takes a claim away. */
+  /** Signs a token of the issuer with changed claims; `undefined` removes a claim. */
   token(claims?: JWTPayload, header?: Record<string, unknown>, key?: CryptoKey | Uint8Array): Promise<string>;
   close(): Promise<void>;
 }

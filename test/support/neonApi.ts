@@ -6,17 +6,17 @@ import { databaseOf, inDatabase } from '../../postgres/target/scratch.ts';
 import { withClient } from '../../postgres/withClient.ts';
 import type { TestDatabase } from './database.ts';
 
-/** Neon's API on this machine: what it documents of branches, where a branch is a database of the tests' Postgres. */
+/** A local stand-in for the branch endpoints of Neon's API. A branch is a database of the tests' Postgres. */
 export interface NeonApi {
-  /** What a user of the project has in the environment; DATABASE_URL_DIRECT is the branch `main`. */
+  /** The environment of a user of the project. DATABASE_URL_DIRECT is the branch `main`. */
   readonly env: Readonly<Record<string, string>>;
-  /** What was asked for, such as `GET /projects/p/branches?search=x`. */
+  /** The received requests, such as `GET /projects/p/branches?search=x`. */
   readonly requests: string[];
-  /** Answers that the next requests (of that method) get instead of their own. */
+  /** Answers that replace those of the next requests (of that method). */
   readonly instead: Instead[];
-  /** How the next operation ends. */
+  /** Final status of the next operation. */
   endAs: string;
-  /** Keeps what `main` is now: the one earlier time that it can be taken back to. */
+  /** Saves the current state of `main` as the only point in time to which it can be restored. */
   remember(): Promise<void>;
   /** The names of the branches. */
   names(): string[];

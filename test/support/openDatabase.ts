@@ -2,7 +2,7 @@ import pino, { type Logger } from 'pino';
 import { type Database, type DatabaseOptions, TenantDatabase } from '../../server/tenancy/tenantDatabase.ts';
 import type { TestDatabase } from './database.ts';
 
-/** The server's way to the database, with connections of one's own: one, unless `options` ask for more. */
+/** Opens the server's database layer with its own pool, of one connection by default. */
 export function openConnections(
   { serverUrl, preparedStatements }: Pick<TestDatabase, 'serverUrl' | 'preparedStatements'>,
   options: Partial<DatabaseOptions> = {},

@@ -8,22 +8,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { postgresUser } from '../../postgres/embedded/binaries.ts';
 
 export interface PgBouncer {
-  /** The connection string that was given, through the pooler. */
+  /** The given connection string, through the pooler. */
   readonly url: string;
-  /** Ends the process and starts it again on the same port. */
+  /** Kills the process and starts it again on the same port. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Whether the system has the program. */
+/** Whether PgBouncer is installed. */
 export function hasPgBouncer(): boolean {
   return spawnSync('pgbouncer', ['--version']).error === undefined;
 }
 
 /**
- * The system's PgBouncer with three server connections per database, in front of `url`.
+ * Starts the system's PgBouncer in front of `url`, with three server connections for each database.
  *
- * @param queryWait seconds after which a client that waits for a server connection is refused.
+ * @param queryWait seconds that a client may wait for a server connection.
  */
 export async function startPgBouncer(
   url: string,
@@ -56,7 +56,7 @@ server_login_retry = 1
 logfile = ${join(directory, 'log')}
 `,
   );
-  // PgBouncer refuses root, as Postgres does.
+  // PgBouncer, like Postgres, does not run as root.
   const user = postgresUser();
   await chmod(directory, 0o755);
   if (user) await Promise.all([directory, config, users].map((path) => chown(path, user.uid, user.gid)));
@@ -89,7 +89,7 @@ logfile = ${join(directory, 'log')}
 async function accepting(port: number): Promise<void> {
   for (;;) {
     const socket = connect(port, '127.0.0.1');
-    // once() rejects when the socket errs instead.
+    // once() rejects on an error event.
     const ok = await once(socket, 'connect').then(
       () => true,
       () => false,

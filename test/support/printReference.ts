@@ -7,7 +7,7 @@ const introduction = `# npm run db
 is generated from the code: \`npm run reference\`.
 `;
 
-/** The help of `npm run db` and of each verb, as a page in Markdown. */
+/** Prints the help of `npm run db` and of each verb as a Markdown page. */
 export function printReference(): string {
   const verbs = program.commands.map((verb) => `## ${verb.name()}\n\n${fenced(helpOf(verb))}`);
   return [introduction, fenced(helpOf(program)), ...verbs].join('\n');

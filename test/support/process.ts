@@ -5,13 +5,13 @@ import type { TestDatabase } from './database.ts';
 import { type Running, run } from './running.ts';
 import { jwtSecret } from './server.ts';
 
-/** The server as a process of its own, with no environment but the one given. */
+/** A server in its own process, with a minimal environment. */
 export interface ServerProcess extends Running {
-  /** Where it listens; rejects when it ends before it does. */
+  /** URL of the server. Rejects if the server ends before it listens. */
   readonly url: Promise<string>;
 }
 
-/** What a server in production needs for `db`; `url` where it is not to be the server's own. */
+/** The environment of a production server for `db`. @param url replaces the connection string of the server. */
 export function productionEnv(
   { serverUrl, listenUrl, preparedStatements }: Pick<TestDatabase, 'serverUrl' | 'listenUrl' | 'preparedStatements'>,
   url = serverUrl,
@@ -21,7 +21,7 @@ export function productionEnv(
   return { NODE_ENV: 'production', JWT_SECRET: jwtSecret, ...urls, DB_PREPARED_STATEMENTS };
 }
 
-/** Where programs are found, and what Node has compiled before. */
+/** Inherited variables: PATH and Node's compile cache. */
 function inherited(): Record<string, string> {
   const { PATH, NODE_COMPILE_CACHE } = process.env;
   return { ...(PATH && { PATH }), ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }) };
@@ -39,7 +39,7 @@ export function spawnServer(env: Record<string, string>): ServerProcess {
   return server;
 }
 
-/** For afterEach: nothing that a failed test started stays behind. */
+/** Kills all servers. Call it in afterEach, so that a failed test leaves no process behind. */
 export async function killServers(): Promise<void> {
   await Promise.all([...running].map(({ stop }) => stop('SIGKILL')));
 }

@@ -1,18 +1,18 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** A TCP relay to a database, which a test can cut. */
+/** A TCP relay to a database. It is connected or cut. */
 export interface Relay {
-  /** The connection string of another one, by way of the relay. */
+  /** Rewrites a connection string to lead through the relay. */
   through(url: string): string;
-  /** Ends every connection, and each new one at once. */
+  /** Closes all connections, and each new one immediately. */
   cut(): void;
-  /** Lets connections pass again, to another port if there is one. */
+  /** Accepts connections again. @param port a new port of the database, if it has changed. */
   restore(port?: number): void;
   close(): Promise<void>;
 }
 
-/** @param port of the database on this machine. */
+/** Starts a relay. @param port the local port of the database. */
 export async function startRelay(port: number): Promise<Relay> {
   const sockets = new Set<Socket>();
   let target: number | undefined = port;

@@ -17,20 +17,22 @@ export interface Replication {
   readonly replicaUrl: string;
   onPrimary(text: string, values?: unknown[]): Promise<pg.QueryResult>;
   onReplica(text: string, values?: unknown[]): Promise<pg.QueryResult>;
-  /** From now on commits wait for the standby. */
+  /** Makes commits wait for the standby. */
   synchronous(): Promise<void>;
-  /** Stops the process that receives WAL, so that a synchronous commit waits, and lets it go on. */
+  /** Stops the WAL receiver (SIGSTOP), so that a synchronous commit waits. */
   stopReceiving(): Promise<void>;
+  /** Resumes the WAL receiver. */
   goOnReceiving(): void;
-  /** Stops all of the standby's processes, so that connections are accepted and nothing is answered, and lets them go on. */
+  /** Stops all processes of the standby (SIGSTOP). The kernel still accepts connections, but nothing answers. */
   freezeReplica(): Promise<void>;
+  /** Resumes the processes of the standby. */
   thawReplica(): void;
-  /** Ends the primary without a chance to send what it has, and makes the standby the primary. */
+  /** Kills the primary before it can send its remaining WAL, and promotes the standby. */
   failOver(): Promise<void>;
-  /** Stops replaying; what the standby receives stays invisible until it resumes. */
+  /** Pauses the replay. Received changes stay invisible until `resume`. */
   pause(): Promise<void>;
   resume(): Promise<void>;
-  /** Waits until the standby shows all that is committed now. */
+  /** Waits until the standby has replayed all commits so far. */
   caughtUp(): Promise<void>;
   stopReplica(): Promise<void>;
   startReplica(): Promise<void>;
@@ -39,14 +41,14 @@ export interface Replication {
 
 const passwords = { owner: 'owner', authenticator: 'authenticator' };
 
-/** Where primary and replica come from. */
+/** A way to create a primary and its replica. */
 interface ClusterSource {
   openPrimary(): Promise<Cluster>;
-  /** From the running primary; once more after it was closed, as it was then and on the same port. */
+  /** Creates the replica of the running primary. A later call reopens it with its data and port. */
   openReplica(primary: Cluster): Promise<Cluster>;
 }
 
-/** The embedded Postgres, which has no pg_basebackup: the standby begins as a copy of a primary that is at rest. */
+/** Uses the embedded Postgres. It has no pg_basebackup, so the standby starts as a copy of a stopped primary. */
 function embedded(directory: string): ClusterSource {
   const at = (name: string) => ({ directory: join(directory, name), settings: { fsync: 'off', wal_level: 'replica' } });
   return {
@@ -66,7 +68,7 @@ function embedded(directory: string): ClusterSource {
   };
 }
 
-/** The system's Postgres in `bin`, and pg_basebackup, as a DBA makes a standby. */
+/** Uses the system's Postgres in `bin`, and pg_basebackup as a DBA does. */
 function system(directory: string, bin: string): ClusterSource {
   const data = join(directory, 'replica');
   let port: number | undefined;
@@ -81,7 +83,11 @@ function system(directory: string, bin: string): ClusterSource {
   };
 }
 
-/** @param bin the folder that `systemBin` found, for the system's Postgres; by default the embedded one. */
+/**
+ * Starts a primary and a replica.
+ *
+ * @param bin folder from `systemBin` for the system's Postgres; by default the embedded one.
+ */
 export async function startReplication(bin?: string): Promise<Replication> {
   const directory = await mkdtemp(join(tmpdir(), 'hedgerow-replication-'));
   const { openPrimary, openReplica } = bin ? system(directory, bin) : embedded(directory);
@@ -97,7 +103,7 @@ export async function startReplication(bin?: string): Promise<Replication> {
   const until = async (text: string, values?: unknown[]) => {
     const deadline = performance.now() + 20_000;
     while (!(await onReplica(text, values).catch(() => undefined))?.rows[0]?.done) {
-      if (performance.now() > deadline) throw new Error(`The replica does not come to: ${text}`);
+      if (performance.now() > deadline) throw new Error(`The replica did not reach this state within 20 s: ${text}`);
       await sleep(20);
     }
   };

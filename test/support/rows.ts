@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Tenant } from './server.ts';
 
-/** What names a list, the todo in it, and their tenant: `todo`, `list` and `user` are node ids. */
+/** Ids and names of a list, its todo and their tenant. `todo`, `list` and `user` are node ids. */
 export interface Names {
   readonly todo: string;
   readonly todoRow: string;
@@ -12,7 +12,7 @@ export interface Names {
   readonly userRow: string;
 }
 
-/** Creates a list and a todo in it; `text` is the todo's title and in the list's name. */
+/** Creates a list and a todo in it. `text` is the todo's title and part of the list's name. */
 export async function makeRows(tenant: Tenant, text: string): Promise<Names> {
   const listName = `${text} ${randomUUID()}`;
   const { body: created } = await tenant.graphql(
@@ -30,7 +30,7 @@ export async function makeRows(tenant: Tenant, text: string): Promise<Names> {
   return { todo, todoRow, list, listRow, listName, user: user.id, userRow: user.rowId };
 }
 
-/** `selection` as a whole document, with those of the variables `Names` (and `own`, `ownRow`) that it uses declared. */
+/** Wraps `selection` in a document and declares the variables that it uses: fields of `Names`, `own` and `ownRow`. */
 export function withVariables(operation: 'query' | 'mutation', selection: string): string {
   const type = (name: string) => (name.endsWith('Row') ? 'UUID!' : name.endsWith('Name') ? 'String!' : 'ID!');
   const used = [...new Set(selection.match(/\$\w+/g))].map((name) => `${name}: ${type(name)}`);

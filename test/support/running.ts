@@ -2,19 +2,23 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
-/** A process that goes on until it is stopped. */
+/** A running child process. */
 export interface Running {
-  /** Null where a signal ended it. */
+  /** The exit code; null if a signal ended the process. */
   readonly exitCode: Promise<number | null>;
-  /** All that it has written so far, to stdout and stderr. */
+  /** The output on stdout and stderr so far. */
   output(): string;
-  /** Waits for a line, of either stream, that comes behind those waited for before. @throws with all that was said. */
+  /**
+   * Waits for a matching line of either stream. Each call continues after the line of the previous one.
+   *
+   * @throws with the whole output if the process ends or no line comes within 45 s.
+   */
   line(pattern: RegExp): Promise<string>;
-  /** Ends it by `signal`; nothing where it has ended. Resolves once it has. */
+  /** Sends `signal` if the process still runs. Resolves when it has ended. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Milliseconds after which a line will not come: less than the tests that wait for one are given. */
+/** Milliseconds to wait for a line; less than the timeout of the tests that wait for one. */
 const lineTimeout = 45_000;
 
 export function run(args: readonly string[], { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv }): Running {
@@ -50,7 +54,8 @@ export function run(args: readonly string[], { cwd, env }: { cwd: string; env: N
             next = found + 1;
             return lines[found] as string;
           }
-          if (ended || late) throw new Error([`No ${pattern} from ${args.join(' ')}:`, ...lines].join('\n'));
+          if (ended || late)
+            throw new Error([`No line matches ${pattern} in the output of ${args.join(' ')}:`, ...lines].join('\n'));
           await new Promise<void>((resolve) => {
             wake = resolve;
           });

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { withClient } from '../../postgres/withClient.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
-/** A database that Hedgerow does not own, and how its transactions name their tenant. */
+/** A third-party database, and the setting that names the tenant of a transaction. */
 export interface Sample {
   readonly schema: string;
   readonly role: string;
@@ -25,15 +25,15 @@ export const samples = {
   },
 } as const satisfies Record<string, Sample>;
 
-/** The roles of all samples. Roles belong to a whole cluster, and test files run at the same time. */
+/** The roles of all samples. Roles belong to the cluster, which concurrent test files share. */
 const roles = ['anon', 'authenticated', 'web_anon', 'web_user'];
 
-/** The SQL that makes the roles, anyone who else makes them meanwhile. */
+/** SQL that creates the roles. A lock protects it from concurrent test files. */
 const makeRoles = `select pg_advisory_lock(4711);
 ${roles.map((role) => `do $$ begin if to_regrole('${role}') is null then create role ${role} nologin; end if; end $$;`).join('\n')}
 select pg_advisory_unlock(4711);`;
 
-/** Empties the database and fills it with a sample, and with `sql` on top of that. */
+/** Empties the database and loads a sample, followed by `sql`. */
 export async function fillWithSample(adminUrl: string, name: keyof typeof samples, sql = ''): Promise<void> {
   const sample = await readFile(new URL(`samples/${name}.sql`, import.meta.url), 'utf8');
   await withClient(adminUrl, async (client) => {
@@ -46,7 +46,7 @@ export async function fillWithSample(adminUrl: string, name: keyof typeof sample
   });
 }
 
-/** A database with a sample in it. */
+/** Creates a database with a sample. */
 export async function createSample(name: keyof typeof samples, sql = ''): Promise<TestDatabase> {
   const db = await createTestDatabase();
   await fillWithSample(db.adminUrl, name, sql);

@@ -17,17 +17,17 @@ import { createTestDatabase, type TestDatabase } from './database.ts';
 
 export const jwtSecret = 'a secret of the tests, long enough to sign with';
 
-/** Who mail comes from. */
+/** Sender of all mail. */
 export const sender = { name: 'Hedgerow', address: 'no-reply@hedgerow.example' };
 
-/** The real server, without its process: the app, its pool, and the database below. */
+/** The real server inside the test process: the app, its pool and its database. */
 export interface TestServer {
   readonly app: Express;
   readonly db: TestDatabase;
   readonly database: Database;
   readonly readiness: Readiness;
   readonly graphqlSchema: GraphQLSchema;
-  /** Serves the app and its websockets on a port; where. */
+  /** Serves the app and its websockets on a free port. @returns the URL. */
   listen(): Promise<string>;
   close(): Promise<void>;
 }
@@ -37,24 +37,24 @@ export interface TestServerOptions {
   readonly production?: boolean;
   readonly poolSize?: number;
   readonly admission?: Partial<AdmissionLimits>;
-  /** Seconds. */
+  /** Deadline of a request, in seconds. */
   readonly requestTimeout?: number;
-  /** How many proxies may name the client's address. */
+  /** Number of trusted proxies in front of the server. */
   readonly trustProxy?: number;
-  /** By default far more may be tried than a test does: they all come from one address. */
+  /** Factor of the rate limits. High by default, because all tests share one address. */
   readonly limitFactor?: number;
-  /** By default there is no way to send mail. */
+  /** By default the server cannot send mail. */
   readonly mail?: Partial<MailSettings>;
   readonly log?: Logger;
   /** By default `jwtSecret`. */
   readonly keys?: Pick<AuthSettings, 'jwtSecret' | 'privateKeys'>;
   readonly externalIssuer?: ExternalIssuer;
   readonly persistedDocuments?: string;
-  /** `bare` for the migrations alone: without the example, if the project has removed it. */
+  /** `bare` has only the migrations, so no example tables if the project has removed them. */
   readonly template?: 'template' | 'bare';
 }
 
-/** What the server connects to. */
+/** Connection strings of the server. */
 export interface Connections {
   readonly serverUrl: string;
   readonly listenUrl?: string;
@@ -75,7 +75,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   };
 }
 
-/** The server on a database that is there already. */
+/** Starts the server on an existing database. */
 export async function serve(
   { serverUrl, listenUrl = serverUrl, replicaUrl, preparedStatements = true }: Connections,
   options: TestServerOptions = {},
@@ -85,7 +85,7 @@ export async function serve(
   const pool = { size: poolSize, timeout: 5, recycle: 1800, preparedStatements, replicaUrl };
   const database = new TenantDatabase(serverUrl, pool, log);
   const readiness = createReadiness(database);
-  // No pauses by default: how long a request holds the event loop depends on the machine.
+  // No pauses of tenants by default, because the time that a request holds the event loop depends on the machine.
   const limits = { ...admissionLimits(poolSize), holdBudget: Number.POSITIVE_INFINITY, ...options.admission };
   const admission = new Admission(limits);
   const { persistedDocuments: documentsFolder } = options;
@@ -119,14 +119,14 @@ export async function serve(
   };
 }
 
-/** A signed-in tenant, and GraphQL as that tenant. */
+/** A signed-in tenant. */
 export interface Tenant {
   readonly id: string;
   readonly email: string;
   readonly password: string;
   readonly token: string;
   readonly refreshToken: string;
-  /** Sends a document; the answer is the whole response, so that a test can look at its status and errors. */
+  /** Sends a document as this tenant. Returns the whole response, so that tests can check its status and errors. */
   graphql(query: string, variables?: Record<string, unknown>): supertest.Test;
 }
 
@@ -151,10 +151,10 @@ export function graphql(app: Express, token: string | undefined, query: string, 
 }
 
 /**
- * Sends a document over a connection of its own, which the signal breaks. supertest cannot: it never closes the server of a
- * request that is aborted, and the test process does not exit.
+ * Sends a document with fetch until `signal` aborts it. supertest cannot do this: it never closes the server of an
+ * aborted request, and the test process does not exit.
  *
- * @param url of `listen()`.
+ * @param url from `listen()`.
  */
 export function graphqlUntil(
   signal: AbortSignal,

@@ -2,7 +2,7 @@ import type { Express } from 'express';
 import supertest from 'supertest';
 import { graphql, type Tenant } from './server.ts';
 
-/** What a client holds of one session. */
+/** The tokens of one session. */
 export type Session = Pick<Tenant, 'token' | 'refreshToken'>;
 
 export function send(app: Express, method: 'delete' | 'get' | 'post', path: string, token?: string, body?: object) {
@@ -11,13 +11,13 @@ export function send(app: Express, method: 'delete' | 'get' | 'post', path: stri
   return request.send(body);
 }
 
-/** Signs the tenant in once more, which is a session of its own. */
+/** Signs the tenant in again, which starts a new session. */
 export async function signInAgain(app: Express, { email, password }: Tenant): Promise<Session> {
   const { body } = await send(app, 'post', '/auth/login', undefined, { email, password }).expect(200);
   return { token: body.accessToken, refreshToken: body.refreshToken };
 }
 
-/** The statuses that an access token gets, on the HTTP side and from the API. */
+/** Returns the statuses that an access token gets from `/auth/me` and from the API. */
 export async function statuses(app: Express, token: string): Promise<number[]> {
   const answers = await Promise.all([
     send(app, 'get', '/auth/me', token),

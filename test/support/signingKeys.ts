@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { PrivateJwk } from '../../server/auth/tokens/privateKeys.ts';
 
-/** A new key for ES256, as JWT_PRIVATE_KEYS holds it. */
+/** Creates an ES256 key in the format of JWT_PRIVATE_KEYS. */
 export function signingKey(kid: string): PrivateJwk {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return { ...(privateKey.export({ format: 'jwk' }) as Omit<PrivateJwk, 'kid' | 'alg'>), kid, alg: 'ES256' };

@@ -2,26 +2,26 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 
-/** A message as a mail server got it. */
+/** A message that the mail server received. */
 interface ReceivedMail {
   readonly from: string;
   readonly to: readonly string[];
   readonly secure: boolean;
-  /** Lines above the first empty one, and those below, decoded. */
+  /** The headers, up to the first empty line, and the decoded text below them. */
   readonly head: string;
   readonly text: string;
 }
 
-/** A mail server on this machine that keeps what it is given. */
+/** A local mail server that keeps received messages. */
 export interface MailServer {
   readonly port: number;
   readonly received: readonly ReceivedMail[];
-  /** Waits for the next message to the address that no caller got before. */
+  /** Waits for a message to the address that no earlier call has returned. */
   mailTo(address: string): Promise<ReceivedMail>;
   close(): Promise<void>;
 }
 
-/** Without TLS unless `options` say otherwise. */
+/** Starts a mail server, without TLS by default. */
 export async function startMailServer(options: SMTPServerOptions = {}): Promise<MailServer> {
   const received: ReceivedMail[] = [];
   const read = new Set<ReceivedMail>();
@@ -62,7 +62,7 @@ export async function startMailServer(options: SMTPServerOptions = {}): Promise<
   };
 }
 
-/** A message's head, and its text out of the quoted-printable that long lines are sent in. */
+/** Splits a message into its headers and its text, and decodes quoted-printable text. */
 export function parse(raw: string): { head: string; text: string } {
   const lines = raw.replaceAll('\r\n', '\n');
   const end = lines.indexOf('\n\n');
@@ -74,9 +74,9 @@ export function parse(raw: string): { head: string; text: string } {
   return { head, text };
 }
 
-/** The one token in a message. */
+/** Finds the token in a message. @throws unless there is exactly one. */
 export function tokenIn({ text }: { text: string }): string {
   const found = text.match(/(?<=^|token=)[\w-]{43}$/gm) ?? [];
-  if (found.length !== 1) throw new Error(`${found.length} tokens in:\n${text}`);
+  if (found.length !== 1) throw new Error(`Expected one token, found ${found.length}:\n${text}`);
   return found[0] as string;
 }

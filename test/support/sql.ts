@@ -4,7 +4,7 @@ import type { Statement } from '../../postgres/statement.ts';
 import type { Database } from '../../server/tenancy/tenantDatabase.ts';
 import type { TestDatabase } from './database.ts';
 
-/** The SQLSTATE that `work` fails with; undefined when it does not fail. */
+/** Returns the SQLSTATE of the error of `work`; undefined if it succeeds. */
 export async function sqlState(work: Promise<unknown>): Promise<string | undefined> {
   try {
     await work;
@@ -15,7 +15,7 @@ export async function sqlState(work: Promise<unknown>): Promise<string | undefin
   }
 }
 
-/** An active account with a living session, made without the work of a sign-in. */
+/** Creates an active account with a session directly in the database, without password hashing. */
 export async function createAccount(db: TestDatabase, name: string): Promise<{ id: string; sessionId: string }> {
   const [id, sessionId] = [randomUUID(), randomUUID()];
   await db.asAdmin(
@@ -31,19 +31,19 @@ export async function createAccount(db: TestDatabase, name: string): Promise<{ i
   return { id, sessionId };
 }
 
-/** Adds a todo for the tenant that it runs as. */
+/** Builds a statement that adds a todo for the current tenant. */
 export function insertTodo(title = 'x'): Statement {
   return { text: 'insert into app_public.todos (title) values ($1)', values: [title] };
 }
 
-/** The titles of every tenant's todos, in order. */
+/** Reads the titles of all tenants' todos in order. */
 export async function todoTitles(db: TestDatabase): Promise<string[]> {
   return (await db.asAdmin<{ title: string }>('select title from app_public.todos order by 1')).map(
     ({ title }) => title,
   );
 }
 
-/** Which connection a pool of one has, and what is left on it of anyone who used it before. */
+/** Reads the backend, role and identity of the only connection of a pool. */
 export async function connectionState(database: Database): Promise<{ pid: number; role: string; user: string | null }> {
   const { rows } = await database.inspect<{ pid: number; role: string; user: string | null }>({
     text: `select pg_backend_pid() as pid, current_user as role,
@@ -52,5 +52,5 @@ export async function connectionState(database: Database): Promise<{ pid: number
   return rows[0] as { pid: number; role: string; user: string | null };
 }
 
-/** The state of a connection that nobody's identity is left on. */
+/** Expected state of a connection without an identity. */
 export const clean = { pid: expect.any(Number), role: 'hedgerow_authenticator', user: null };

@@ -13,26 +13,26 @@ import { migrateSettings } from '../../postgres/migrate/migrateSettings.ts';
 import { provision } from '../../postgres/target/provision.ts';
 import { withClient } from '../../postgres/withClient.ts';
 
-/** The system's own Postgres, for what the embedded one lacks: pg_dump, pg_restore and pg_basebackup of the same version. */
+/** The system's Postgres, which has tools that the embedded one lacks: pg_dump, pg_restore and pg_basebackup. */
 export interface SystemPostgres {
-  /** The folder of its programs. */
+  /** Folder of its programs. */
   readonly bin: string;
-  /** Of every role that logs in. */
+  /** Password of every login role. */
   readonly password: string;
-  /** Its major version. */
+  /** Major version. */
   readonly major: number;
   url(user: string, database: string): string;
-  /** Makes roles and databases, and migrates each of the databases. */
+  /** Creates the roles and the databases, and migrates each database. */
   prepare(...databases: string[]): Promise<void>;
-  /** Runs a statement as the superuser; answers with the rows' values, one after the other. */
+  /** Runs a statement as the superuser. Returns the values of all rows in one array. */
   query(database: string, text: string): Promise<unknown[]>;
   stop(): Promise<void>;
 }
 
-/** As passwords may be: nothing of it stands in a connection string as it is. */
+/** A password with characters that a connection string must encode. */
 const password = 'hush: @/%';
 
-/** @param bin the folder that `systemBin` found. */
+/** Starts the system's Postgres with a new cluster. @param bin folder from `systemBin`. */
 export async function startSystemPostgres(bin: string): Promise<SystemPostgres> {
   const directory = await mkdtemp(join(tmpdir(), 'hedgerow-system-'));
   const { port, close } = await runPostgres(bin, await initialize(bin, directory));
@@ -58,7 +58,7 @@ export async function startSystemPostgres(bin: string): Promise<SystemPostgres> 
   };
 }
 
-/** Makes a cluster in `directory`, which is given to the user that it runs as; the folder of its data. */
+/** Creates a cluster in `directory`, owned by the user of Postgres. @returns the data folder. */
 export async function initialize(bin: string, directory: string): Promise<string> {
   const user = postgresUser();
   const data = join(directory, 'data');
@@ -92,10 +92,10 @@ export function baseBackup(bin: string, primary: Pick<Cluster, 'adminUrl'>, data
 }
 
 /**
- * Runs the cluster whose data is in `data`, until it is closed.
+ * Starts the cluster in `data`.
  *
- * @param wanted the port; by default one that is free.
- * @throws when it does not answer in half a minute.
+ * @param wanted the port; by default a free one.
+ * @throws if it ends, or does not answer within 30 s.
  */
 export async function runPostgres(bin: string, data: string, wanted?: number): Promise<Cluster> {
   const port = wanted ?? (await freePort());
@@ -115,7 +115,7 @@ export async function runPostgres(bin: string, data: string, wanted?: number): P
     if (ended !== null) throw new Error(`Postgres ended with ${ended}`);
     if (performance.now() > until) {
       await close();
-      throw new Error('Postgres does not answer');
+      throw new Error('Postgres does not answer within 30 s');
     }
     await sleep(20);
   }
@@ -130,7 +130,7 @@ function ask(connectionString: string, text: string): Promise<unknown[]> {
   return withClient(connectionString, async (client) => (await client.query({ text, rowMode: 'array' })).rows.flat());
 }
 
-/** The folder of the newest Postgres that Debian's packages have put here, with its server and its tools. */
+/** Finds the program folder of the newest complete Postgres from Debian's packages; undefined if there is none. */
 export function systemBin(): string | undefined {
   const folder = '/usr/lib/postgresql';
   const versions = existsSync(folder) ? readdirSync(folder).map(Number) : [];

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { root } from '../../common/root.ts';
 import { launchChromium } from './chromium.ts';
 
-// `npm run screenshots`: runs the prover, and takes the picture of its report that the README shows.
+// `npm run screenshots`: runs the prover and saves a screenshot of its report for the README.
 const report = join(root, '.data', 'screenshot.html');
 await mkdir(join(root, '.data'), { recursive: true });
 await promisify(execFile)(process.execPath, [join(root, 'isolation', 'main.ts'), '--html', report], { cwd: root });

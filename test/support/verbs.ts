@@ -5,15 +5,15 @@ import { type Checkout, copyCheckout } from './checkout.ts';
 import type { TestCluster } from './cluster.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
-/** A copy of the checkout whose verbs work on a database of the tests' Postgres, which is migrated already. */
+/** A copy of the checkout whose verbs work on a migrated database of the tests' Postgres. */
 export interface Workbench {
   readonly checkout: Checkout;
   readonly database: TestDatabase;
-  /** The environment of its verbs. */
+  /** Environment of the verbs. */
   readonly env: Readonly<Record<string, string>>;
   /** Runs `npm run db -- …args`. */
   db(...args: string[]): Promise<{ code: number; output: string }>;
-  /** Where a file of the checkout is. */
+  /** Path of a file of the checkout. */
   file(...path: string[]): string;
   remove(): Promise<void>;
 }

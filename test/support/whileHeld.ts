@@ -2,14 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { withClient } from '../../postgres/withClient.ts';
 import type { TestDatabase } from './database.ts';
 
-/** Another transaction, as the superuser: what it does first, and last; both with the same values. */
+/** A concurrent transaction of the superuser: its first statement, and its last. Both use the same values. */
 export interface Holder {
   readonly statement: string;
   readonly values?: readonly unknown[];
   readonly last?: string;
 }
 
-/** Runs `work` while another transaction is open, which commits once `waiting` others wait for it, or `work` is done. */
+/**
+ * Runs `work` during another transaction. It commits when `waiting` backends wait for locks, or when `work` is done.
+ */
 export function whileHeld<T>(
   db: TestDatabase,
   { statement, values = [], last }: Holder,

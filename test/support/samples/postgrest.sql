@@ -1,4 +1,4 @@
--- A database behind PostgREST: no functions for the claims, the tenant is a number, one of several claims.
+-- A database for PostgREST. It has no functions for the claims, and the tenant is a number in one of several claims.
 create schema api;
 create table api.tenants (
   id integer primary key,

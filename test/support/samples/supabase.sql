@@ -1,4 +1,4 @@
--- A database as Supabase makes them: accounts in auth.users, claims in request.jwt.claims, the roles of PostgREST.
+-- A database like those of Supabase: accounts in auth.users, claims in request.jwt.claims, and the roles of PostgREST.
 create schema auth;
 create function auth.uid() returns uuid language sql stable as $$
   select coalesce(
