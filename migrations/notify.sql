@@ -1,2 +1,2 @@
--- Run by graphile-migrate after each change (.gmrc): a server in development builds its API anew.
+-- graphile-migrate runs this after each change (.gmrc). A development server then rebuilds its API.
 notify hedgerow_schema;

@@ -1,6 +1,6 @@
--- The roles that Hedgerow's grants and policies speak of. They belong to the cluster, not to a database, so they are
--- made here and not in a migration. Safe to run again; needs CREATEROLE, not superuser (Neon's owner has it).
--- Passwords are given by `npm run db -- init`.
+-- Creates the roles of Hedgerow's grants and policies. Roles belong to the cluster and not to a database, so no migration
+-- creates them. Safe to run again. Needs CREATEROLE, which Neon's owner has, but not a superuser.
+-- `npm run db -- init` sets the passwords.
 
 do $$
 declare
@@ -17,22 +17,22 @@ $$;
 -- Owns the objects and runs migrations.
 alter role hedgerow_owner login noinherit nocreaterole;
 
--- What the server connects as. NOINHERIT: it has nothing of the two roles below until a transaction becomes one.
+-- The server connects as this role. NOINHERIT: it has no rights of the two roles below until a transaction sets one.
 alter role hedgerow_authenticator login noinherit nocreatedb nocreaterole;
 
--- What a tenant's transaction becomes, and what sign-in's transaction becomes. Nobody logs in as them.
+-- Roles of a tenant's transaction and of sign-in's transaction. Nobody logs in as them.
 alter role hedgerow_tenant nologin noinherit nocreatedb nocreaterole;
 alter role hedgerow_auth nologin noinherit nocreatedb nocreaterole;
 
 grant hedgerow_tenant, hedgerow_auth to hedgerow_authenticator;
 
--- Limits belong to the role: poolers refuse them as start-up parameters, and the server sets nothing for a session.
+-- Timeouts belong to the role, because poolers refuse them as start-up parameters and the server sets nothing for a session.
 alter role hedgerow_authenticator set statement_timeout = '8s';
 alter role hedgerow_authenticator set lock_timeout = '4s';
 alter role hedgerow_authenticator set idle_in_transaction_session_timeout = '10s';
 
--- Short statements whose cost Postgres overestimates are slower with JIT, sometimes by a hundredfold.
+-- JIT slows down short statements whose cost Postgres overestimates, sometimes by a factor of a hundred.
 alter role hedgerow_authenticator set jit = off;
 
--- Nothing is found by its bare name but what Postgres ships.
+-- Unqualified names find only objects that Postgres ships.
 alter role hedgerow_authenticator set search_path = pg_catalog;
