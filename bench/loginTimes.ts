@@ -31,7 +31,7 @@ export async function measureLoginTimes(
   emails: readonly string[],
   tries: number,
 ): Promise<LoginTimes> {
-  const wrong = (email: string): Credentials => ({ email, password: 'not the password of anybody' });
+  const wrong = (email: string): Credentials => ({ email, password: 'not the password of any account' });
   const known = Array.from({ length: tries }, (_, index) => wrong(emails[index % emails.length] as string));
   // Addresses of equal length, so that only the existence of the account differs.
   const unknown = known.map(({ email }) => wrong(email.replace('bench', 'hcneb')));

@@ -55,8 +55,8 @@ export function compareWithThresholds(all: readonly Series[], startup: StartupTi
     reached: Number.isNaN(found.median) ? undefined : reached(found.median),
   });
   return [
-    ...minimumRatios.flatMap(({ peer, title, ratios: marks }) =>
-      (Object.entries(marks) as [WorkloadName, number][]).map(([workload, goal]) => {
+    ...minimumRatios.flatMap(({ peer, title, ratios }) =>
+      (Object.entries(ratios) as [WorkloadName, number][]).map(([workload, goal]) => {
         const found = ratio(find(all, workload, 'hedgerow'), find(all, workload, peer));
         return compare(`${workload}, to ${title}`, `at least ${times(goal)}`, found, (median) => median >= goal);
       }),

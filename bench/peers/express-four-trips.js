@@ -1,6 +1,6 @@
-// Express + pg as everybody writes it: passport-jwt with the secret as a string, and a transaction of four awaited round
-// trips for each request. With TOKENS=remembered the same with Hedgerow's handling of tokens: a key object, and verified
-// tokens remembered until they expire.
+// Express + pg in the usual form: passport-jwt with the secret as a string, and a transaction of four awaited round trips for
+// each request. TOKENS=remembered adds Hedgerow's handling of tokens: a key object, and a cache of verified tokens until they
+// expire.
 import { createSecretKey } from 'node:crypto';
 import express from 'express';
 import jwt from 'jsonwebtoken';

@@ -1,5 +1,5 @@
-// express-four-trips.js with one round trip for each request: identity and statement, both prepared, in one implicit
-// transaction.
+// Like express-four-trips.js, but with one round trip for each request: one implicit transaction of two prepared statements,
+// identity and query.
 import express from 'express';
 import passport from 'passport';
 import { ExtractJwt, Strategy } from 'passport-jwt';

@@ -1,5 +1,5 @@
 // PostGraphile 5 on Express the way its documentation shows, with its own adaptor for pg, and passport-jwt with the
-// secret as a string. PgIndexBehaviorsPlugin is off as it is in Hedgerow: both have the same fields to order by.
+// secret as a string. PgIndexBehaviorsPlugin is off, as in Hedgerow, so that both have the same order fields.
 import { createServer } from 'node:http';
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection';
 import express from 'express';

@@ -19,7 +19,7 @@ const todos = appPublic.table('todos', {
   priority: smallint().notNull(),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull(),
 });
-// drizzle's insert names every column of its table, and a tenant may not write all of them.
+// drizzle's insert names every column of the table, but tenants may not write all of them.
 const newTodos = appPublic.table('todos', {
   listId: uuid('list_id'),
   title: text().notNull(),

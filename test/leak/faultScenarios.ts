@@ -47,6 +47,7 @@ export const slowScenarios: readonly FaultScenario[] = [
 export const faultScenarios: readonly FaultScenario[] = [
   ...slowScenarios,
   {
+    // More concurrent slow requests than connections.
     name: 'pool exhausted',
     requestCount: 14,
     allowedCodes: unavailableCodes,
@@ -91,11 +92,11 @@ export const faultScenarios: readonly FaultScenario[] = [
       }),
   },
   {
-    name: 'cancelled statements',
+    name: 'canceled statements',
     requestCount: 120,
     allowedCodes: ['TIMEOUT'],
     inject: (injection) =>
-      repeat(injection, 0, 4, async () => injection.count('a statement cancelled', await cancelBackend(injection.db))),
+      repeat(injection, 0, 4, async () => injection.count('a statement canceled', await cancelBackend(injection.db))),
   },
 ];
 

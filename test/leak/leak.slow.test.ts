@@ -15,7 +15,7 @@ const usesPooler = process.env.TEST_POOLER !== undefined;
 const frequentFaults = [
   'a backend killed',
   'all backends killed',
-  'a statement cancelled',
+  'a statement canceled',
   ...['before', 'during', 'after'].map((when) => `socket aborted ${when} the answer`),
   ...disconnections.map(({ when }) => `subscription closed ${when}`),
 ];

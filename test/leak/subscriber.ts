@@ -13,7 +13,7 @@ import type { Tenant } from './tenant.ts';
 interface Disconnection {
   readonly when: string;
   readonly fields: string;
-  isNow(heard: Received, target: Target): boolean | Promise<boolean>;
+  isNow(received: Received, target: Target): boolean | Promise<boolean>;
 }
 
 interface Received {
