@@ -9,7 +9,7 @@ import { constantOf, textOf } from './treeReads.ts';
  * For whom a condition is asked: of a row of another tenant's, where no column equals the tenant that the transaction
  * speaks for; or in a transaction that speaks for nobody, where that tenant is null.
  */
-export type Situation = 'foreign row' | 'nobody';
+export type Situation = 'foreign row' | 'no tenant';
 
 /**
  * What is known of a value: it is the tenant; something of the tenant's own rows, or null where there are none; null; some
@@ -54,8 +54,8 @@ const boolean = '16';
 const outermost: Place = { depth: 0, selected: [], ofFunctions: [] };
 
 function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
-  const tenant: Known = situation === 'nobody' ? 'null' : 'tenant';
-  const something: Known = situation === 'nobody' ? 'null' : 'of the tenant';
+  const tenant: Known = situation === 'no tenant' ? 'null' : 'tenant';
+  const something: Known = situation === 'no tenant' ? 'null' : 'of the tenant';
   const isTrusted = (oid: Value | undefined) =>
     facts.trust.functions && Boolean(facts.functions.get(String(oid))?.tenant);
   /**
@@ -336,7 +336,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     if (!fromRows && conditions.length === 0) return values;
     if (and(conditions.map((one) => truth(one, inside))) & TRUE)
       return values.map((one) => (one === something ? one : 'unknown'));
-    if (situation === 'nobody') return targets.map(() => 'null');
+    if (situation === 'no tenant') return targets.map(() => 'null');
     const tells = tellers(parts, inside);
     return targets.map((target, index) => {
       const known = values[index] as Known;
