@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { asksForTenant, columnsOfTenant } from './outcomes.ts';
+import { columnsOfTenant, readsTenant } from './outcomes.ts';
 import type { PolicyFacts } from './policies.ts';
 import type { OwnerColumn } from './scope.ts';
 import { tenantTables } from './tenantTables.ts';
@@ -53,11 +53,11 @@ export async function findOwnerColumns(
       ),
     ),
   );
-  const readsTenant = [...facts.functions.values()]
+  const tenantCalls = [...facts.functions.values()]
     .filter(({ tenant, isValue }) => tenant && isValue)
     .map(({ name }) => `${name}()`);
   const isTenant = ({ default: text }: Column) =>
-    text !== null && (text.includes(`'${facts.setting}'`) || readsTenant.some((call) => text.includes(call)));
+    text !== null && (text.includes(`'${facts.setting}'`) || tenantCalls.some((call) => text.includes(call)));
   const certain = columns.filter((column) => compared.has(keyOf(column)) || isTenant(column));
   const identities = new Set(certain.flatMap((column) => [keyOf(column), column.refersTo ?? keyOf(column)]));
   const rank = (column: Column) => {
@@ -83,8 +83,7 @@ function multiTenantTables(facts: PolicyFacts): ReadonlySet<string> {
   const found = [...byTable].filter(([table, policies]) => {
     const all = policies.flatMap(({ using, check }) => [using, check].filter((one) => one !== null));
     return (
-      all.some((one) => asksForTenant(one, facts)) &&
-      all.every((one) => columnsOfTenant(one, table, facts).length === 0)
+      all.some((one) => readsTenant(one, facts)) && all.every((one) => columnsOfTenant(one, table, facts).length === 0)
     );
   });
   return new Set(found.map(([table]) => table));
