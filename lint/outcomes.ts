@@ -6,7 +6,8 @@ import { columnsIn, isCorrelated, nestOneLevel, type QueryParts, queryParts } fr
 import { constantOf, textOf } from './treeReads.ts';
 
 // Evaluates policies by abstract interpretation: computes all results that a condition can have, over abstract values
-// instead of rows. It approximates from above, so an unusual policy leads to a finding rather than to a missed leak.
+// instead of rows. It approximates from above, so an unusual policy leads to a finding rather than to a missed leak. The
+// exceptions are functions and expressions that it trusts (see `trust` in PolicyFacts).
 
 /**
  * The assumption under which a condition is evaluated. `foreign row`: the row belongs to another tenant, so no column
@@ -358,7 +359,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     });
   };
 
-  /** Whether a subquery that reads rows can find none, so its value is null. */
+  /** Whether a subquery that reads rows certainly finds none, so its value is null. */
   const isEmpty = (sublink: Node, place: Place): boolean => {
     const parts = queryParts(sublink);
     return parts.fromRows && parts.understood && !(exists(parts, enter(place, parts)) & TRUE);
@@ -407,7 +408,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     const found = and(conditions.map((one) => truth(one, inside)));
     if (!fromRows) return (found & TRUE) | (found & ~TRUE ? FALSE : 0);
     if (found & TRUE) return TRUE | FALSE;
-    // Conditions that only read the outer row are false for all rows of the subquery.
+    // Without a row for which the conditions on the policy's row alone are true, the subquery finds no rows.
     const isOfRow = (one: Node) => columnsIn(one).every(({ up }) => up >= inside.depth);
     if (!(and(conditions.filter(isOfRow).map((one) => truth(one, inside))) & TRUE)) return FALSE;
     return situation === 'foreign row' && !followsRow(parts, inside) ? TRUE | FALSE : FALSE;
