@@ -19,8 +19,8 @@ import {
 export type Resolve = (call: QualifiedName) => readonly string[];
 
 /**
- * The counterpart of readValues() for the text of a function in SQL or PL/pgSQL. A value that it cannot follow counts as
- * read as a whole.
+ * The counterpart of readValues() for the text of a function in SQL or PL/pgSQL. A value that it cannot follow counts
+ * as read as a whole.
  */
 export function readSourceValues(source: string, resolve: Resolve): ValueRead[] {
   const tokens = tokenize(source);

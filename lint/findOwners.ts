@@ -17,8 +17,8 @@ interface Column {
 }
 
 /**
- * Finds the owner column of each table on which tenants have a grant. The value of an owner column identifies the tenant
- * of the row. The first match of this list is the owner column:
+ * Finds the owner column of each table on which tenants have a grant. The value of an owner column identifies the
+ * tenant of the row. The first match of this list is the owner column:
  *
  * 1. the column that a policy compares with the tenant;
  * 2. the column whose default is the tenant;

@@ -84,8 +84,8 @@ export interface Connected {
 }
 
 /**
- * Finds the expressions and tables of a SUBLINK that a chain of conditions connects with the outer row. The other parts,
- * such as a table joined `on true`, do not affect that row.
+ * Finds the expressions and tables of a SUBLINK that a chain of conditions connects with the outer row. The other
+ * parts, such as a table joined `on true`, do not affect that row.
  */
 export function connectedWithRow(sublink: Node): Connected {
   const query = sublink.fields.subselect as Node;

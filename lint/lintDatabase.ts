@@ -222,7 +222,9 @@ async function findSetting(
 
 const distinct = (all: readonly NotJudged[]) => [...new Map(all.map((one) => [JSON.stringify(one), one])).values()];
 
-/** Leaves out the policies of tables whose comment declares them as shared (`@isolation shared`), as the prover does. */
+/**
+ * Leaves out the policies of tables whose comment declares them as shared (`@isolation shared`), as the prover does.
+ */
 async function withoutShared(
   client: pg.ClientBase,
   facts: PolicyFacts,

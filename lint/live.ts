@@ -35,15 +35,17 @@ class RuleFailedError extends Error {
 /** SQLSTATEs of a statement timeout and of a lock timeout. */
 const timeouts: readonly unknown[] = ['57014', '55P03'];
 
-/** Loads the rules. Loading takes longer than applying them, so callers can do it while they connect to the database. */
+/**
+ * Loads the rules. Loading takes longer than applying them, so callers can do it while they connect to the database.
+ */
 export async function loadLiveLinter(): Promise<(inTransaction: InCatalogTransaction) => Promise<LiveReport>> {
   const rules = await readRules();
   return (inTransaction) => inspectLive(rules, inTransaction);
 }
 
 /**
- * Applies the rules of severity `error` to a live schema, except those about the text of migrations. Suppressions in the
- * migrations count as in `npm run db -- lint`.
+ * Applies the rules of severity `error` to a live schema, except those about the text of migrations. Suppressions in
+ * the migrations count as in `npm run db -- lint`.
  *
  * @throws the error of the connection if the database is unavailable.
  */

@@ -38,8 +38,8 @@ interface RelationRights extends FunctionRights {
 }
 
 /**
- * Finds privileges that policies need and tenants lack: on functions, on the functions of operators and aggregates, and on
- * columns of tables and views. It follows functions and views that run with the rights of their caller.
+ * Finds privileges that policies need and tenants lack: on functions, on the functions of operators and aggregates, and
+ * on columns of tables and views. It follows functions and views that run with the rights of their caller.
  *
  * A reader is an immutable snapshot of all privileges at the time of open().
  */

@@ -9,8 +9,8 @@ export interface Node {
 export type Value = Node | readonly Value[] | string | null;
 
 /**
- * Parses a pg_node_tree (src/backend/nodes/read.c). Postgres has resolved every name in it to an oid, so the spelling and
- * the whitespace of the SQL do not matter.
+ * Parses a pg_node_tree (src/backend/nodes/read.c). Postgres has resolved every name in it to an oid, so the spelling
+ * and the whitespace of the SQL do not matter.
  */
 export function parseNodeTree(text: string): Value {
   const tokens = text.match(/[(){}]|(?:\\[\s\S]|[^\s(){}\\])+/g) ?? [];

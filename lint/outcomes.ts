@@ -6,8 +6,8 @@ import { columnsIn, isCorrelated, nestOneLevel, type QueryParts, queryParts } fr
 import { constantOf, textOf } from './treeReads.ts';
 
 // Evaluates policies by abstract interpretation: computes all results that a condition can have, over abstract values
-// instead of rows. It approximates from above, so an unusual policy leads to a finding rather than to a missed leak. The
-// exceptions are functions and expressions that it trusts (see `trust` in PolicyFacts).
+// instead of rows. It approximates from above, so an unusual policy leads to a finding rather than to a missed leak.
+// The exceptions are functions and expressions that it trusts (see `trust` in PolicyFacts).
 
 /**
  * The assumption under which a condition is evaluated. `foreign row`: the row belongs to another tenant, so no column
@@ -16,8 +16,8 @@ import { constantOf, textOf } from './treeReads.ts';
 export type Situation = 'foreign row' | 'no tenant';
 
 /**
- * An abstract value: the tenant; a value from the tenant's own rows (`of the tenant`), or null if there are none; null; a
- * constant; a column of a row (`column <depth> <table number> <column number>`); or unknown.
+ * An abstract value: the tenant; a value from the tenant's own rows (`of the tenant`), or null if there are none; null;
+ * a constant; a column of a row (`column <depth> <table number> <column number>`); or unknown.
  */
 type AbstractValue = 'tenant' | 'of the tenant' | 'null' | 'unknown' | `constant ${string}` | `column ${string}`;
 
@@ -95,12 +95,14 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       sides.some((side) => !ofRow(side) && isDerivedFromTenant(side, place))
     );
   };
-  /** Whether the linter trusts an operator that it does not understand to compare a value of the row with the tenant. */
+  /**
+   * Whether the linter trusts an operator that it does not understand to compare a value of the row with the tenant.
+   */
   const isTrustedComparison = (node: Node, place: Place) =>
     facts.trust.expressions && !/^(<>|<|>|<=|>=|!.*)$/.test(operator(node.fields)) && relatesTenant(node, place);
   /**
-   * Whether an expression contains a value that combines the row and the tenant in a way that no rule understands, such as
-   * by strpos() or by a subquery.
+   * Whether an expression contains a value that combines the row and the tenant in a way that no rule understands, such
+   * as by strpos() or by a subquery.
    */
   const hasTrustedValue = (node: Node, place: Place): boolean => {
     if (!facts.trust.expressions) return false;
@@ -290,8 +292,9 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
   };
 
   /**
-   * Finds the values in the rows of a subquery that belong to the tenant: keys of the tenant's rows, the targets of their
-   * foreign keys, and values equal to one of these. Without a join to the tenant's rows, a row can belong to anyone.
+   * Finds the values in the rows of a subquery that belong to the tenant: keys of the tenant's rows, the targets of
+   * their foreign keys, and values equal to one of these. Without a join to the tenant's rows, a row can belong to
+   * anyone.
    */
   const tenantValues = ({ conditions, tables }: QueryParts, place: Place): ((value: AbstractValue) => boolean) => {
     const column = (known: string) => /^column (\d+) (\d+) (\d+)$/.exec(known) ?? [];

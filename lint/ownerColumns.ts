@@ -3,8 +3,8 @@ import { scopedRelations } from './scopedObjects.ts';
 
 const escaped = String.raw`regexp_replace(quote_ident(a.attname), '(\W)', '\\\1', 'g')`;
 
-// Matches `user_id = (select app_public.current_user_id())` as Postgres prints it: with or without the subselect, and with
-// the sides in either order.
+// Matches `user_id = (select app_public.current_user_id())` as Postgres prints it: with or without the subselect, and
+// with the sides in either order.
 const comparedWithHelper = String.raw`
   concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)) ~ concat(
     '(^|[^\w"])', ${escaped}, ' = (\( SELECT )?app_public\.current_user_id\(\)|',

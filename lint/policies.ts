@@ -26,7 +26,10 @@ export interface MissingRights {
 export interface PolicyFacts {
   /** The setting that identifies the tenant. */
   readonly setting: string;
-  /** Claims that identify the tenant, if the setting holds JSON. If undefined, every claim that tells users apart counts. */
+  /**
+   * Claims that identify the tenant, if the setting holds JSON. If undefined, every claim that tells users apart
+   * counts.
+   */
   readonly claims: readonly string[] | undefined;
   readonly policies: readonly Policy[];
   /** Functions that policies call, directly or as operators. */
@@ -39,8 +42,9 @@ export interface PolicyFacts {
   /** Columns with a unique index of their own, in the same notation. */
   readonly unique: ReadonlySet<string>;
   /**
-   * Columns with a single-column foreign key to a unique column, in the same notation, such as the team of a membership.
-   * Empty on Hedgerow's database. Its keys start with the owner column, so such a column does not identify a tenant.
+   * Columns with a single-column foreign key to a unique column, in the same notation, such as the team of a
+   * membership. Empty on Hedgerow's database. Its keys start with the owner column, so such a column does not identify
+   * a tenant.
    */
   readonly identifying: ReadonlySet<string>;
   /** Expressions that the linter trusts to restrict rows to the tenant although it cannot evaluate them. */

@@ -85,9 +85,9 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
 }
 
 /**
- * Adds to each function whether its result depends on the tenant, which it does if it reads the setting at any depth. On
- * a database that is not Hedgerow's, functions that the linter cannot read are assumed to. A function that reads rows
- * returns a value of these rows, not the tenant itself.
+ * Adds to each function whether its result depends on the tenant, which it does if it reads the setting at any depth.
+ * On a database that is not Hedgerow's, functions that the linter cannot read are assumed to. A function that reads
+ * rows returns a value of these rows, not the tenant itself.
  */
 async function withTenant(
   client: pg.ClientBase,

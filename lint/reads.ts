@@ -1,9 +1,9 @@
 import type { Body } from './bodies.ts';
 
 /**
- * Finds the tables and functions that views and functions use, directly or indirectly, under the policies of the caller. A
- * function that runs as its owner counts as using nothing. A view that reads tables as its owner still calls functions as
- * its caller.
+ * Finds the tables and functions that views and functions use, directly or indirectly, under the policies of the
+ * caller. A function that runs as its owner counts as using nothing. A view that reads tables as its owner still calls
+ * functions as its caller.
  *
  * @returns the oids of all used objects, by the oid of the view or function.
  */

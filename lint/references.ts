@@ -159,8 +159,8 @@ export class ReferenceReader {
   }
 
   /**
-   * Whether a condition in an expression, a view or a function, or in anything that they use, depends on the time but on no
-   * value of a row. Such a condition is true or false for all rows at once.
+   * Whether a condition in an expression, a view or a function, or in anything that they use, depends on the time but
+   * on no value of a row. Such a condition is true or false for all rows at once.
    */
   async decidesByTime(trees: readonly string[], oids: readonly string[]): Promise<boolean> {
     const { oids: all } = await this.of(trees, oids);
@@ -314,8 +314,8 @@ const nothing: Direct = { settings: [], session: [], uses: [], values: [] };
 type Composed = Required<Pick<ValueRead, 'path' | 'isResult' | 'isCheck'>> & { readonly setting: string };
 
 /**
- * Settings request.jwt.claim.* that are read without the same claim of request.jwt.claims as an alternative. A server that
- * sets request.jwt.claims does not set them, so only coalesce() over both finds the value.
+ * Settings request.jwt.claim.* that are read without the same claim of request.jwt.claims as an alternative. A server
+ * that sets request.jwt.claims does not set them, so only coalesce() over both finds the value.
  */
 function supersededSettings({ settings, values }: Direct): string[] {
   const alternatives = values.filter(({ isAlternative }) => isAlternative);

@@ -21,8 +21,8 @@ interface Described {
  * search_path, as a role that may read the catalogs and nothing else (not even pg_authid).
  *
  * The column `object` names one object as people name and suppress it: `app_public.notes` (`oid::regclass::text`),
- * `app_public.notes.user_id`, `policy select_own on app_public.notes`, `function app_public.f(uuid)`. The column `detail`
- * describes the problem, or is null if the title says everything.
+ * `app_public.notes.user_id`, `policy select_own on app_public.notes`, `function app_public.f(uuid)`. The column
+ * `detail` describes the problem, or is null if the title says everything.
  */
 export interface CatalogRule extends Described {
   readonly query: string;

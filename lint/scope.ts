@@ -14,7 +14,10 @@ export interface LintScope {
   readonly owner: string | undefined;
   /** The setting that policies read the tenant from. `undefined` if it is unknown. */
   readonly setting: string | undefined;
-  /** Claims that identify the tenant, if the setting holds JSON. If undefined, every claim that tells users apart counts. */
+  /**
+   * Claims that identify the tenant, if the setting holds JSON. If undefined, every claim that tells users apart
+   * counts.
+   */
   readonly claims?: readonly string[] | undefined;
 }
 
@@ -36,8 +39,8 @@ export interface OwnerColumn {
   readonly attnum: number;
 }
 
-// Rules are SQL queries that need only read access to the catalogs. They read the scope from transaction-local settings,
-// which setScope() sets. A query fails if the scope is not set.
+// Rules are SQL queries that need only read access to the catalogs. They read the scope from transaction-local
+// settings, which setScope() sets. A query fails if the scope is not set.
 
 const read = (name: string) => `current_setting('hedgerow_lint.${name}')`;
 

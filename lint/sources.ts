@@ -47,7 +47,10 @@ const source = (file: string, bytes: Buffer, committed: boolean): SourceFile => 
   committed,
 });
 
-/** Blanks out the copies of fixtures in a committed migration, because the fixtures themselves count. Keeps line numbers. */
+/**
+ * Blanks out the copies of fixtures in a committed migration, because the fixtures themselves count. Keeps line
+ * numbers.
+ */
 function withoutIncluded(source: SourceFile): SourceFile {
   const sql = source.sql.replace(/^--! Included (.*)$[\s\S]*?^--! EndIncluded \1$/gm, (copy) =>
     copy.replace(/[^\n]/g, ''),

@@ -16,7 +16,8 @@ const excluded = [
   'require-lock-timeout',
   // lock_timeout limits waiting. Work such as an index build or a backfill may take long.
   'require-statement-timeout',
-  // It requires `if not exists` everywhere. A migration runs in one transaction, and `lint` tests whether it can run twice.
+  // It requires `if not exists` everywhere. A migration runs in one transaction, and `lint` tests whether it can run
+  // twice.
   'prefer-robust-stmts',
   // Keys are UUIDs. Numbers are counts with check constraints.
   'prefer-bigint-over-int',
@@ -36,8 +37,8 @@ const answers = z.array(
 );
 
 /**
- * Runs squawk (https://squawkhq.com) on the files of `sources`. It finds locks that block other sessions and changes that
- * break clients.
+ * Runs squawk (https://squawkhq.com) on the files of `sources`. It finds locks that block other sessions and changes
+ * that break clients.
  *
  * @param all every SQL file, in order. Only objects that an earlier file created exist before a migration drops them.
  * @throws UsageError if squawk-cli is not installed or fails.

@@ -22,8 +22,8 @@ interface Suppressions {
 }
 
 /**
- * Splits findings into remaining and suppressed ones. A comment with a mistake, or without a matching finding, is itself
- * a finding of the rule `suppression`.
+ * Splits findings into remaining and suppressed ones. A comment with a mistake, or without a matching finding, is
+ * itself a finding of the rule `suppression`.
  *
  * @param inspected tells whether this run would have produced the finding that a suppression allows.
  */

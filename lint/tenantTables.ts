@@ -3,8 +3,8 @@ import { apiSchema, inScope, tenantRole } from './scope.ts';
 // Subqueries that many rules share. They follow `from` or `in`.
 
 /**
- * Roles whose policies and grants apply to tenants: the tenants' role, the roles that it is a member of, and PUBLIC (0).
- * The column is `oid`.
+ * Roles whose policies and grants apply to tenants: the tenants' role, the roles that it is a member of, and PUBLIC
+ * (0). The column is `oid`.
  */
 export const tenantRoles = `(
   select 0::oid as oid

@@ -23,8 +23,8 @@ interface Contents {
 }
 
 /**
- * Whether a condition in an expression or a query depends on the time but on no value of a row, so it is true or false for
- * all rows at once. Columns of subqueries, functions and VALUES are traced to the expressions that produce them.
+ * Whether a condition in an expression or a query depends on the time but on no value of a row, so it is true or false
+ * for all rows at once. Columns of subqueries, functions and VALUES are traced to the expressions that produce them.
  */
 export function decidesByTime(tree: Value, functions: FunctionsOfTime): boolean {
   const visit = (node: Node, queries: readonly Node[]): boolean => {

@@ -9,8 +9,8 @@ export interface Token {
   readonly end: number;
 }
 
-// The order matters: comments and literals come first, so their contents do not match. Placeholders of .gmrc (`:NAME`) are
-// words.
+// The order matters: comments and literals come first, so their contents do not match. Placeholders of .gmrc (`:NAME`)
+// are words.
 const tokens = new RegExp(
   [
     String.raw`(?<comment>--[^\n]*|\/\*)`,
@@ -56,8 +56,9 @@ export function tokenize(sql: string): Token[] {
 }
 
 /**
- * Masks quoted names and literals, so regular expressions match only keywords. Quoted names become `"0"`, literals `'0'`.
- * The result has one space between tokens and none around dots. `restore` puts the original names and literals back.
+ * Masks quoted names and literals, so regular expressions match only keywords. Quoted names become `"0"`, literals
+ * `'0'`. The result has one space between tokens and none around dots. `restore` puts the original names and literals
+ * back.
  */
 export function maskQuoted(sql: string): { text: string; restore(part: string): string } {
   const quoted: string[] = [];

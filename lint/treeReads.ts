@@ -10,7 +10,9 @@ export interface TreeReads {
   readonly selects: readonly { readonly relation: string; readonly columns: readonly number[] }[];
   /** Settings that it reads. `undefined` stands for a computed name. */
   readonly settings: readonly (string | undefined)[];
-  /** Keywords with a value of the session, such as session_user, and settings that affect the text form of constants. */
+  /**
+   * Keywords with a value of the session, such as session_user, and settings that affect the text form of constants.
+   */
   readonly keywords: readonly string[];
   /** Whether it contains a keyword such as current_timestamp, or a text read as the current time. */
   readonly tellsTime: boolean;
@@ -70,8 +72,8 @@ const systemColumns = 7;
 const aclSelect = 2;
 
 /**
- * Relations and columns on which Postgres checks the SELECT privilege. Before version 16 the range table entry has them,
- * since then a separate list of permissions.
+ * Relations and columns on which Postgres checks the SELECT privilege. Before version 16 the range table entry has
+ * them, since then a separate list of permissions.
  */
 function selectedFrom({ fields }: Node): { relation: string; columns: number[] }[] {
   const { relid, requiredPerms, selectedCols } = fields;

@@ -30,7 +30,9 @@ async function readCase(rule: string): Promise<string[]> {
   return (await readFile(join(root, 'test', 'lint', 'rules', `${rule}.sql`), 'utf8')).split('-- fixed:\n');
 }
 
-/** Returns the owners of the notes that `tenant` sees under `policies` alone. An empty `tenant` stands for no tenant. */
+/**
+ * Returns the owners of the notes that `tenant` sees under `policies` alone. An empty `tenant` stands for no tenant.
+ */
 async function visibleOwners(sql: string, tenant: string, policies = /./): Promise<string[]> {
   await client.query('begin');
   try {

@@ -68,7 +68,9 @@ async function lint(using: string, setting?: string): Promise<DatabaseReport> {
   }
 }
 
-/** Returns the verdict on each condition, as the only policy of a table like boards: `error`, `undecided` or `accepted`. */
+/**
+ * Returns the verdict on each condition, as the only policy of a table like boards: `error`, `undecided` or `accepted`.
+ */
 async function verdicts(conditions: readonly string[], sql = ''): Promise<[string, string][]> {
   const names = conditions.map((_, index) => `boards_${index + 1}`);
   const tables = conditions.map((using, index) => {

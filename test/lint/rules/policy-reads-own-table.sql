@@ -30,7 +30,7 @@ create policy select_own on app_public.pins for select to hedgerow_tenant
   using (exists (select from (select m.user_id from app_public.memos m) m where m.user_id = pins.user_id));
 create policy insert_own on app_public.pins for insert to hedgerow_tenant
   with check (user_id in (select m.user_id from app_public.memos m));
--- Recursion through functions, one of them with a stored node tree, and through a view.
+-- Recursion through functions in SQL and PL/pgSQL, and through a view.
 create table app_public.teams (user_id uuid primary key, lead uuid);
 create function app_public.led_by(leader uuid) returns setof uuid language sql stable
   set search_path from current as $$ select t.user_id from app_public.teams t /* from nowhere */ where t.lead = leader $$;
