@@ -44,7 +44,12 @@ export function applySuppressions(
   const stale = suppressions
     .filter((suppression) => inspected(suppression) && !findings.some((finding) => matches(suppression, finding)))
     .map(({ rule, object, file, line }) =>
-      mistake(file, line, object, `allows ${rule}, but there is no such finding: delete the comment`),
+      mistake(
+        file,
+        line,
+        object,
+        `allows ${rule}, but there is no such finding: delete the comment, or revoke it with \`-- lint: enforce\``,
+      ),
     );
   return { findings: [...remaining, ...mistakes, ...stale], suppressed };
 }
