@@ -1,16 +1,17 @@
 import type { PgCodecWithAttributes, PgResource } from 'postgraphile/@dataplan/pg';
 
-/** An object of the database, as a person names it, and a sentence about it. */
+/** A problem with a database object. */
 export interface About {
+  /** The object as people name it, such as `app_public.notes`. */
   readonly object: string;
   readonly detail: string;
 }
 
 /** Result of building the API from a database. */
 export interface Api {
-  /** The reason why the API cannot be built. */
+  /** The first reason why the API cannot be built. */
   readonly failure: About | undefined;
-  /** Objects that tenants are granted and the API leaves out; empty where there is no API. */
+  /** Objects on which tenants have a grant and which the API leaves out. Empty if there is no API. */
   readonly unserved: readonly About[];
 }
 

@@ -3,22 +3,22 @@ import { NameIndex } from './nameIndex.ts';
 import { readSource, readUnconditional, type SourceReads } from './sourceReads.ts';
 import { readTree, type TreeReads } from './treeReads.ts';
 
-/** Direct uses of a function or view, while its caller's statement runs. */
+/** Functions and relations that a function or view uses directly while the statement of its caller runs. */
 export interface Body {
   /** `app_public.f()`, or the view's name. */
   readonly name: string;
   readonly kind: 'function' | 'aggregate' | 'view';
-  /** It reads tables with the rights of its owner, so that no policy of the caller is asked. */
+  /** Whether it reads tables with the rights of its owner, so the policies of the caller do not apply. */
   readonly asOwner: boolean;
-  /** The oids of the functions that it calls; each list has those that one name may mean. */
+  /** The oids of the functions that it calls. Each inner list has the candidates for one name. */
   readonly calls: readonly (readonly string[])[];
-  /** The oids of the relations that it reads or writes, in the same way. */
+  /** The oids of the relations that it reads or writes, in the same form. */
   readonly relations: readonly (readonly string[])[];
-  /** Relations and columns that it selects, as Postgres records them; undefined where only the text was read. */
+  /** Relations and columns that it selects, as Postgres records them. Undefined if only the text is available. */
   readonly selects: TreeReads['selects'] | undefined;
-  /** Something in it may keep a part of it from being run. */
+  /** Whether a condition can prevent parts of it from running. */
   readonly isConditional: boolean;
-  /** Uses that every run reaches; `bodies` are the functions and views whose own bodies every run reaches. */
+  /** Uses that every run reaches. `bodies` are the functions and views with bodies that every run reaches. */
   readonly certain: Pick<Body, 'calls' | 'relations'> & { readonly bodies: readonly string[] };
 }
 
@@ -29,7 +29,7 @@ const routines = `
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
   where p.oid >= 16384 and l.lanname in ('sql', 'plpgsql')`;
 
-/** Its owner needs the right to execute its functions, which run as the caller. */
+/** Its owner needs EXECUTE on the functions of the aggregate. They run as the caller. */
 const aggregates = `
   select a.aggfnoid::oid::text as oid, format('%s()', a.aggfnoid) as name,
     array(select f::oid::text from unnest(array[aggtransfn, aggfinalfn, aggcombinefn, aggmtransfn, aggminvtransfn, aggmfinalfn]) f
@@ -42,7 +42,7 @@ const views = `
   from pg_class c join pg_rewrite r on r.ev_class = c.oid and r.ev_type = '1'
   where c.oid >= 16384 and c.relkind = 'v'`;
 
-/** Reads what every view and every function in SQL or PL/pgSQL uses, by its oid. */
+/** Reads the bodies of all views, aggregates and functions in SQL or PL/pgSQL. The keys are oids. */
 export async function readBodies(client: pg.ClientBase): Promise<ReadonlyMap<string, Body>> {
   const names = await NameIndex.open(client);
   const bodies = new Map<string, Body>();
@@ -66,7 +66,7 @@ export async function readBodies(client: pg.ClientBase): Promise<ReadonlyMap<str
       relations: reads.tables.map((table) => names.find('relation', table, path)),
     });
     const reads = readSource(source);
-    // Postgres checks all rights of an SQL statement before it runs.
+    // Postgres checks all privileges of an SQL statement before it runs.
     const always = language === 'plpgsql' ? readUnconditional(source) : reads;
     const certain = find(always);
     const reached = [...(always.isConditional ? [] : certain.calls), ...certain.relations];

@@ -1,31 +1,32 @@
 import type pg from 'pg';
 import { UsageError } from '../common/usageError.ts';
 import type { Api } from './api.ts';
-import { tenantTables } from './facts.ts';
 import type { PolicyFacts } from './policies.ts';
 import { readPolicies } from './readPolicies.ts';
-import type { Finding, Level, Named, Rule } from './rule.ts';
+import type { Finding, Named, Rule, Severity } from './rule.ts';
 import { isApiRule, isCatalogRule, isPolicyRule, pageOf } from './rules.ts';
 import { hedgerow, setScope } from './scope.ts';
+import { tenantTables } from './tenantTables.ts';
 
-interface Found {
+/** A problem that a rule found. */
+interface Problem {
   readonly object: string;
   readonly detail: string | null;
-  /** By default the rule's. */
-  readonly level?: Level;
+  /** The default is the severity of the rule. */
+  readonly level?: Severity;
 }
 
 /** Builds the API of the database that `client` is connected to. */
 export type BuildApi = (client: pg.ClientBase) => Promise<Api>;
 
-/** How much there was to inspect. */
+/** The numbers of inspected objects. */
 export interface Inspected {
   readonly tables: number;
   readonly policies: number;
   readonly functions: number;
 }
 
-/** Runs `work` in a transaction that writes nothing and finds nothing by its bare name but the catalogs. */
+/** Runs `work` in a read-only transaction in which unqualified names resolve to the catalogs alone. */
 export async function readingCatalog<Result>(client: pg.ClientBase, work: () => Promise<Result>): Promise<Result> {
   await client.query('begin isolation level repeatable read read only');
   try {
@@ -37,10 +38,10 @@ export async function readingCatalog<Result>(client: pg.ClientBase, work: () => 
 }
 
 /**
- * The findings of `rules` in Hedgerow's database.
+ * Applies `rules` to Hedgerow's database.
  *
- * @param client its search_path has to be pg_catalog.
- * @param buildApi builds the API from the catalog.
+ * @param client a connection whose search_path is pg_catalog.
+ * @param buildApi builds the API from the catalog. Only rules about the API call it.
  */
 export async function inspectCatalog(
   client: pg.ClientBase,
@@ -55,7 +56,7 @@ export async function inspectCatalog(
   return [...findings, ...apiRules.flatMap((rule) => asFindings(rule, rule.ofApi(api)))];
 }
 
-/** The findings of `rules` in the catalog; the scope has to be set. Rules about the API are left out. */
+/** Applies `rules` to the catalog, except those about the API. The caller sets the scope first. */
 export async function findAll(
   client: pg.ClientBase,
   rules: readonly Named<Rule>[],
@@ -66,13 +67,13 @@ export async function findAll(
   return findings;
 }
 
-/** The findings of one rule; the scope has to be set. */
+/** Applies one rule to the catalog. The caller sets the scope first. */
 export async function inspectRule(client: pg.ClientBase, rule: Named<Rule>, facts: PolicyFacts): Promise<Finding[]> {
-  return asFindings(rule, await find(client, rule, facts));
+  return asFindings(rule, await findProblems(client, rule, facts));
 }
 
-function asFindings({ name, level, title }: Named<Rule>, found: readonly Found[]): Finding[] {
-  return found.map(({ object, detail, level: own }) => ({
+function asFindings({ name, level, title }: Named<Rule>, problems: readonly Problem[]): Finding[] {
+  return problems.map(({ object, detail, level: own }) => ({
     rule: name,
     level: own ?? level,
     object,
@@ -81,8 +82,8 @@ function asFindings({ name, level, title }: Named<Rule>, found: readonly Found[]
   }));
 }
 
-async function find(client: pg.ClientBase, rule: Named<Rule>, facts: PolicyFacts): Promise<Found[]> {
-  if (isCatalogRule(rule)) return (await client.query<Found>(rule.query)).rows;
+async function findProblems(client: pg.ClientBase, rule: Named<Rule>, facts: PolicyFacts): Promise<Problem[]> {
+  if (isCatalogRule(rule)) return (await client.query<Problem>(rule.query)).rows;
   if (!isPolicyRule(rule)) return [];
   return facts.policies.flatMap((policy) => {
     const found = rule.judge(policy, facts);
@@ -92,9 +93,9 @@ async function find(client: pg.ClientBase, rule: Named<Rule>, facts: PolicyFacts
 }
 
 /**
- * Counts what there is to inspect.
+ * Counts the objects to inspect in Hedgerow's database.
  *
- * @throws UsageError where that is nothing: then no finding would mean nothing.
+ * @throws UsageError if there are none, because an empty report would then look like a good result.
  */
 export async function countInspected(client: pg.ClientBase): Promise<Inspected> {
   const { rows } = await client.query<{ database: string; schema: boolean; role: boolean }>(
@@ -102,17 +103,19 @@ export async function countInspected(client: pg.ClientBase): Promise<Inspected> 
       to_regrole('hedgerow_tenant') is not null as role`,
   );
   const [{ database, schema, role }] = rows as [(typeof rows)[0]];
-  const nothing = (missing: string) =>
-    new UsageError(`Nothing was inspected: database ${database} has no ${missing}. Is it Hedgerow's, and migrated?`);
-  if (!role) throw nothing('role hedgerow_tenant');
-  if (!schema) throw nothing('schema app_public');
+  const nothingInspected = (missing: string) =>
+    new UsageError(
+      `Nothing was inspected: database ${database} has no ${missing}. Connect to a Hedgerow database and run \`npm run db -- migrate\`.`,
+    );
+  if (!role) throw nothingInspected('role hedgerow_tenant');
+  if (!schema) throw nothingInspected('schema app_public');
   await setScope(client, hedgerow);
   const inspected = await count(client, ['app_public', 'app_private']);
-  if (inspected.tables === 0) throw nothing('table of tenants’');
+  if (inspected.tables === 0) throw nothingInspected('tenant table');
   return inspected;
 }
 
-/** Counts tenants' tables, the policies on them, and the functions of some schemas; the scope has to be set. */
+/** Counts the tenant tables, their policies and the functions of `schemas`. The caller sets the scope first. */
 export async function count(client: pg.ClientBase, schemas: readonly string[]): Promise<Inspected> {
   const { rows } = await client.query<Inspected>(
     `select count(*)::int as tables,

@@ -1,19 +1,19 @@
 import { children, isNode, type Node, nodes, type Value } from './nodeTree.ts';
 import { constantBytes, currentSettingOf, textOf } from './treeReads.ts';
 
-/** A place where an expression uses the value of a setting, or of a function that may return one. */
+/** A use of the value of a setting, or of a function that can return one. */
 export interface ValueRead {
-  /** The setting; undefined where a function is called. */
+  /** The setting, or undefined for a function call. */
   readonly setting?: string;
-  /** The oids that the called function may have. */
+  /** The candidate oids of the called function. */
   readonly calls?: readonly string[];
-  /** The keys by which the value is read as JSON, from the outside in. */
+  /** The JSON keys that the expression applies to the value, the outermost first. */
   readonly path: readonly string[];
-  /** The value is the result of the whole expression, so that a caller may read further keys of it. */
+  /** Whether the value is the result of the whole expression, so a caller can read further keys. */
   readonly isResult: boolean;
-  /** It is only asked whether there is a value at all. */
+  /** Whether the expression only tests that a value exists. */
   readonly isCheck: boolean;
-  /** It is one of several values of which the first that is not null is taken. */
+  /** Whether it is one of several arguments of coalesce(). */
   readonly isAlternative?: boolean;
 }
 
@@ -25,9 +25,10 @@ const elements = ['3949', '3950', '3215', '3216'];
 const extractPath = ['3951', '3953', '3217', '3940'];
 /** jsonb_exists: the operator `?`. */
 const exists = '4047';
+/** The first oid of user-defined objects (FirstNormalObjectId). */
 const firstOfUsers = 16384;
 
-/** Finds what a pg_node_tree reads of settings and of the functions that users made, with the keys of JSON. */
+/** Finds the uses of settings and of user-defined functions in a node tree, with the JSON keys that it reads. */
 export function readValues(tree: Value): ValueRead[] {
   const found: ValueRead[] = [];
   const visit = (node: Node, above: readonly Node[]): void => {
@@ -41,7 +42,7 @@ export function readValues(tree: Value): ValueRead[] {
   return found;
 }
 
-/** Follows a value through the expressions around it, the nearest first. */
+/** Follows a value through its enclosing expressions, the innermost first. */
 function follow(value: Node, above: readonly Node[]): Omit<ValueRead, 'setting' | 'calls'> {
   const path: string[] = [];
   let isAlternative = false;
@@ -57,13 +58,16 @@ function follow(value: Node, above: readonly Node[]): Omit<ValueRead, 'setting' 
   return { path, isResult: true, isCheck: false, isAlternative };
 }
 
-/** `is null`, or a comparison with the empty string. */
+/** Whether an expression is `is null` or a comparison with the empty string. */
 function isCheck({ kind, fields: of }: Node, inner: Node): boolean {
   const others = nodes(of.args).filter((arg) => arg !== inner);
   return kind === 'NULLTEST' || (kind === 'OPEXPR' && others.length === 1 && keyOf(others[0]) === '');
 }
 
-/** The keys by which `outer` reads `inner`; none where it passes the value on, undefined for anything else. */
+/**
+ * The JSON keys by which `outer` reads `inner`. Empty if `outer` returns the value of `inner`, and undefined for other
+ * expressions.
+ */
 function keysOf(outer: Node, inner: Node, next: Node | undefined): { keys: string[]; ends?: boolean } | undefined {
   const { kind, fields: of } = outer;
   const passed = { keys: [] };
@@ -71,7 +75,7 @@ function keysOf(outer: Node, inner: Node, next: Node | undefined): { keys: strin
   if (/^(CASE|CASEEXPR|WHEN|CASEWHEN)$/.test(kind)) return of.expr === inner || of.arg === inner ? undefined : passed;
   const args = nodes(of.args);
   if (kind === 'NULLIFEXPR') return args[0] === inner ? passed : undefined;
-  // The query of a scalar sublink, or of a function's body.
+  // The query of a scalar sublink or of a function body.
   if (kind === 'QUERY') return next === undefined || next.fields.subselect === outer ? passed : undefined;
   if (kind === 'SUBLINK') return of.subLinkType === '4' ? passed : undefined;
   if (kind === 'SUBSCRIPTINGREF') {
@@ -89,7 +93,7 @@ function keysOf(outer: Node, inner: Node, next: Node | undefined): { keys: strin
     const keys = pathOf(args[1]);
     return keys && { keys };
   }
-  // A cast that is a function.
+  // A cast implemented by a function.
   return kind === 'FUNCEXPR' && /^[12]$/.test(String(of.funcformat)) && Number(called) < firstOfUsers
     ? passed
     : undefined;
@@ -98,7 +102,7 @@ function keysOf(outer: Node, inner: Node, next: Node | undefined): { keys: strin
 const keyOf = (node: Node | undefined): string | undefined =>
   node?.kind === 'CONST' && node.fields.consttype === '25' ? textOf(node) : undefined;
 
-/** The keys of a path: an array of texts, as a constant or of constants. */
+/** The keys of a path, which is a constant array of texts or an array of constants. */
 function pathOf(node: Node | undefined): string[] | undefined {
   if (node === undefined) return undefined;
   if (/^ARRAY(EXPR)?$/.test(node.kind)) {
@@ -107,11 +111,11 @@ function pathOf(node: Node | undefined): string[] | undefined {
   }
   if (node.kind !== 'CONST' || node.fields.consttype !== '1009') return undefined;
   const bytes = constantBytes(node);
-  // One dimension, and no nulls in it.
+  // Only arrays with one dimension and without nulls.
   if (bytes.readInt32LE(4) !== 1 || bytes.readInt32LE(8) !== 0) return undefined;
   const keys: string[] = [];
   for (let at = 24; at + 4 <= bytes.length; ) {
-    // As varlena: the length in bits 2 and up, or in 7 bits of one byte where it is short.
+    // Each element is a varlena: the length is in bits 2 and up, or in the upper 7 bits of one byte if it is short.
     const isShort = ((bytes[at] as number) & 1) === 1;
     const length = isShort ? (bytes[at] as number) >> 1 : bytes.readUInt32LE(at) >> 2;
     if (length === 0) return undefined;

@@ -1,12 +1,13 @@
 import type { ValueRead } from './claimReads.ts';
+import type { QualifiedName } from './nameIndex.ts';
 import {
+  assignedName,
   closing,
   endOfType,
   expressionFrom,
   isAssignment,
   isSymbol,
   isWord,
-  nameGiven,
   opening,
   operatorAt,
   type Token,
@@ -14,10 +15,13 @@ import {
   tokenize,
 } from './sourceTokens.ts';
 
-/** Finds the oids that a call in the text of a function may mean. */
-export type Resolve = (call: { readonly schema: string | undefined; readonly name: string }) => readonly string[];
+/** Returns the candidate oids of a call in the text of a function. */
+export type Resolve = (call: QualifiedName) => readonly string[];
 
-/** As readValues, of the text of a function in SQL or PL/pgSQL. Values that it cannot follow are read as a whole. */
+/**
+ * The counterpart of readValues() for the text of a function in SQL or PL/pgSQL. A value that it cannot follow counts
+ * as read as a whole.
+ */
 export function readSourceValues(source: string, resolve: Resolve): ValueRead[] {
   const tokens = tokenize(source);
   return tokens.flatMap(({ kind, text }, index) => {
@@ -34,14 +38,14 @@ export function readSourceValues(source: string, resolve: Resolve): ValueRead[] 
     if (setting === undefined && calls.length === 0) return [];
     const { first, stop, ...read } = follow(tokens, isQualified ? index - 2 : index, closing(tokens, index + 1) + 1);
     const whole = { ...(setting === undefined ? { calls } : { setting }), ...read };
-    const name = nameGiven(tokens, first, stop);
-    // A name that is read nowhere leaves the value to the caller.
+    const name = assignedName(tokens, first, stop);
+    // If nothing reads the variable, the value goes to the caller.
     const reads = name === undefined ? [] : readName(tokens, name, whole);
     return reads.length > 0 ? reads : [whole];
   });
 }
 
-/** The reads of a variable or column that holds a value. */
+/** The uses of a variable or column that holds a value. */
 function readName(tokens: readonly Token[], name: string, held: ValueRead): ValueRead[] {
   return tokens.flatMap(({ kind, text }, index) => {
     if (kind !== 'word' || text !== name || isWord(tokens, index - 1, /^(as|into|declare|strict)$/)) return [];
@@ -66,11 +70,11 @@ interface Followed {
   readonly isAlternative: boolean;
   /** The first token of the expression. */
   readonly first: number;
-  /** The token behind the expression. */
+  /** The token after the expression. */
   readonly stop: number;
 }
 
-/** Follows a value through casts, parentheses and operators behind it. */
+/** Follows a value through the casts, parentheses, calls and operators around it. */
 function follow(tokens: readonly Token[], start: number, end: number): Followed {
   const path: string[] = [];
   let [first, at] = [start, end];
@@ -129,7 +133,7 @@ function follow(tokens: readonly Token[], start: number, end: number): Followed 
 const isGroup = (tokens: readonly Token[], open: number) =>
   tokens[open - 1]?.kind !== 'word' || grouping.test(tokens[open - 1]?.text ?? '');
 
-/** Words before a parenthesis that groups, and calls nothing. */
+/** Words before a parenthesis that is not a call. */
 const grouping =
   /^(select|and|or|not|return|where|when|then|else|if|elsif|on|in|any|all|default|is|by|from|distinct|between|like)$/;
 

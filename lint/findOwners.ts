@@ -1,28 +1,34 @@
 import type pg from 'pg';
-import { tenantTables } from './facts.ts';
-import { asksForTenant, columnsOfTenant } from './outcomes.ts';
+import { columnsOfTenant, readsTenant } from './outcomes.ts';
 import type { PolicyFacts } from './policies.ts';
 import type { OwnerColumn } from './scope.ts';
+import { tenantTables } from './tenantTables.ts';
 
-/** Names that owner columns usually have, where nothing else tells. */
-const usual = ['user_id', 'owner_id', 'tenant_id', 'account_id', 'organization_id', 'organisation_id', 'org_id'];
+/** Usual names of owner columns, the last resort. */
+const usualNames = ['user_id', 'owner_id', 'tenant_id', 'account_id', 'organization_id', 'organisation_id', 'org_id'];
 
 interface Column {
   readonly oid: string;
   readonly attnum: number;
   readonly name: string;
   readonly default: string | null;
-  /** The column that it refers to by itself, as `<oid>.<attnum>`. */
+  /** The target of a single-column foreign key, as `<oid>.<attnum>`. */
   readonly refersTo: string | null;
 }
 
 /**
- * The owner column of each table that tenants have a grant on, whose value says which tenant a row belongs to. The first
- * of these that there is: the column that a policy compares with the tenant; the column whose default is the tenant; the
- * column that refers to what an owner column of another table is or refers to; a column with a usual name. A table whose policies
- * ask for the tenant and compare no column with it belongs to several tenants, such as a team: it has none.
+ * Finds the owner column of each table on which tenants have a grant. The value of an owner column identifies the
+ * tenant of the row. The first match of this list is the owner column:
  *
- * @param shared the oids of tables that belong to everybody.
+ * 1. the column that a policy compares with the tenant;
+ * 2. the column whose default is the tenant;
+ * 3. the column that references an owner column of another table, or the same target as such a column;
+ * 4. a column with a usual name.
+ *
+ * A table has no owner column if its policies read the tenant without comparing a column with it. Its rows belong to
+ * several tenants, such as a team.
+ *
+ * @param shared the oids of tables that all tenants share.
  */
 export async function findOwnerColumns(
   client: pg.ClientBase,
@@ -38,8 +44,8 @@ export async function findOwnerColumns(
      left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
      order by a.attrelid, a.attnum`,
   );
-  const ofSeveral = tablesOfSeveral(facts);
-  const columns = rows.filter(({ oid }) => !shared.has(oid) && !ofSeveral.has(oid));
+  const multiTenant = multiTenantTables(facts);
+  const columns = rows.filter(({ oid }) => !shared.has(oid) && !multiTenant.has(oid));
   const compared = new Set(
     facts.policies.flatMap(({ table, using, check }) =>
       [using, check].flatMap((one) =>
@@ -47,18 +53,18 @@ export async function findOwnerColumns(
       ),
     ),
   );
-  const readsTenant = [...facts.functions.values()]
+  const tenantCalls = [...facts.functions.values()]
     .filter(({ tenant, isValue }) => tenant && isValue)
     .map(({ name }) => `${name}()`);
   const isTenant = ({ default: text }: Column) =>
-    text !== null && (text.includes(`'${facts.setting}'`) || readsTenant.some((call) => text.includes(call)));
+    text !== null && (text.includes(`'${facts.setting}'`) || tenantCalls.some((call) => text.includes(call)));
   const certain = columns.filter((column) => compared.has(keyOf(column)) || isTenant(column));
   const identities = new Set(certain.flatMap((column) => [keyOf(column), column.refersTo ?? keyOf(column)]));
   const rank = (column: Column) => {
     if (compared.has(keyOf(column))) return 1;
     if (isTenant(column)) return 2;
     if (column.refersTo !== null && identities.has(column.refersTo)) return 3;
-    return usual.includes(column.name) ? 4 : undefined;
+    return usualNames.includes(column.name) ? 4 : undefined;
   };
   return [...Map.groupBy(columns, ({ oid }) => oid).values()].flatMap((all) => {
     const ranked = all.flatMap((column) => ({ column, rank: rank(column) ?? Number.POSITIVE_INFINITY }));
@@ -68,8 +74,8 @@ export async function findOwnerColumns(
   });
 }
 
-/** The oids of tables whose policies find the tenant by other tables or functions alone. */
-function tablesOfSeveral(facts: PolicyFacts): ReadonlySet<string> {
+/** The oids of tables whose policies identify the tenant only through other tables or functions. */
+function multiTenantTables(facts: PolicyFacts): ReadonlySet<string> {
   const byTable = Map.groupBy(
     facts.policies.filter(({ permissive }) => permissive),
     ({ table }) => table,
@@ -77,8 +83,7 @@ function tablesOfSeveral(facts: PolicyFacts): ReadonlySet<string> {
   const found = [...byTable].filter(([table, policies]) => {
     const all = policies.flatMap(({ using, check }) => [using, check].filter((one) => one !== null));
     return (
-      all.some((one) => asksForTenant(one, facts)) &&
-      all.every((one) => columnsOfTenant(one, table, facts).length === 0)
+      all.some((one) => readsTenant(one, facts)) && all.every((one) => columnsOfTenant(one, table, facts).length === 0)
     );
   });
   return new Set(found.map(([table]) => table));

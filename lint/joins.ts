@@ -2,46 +2,51 @@ import { conjuncts, isNode, type Node, nodes } from './nodeTree.ts';
 import { columnsIn, isCorrelated } from './subquery.ts';
 
 /**
- * How a row of a subquery's table belongs to the tenant. `own`: a column equals the tenant, or a key of such a row.
- * `determined`: its key equals a column of the tenant's rows, as a membership's team. `child`: another column does, so that
- * only its key is known to be the tenant's, and not what it refers to: rows of other members of the team.
+ * The relation between the tenant and a row of a subquery's table:
+ *
+ * - `own`: a column equals the tenant, or a key of another own row.
+ * - `determined`: the key of the row equals a column of the tenant's rows, as the key of a team equals the team of a
+ *   membership.
+ * - `child`: another column equals a column of the tenant's rows, as in memberships of other members of the team. Only
+ *   the key of such a row belongs to the tenant, not the targets of its foreign keys.
  */
-export type Belonging = 'child' | 'determined' | 'own';
+export type Ownership = 'child' | 'determined' | 'own';
 
 interface Columns {
-  /** The table's number in VAR, if the value is a column of the query itself. */
+  /** The number of the table in VAR nodes, if the value is a column of this query. */
   tableOf(value: string): number | undefined;
-  /** No two rows have the same. */
+  /** Whether the value has a unique index of its own. */
   isUnique(value: string): boolean;
-  /** It refers to a unique column of another table. */
+  /** Whether the value references a unique column of another table. */
   isReference(value: string): boolean;
 }
 
+/** A row keeps the strongest relation found. */
 const rank = { child: 1, determined: 2, own: 3 } as const;
 
 /**
- * Follows the equalities of a query from rows of the tenant to the rows joined with them, until nothing changes.
+ * Follows the equalities of a query from rows of the tenant to the rows joined with them, until a fixed point.
  *
- * @param equalities values that are equal in every row of the query, such as columns.
- * @param tenant the value that stands for the tenant.
- * @param direct the tables that a condition binds to the tenant without a join.
- * @returns whether a value can only be one of the tenant's rows.
+ * @param equalities groups of values that are equal in every row of the query, such as columns.
+ * @param tenant the value that represents the tenant.
+ * @param direct the tables that a condition restricts to the tenant without a join.
+ * @returns a predicate: whether a value can only come from rows of the tenant.
  */
 export function followJoins(
   equalities: readonly (readonly string[])[],
   tenant: string,
-  direct: ReadonlyMap<number, Belonging>,
+  direct: ReadonlyMap<number, Ownership>,
   { tableOf, isUnique, isReference }: Columns,
 ): (value: string) => boolean {
   const classes = equalityClasses(equalities);
   const rows = new Map(direct);
-  const belonging = (value: string) => rows.get(tableOf(value) ?? -1);
+  const ownershipOf = (value: string) => rows.get(tableOf(value) ?? -1);
   const isOwn = (all: ReadonlySet<string>) =>
-    [...all].some((one) => one === tenant || (isUnique(one) && belonging(one) === 'own'));
+    [...all].some((one) => one === tenant || (isUnique(one) && ownershipOf(one) === 'own'));
   const isOfTenant = (all: ReadonlySet<string>) =>
     isOwn(all) ||
     [...all].some((one) => {
-      const row = belonging(one);
+      const row = ownershipOf(one);
       return row !== undefined && (isUnique(one) || (isReference(one) && row !== 'child'));
     });
   for (let changed = true; changed; ) {
@@ -61,7 +66,7 @@ export function followJoins(
   return (value) => isOfTenant(classes.get(value) ?? new Set([value]));
 }
 
-/** The values that equal each value, by the value. */
+/** Maps each value to its equivalence class. */
 function equalityClasses(equalities: readonly (readonly string[])[]): Map<string, Set<string>> {
   const classes = new Map<string, Set<string>>();
   for (const equal of equalities) {
@@ -71,7 +76,7 @@ function equalityClasses(equalities: readonly (readonly string[])[]): Map<string
   return classes;
 }
 
-/** The parts of a subquery that its answer about a row depends on. */
+/** The parts of a subquery that affect its result for an outer row. */
 export interface Connected {
   readonly expressions: readonly Node[];
   /** The oids of tables. */
@@ -79,8 +84,8 @@ export interface Connected {
 }
 
 /**
- * The expressions and tables of a SUBLINK that a chain of conditions connects with the row around it. The rest, such as a
- * table that is joined `on true`, says nothing of that row.
+ * Finds the expressions and tables of a SUBLINK that a chain of conditions connects with the outer row. The other
+ * parts, such as a table joined `on true`, do not affect that row.
  */
 export function connectedWithRow(sublink: Node): Connected {
   const query = sublink.fields.subselect as Node;
@@ -113,18 +118,18 @@ export function connectedWithRow(sublink: Node): Connected {
     size = connected.size;
     for (const link of links) if (isConnected(link)) for (const table of link.tables) connected.add(table);
   }
-  const isBare = isSelected && selected.length === 0;
+  const hasNoColumns = isSelected && selected.length === 0;
   return {
-    expressions: [...links.filter(isConnected).map(({ expression }) => expression), ...(isBare ? targets : [])],
+    expressions: [...links.filter(isConnected).map(({ expression }) => expression), ...(hasNoColumns ? targets : [])],
     tables: [...connected].flatMap((number) => oids[number - 1] || []),
   };
 }
 
 interface Link {
   readonly expression: Node;
-  /** The numbers of the query's tables in it. */
+  /** The numbers of the tables of this query that it reads. */
   readonly tables: readonly number[];
-  /** It has a column of a query around it. */
+  /** Whether it reads a column of an outer query. */
   readonly isOutside: boolean;
 }
 
@@ -137,7 +142,7 @@ function linkOf(expression: Node): Link {
   };
 }
 
-/** The conditions of a FROM clause, of outer joins, too. */
+/** The conditions of a FROM clause, including those of outer joins. */
 function joinedBy({ fields }: Node): Node[] {
   const inside = [...nodes(fields.fromlist), fields.larg, fields.rarg].filter(isNode);
   return [fields.quals, ...inside.filter(({ kind }) => kind === 'JOINEXPR').flatMap(joinedBy)].filter(isNode);

@@ -12,19 +12,21 @@ import { tryPolicies } from './tryPolicies.ts';
 
 export interface LintReport {
   readonly findings: readonly Finding[];
-  /** What comments in the SQL allow. */
+  /** Findings that comments in the SQL allow. The name is part of the JSON output. */
   readonly silenced: readonly Suppressed[];
   readonly inspected: Inspected & { readonly rules: number; readonly statements: number };
 }
 
 /**
- * Inspects the database of `client`, which needs no right but to read the catalogs, and the text of migrations.
+ * Inspects Hedgerow's database and the text of migrations.
  *
- * @param text which files' text is inspected beside the database. With any of it, the database has to have all migrations
- * and current.sql, and comments that allow what is not there are findings.
- * @param serverUrl the server's own connection to the same database, where it is known: its policies are tried as a tenant.
+ * @param client a connection that needs only read access to the catalogs.
+ * @param text the files whose text is inspected: no file, all but the committed migrations, or every file. Unless it is
+ *   `none`, the database must have all migrations and current.sql, and suppressions without a finding are findings.
+ * @param serverUrl the server's connection to the same database, if known. With it, the linter also runs each granted
+ *   command as a tenant.
  * @param buildApi builds the API from the catalog.
- * @throws UsageError where there is nothing to inspect.
+ * @throws UsageError if there is nothing to inspect.
  */
 export async function lint(
   client: pg.ClientBase,
@@ -33,32 +35,37 @@ export async function lint(
   buildApi: BuildApi,
 ): Promise<LintReport> {
   const [rules, sources] = await Promise.all([readRules(), readSources()]);
-  const all = sources.flatMap(({ file, sql }) => splitStatements(file, sql));
+  const statementsOfAll = sources.flatMap(({ file, sql }) => splitStatements(file, sql));
   const texts = sources.filter(({ committed }) => text === 'all' || (text === 'current' && !committed));
   const { found, inspected } = await readingCatalog(client, async () => ({
     inspected: await countInspected(client),
     found: await inspectCatalog(client, rules, buildApi),
   }));
-  const tried = serverUrl === undefined ? [] : await tryPolicies(serverUrl).catch(untried);
-  const untold = tried.filter(({ object }) => !found.some((one) => isAboutPolicy(one, object)));
-  const { findings: written, statements } = await inspectText(texts, rules.filter(isTextRule));
-  const about = new Map(rules.map((rule) => [rule.name, isTextRule(rule) ? 'text' : 'database']));
-  const suppressions = readSuppressions(sources, (rule) => rule.startsWith('squawk/') || about.has(rule));
-  const { findings, silenced } = applySuppressions(
-    [...[...found, ...untold].map((finding) => locate(finding, all)), ...written, ...(await squawk(texts, sources))],
+  const failures = serverUrl === undefined ? [] : await tryPolicies(serverUrl).catch(reportUntried);
+  const unexplained = failures.filter(({ object }) => !found.some((one) => isAboutPolicy(one, object)));
+  const { findings: ofText, statements } = await inspectText(texts, rules.filter(isTextRule));
+  const subjects = new Map(rules.map((rule) => [rule.name, isTextRule(rule) ? 'text' : 'database']));
+  const suppressions = readSuppressions(sources, (rule) => rule.startsWith('squawk/') || subjects.has(rule));
+  const { findings, suppressed } = applySuppressions(
+    [
+      ...[...found, ...unexplained].map((finding) => locate(finding, statementsOfAll)),
+      ...ofText,
+      ...(await squawk(texts, sources)),
+    ],
     suppressions,
-    ({ rule, file }) => text !== 'none' && (about.get(rule) === 'database' || texts.some((one) => one.file === file)),
+    ({ rule, file }) =>
+      text !== 'none' && (subjects.get(rule) === 'database' || texts.some((one) => one.file === file)),
   );
-  return { findings, silenced, inspected: { ...inspected, rules: rules.length, statements } };
+  return { findings, silenced: suppressed, inspected: { ...inspected, rules: rules.length, statements } };
 }
 
-/** Whether a finding tells already why a policy of the table cannot run. */
+/** Whether a finding already explains why a policy of the table cannot run. */
 function isAboutPolicy({ rule, object }: Finding, table: string): boolean {
   return ['policy-not-executable', 'policy-reads-own-table'].includes(rule) && object.endsWith(` on ${table}`);
 }
 
-/** The lint needs no connection of the server: without one, policies are judged by the catalog alone. */
-function untried(error: Error): Finding[] {
-  console.error(`Policies were not tried as a tenant: ${error.message}`);
+/** The server's connection is optional. Without it, only the rules about the catalog judge the policies. */
+function reportUntried(error: Error): Finding[] {
+  console.error(`Policies were not run as a tenant, because the server's connection failed: ${error.message}`);
   return [];
 }

@@ -2,7 +2,6 @@ import type pg from 'pg';
 import { UsageError } from '../common/usageError.ts';
 import { ourSchema } from '../postgres/ownObjects.ts';
 import { count, findAll, type Inspected, readingCatalog } from './catalog.ts';
-import { tenantTables } from './facts.ts';
 import { findOwnerColumns } from './findOwners.ts';
 import { TRUE } from './logic.ts';
 import { descendants } from './nodeTree.ts';
@@ -14,8 +13,9 @@ import { ReferenceReader } from './references.ts';
 import type { Finding, Named, Rule } from './rule.ts';
 import { isApiRule, isCatalogRule, isTextRule, readRules } from './rules.ts';
 import { type LintScope, setScope } from './scope.ts';
+import { tenantTables } from './tenantTables.ts';
 
-/** Something that the lint could not judge, and why. */
+/** A rule, table or policy that the linter did not judge, and the reason. */
 interface NotJudged {
   readonly about: string;
   readonly reason: string;
@@ -24,10 +24,10 @@ interface NotJudged {
 export interface DatabaseReport {
   readonly findings: readonly Finding[];
   readonly notJudged: readonly NotJudged[];
-  /** Policies whose judgement depends on something that no rule reads: without findings, too, they may have holes. */
+  /** Policies that no rule could decide. They can leak rows although there is no finding. */
   readonly undecided: readonly NotJudged[];
   readonly inspected: Inspected & { readonly rules: number };
-  /** The schemas, the roles and the setting that were taken. */
+  /** The schemas, the roles and the setting that the linter used. */
   readonly scope: {
     readonly schemas: readonly string[];
     readonly roles: readonly string[];
@@ -36,29 +36,29 @@ export interface DatabaseReport {
 }
 
 export interface DatabaseOptions {
-  /** By default every schema that one of the roles may enter. */
+  /** The default is every schema on which one of the roles has USAGE. */
   readonly schemas?: readonly string[] | undefined;
-  /** The roles of tenants' transactions. */
+  /** The roles that run tenants' transactions. */
   readonly roles: readonly string[];
-  /** By default the setting that most policies read. */
+  /** The setting that identifies the tenant. The default is the setting that most policies read. */
   readonly setting?: string | undefined;
-  /** Keys of the claims that name the tenant, where the setting holds JSON. */
+  /** Claims that identify the tenant, if the setting holds JSON. */
   readonly claims?: readonly string[] | undefined;
 }
 
 /**
- * Inspects a database that is not Hedgerow's. It needs no right but to read the catalogs.
+ * Inspects a database that is not Hedgerow's. The connection needs only read access to the catalogs.
  *
- * @throws UsageError where a role or schema does not exist, or there is nothing to inspect.
+ * @throws UsageError if a role or schema does not exist, or if there is nothing to inspect.
  */
 export async function lintDatabase(client: pg.ClientBase, options: DatabaseOptions): Promise<DatabaseReport> {
   const rules = (await readRules()).filter((rule) => whyNotJudged(rule) === undefined);
   return readingCatalog(client, async () => {
-    await demandRoles(client, options.roles);
+    await requireRoles(client, options.roles);
     const schemas = await schemasOf(client, options);
-    const known = await settingOf(client, schemas, options);
-    const notJudged: NotJudged[] = [...(await rulesNotJudged()), ...known.notJudged];
-    const undecided: NotJudged[] = [...known.undecided];
+    const tenantSetting = await findSetting(client, schemas, options);
+    const notJudged: NotJudged[] = [...(await rulesNotJudged()), ...tenantSetting.notJudged];
+    const undecided: NotJudged[] = [...tenantSetting.undecided];
     const findings = new Map<string, { finding: Finding; roles: string[] }>();
     let inspected: Inspected = { tables: 0, policies: 0, functions: 0 };
     for (const role of options.roles) {
@@ -68,32 +68,32 @@ export async function lintDatabase(client: pg.ClientBase, options: DatabaseOptio
         role,
         serverRoles: [role],
         owner: undefined,
-        setting: known.setting,
+        setting: tenantSetting.setting,
         claims: options.claims,
       };
       await setScope(client, scope);
       const { facts, shared } = await withoutShared(client, await readPolicies(client, scope));
       await setScope(client, scope, await findOwnerColumns(client, facts, new Set(shared.map(({ oid }) => oid))));
-      const here = await count(client, schemas);
-      if (here.tables >= inspected.tables) inspected = here;
-      for (const finding of await findAll(client, usable(rules, known.setting), facts)) {
+      const counted = await count(client, schemas);
+      if (counted.tables >= inspected.tables) inspected = counted;
+      for (const finding of await findAll(client, applicableRules(rules, tenantSetting.setting), facts)) {
         const key = JSON.stringify([finding.rule, finding.object, finding.detail]);
-        const before = findings.get(key) ?? { finding: withLevel(finding, rules), roles: [] };
+        const before = findings.get(key) ?? { finding: withSeverity(finding, rules), roles: [] };
         findings.set(key, { ...before, roles: [...before.roles, role] });
       }
       notJudged.push(
         ...shared.map(({ object, reason }) => ({
           about: object,
-          reason: `its comment says that it is shared: ${reason}`,
+          reason: `its comment declares it as shared: ${reason}`,
         })),
         ...functionsNotJudged(facts),
       );
-      if (known.setting !== undefined) undecided.push(...undecidedPolicies(facts));
+      if (tenantSetting.setting !== undefined) undecided.push(...undecidedPolicies(facts));
     }
     notJudged.push(...(await outOfScope(client, schemas, options.roles)));
     if (inspected.tables === 0)
       throw new UsageError(
-        `Nothing was inspected: ${options.roles.join(' and ')} may do nothing with a table in ${schemas.join(', ') || 'any schema'}. Say the roles of the API with --role, and its schemas with --schema.`,
+        `Nothing was inspected: ${options.roles.join(' and ')} has no grant on a table in ${schemas.join(', ') || 'any schema'}. Name the roles of the API with --role and its schemas with --schema.`,
       );
     return {
       findings: [...findings.values()].map(({ finding, roles }) =>
@@ -101,24 +101,24 @@ export async function lintDatabase(client: pg.ClientBase, options: DatabaseOptio
           ? finding
           : { ...finding, detail: `${finding.detail} (for ${roles.join(' and ')})` },
       ),
-      notJudged: withoutDoubles(notJudged).filter(({ about }) => !undecided.some((one) => one.about === about)),
-      undecided: withoutDoubles(undecided),
+      notJudged: distinct(notJudged).filter(({ about }) => !undecided.some((one) => one.about === about)),
+      undecided: distinct(undecided),
       inspected: { ...inspected, rules: rules.length },
-      scope: { schemas, roles: options.roles, setting: known.setting ?? null },
+      scope: { schemas, roles: options.roles, setting: tenantSetting.setting ?? null },
     };
   });
 }
 
-/** Why a rule says nothing about a database that is not Hedgerow's; undefined where it judges it. */
+/** Returns why a rule does not apply to a database that is not Hedgerow's, or undefined if it does. */
 function whyNotJudged(rule: Named<Rule>): string | undefined {
   if (typeof rule.elsewhere === 'string') return undefined;
   if (rule.elsewhere) return rule.elsewhere.notJudged;
-  if (isTextRule(rule)) return 'it reads the text of migrations, and a database has none';
-  if (isApiRule(rule)) return 'it builds the API of Hedgerow';
-  // The subquery of owner columns reads the scope by itself.
+  if (isTextRule(rule)) return 'it reads the text of migrations, which a database does not keep';
+  if (isApiRule(rule)) return 'it inspects the API of Hedgerow';
+  // The subquery of owner columns names objects of Hedgerow, but reads the scope first.
   const isHedgerows =
     isCatalogRule(rule) && /app_p\w+\.|'(app_p\w+|hedgerow_\w+)'/.test(rule.query.replaceAll(ownerColumns, ''));
-  return isHedgerows ? 'it is about roles and schemas of Hedgerow' : undefined;
+  return isHedgerows ? 'it inspects roles and schemas of Hedgerow' : undefined;
 }
 
 async function rulesNotJudged(): Promise<NotJudged[]> {
@@ -128,37 +128,40 @@ async function rulesNotJudged(): Promise<NotJudged[]> {
   });
 }
 
-/** Rules about policies and owners need to know how a transaction names its tenant. */
-function usable(rules: readonly Named<Rule>[], setting: string | undefined): readonly Named<Rule>[] {
+/** Leaves out the rules about policies and owner columns if the setting that identifies the tenant is unknown. */
+function applicableRules(rules: readonly Named<Rule>[], setting: string | undefined): readonly Named<Rule>[] {
   return setting === undefined
     ? rules.filter((rule) => isCatalogRule(rule) && !rule.query.includes(ownerColumns))
     : rules;
 }
 
-function withLevel(finding: Finding, rules: readonly Named<Rule>[]): Finding {
+function withSeverity(finding: Finding, rules: readonly Named<Rule>[]): Finding {
   const elsewhere = rules.find(({ name }) => name === finding.rule)?.elsewhere;
   return typeof elsewhere === 'string' ? { ...finding, level: elsewhere } : finding;
 }
 
-async function demandRoles(client: pg.ClientBase, roles: readonly string[]): Promise<void> {
+async function requireRoles(client: pg.ClientBase, roles: readonly string[]): Promise<void> {
   const { rows } = await client.query<{ rolname: string }>('select rolname from pg_roles where rolname = any ($1)', [
     roles,
   ]);
   const missing = roles.filter((role) => !rows.some(({ rolname }) => rolname === role));
   if (missing.length > 0)
-    throw new UsageError(`There is no role ${missing.join(', ')}: say --role. ${await hint(client)}`);
-  if (roles.length === 0) throw new UsageError(`Say with --role as which role tenants run. ${await hint(client)}`);
+    throw new UsageError(
+      `There is no role ${missing.join(', ')}. Name the role of tenants with --role. ${await suggestRoles(client)}`,
+    );
+  if (roles.length === 0)
+    throw new UsageError(`No role is given. Name the role of tenants with --role. ${await suggestRoles(client)}`);
 }
 
-/** Names roles that have grants on tables and are bound by policies. */
-async function hint(client: pg.ClientBase): Promise<string> {
+/** Lists roles that have grants on tables and to which policies apply. */
+async function suggestRoles(client: pg.ClientBase): Promise<string> {
   const { rows } = await client.query<{ roles: string | null }>(
     `select string_agg(distinct r.rolname, ', ') as roles
      from pg_class c join pg_namespace n on n.oid = c.relnamespace, aclexplode(c.relacl) a
      join pg_roles r on r.oid = a.grantee
      where ${ourSchema} and c.relkind in ('r', 'p', 'v') and not r.rolsuper and not r.rolbypassrls and r.oid <> c.relowner`,
   );
-  return rows[0]?.roles ? `These have grants on tables: ${rows[0].roles}.` : 'No role has a grant on a table here.';
+  return rows[0]?.roles ? `These roles have grants on tables: ${rows[0].roles}.` : 'No role has a grant on a table.';
 }
 
 async function schemasOf(client: pg.ClientBase, { schemas, roles }: DatabaseOptions): Promise<readonly string[]> {
@@ -169,12 +172,13 @@ async function schemasOf(client: pg.ClientBase, { schemas, roles }: DatabaseOpti
     [roles],
   );
   const missing = schemas?.filter((schema) => !rows.some(({ name }) => name === schema)) ?? [];
-  if (missing.length > 0) throw new UsageError(`There is no schema ${missing.join(', ')}: say --schema.`);
+  if (missing.length > 0)
+    throw new UsageError(`There is no schema ${missing.join(', ')}. Name the schemas of the API with --schema.`);
   return schemas ?? rows.filter(({ entered }) => entered).map(({ name }) => name);
 }
 
-/** The setting that was given, or the one that most policies read, by themselves or through functions and views. */
-async function settingOf(
+/** Returns the given setting, or else the one that most policies read, directly or through functions and views. */
+async function findSetting(
   client: pg.ClientBase,
   schemas: readonly string[],
   { setting }: DatabaseOptions,
@@ -195,32 +199,32 @@ async function settingOf(
   const counts = new Map<string, number>();
   for (const name of reads.flatMap(({ names }) => names)) counts.set(name, (counts.get(name) ?? 0) + 1);
   const isOneClaim = (name: string) => /^request\.jwt\.claim(\.|$)/.test(name) && counts.has('request.jwt.claims');
-  const [likeliest] = [...counts].filter(([name]) => !isOneClaim(name)).sort(([, one], [, other]) => other - one);
-  const taken = setting ?? likeliest?.[0];
-  if (taken === undefined)
+  const [mostRead] = [...counts].filter(([name]) => !isOneClaim(name)).sort(([, one], [, other]) => other - one);
+  const chosen = setting ?? mostRead?.[0];
+  if (chosen === undefined)
     return {
       setting: undefined,
       notJudged: [],
-      undecided: [{ about: 'policies and owner columns', reason: 'no policy reads a setting: say --setting' }],
+      undecided: [{ about: 'policies and owner columns', reason: 'no policy reads a setting: name it with --setting' }],
     };
   const others = reads.flatMap(({ about, names }) => {
-    const unknown = names.filter((name) => name !== taken.toLowerCase() && !isOneClaim(name));
+    const unknown = names.filter((name) => name !== chosen.toLowerCase() && !isOneClaim(name));
     return unknown.length === 0
       ? []
-      : [{ about, reason: `it reads ${unknown.join(' and ')}: a comparison with it was taken as true and as false` }];
+      : [{ about, reason: `it reads ${unknown.join(' and ')}, so a comparison with it counts as both true and false` }];
   });
   const guessed = {
-    about: `setting ${taken}`,
-    reason: 'taken as the setting that names the tenant, for --setting was not given',
+    about: `setting ${chosen}`,
+    reason: 'assumed to identify the tenant, because --setting was not given',
   };
-  return { setting: taken, notJudged: [...(setting === undefined ? [guessed] : []), ...others], undecided: [] };
+  return { setting: chosen, notJudged: [...(setting === undefined ? [guessed] : []), ...others], undecided: [] };
 }
 
-const withoutDoubles = (all: readonly NotJudged[]) => [
-  ...new Map(all.map((one) => [JSON.stringify(one), one])).values(),
-];
+const distinct = (all: readonly NotJudged[]) => [...new Map(all.map((one) => [JSON.stringify(one), one])).values()];
 
-/** Leaves out the policies of tables whose comment says that they are everybody's, as the prover does. */
+/**
+ * Leaves out the policies of tables whose comment declares them as shared (`@isolation shared`), as the prover does.
+ */
 async function withoutShared(
   client: pg.ClientBase,
   facts: PolicyFacts,
@@ -236,7 +240,7 @@ async function withoutShared(
   return { facts: { ...facts, policies: facts.policies.filter(({ table }) => !isShared(table)) }, shared };
 }
 
-/** Policies that call functions: what a function answers is not read from its body. */
+/** Policies that call functions. The linter does not evaluate the bodies of functions. */
 function functionsNotJudged(facts: PolicyFacts): NotJudged[] {
   return facts.policies.flatMap((policy) => {
     const names = functionsIn(policy, facts);
@@ -245,13 +249,13 @@ function functionsNotJudged(facts: PolicyFacts): NotJudged[] {
       : [
           {
             about: policy.object,
-            reason: `it asks ${names.join(' and ')}, whose body was not judged: the prover attacks it`,
+            reason: `it calls ${names.join(' and ')}, whose body the linter does not evaluate: test it with the prover`,
           },
         ];
   });
 }
 
-/** The functions in a policy that are not Postgres' own and do more than to return the tenant or a claim. */
+/** User-defined functions in a policy, except those that only return the tenant or a claim. */
 function functionsIn({ using, check }: Policy, { functions }: PolicyFacts): string[] {
   const called = [using, check]
     .flatMap((one) => (one ? descendants(one) : []))
@@ -261,29 +265,29 @@ function functionsIn({ using, check }: Policy, { functions }: PolicyFacts): stri
   return [...new Set(called.map(({ name }) => `${name}()`))];
 }
 
-/** Policies that are accepted only because a function or an expression is taken at its word. */
+/** Policies without findings only because the linter trusts a function or an expression. */
 function undecidedPolicies(facts: PolicyFacts): NotJudged[] {
   const strict: PolicyFacts = { ...facts, trust: { functions: false, expressions: false } };
-  const opens = ({ permissive, using, check, table }: Policy, by: PolicyFacts) =>
+  const leaks = ({ permissive, using, check, table }: Policy, by: PolicyFacts) =>
     permissive &&
     [using, check].some((one) =>
-      (['foreign row', 'nobody'] as const).some((situation) => one && outcomes(one, table, situation, by) & TRUE),
+      (['foreign row', 'no tenant'] as const).some((situation) => one && outcomes(one, table, situation, by) & TRUE),
     );
   return facts.policies.flatMap((policy) => {
-    if (opens(policy, facts) || !opens(policy, strict)) return [];
+    if (leaks(policy, facts) || !leaks(policy, strict)) return [];
     const names = functionsIn(policy, facts);
     const doubtful =
       names.length > 0 ? `${names.join(' and ')}, whose body no rule reads` : 'an expression that no rule understands';
     return [
       {
         about: policy.object,
-        reason: `whether it binds rows to the tenant depends on ${doubtful}: attack it with the prover (docs/tester.md)`,
+        reason: `whether it restricts rows to the tenant depends on ${doubtful}: test it with the prover (docs/tester.md)`,
       },
     ];
   });
 }
 
-/** Tables and policies that the given schemas and roles leave out. */
+/** Tables and policies outside the inspected schemas and roles. */
 async function outOfScope(
   client: pg.ClientBase,
   schemas: readonly string[],
@@ -291,7 +295,7 @@ async function outOfScope(
 ): Promise<NotJudged[]> {
   const { rows } = await client.query<NotJudged>(
     `select format('policy %I on %s', p.polname, p.polrelid::regclass) as about,
-       format('it is for %s, which no --role names', (select string_agg(r::regrole::text, ', ') from unnest(p.polroles) r)) as reason
+       format('it applies to %s, which no --role names', (select string_agg(r::regrole::text, ', ') from unnest(p.polroles) r)) as reason
      from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace
      where n.nspname = any ($1) and not exists (
        select from unnest(p.polroles) r, unnest($2::name[]) role where r = 0 or pg_has_role(role, r, 'member'))
@@ -303,7 +307,7 @@ async function outOfScope(
        and has_schema_privilege(role, n.oid, 'usage')
        and (has_any_column_privilege(role, c.oid, 'select, insert, update') or has_table_privilege(role, c.oid, 'delete'))
      union all
-     select c.oid::regclass::text, format('its schema is inspected, and %s may do nothing with it', array_to_string($2::name[], ' and '))
+     select c.oid::regclass::text, format('its schema is inspected, but %s has no grant on it', array_to_string($2::name[], ' and '))
      from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where n.nspname = any ($1) and c.relkind in ('r', 'p') and not exists (
        select from unnest($2::name[]) role

@@ -8,22 +8,22 @@ import { hedgerow, setScope } from './scope.ts';
 import { readSources } from './sources.ts';
 import { applySuppressions, readSuppressions } from './suppressions.ts';
 
-/** One query on the live schema. */
+/** Runs one query in the catalog transaction. */
 type CatalogQuery = <Row>(text: string, values?: unknown[]) => Promise<{ rows: Row[] }>;
 
-/** Runs `work` in one transaction that only reads, as a role that may name the objects of app_public. */
+/** Runs `work` in one read-only transaction, as a role with USAGE on app_public. */
 export type InCatalogTransaction = <T>(work: (query: CatalogQuery) => Promise<T>) => Promise<T>;
 
 export interface LiveReport {
-  /** Errors of the schema that no comment in the migrations allows. */
+  /** Errors in the schema that no suppression in the migrations allows. */
   readonly findings: readonly Finding[];
-  /** Rules that could not be applied, and why; `timedOut` where trying again later may help. */
+  /** Rules that failed, and the reason. `timedOut` means that a later retry can succeed. */
   readonly unchecked: readonly { readonly rule: string; readonly reason: string; readonly timedOut: boolean }[];
-  /** Names of all rules that there are. */
+  /** Names of all rules. */
   readonly rules: readonly string[];
 }
 
-/** Postgres refused the query of a rule. */
+/** Postgres rejected the query of a rule. */
 class RuleFailedError extends Error {
   readonly rules: readonly string[];
   constructor(rules: readonly string[], cause: pg.DatabaseError) {
@@ -32,44 +32,46 @@ class RuleFailedError extends Error {
   }
 }
 
-/** SQLSTATEs of a statement, and of a lock, that took longer than it may. */
+/** SQLSTATEs of a statement timeout and of a lock timeout. */
 const timeouts: readonly unknown[] = ['57014', '55P03'];
 
-/** Loads the rules, which takes longer than applying them, and can be done while a database is being reached. */
+/**
+ * Loads the rules. Loading takes longer than applying them, so callers can do it while they connect to the database.
+ */
 export async function loadLiveLinter(): Promise<(inTransaction: InCatalogTransaction) => Promise<LiveReport>> {
   const rules = await readRules();
   return (inTransaction) => inspectLive(rules, inTransaction);
 }
 
 /**
- * Applies the rules that find errors in a live schema. The text of migrations is not inspected; its comments allow the
- * same as in `npm run db -- lint`.
+ * Applies the rules of severity `error` to a live schema, except those about the text of migrations. Suppressions in
+ * the migrations count as in `npm run db -- lint`.
  *
- * @throws what the connection reports when the database is away.
+ * @throws the error of the connection if the database is unavailable.
  */
 async function inspectLive(rules: readonly Named<Rule>[], inTransaction: InCatalogTransaction): Promise<LiveReport> {
-  let left = rules.filter((rule) => rule.level === 'error' && !isTextRule(rule));
+  let remaining = rules.filter((rule) => rule.level === 'error' && !isTextRule(rule));
   const unchecked: LiveReport['unchecked'][number][] = [];
   for (;;) {
     try {
-      const found = await inTransaction((query) => inspect(query, left));
+      const found = await inTransaction((query) => inspect(query, remaining));
       const names = rules.map(({ name }) => name);
-      // Usually there is nothing to allow: the start is spared reading all migrations.
-      const findings = found.length === 0 ? [] : await withoutAllowed(found, names);
+      // Without findings, which is the usual case, the start does not have to read the migrations.
+      const findings = found.length === 0 ? [] : await withoutSuppressed(found, names);
       return { findings, unchecked, rules: names };
     } catch (error) {
       if (!(error instanceof RuleFailedError)) throw error;
-      // Its transaction is lost: the others are applied in a new one.
+      // The failed query aborted its transaction. Apply the other rules in a new one.
       const { rules: failed, message, cause } = error;
       const timedOut = timeouts.includes((cause as pg.DatabaseError).code);
       unchecked.push(...failed.map((rule) => ({ rule, reason: message, timedOut })));
-      left = left.filter(({ name }) => !failed.includes(name));
+      remaining = remaining.filter(({ name }) => !failed.includes(name));
     }
   }
 }
 
-/** Without what comments in the migrations allow. */
-async function withoutAllowed(found: readonly Finding[], rules: readonly string[]): Promise<Finding[]> {
+/** Removes the findings that the migrations suppress. */
+async function withoutSuppressed(found: readonly Finding[], rules: readonly string[]): Promise<Finding[]> {
   const { suppressions } = readSuppressions(await readSources(), (rule) => rules.includes(rule));
   return applySuppressions(found, { suppressions, mistakes: [] }, () => false).findings;
 }
@@ -79,16 +81,20 @@ async function inspect(query: CatalogQuery, rules: readonly Named<Rule>[]): Prom
   const policyRules = rules.filter(isPolicyRule).map(({ name }) => name);
   await query('set local search_path = pg_catalog');
   await setScope(client, hedgerow);
-  const facts = await readPolicies(policyRules.length > 0 ? client : nothing, hedgerow).catch(failed(policyRules));
+  const facts = await readPolicies(policyRules.length > 0 ? client : emptyClient, hedgerow).catch(failed(policyRules));
   const findings: Finding[] = [];
   for (const rule of rules) findings.push(...(await inspectRule(client, rule, facts).catch(failed([rule.name]))));
   return findings;
 }
 
 /** Answers every query with no rows. */
-const nothing = { query: async () => ({ rows: [] }) } as unknown as pg.ClientBase;
+const emptyClient = { query: async () => ({ rows: [] }) } as unknown as pg.ClientBase;
 
-/** @throws RuleFailedError where Postgres refused the query; otherwise the error as it is. */
+/**
+ * Returns a handler for the errors of some rules.
+ *
+ * @throws RuleFailedError if Postgres rejected a query, and otherwise the original error.
+ */
 function failed(rules: readonly string[]): (error: unknown) => never {
   return (error) => {
     if (error instanceof pg.DatabaseError && !isUnavailable(error)) throw new RuleFailedError(rules, error);

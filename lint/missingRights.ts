@@ -38,9 +38,10 @@ interface RelationRights extends FunctionRights {
 }
 
 /**
- * Finds what tenants lack the right to, of all that policies use while they run: functions, the functions of operators and
- * aggregates, and the columns of tables and views; in the same way what functions and views behind these use with the
- * rights of their caller.
+ * Finds privileges that policies need and tenants lack: on functions, on the functions of operators and aggregates, and
+ * on columns of tables and views. It follows functions and views that run with the rights of their caller.
+ *
+ * A reader is an immutable snapshot of all privileges at the time of open().
  */
 export class RightsReader {
   readonly #bodies: ReadonlyMap<string, Body>;
@@ -57,6 +58,7 @@ export class RightsReader {
     this.#relations = new Map(relations.map((one) => [one.oid, one]));
   }
 
+  /** Reads the privileges of tenants from the catalog. The scope has to be set. */
   static async open(client: pg.ClientBase, bodies: ReadonlyMap<string, Body>): Promise<RightsReader> {
     const functions = await client.query<FunctionRights>(functionRights);
     const relations = await client.query<RelationRights>(relationRights);
@@ -64,8 +66,10 @@ export class RightsReader {
   }
 
   /**
-   * @param trees the expressions of a policy.
-   * @returns such as `execute app_public.f()` and `read app_public.notes.title (in app_public.f())`.
+   * Returns the missing privileges of a policy, such as `execute app_public.f()` and
+   * `read app_public.notes.title (in app_public.f())`.
+   *
+   * @param trees the expressions of the policy, as pg_node_trees.
    */
   missing(trees: readonly string[]): MissingRights {
     const certain = new Set<string>();
@@ -83,7 +87,7 @@ export class RightsReader {
     const visit = (oid: string): Body | undefined => {
       const body = seen.has(oid) ? undefined : this.#bodies.get(oid);
       seen.add(oid);
-      // A function that runs as its owner needs the rights of its owner.
+      // A function that runs as its owner needs no privileges of the caller.
       return body?.kind === 'function' && body.asOwner ? undefined : body;
     };
     const used = ({ calls, relations, asOwner }: Body) => [...calls, ...(asOwner ? [] : relations)].flat();
@@ -105,7 +109,7 @@ export class RightsReader {
     return { certain: [...certain], possible: [...possible].filter((what) => !certain.has(what)) };
   }
 
-  /** Rights that the body itself needs and tenants do not have. */
+  /** Privileges that the body itself needs and tenants lack. */
   #lacking(body: Body): string[] {
     const { name, kind, asOwner, calls, selects } = body;
     const called = kind === 'aggregate' ? [] : calls.flat();
@@ -123,13 +127,16 @@ export class RightsReader {
     const rights = this.#relations.get(relation);
     if (!rights || rights.whole) return [];
     if (!rights.allowed || columns.length === 0) return rights.allowed ? [] : [`read ${rights.name}`];
-    // The whole row is column 0.
+    // Column 0 is the whole row.
     return columns
       .filter((column) => !rights.columns.includes(column))
       .map((column) => (column === 0 ? `read all of ${rights.name}` : `read ${rights.name}.${rights.names[column]}`));
   }
 
-  /** Names in a text are looked up as the caller, who needs the schema, too. A name that may mean several things is left out. */
+  /**
+   * Postgres resolves the names in a text as the caller, who therefore needs USAGE on the schema too. Skips ambiguous
+   * names of relations, and ambiguous names of functions unless tenants lack a privilege on all candidates.
+   */
   #ofText({ calls, relations }: Body): string[] {
     const lacks = (one: FunctionRights | undefined) => one !== undefined && !(one.allowed && one.usage);
     return [

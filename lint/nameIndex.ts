@@ -1,7 +1,7 @@
 import type pg from 'pg';
 
-/** A name as the text of a function has it. */
-export interface Named {
+/** A name in the text of a function, with its schema if the text gives one. */
+export interface QualifiedName {
   readonly schema: string | undefined;
   readonly name: string;
 }
@@ -14,12 +14,13 @@ const namesOfAll = `
   select p.oid::text, n.nspname, p.proname, 'function'
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname <> 'pg_catalog' or p.oid >= 16384`;
 
-/** Relations and functions by their names. */
+/** An index of relations and functions by name. It reflects the catalog at the time of open(). */
 export class NameIndex {
   readonly #names = new Map<string, { readonly schema: string; readonly oid: string }[]>();
-  /** The oids of tables and views that are not Postgres' own. */
+  /** The oids of user-defined relations. */
   readonly relations = new Set<string>();
 
+  /** Reads all names from the catalog. */
   static async open(client: pg.ClientBase): Promise<NameIndex> {
     const index = new NameIndex();
     const { rows } = await client.query<{ oid: string; schema: string; name: string; kind: string }>(namesOfAll);
@@ -32,11 +33,11 @@ export class NameIndex {
   }
 
   /**
-   * The oids of everything that a name may mean.
+   * Returns the oids of everything that a name can refer to.
    *
-   * @param path the search_path of the function, where it sets one.
+   * @param path the search_path that the function sets, or null.
    */
-  find(kind: 'function' | 'relation', { schema, name }: Named, path: string | null): string[] {
+  find(kind: 'function' | 'relation', { schema, name }: QualifiedName, path: string | null): string[] {
     const schemas = path?.split(',').map((one) => one.trim().replaceAll('"', ''));
     const isMeant = (of: string) =>
       schema === undefined

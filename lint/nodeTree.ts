@@ -1,16 +1,16 @@
-/** A node of Postgres's own tree of an expression, as pg_node_tree shows it. */
+/** A node of the parse tree of an expression, as in pg_node_tree. */
 export interface Node {
-  /** Such as OPEXPR or VAR; what is in it differs from one version of Postgres to the next. */
+  /** Such as OPEXPR or VAR. The fields of a kind differ between versions of Postgres. */
   readonly kind: string;
   readonly fields: Readonly<Record<string, Value>>;
 }
 
-/** `null` is Postgres's `<>`: nothing there. */
+/** `null` is `<>` in the text, an absent value. */
 export type Value = Node | readonly Value[] | string | null;
 
 /**
- * Reads a pg_node_tree (src/backend/nodes/read.c): the tree that Postgres itself keeps, with every name resolved to an
- * oid, so that neither spelling nor white space of the SQL matter.
+ * Parses a pg_node_tree (src/backend/nodes/read.c). Postgres has resolved every name in it to an oid, so the spelling
+ * and the whitespace of the SQL do not matter.
  */
 export function parseNodeTree(text: string): Value {
   const tokens = text.match(/[(){}]|(?:\\[\s\S]|[^\s(){}\\])+/g) ?? [];
@@ -32,7 +32,7 @@ export function parseNodeTree(text: string): Value {
     while (tokens[at] !== '}') {
       const name = (tokens[at++] as string).slice(1);
       const first = value();
-      // The bytes of a constant are many tokens: `4 [ 1 0 0 0 0 0 0 0 ]`.
+      // The bytes of a constant are several tokens: `4 [ 1 0 0 0 0 0 0 0 ]`.
       const more: Value[] = [];
       while (!/^[:}]/.test(tokens[at] as string)) more.push(value());
       fields[name] = more.length > 0 ? [first, ...more].join(' ') : first;
@@ -47,12 +47,12 @@ export function isNode(value: Value | undefined): value is Node {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The nodes of a list. */
+/** The nodes of a list, or none for other values. */
 export function nodes(value: Value | undefined): Node[] {
   return Array.isArray(value) ? value.filter(isNode) : [];
 }
 
-/** The nodes directly inside of `node`. */
+/** The direct children of `node`. */
 export function children({ fields }: Node): Node[] {
   return Object.values(fields).flatMap((value) =>
     isNode(value) ? [value] : Array.isArray(value) ? within(value) : [],
@@ -63,12 +63,12 @@ function within(list: readonly Value[]): Node[] {
   return list.flatMap((value) => (isNode(value) ? [value] : Array.isArray(value) ? within(value) : []));
 }
 
-/** `node` and everything in it. */
+/** `node` and all nodes below it. */
 export function descendants(node: Node): Node[] {
   return [node, ...children(node).flatMap(descendants)];
 }
 
-/** Whether two expressions are the same, wherever in the SQL they were written. */
+/** Whether two expressions are equal, regardless of their location in the SQL. */
 export function same(a: Value, b: Value): boolean {
   return fingerprint(a) === fingerprint(b);
 }
@@ -77,7 +77,7 @@ function fingerprint(value: Value): string {
   return JSON.stringify(value, (key, inside) => (key === 'location' ? undefined : inside));
 }
 
-/** The parts that have to hold for all of `expression` to hold. */
+/** Splits an expression at its top-level `and`. */
 export function conjuncts(expression: Node): Node[] {
   const { kind, fields } = expression;
   return kind === 'BOOLEXPR' && fields.boolop === 'and' ? nodes(fields.args).flatMap(conjuncts) : [expression];

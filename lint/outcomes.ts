@@ -1,43 +1,48 @@
-import { type Belonging, connectedWithRow, followJoins } from './joins.ts';
+import { connectedWithRow, followJoins, type Ownership } from './joins.ts';
 import { ANYTHING, and, FALSE, not, TRUE, UNKNOWN } from './logic.ts';
 import { children, descendants, isNode, type Node, nodes, type Value } from './nodeTree.ts';
 import type { PolicyFacts } from './policies.ts';
-import { columnsIn, deeper, isCorrelated, type QueryParts, queryParts } from './subquery.ts';
+import { columnsIn, isCorrelated, nestOneLevel, type QueryParts, queryParts } from './subquery.ts';
 import { constantOf, textOf } from './treeReads.ts';
 
-/**
- * For whom a condition is asked: of a row of another tenant's, where no column equals the tenant that the transaction
- * speaks for; or in a transaction that speaks for nobody, where that tenant is null.
- */
-export type Situation = 'foreign row' | 'nobody';
+// Evaluates policies by abstract interpretation: computes all results that a condition can have, over abstract values
+// instead of rows. It approximates from above, so an unusual policy leads to a finding rather than to a missed leak.
+// The exceptions are functions and expressions that it trusts (see `trust` in PolicyFacts).
 
 /**
- * What is known of a value: it is the tenant; something of the tenant's own rows, or null where there are none; null; some
- * constant; a column of a row; or nothing is known.
+ * The assumption under which a condition is evaluated. `foreign row`: the row belongs to another tenant, so no column
+ * equals the tenant of the transaction. `no tenant`: the transaction has no tenant, so the setting is null.
  */
-type Known = 'tenant' | 'of the tenant' | 'null' | 'unknown' | `constant ${string}` | `column ${string}`;
+export type Situation = 'foreign row' | 'no tenant';
 
-/** Where in nested queries an expression stands. */
+/**
+ * An abstract value: the tenant; a value from the tenant's own rows (`of the tenant`), or null if there are none; null;
+ * a constant; a column of a row (`column <depth> <table number> <column number>`); or unknown.
+ */
+type AbstractValue = 'tenant' | 'of the tenant' | 'null' | 'unknown' | `constant ${string}` | `column ${string}`;
+
+/** The position of an expression in nested queries. */
 interface Place {
-  /** 0 in the policy itself, one more in each subquery. */
+  /** 0 in the policy itself, and 1 more in each subquery. */
   readonly depth: number;
-  /** What `x in (select …)` compares x with. */
-  readonly selected: readonly Known[];
-  /** Levels and numbers, as in VAR, of what functions return that depend on the tenant. */
+  /** The columns of the subquery in `x in (select …)`, which PARAM nodes refer to. */
+  readonly selected: readonly AbstractValue[];
+  /** Functions in FROM that depend on the tenant, as `<depth> <table number>`. */
   readonly ofFunctions: readonly string[];
 }
 
 /**
- * What `condition` can come to in `situation`, by what is certain of comparisons, and/or/not, null and subqueries. What
- * is not understood can come to anything, so that an unusual policy is found rather than missed.
+ * Computes the possible results of `condition` in `situation`. It understands comparisons, and/or/not, nulls and
+ * subqueries. Any other expression can have every result.
  *
  * @param table the oid of the policy's table.
+ * @returns a set of TRUE, FALSE and UNKNOWN (see logic.ts).
  */
 export function outcomes(condition: Node, table: string, situation: Situation, facts: PolicyFacts): number {
   return evaluator(table, situation, facts).truth(condition, outermost);
 }
 
-/** The numbers of the columns of the policy's own table that a condition compares with the tenant, for equality. */
+/** Returns the numbers of the columns of the policy's table that a condition compares with the tenant by equality. */
 export function columnsOfTenant(condition: Node, table: string, facts: PolicyFacts): number[] {
   const { value, equated } = evaluator(table, 'foreign row', facts);
   const within = (node: Node): Node[] => (node.kind === 'QUERY' ? [] : [node, ...children(node).flatMap(within)]);
@@ -48,54 +53,56 @@ export function columnsOfTenant(condition: Node, table: string, facts: PolicyFac
   });
 }
 
-/** The oid of the type. */
+/** The oid of the type boolean. */
 const boolean = '16';
 
 const outermost: Place = { depth: 0, selected: [], ofFunctions: [] };
 
 function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
-  const tenant: Known = situation === 'nobody' ? 'null' : 'tenant';
-  const something: Known = situation === 'nobody' ? 'null' : 'of the tenant';
+  const tenant: AbstractValue = situation === 'no tenant' ? 'null' : 'tenant';
+  const tenantValue: AbstractValue = situation === 'no tenant' ? 'null' : 'of the tenant';
   const isTrusted = (oid: Value | undefined) =>
     facts.trust.functions && Boolean(facts.functions.get(String(oid))?.tenant);
   /**
-   * Whether a subquery with rows asks for the tenant, by itself or by the policies of a table, where that bears on the row,
-   * and is taken at its word.
+   * Whether the linter trusts a subquery to restrict the row to the tenant: a part of it that is connected with the row
+   * contains the tenant, or reads a table whose policies do.
    */
   const isTrustedQuery = (sublink: Node, { fromRows, understood }: QueryParts) => {
     if (!facts.trust.expressions) return false;
     if (!fromRows && understood && (sublink.fields.subselect as Node).fields.hasTargetSRFs !== 'true') return false;
     const { expressions, tables } = connectedWithRow(sublink);
-    return expressions.some(bindsByWord) || tables.some((oid) => isBoundToTenant(oid, facts));
+    return expressions.some(containsTenant) || tables.some((oid) => isRestrictedToTenant(oid, facts));
   };
-  /** Whether the tenant stands in an expression, outside of subqueries where it does not bear on the row. */
-  const bindsByWord = (node: Node): boolean => {
+  /** Whether an expression contains the tenant, except in subqueries in which it does not affect the row. */
+  const containsTenant = (node: Node): boolean => {
     if (isTenantCall(node, facts)) return true;
     if (node.kind === 'SUBLINK' && queryParts(node).fromRows) {
       const isUsed = /^[46]$/.test(String(node.fields.subLinkType)) || isAboutRow(node);
       return isUsed && isTrustedQuery(node, queryParts(node));
     }
-    return children(node).some(bindsByWord);
+    return children(node).some(containsTenant);
   };
-  /** Whether the answer of a subquery can differ from row to row: if not, it opens all rows or none. */
+  /** Whether the result of a subquery can differ between rows. Otherwise it allows all rows or none. */
   const isAboutRow = (sublink: Node) =>
     isCorrelated(sublink) ||
     (isNode(sublink.fields.testexpr) && descendants(sublink.fields.testexpr).some(({ kind }) => kind === 'VAR'));
-  /** Whether one argument is something of a row, and another the tenant or something of the tenant's. */
+  /** Whether one argument depends on the row, and another one on the tenant alone. */
   const relatesTenant = ({ fields }: Node, place: Place) => {
     const sides = nodes(fields.args);
     const ofRow = (side: Node) => columnsIn(side).length > 0;
     return (
-      sides.some((side) => ofRow(side) && !asksForTenant(side, facts)) &&
-      sides.some((side) => !ofRow(side) && bearsTenant(side, place))
+      sides.some((side) => ofRow(side) && !readsTenant(side, facts)) &&
+      sides.some((side) => !ofRow(side) && isDerivedFromTenant(side, place))
     );
   };
-  /** Whether something of a row is equal to the tenant, or has it, in a way that is not understood: taken at its word. */
+  /**
+   * Whether the linter trusts an operator that it does not understand to compare a value of the row with the tenant.
+   */
   const isTrustedComparison = (node: Node, place: Place) =>
     facts.trust.expressions && !/^(<>|<|>|<=|>=|!.*)$/.test(operator(node.fields)) && relatesTenant(node, place);
   /**
-   * Whether a value in an expression is made of the row and the tenant, and no rule understands how: by a function such as
-   * strpos(), or by a subquery.
+   * Whether an expression contains a value that combines the row and the tenant in a way that no rule understands, such
+   * as by strpos() or by a subquery.
    */
   const hasTrustedValue = (node: Node, place: Place): boolean => {
     if (!facts.trust.expressions) return false;
@@ -107,23 +114,23 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     }
     const type = fields.funcresulttype ?? fields.opresulttype;
     if (typeof type === 'string' && type !== boolean) {
-      const isTold = isTrusted(fields.funcid) && columnsIn(node).length > 0;
-      if (isTold || relatesTenant(node, place)) return true;
+      const isTrustedCall = isTrusted(fields.funcid) && columnsIn(node).length > 0;
+      if (isTrustedCall || relatesTenant(node, place)) return true;
     }
     return children(node).some((child) => hasTrustedValue(child, place));
   };
-  /** Whether an expression is the tenant or made of it. Another claim of the same setting is not. */
-  const bearsTenant = (node: Node, place: Place): boolean => {
-    if (!asksForTenant(node, facts)) return false;
+  /** Whether an expression is the tenant or derived from it. Another claim of the same setting is not. */
+  const isDerivedFromTenant = (node: Node, place: Place): boolean => {
+    if (!readsTenant(node, facts)) return false;
     const known = value(node, place);
-    if (known === tenant || known === something) return true;
+    if (known === tenant || known === tenantValue) return true;
     const isClaim =
       node.kind === 'OPEXPR' &&
       /^(->>?|#>>?)$/.test(operator(node.fields)) &&
       pathOf(nodes(node.fields.args)[1]) !== undefined;
-    return !isClaim && node.kind !== 'SUBLINK' && children(node).some((child) => bearsTenant(child, place));
+    return !isClaim && node.kind !== 'SUBLINK' && children(node).some((child) => isDerivedFromTenant(child, place));
   };
-  const into = ({ depth, ofFunctions }: Place, { functions }: QueryParts): Place => ({
+  const enter = ({ depth, ofFunctions }: Place, { functions }: QueryParts): Place => ({
     depth: depth + 1,
     selected: [],
     ofFunctions: [
@@ -131,19 +138,19 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       ...functions.flatMap((oid, index) => (isTrusted(oid) ? [`${depth + 1} ${index + 1}`] : [])),
     ],
   });
-  const never = (known: Known) =>
+  const isNeverNull = (known: AbstractValue) =>
     known === 'tenant' ||
     known.startsWith('constant ') ||
     (known.startsWith('column 0 ') && facts.notNull.has(`${table}.${known.split(' ')[3]}`));
-  const orUnknown = (...values: Known[]) => (values.every(never) ? 0 : UNKNOWN);
+  const orUnknown = (...values: AbstractValue[]) => (values.every(isNeverNull) ? 0 : UNKNOWN);
 
   const truth = (node: Node, place: Place): number => {
-    const found = judge(node, place);
+    const found = evaluate(node, place);
     const isComposed = /^(BOOLEXPR|BOOLEANTEST|CASEEXPR|COALESCEEXPR|SUBLINK)$/.test(node.kind);
     return found & TRUE && !isComposed && hasTrustedValue(node, place) ? UNKNOWN : found;
   };
 
-  const judge = (node: Node, place: Place): number => {
+  const evaluate = (node: Node, place: Place): number => {
     const { kind, fields } = node;
     const all = (list: Value | undefined) => nodes(list).map((one) => truth(one, place));
     switch (kind) {
@@ -158,7 +165,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       }
       case 'NULLTEST': {
         const known = value(fields.arg, place);
-        const isNull = known === 'null' ? TRUE : never(known) ? FALSE : TRUE | FALSE;
+        const isNull = known === 'null' ? TRUE : isNeverNull(known) ? FALSE : TRUE | FALSE;
         return fields.nulltesttype === '0' ? isNull : not(isNull);
       }
       case 'BOOLEANTEST': {
@@ -171,7 +178,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       case 'OPEXPR': {
         const [left, right] = nodes(fields.args);
         if (!left || !right) return ANYTHING;
-        // `condition = true`
+        // A comparison with a boolean constant, such as `condition = true`.
         const [flag] = [right, left].filter(
           ({ kind: of, fields: { consttype } }) => of === 'CONST' && consttype === boolean,
         );
@@ -186,7 +193,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       case 'DISTINCTEXPR': {
         const [left = 'unknown', right = 'unknown'] = nodes(fields.args).map((one) => value(one, place));
         if (left === 'null' && right === 'null') return FALSE;
-        if (left === 'null' || right === 'null') return never(left) || never(right) ? TRUE : TRUE | FALSE;
+        if (left === 'null' || right === 'null') return isNeverNull(left) || isNeverNull(right) ? TRUE : TRUE | FALSE;
         return not(compare('=', left, right)) & ~UNKNOWN;
       }
       case 'SCALARARRAYOPEXPR': {
@@ -224,7 +231,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       case 'VAR':
         return TRUE | FALSE | orUnknown(value(node, place));
       case 'FUNCEXPR':
-        // A function that asks who the tenant is, or is told, is taken at its word.
+        // The linter trusts a function that reads the tenant, or that takes the tenant and a value of the row.
         return isTrusted(fields.funcid) || (facts.trust.expressions && relatesTenant(node, place))
           ? FALSE | UNKNOWN
           : ANYTHING;
@@ -233,7 +240,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     }
   };
 
-  const value = (node: Value | undefined, place: Place): Known => {
+  const value = (node: Value | undefined, place: Place): AbstractValue => {
     if (!isNode(node)) return 'unknown';
     const { kind, fields } = node;
     const [first] = nodes(fields.args);
@@ -242,7 +249,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
         return fields.constisnull === 'true' ? 'null' : `constant ${fields.consttype} ${fields.constvalue}`;
       case 'VAR': {
         const level = place.depth - Number(fields.varlevelsup);
-        if (place.ofFunctions.includes(`${level} ${fields.varno}`)) return something;
+        if (place.ofFunctions.includes(`${level} ${fields.varno}`)) return tenantValue;
         return `column ${level} ${fields.varno} ${fields.varattno}`;
       }
       case 'PARAM':
@@ -259,10 +266,10 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
         const called = facts.functions.get(String(fields.funcid));
         if ((called?.tenant && called.isValue) || (called?.name === 'current_setting' && isTenantSetting(first, facts)))
           return tenant;
-        return isTrusted(fields.funcid) ? something : 'unknown';
+        return isTrusted(fields.funcid) ? tenantValue : 'unknown';
       }
       case 'OPEXPR': {
-        // A claim in the JSON that the setting holds.
+        // A claim, if the setting holds JSON.
         if (!/^(->>?|#>>?)$/.test(operator(fields))) return 'unknown';
         const [document, key] = nodes(fields.args);
         const path = pathOf(key);
@@ -273,11 +280,11 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       case 'COALESCEEXPR': {
         const known = nodes(fields.args).map((one) => value(one, place));
         const some = known.find((one) => one !== 'null') ?? 'null';
-        return some === 'null' || never(some) || some === known.at(-1) ? some : 'unknown';
+        return some === 'null' || isNeverNull(some) || some === known.at(-1) ? some : 'unknown';
       }
       case 'SUBLINK':
         if (fields.subLinkType === '4' && isEmpty(node, place)) return 'null';
-        // (select …), and of array(select …) one element.
+        // (select …), or an element of array(select …).
         return /^[46]$/.test(String(fields.subLinkType)) ? (selected(node, place)[0] ?? 'unknown') : 'unknown';
       default:
         return 'unknown';
@@ -285,10 +292,11 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
   };
 
   /**
-   * Which values in a subquery's rows tell whose these are: keys of the tenant's rows, what these refer to, and what equals
-   * one of them. Rows of a table that no condition joins with the tenant's are anybody's.
+   * Finds the values in the rows of a subquery that belong to the tenant: keys of the tenant's rows, the targets of
+   * their foreign keys, and values equal to one of these. Without a join to the tenant's rows, a row can belong to
+   * anyone.
    */
-  const tellers = ({ conditions, tables }: QueryParts, place: Place): ((value: Known) => boolean) => {
+  const tenantValues = ({ conditions, tables }: QueryParts, place: Place): ((value: AbstractValue) => boolean) => {
     const column = (known: string) => /^column (\d+) (\d+) (\d+)$/.exec(known) ?? [];
     const tableOf = (known: string) => {
       const [, level, number] = column(known);
@@ -301,63 +309,63 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       const isCertain = known.includes(tenant) || sides.every((side, index) => isPlain(side, known[index]));
       return isCertain ? known.filter((side) => !/^(unknown|null)$/.test(side)) : [];
     });
-    const direct = new Map<number, Belonging>();
+    const direct = new Map<number, Ownership>();
     for (const one of conditions) {
       const inside = columnsIn(one).filter(({ up }) => up < place.depth);
       const [first] = inside;
       if (!first || inside.some(({ up, table }) => up !== 0 || table !== first.table)) continue;
       if (truth(one, place) & TRUE) continue;
       const isByKey = inside.every(({ table, attnum }) => facts.unique.has(`${tables[table - 1]}.${attnum}`));
-      const belonging = !readsRows(one) ? 'own' : isByKey ? 'determined' : 'child';
-      if (direct.get(first.table) !== 'own') direct.set(first.table, belonging);
+      const ownership = !readsRows(one) ? 'own' : isByKey ? 'determined' : 'child';
+      if (direct.get(first.table) !== 'own') direct.set(first.table, ownership);
     }
     return followJoins(equalities, tenant, direct, {
       tableOf,
       isUnique: (known) => facts.unique.has(keyOf(known)),
       isReference: (known) => facts.identifying.has(keyOf(known)),
-    }) as (value: Known) => boolean;
+    }) as (value: AbstractValue) => boolean;
   };
 
-  /** What the columns of a subquery are: the tenant's, where it can only select the tenant's own rows. */
-  const selected = (sublink: Node, place: Place): Known[] => {
+  /** The abstract values of the columns of a subquery. They are the tenant's if it selects only rows of the tenant. */
+  const selected = (sublink: Node, place: Place): AbstractValue[] => {
     const parts = queryParts(sublink);
-    const known = ofColumns(parts, into(place, parts));
+    const known = ofColumns(parts, enter(place, parts));
     return isTrustedQuery(sublink, parts)
       ? parts.targets.map((_, index) =>
-          /^(tenant|null)$/.test(known[index] ?? '') ? (known[index] as Known) : something,
+          /^(tenant|null)$/.test(known[index] ?? '') ? (known[index] as AbstractValue) : tenantValue,
         )
       : known;
   };
 
-  const ofColumns = (parts: QueryParts, inside: Place): Known[] => {
+  const ofColumns = (parts: QueryParts, inside: Place): AbstractValue[] => {
     const { targets, conditions, fromRows, understood } = parts;
     if (!understood) return [];
     const values = targets.map((target) => value(target, inside));
     if (!fromRows && conditions.length === 0) return values;
     if (and(conditions.map((one) => truth(one, inside))) & TRUE)
-      return values.map((one) => (one === something ? one : 'unknown'));
-    if (situation === 'nobody') return targets.map(() => 'null');
-    const tells = tellers(parts, inside);
+      return values.map((one) => (one === tenantValue ? one : 'unknown'));
+    if (situation === 'no tenant') return targets.map(() => 'null');
+    const isOfTenant = tenantValues(parts, inside);
     return targets.map((target, index) => {
-      const known = values[index] as Known;
-      return isPlain(target, known) && tells(known) ? 'of the tenant' : 'unknown';
+      const known = values[index] as AbstractValue;
+      return isPlain(target, known) && isOfTenant(known) ? 'of the tenant' : 'unknown';
     });
   };
 
-  /** Whether a subquery only selects rows of the tenant whom the row around it belongs to. */
+  /** Whether a subquery selects only rows that belong to the tenant of the outer row. */
   const followsRow = (parts: QueryParts, place: Place): boolean => {
-    const tells = tellers(parts, place);
+    const isOfTenant = tenantValues(parts, place);
     return parts.conditions.some((one) => {
       const sides = equated(one);
       const isOutside = ({ kind, fields }: Node) => kind === 'VAR' && fields.varlevelsup !== '0';
-      return sides.some(isOutside) && sides.some((side) => isPlain(side) && tells(value(side, place)));
+      return sides.some(isOutside) && sides.some((side) => isPlain(side) && isOfTenant(value(side, place)));
     });
   };
 
-  /** Whether a subquery that reads rows finds none, so that its value is null. */
+  /** Whether a subquery that reads rows certainly finds none, so its value is null. */
   const isEmpty = (sublink: Node, place: Place): boolean => {
     const parts = queryParts(sublink);
-    return parts.fromRows && parts.understood && !(exists(parts, into(place, parts)) & TRUE);
+    return parts.fromRows && parts.understood && !(exists(parts, enter(place, parts)) & TRUE);
   };
 
   const subquery = (sublink: Node, place: Place): number => {
@@ -368,7 +376,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
 
   const ofSubquery = (sublink: Node, parts: QueryParts, place: Place): number => {
     const { targets, conditions, fromRows, understood } = parts;
-    const inside = into(place, parts);
+    const inside = enter(place, parts);
     const [target] = targets;
     switch (sublink.fields.subLinkType) {
       case '0':
@@ -378,12 +386,12 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
         const { testexpr } = sublink.fields;
         if (!isNode(testexpr)) return ANYTHING;
         const found = truth(testexpr, { ...place, selected: selected(sublink, place) });
-        // Of no rows `in` is false, even of null.
+        // Without rows, `in` is false, even for null.
         if (!fromRows && conditions.length === 0) return found;
         const [left, right] = equated(testexpr);
         if (!understood || !left || !target || !/^(PARAM|RELABELTYPE)$/.test(right?.kind ?? '')) return found | FALSE;
-        // The same as a row that exists and in which both are equal.
-        const equal = { ...testexpr, fields: { ...testexpr.fields, args: [deeper(left), target] } };
+        // Equivalent to `exists` with the comparison as a condition.
+        const equal = { ...testexpr, fields: { ...testexpr.fields, args: [nestOneLevel(left), target] } };
         const existing = exists({ ...parts, conditions: [...conditions, equal] }, inside);
         return (found | FALSE) & (existing & FALSE ? existing | UNKNOWN : existing);
       }
@@ -403,48 +411,48 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     const found = and(conditions.map((one) => truth(one, inside)));
     if (!fromRows) return (found & TRUE) | (found & ~TRUE ? FALSE : 0);
     if (found & TRUE) return TRUE | FALSE;
-    // A condition without a column of the subqueries is false of all their rows.
+    // Without a row for which the conditions on the policy's row alone are true, the subquery finds no rows.
     const isOfRow = (one: Node) => columnsIn(one).every(({ up }) => up >= inside.depth);
     if (!(and(conditions.filter(isOfRow).map((one) => truth(one, inside))) & TRUE)) return FALSE;
     return situation === 'foreign row' && !followsRow(parts, inside) ? TRUE | FALSE : FALSE;
   };
 
-  /** Both sides of a comparison for equality. */
+  /** Both sides of an equality, or nothing for other nodes. */
   const equated = ({ kind, fields }: Node) => (kind === 'OPEXPR' && operator(fields) === '=' ? nodes(fields.args) : []);
 
   const operator = (fields: Node['fields']) => facts.operators.get(String(fields.opno)) ?? '';
 
-  const compare = (name: string, left: Known, right: Known): number => {
+  const compare = (name: string, left: AbstractValue, right: AbstractValue): number => {
     if (!/^(=|<>|<|>|<=|>=)$/.test(name)) return ANYTHING;
     if (left === 'null' || right === 'null') return UNKNOWN;
     if (left === 'unknown' || right === 'unknown') return ANYTHING;
     const none = orUnknown(left, right);
     if (left === right && left !== 'of the tenant') return (name.includes('=') ? TRUE : FALSE) | none;
     const [first, second] = [left.split(' '), right.split(' ')].sort() as [string[], string[]];
-    const apart =
+    const differ =
       (first[0] === 'column' && /^(tenant|of)$/.test(second[0] as string)) ||
       (first[0] === 'constant' && second[0] === 'constant' && first[1] === second[1]);
-    if (apart && (name === '=' || name === '<>')) return (name === '=' ? FALSE : TRUE) | none;
+    if (differ && (name === '=' || name === '<>')) return (name === '=' ? FALSE : TRUE) | none;
     return TRUE | FALSE | none;
   };
 
   return { truth, value, equated };
 }
 
-/** Whether an expression is a column as it is, or no column at all, so that equality of it is equality of the value. */
+/** Whether an expression is an unmodified column or no column at all, so an equality applies to the value itself. */
 function isPlain({ kind, fields }: Node, known = 'column'): boolean {
   if (!known.startsWith('column')) return true;
   return kind === 'VAR' || (kind === 'RELABELTYPE' && isNode(fields.arg) && isPlain(fields.arg));
 }
 
-/** The constant key of a claim, or the keys of a path to it with commas; undefined where they are computed. */
+/** The key of a claim, or the keys of its path joined by commas. Undefined if a key is computed. */
 function pathOf(key: Node | undefined): string | undefined {
   if (key?.kind !== 'ARRAYEXPR') return key?.kind === 'CONST' ? textOf(key) : constantOf(key);
   const keys = nodes(key.fields.elements).map(constantOf);
   return keys.every((one) => one !== undefined) ? keys.join(',') : undefined;
 }
 
-/** The condition of `case value when …` with the value in it. */
+/** Inserts the value of `case value when …` into the condition of a branch. */
 function withCaseValue(condition: Node, given: Node): Node {
   const replace = (found: Value): Value => {
     if (Array.isArray(found)) return found.map(replace);
@@ -461,8 +469,8 @@ function readsRows(expression: Node): boolean {
   return descendants(expression).some((node) => node.kind === 'SUBLINK' && queryParts(node).fromRows);
 }
 
-/** Whether the tenant stands in an expression, by the setting or by a function that depends on it. */
-export function asksForTenant(expression: Node, facts: PolicyFacts): boolean {
+/** Whether an expression reads the tenant, from the setting or through a function that depends on it. */
+export function readsTenant(expression: Node, facts: PolicyFacts): boolean {
   return descendants(expression).some((node) => isTenantCall(node, facts));
 }
 
@@ -473,26 +481,26 @@ function isTenantCall({ kind, fields }: Node, facts: PolicyFacts): boolean {
   return isSetting || Boolean(called?.tenant);
 }
 
-/** Whether the policies of a table ask for the tenant, so that a subquery sees the tenant's own rows in it. */
-function isBoundToTenant(table: string, facts: PolicyFacts): boolean {
+/** Whether the policies of a table read the tenant, so a subquery sees only rows of the tenant. */
+function isRestrictedToTenant(table: string, facts: PolicyFacts): boolean {
   const asked = facts.policies.filter(
     (one) => one.table === table && one.permissive && /^(select|all)$/.test(one.command),
   );
-  return asked.length > 0 && asked.every(({ using }) => using && asksForTenant(using, facts));
+  return asked.length > 0 && asked.every(({ using }) => using && readsTenant(using, facts));
 }
 
-/** Whether a constant is the name of the setting that says who the tenant is. */
+/** Whether a constant is the name of the setting that identifies the tenant. */
 function isTenantSetting(name: Node | undefined, { setting }: PolicyFacts): boolean {
   const text = constantOf(name)?.toLowerCase();
-  // The form of PostgREST before version 9 has a setting for each claim.
+  // PostgREST before version 9 has a setting for each claim.
   return text === setting.toLowerCase() || (setting === 'request.jwt.claims' && text === 'request.jwt.claim.sub');
 }
 
-/** Claims that many users share, and one that users of Supabase write themselves. */
-const shared = /^(role|aud|iss|exp|iat|nbf|aal|amr|is_anonymous|user_metadata|raw_user_meta_data)$/;
+/** Claims that many users share, and the metadata that users of Supabase write themselves. */
+const sharedClaims = /^(role|aud|iss|exp|iat|nbf|aal|amr|is_anonymous|user_metadata|raw_user_meta_data)$/;
 
-/** Whether a claim, or the last key of a path to it, tells the tenant from others. */
+/** Whether a claim, given by its keys joined by commas, distinguishes the tenant from others. */
 function isClaimOfTenant(path: string, { claims }: PolicyFacts): boolean {
   const keys = path.replace(/^\{(.*)\}$/, '$1').split(',');
-  return claims ? keys.every((key) => claims.includes(key)) : !keys.some((key) => shared.test(key));
+  return claims ? keys.every((key) => claims.includes(key)) : !keys.some((key) => sharedClaims.test(key));
 }

@@ -1,9 +1,10 @@
 import { apiSchema, foundOwners } from './scope.ts';
-import { ourRelations } from './scopedObjects.ts';
+import { scopedRelations } from './scopedObjects.ts';
 
 const escaped = String.raw`regexp_replace(quote_ident(a.attname), '(\W)', '\\\1', 'g')`;
 
-// As Postgres prints `user_id = (select app_public.current_user_id())`: with or without the subselect, either way round.
+// Matches `user_id = (select app_public.current_user_id())` as Postgres prints it: with or without the subselect, and
+// with the sides in either order.
 const comparedWithHelper = String.raw`
   concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)) ~ concat(
     '(^|[^\w"])', ${escaped}, ' = (\( SELECT )?app_public\.current_user_id\(\)|',
@@ -11,20 +12,22 @@ const comparedWithHelper = String.raw`
   )`;
 
 /**
- * The owner column of every table that has one, as a subquery to put after `from`: `oid` of the table, `attnum`, `attname`
- * and `attnotnull` of the column whose value says which tenant a row belongs to. On a database that is not Hedgerow's they
- * are found beforehand (findOwners.ts); on Hedgerow's the first of these that there is:
+ * The owner column of each table that has one, as a subquery after `from`. The value of an owner column identifies the
+ * tenant of the row. The columns of the subquery are `oid` of the table, `attnum`, `attname` and `attnotnull`.
  *
- * 1. in app_public.users, `id`;
- * 2. the column whose default is app_public.current_user_id();
- * 3. the column that a policy compares with it;
- * 4. the column that refers to app_public.users by itself;
- * 5. a column of the name `user_id`.
+ * On a database that is not Hedgerow's, findOwners.ts determines the owner columns beforehand. On Hedgerow's own, the
+ * first match of this list is the owner column:
+ *
+ * 1. `id` in app_public.users;
+ * 2. the column with the default app_public.current_user_id();
+ * 3. the column that a policy compares with app_public.current_user_id();
+ * 4. the column with a single-column foreign key to app_public.users;
+ * 5. a column named `user_id`.
  */
 export const ownerColumns = `(
   select oid, attnum, attname, attnotnull from (
   select distinct on (a.attrelid) a.attrelid as oid, a.attnum, a.attname, a.attnotnull
-  from ${ourRelations} c
+  from ${scopedRelations} c
   join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped,
   lateral (select case
     when c.oid = to_regclass('app_public.users') then case when a.attname = 'id' then 1 end

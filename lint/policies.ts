@@ -1,72 +1,76 @@
 import type { Node } from './nodeTree.ts';
 
-/** A policy that tenants are bound by. */
+/** A policy that applies to tenants. */
 export interface Policy {
-  /** As one names it: `policy select_own on app_public.notes`. */
+  /** Such as `policy select_own on app_public.notes`. */
   readonly object: string;
+  /** The oid of the table. */
   readonly table: string;
   readonly command: 'select' | 'insert' | 'update' | 'delete' | 'all';
-  /** A restrictive policy allows nothing by itself. */
+  /** False for a restrictive policy, which allows nothing on its own. */
   readonly permissive: boolean;
   readonly using: Node | null;
   readonly check: Node | null;
-  /** Rights that the policy needs and tenants do not have: `execute app_public.f()`. */
+  /** Privileges that the policy needs and tenants lack, such as `execute app_public.f()`. */
   readonly missingRights: MissingRights;
 }
 
 export interface MissingRights {
-  /** Every statement that the policy is for needs these. */
+  /** Needed by every statement that the policy applies to. */
   readonly certain: readonly string[];
-  /** Needed only in a branch of a function, or where an exception handler takes the error. */
+  /** Needed only in a branch of a function, or where an exception handler catches the error. */
   readonly possible: readonly string[];
 }
 
-/** Facts that a rule about policies may need beside the policy. Keys are oids, as text, as they are in node trees. */
+/** Facts from the catalog that rules about policies use. Keys are oids as text, as in node trees. */
 export interface PolicyFacts {
-  /** The setting that names the tenant. */
+  /** The setting that identifies the tenant. */
   readonly setting: string;
-  /** Keys of the claims that name the tenant, where the setting holds JSON; undefined for all that tell users apart. */
+  /**
+   * Claims that identify the tenant, if the setting holds JSON. If undefined, every claim that tells users apart
+   * counts.
+   */
   readonly claims: readonly string[] | undefined;
   readonly policies: readonly Policy[];
-  /** Functions that are called in policies, by themselves or as operators. */
+  /** Functions that policies call, directly or as operators. */
   readonly functions: ReadonlyMap<string, FunctionFacts>;
-  /** Operators of Postgres itself; one of the same name in another schema may mean anything. */
+  /** Names of operators in pg_catalog. An operator of the same name in another schema can mean anything. */
   readonly operators: ReadonlyMap<string, string>;
   readonly tables: ReadonlyMap<string, string>;
-  /** `<table's oid>.<column's number>` of the columns that are never null. */
+  /** Columns that are never null, as `<oid of the table>.<number of the column>`. */
   readonly notNull: ReadonlySet<string>;
-  /** In the same way, the columns by which alone no two rows are the same. */
+  /** Columns with a unique index of their own, in the same notation. */
   readonly unique: ReadonlySet<string>;
   /**
-   * In the same way, the columns that refer by themselves to such a column of another table, as memberships do to a team.
-   * On Hedgerow's database these tell no tenant from another: its keys lead with the owner column.
+   * Columns with a single-column foreign key to a unique column, in the same notation, such as the team of a
+   * membership. Empty on Hedgerow's database. Its keys start with the owner column, so such a column does not identify
+   * a tenant.
    */
   readonly identifying: ReadonlySet<string>;
-  /** Expressions that count as conditions on the tenant although their rows are unknown. */
+  /** Expressions that the linter trusts to restrict rows to the tenant although it cannot evaluate them. */
   readonly trust: {
     /** Functions that depend on the tenant. */
     readonly functions: boolean;
-    /** Subqueries in which the tenant stands, and comparisons of it with something of the row, that are not understood. */
+    /** Subqueries that contain the tenant, and comparisons of the tenant with a value of the row. */
     readonly expressions: boolean;
   };
-  /** In the same way, the columns that tenants may update. */
+  /** Columns that tenants may update, in the same notation. */
   readonly updatable: ReadonlySet<string>;
-  /** By the oid of a view or function: the tables and functions that it uses. */
+  /** The tables and functions that a view or function uses, by its oid. */
   readonly uses: ReadonlyMap<string, readonly string[]>;
-  /** The names of functions and views, as in messages. */
+  /** Names of functions and views for messages. */
   readonly names: ReadonlyMap<string, string>;
-  /** Functions that call themselves without end. */
+  /** Functions with unconditional recursion. */
   readonly endless: ReadonlySet<string>;
 }
 
 export interface FunctionFacts {
-  /** As one calls it: `app_public.f`. */
+  /** Such as `app_public.f`, and without the schema for functions of pg_catalog. */
   readonly name: string;
-  /** Gives the same for the same arguments whenever it is called. */
   readonly immutable: boolean;
   readonly leakproof: boolean;
-  /** Says who the tenant is, or depends on it: it reads the setting, by itself or through another function. */
+  /** The result depends on the tenant: the function reads the setting, directly or through another function. */
   readonly tenant: boolean;
-  /** It takes no argument, reads no rows, and returns one value that is no boolean: the tenant or a claim. */
+  /** Takes no argument, reads no rows and returns one value that is not a boolean: the tenant or a claim. */
   readonly isValue: boolean;
 }

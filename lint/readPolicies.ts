@@ -1,14 +1,14 @@
 import type pg from 'pg';
 import { readBodies } from './bodies.ts';
-import { tenantRoles, tenantTables } from './facts.ts';
 import { RightsReader } from './missingRights.ts';
 import { type Node, parseNodeTree } from './nodeTree.ts';
 import type { FunctionFacts, Policy, PolicyFacts } from './policies.ts';
 import { findEndless, findUses } from './reads.ts';
 import { ReferenceReader } from './references.ts';
 import { isHedgerow, type LintScope, tenantRole } from './scope.ts';
+import { tenantRoles, tenantTables } from './tenantTables.ts';
 
-/** Reads the policies that bind tenants, and what their expressions refer to. */
+/** Reads the policies that apply to tenants, and facts about the objects in their expressions. */
 export async function readPolicies(client: pg.ClientBase, scope: LintScope): Promise<PolicyFacts> {
   const { rows } = await client.query<
     Record<'object' | 'table' | 'command', string> & Record<'using' | 'check', string | null> & { permissive: boolean }
@@ -85,8 +85,9 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
 }
 
 /**
- * Adds to functions whether they depend on the tenant: at any depth they read the setting. On a database that is not
- * Hedgerow's those that cannot be read may do so. One that reads rows returns something of them and not the tenant itself.
+ * Adds to each function whether its result depends on the tenant, which it does if it reads the setting at any depth.
+ * On a database that is not Hedgerow's, functions that the linter cannot read are assumed to. A function that reads
+ * rows returns a value of these rows, not the tenant itself.
  */
 async function withTenant(
   client: pg.ClientBase,

@@ -1,10 +1,11 @@
 import type { Body } from './bodies.ts';
 
 /**
- * The tables and functions that views and functions use, those behind others included. What runs as its owner asks no policy
- * of tenants: of a function nothing counts then, of a view the functions, which run as its caller.
+ * Finds the tables and functions that views and functions use, directly or indirectly, under the policies of the
+ * caller. A function that runs as its owner counts as using nothing. A view that reads tables as its owner still calls
+ * functions as its caller.
  *
- * @returns by the oid of a view or function: the oids of all that it uses.
+ * @returns the oids of all used objects, by the oid of the view or function.
  */
 export function findUses(bodies: ReadonlyMap<string, Body>): ReadonlyMap<string, readonly string[]> {
   const direct = new Map<string, ReadonlySet<string>>();
@@ -16,7 +17,7 @@ export function findUses(bodies: ReadonlyMap<string, Body>): ReadonlyMap<string,
   return new Map([...direct.keys()].map((oid) => [oid, [...reach(oid, direct)]]));
 }
 
-/** The functions that call themselves, by themselves or through others, and that no condition keeps from it. */
+/** Finds functions with unconditional recursion, direct or through other functions. */
 export function findEndless(bodies: ReadonlyMap<string, Body>): ReadonlySet<string> {
   const direct = new Map<string, ReadonlySet<string>>();
   for (const [oid, { isConditional, calls }] of bodies)

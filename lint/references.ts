@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { readValues, type ValueRead } from './claimReads.ts';
 import { readSourceValues } from './claimSource.ts';
-import { type Named, NameIndex } from './nameIndex.ts';
+import { NameIndex, type QualifiedName } from './nameIndex.ts';
 import { parseNodeTree } from './nodeTree.ts';
 import { clock, dependsOnSession } from './sessionFunctions.ts';
 import { readSource } from './sourceReads.ts';
@@ -9,27 +9,27 @@ import { decidesByTime } from './timeReads.ts';
 import { readsCurrentTime, sourceDecidesByTime } from './timeSource.ts';
 import { readTree } from './treeReads.ts';
 
-/** References of an expression, a view or a function, its own and those of all that it calls or reads. */
+/** References of an expression, a view or a function, including those of everything that it calls or reads. */
 export interface References {
-  /** Settings that are read by name; undefined where the name is computed. */
+  /** Settings that it reads. `undefined` stands for a computed name. */
   readonly settings: ReadonlySet<string | undefined>;
-  /** Keywords and functions whose value differs between sessions, such as session_user and inet_client_addr(). */
+  /** Keywords and functions with a value that differs between sessions, such as session_user and inet_client_addr(). */
   readonly session: ReadonlySet<string>;
-  /** Functions whose answer cannot be told from the catalog, with the reason. */
+  /** Functions that the catalog does not describe well enough to follow, with the reason. */
   readonly opaque: ReadonlyMap<string, string>;
   /** The oids of all functions and relations. */
   readonly oids: ReadonlySet<string>;
-  /** It reads the clock. */
+  /** Whether it reads the clock. */
   readonly tellsTime: boolean;
-  /** It reads a table or view that is not Postgres' own. */
+  /** Whether it reads a user-defined table or view. */
   readonly readsRows: boolean;
-  /** The parts of settings' values that it reads. */
+  /** The parts of the values of settings that it reads. */
   readonly values: readonly SettingValueRead[];
-  /** Settings in the form of PostgREST before version 9 that are read without the claim that succeeds them. */
+  /** Settings of PostgREST before version 9 that it reads without the claim that replaces them. */
   readonly superseded: ReadonlySet<string>;
 }
 
-/** A part of the value of a setting in JSON, by its keys; no keys stand for the whole value. */
+/** A part of the JSON value of a setting, given by its keys. No keys stand for the whole value. */
 interface SettingValueRead {
   readonly setting: string;
   readonly path: readonly string[];
@@ -43,7 +43,7 @@ interface Direct {
   readonly uses: readonly string[];
   readonly tellsTime?: boolean;
   readonly values: readonly ValueRead[];
-  /** Its parsed trees or its text, in which conditions on the time alone are looked for. */
+  /** Its node trees or its text, in which decidesByTime() searches for conditions on the time alone. */
   readonly trees?: readonly string[];
   readonly text?: Pick<RoutineRow, 'source' | 'path' | 'returnsBoolean'>;
 }
@@ -59,7 +59,7 @@ interface RoutineRow {
   readonly source: string;
   readonly returnsBoolean: boolean;
   readonly body: string | null;
-  /** Of its arguments: a call in which they are left out evaluates them. */
+  /** The defaults of its arguments, which a call without these arguments evaluates. */
   readonly defaults: string | null;
   readonly builtIn: boolean;
   readonly path: string | null;
@@ -82,7 +82,14 @@ const viewsByOid = `
   select r.ev_class::text as oid, r.ev_action::text as tree from pg_rewrite r
   where r.ev_class = any ($1::oid[]) and r.ev_type = '1'`;
 
-/** Follows references through the catalog. What Postgres keeps parsed is read as it is; of other functions the text is read. */
+/**
+ * Follows references through the catalog. It reads the node trees that Postgres stores, and the text of functions that
+ * have none.
+ *
+ * Lifetime: create one reader per transaction with open(), which loads the names of all relations and functions. The
+ * caches only grow: `#direct` holds the direct references of each visited oid, `#clocks` and `#byTime` the answers of
+ * decidesByTime(). The reader does not see objects that change after it has read them.
+ */
 export class ReferenceReader {
   readonly #client: pg.ClientBase;
   readonly #names: NameIndex;
@@ -100,8 +107,10 @@ export class ReferenceReader {
   }
 
   /**
-   * @param trees pg_node_trees, as text.
-   * @param oids of functions and views.
+   * Collects the references of expressions, functions and views.
+   *
+   * @param trees pg_node_trees as text.
+   * @param oids the oids of functions and views.
    */
   of(trees: readonly string[], oids: readonly string[] = []): Promise<References> {
     return this.#follow([
@@ -121,21 +130,21 @@ export class ReferenceReader {
     const oids = new Set<string>();
     const superseded = new Set<string>();
     let tellsTime = false;
-    for (let left = roots; left.length > 0; ) {
+    for (let pending = roots; pending.length > 0; ) {
       const next = new Set<string>();
-      for (const direct of left) {
+      for (const direct of pending) {
         for (const name of direct.settings)
           if (name !== undefined && unsettable.has(name)) session.add(name);
           else settings.add(name);
         for (const name of direct.session) session.add(name);
-        for (const name of supersededAlone(direct)) superseded.add(name);
+        for (const name of supersededSettings(direct)) superseded.add(name);
         tellsTime ||= direct.tellsTime ?? false;
         if (direct.opaque) opaque.set(...direct.opaque);
         for (const oid of direct.uses) if (!oids.has(oid)) next.add(oid);
       }
       for (const oid of next) oids.add(oid);
       await this.#load([...next]);
-      left = [...next].flatMap((oid) => this.#direct.get(oid) ?? []);
+      pending = [...next].flatMap((oid) => this.#direct.get(oid) ?? []);
     }
     return {
       settings,
@@ -150,8 +159,8 @@ export class ReferenceReader {
   }
 
   /**
-   * Whether a condition in an expression, a view or a function, or in what they use at any depth, depends on the time and
-   * on nothing of a row.
+   * Whether a condition in an expression, a view or a function, or in anything that they use, depends on the time but
+   * on no value of a row. Such a condition is true or false for all rows at once.
    */
   async decidesByTime(trees: readonly string[], oids: readonly string[]): Promise<boolean> {
     const { oids: all } = await this.of(trees, oids);
@@ -170,7 +179,7 @@ export class ReferenceReader {
     const before = this.#byTime.get(oid);
     if (before !== undefined) return before;
     const { trees = [], text } = this.#direct.get(oid) ?? nothing;
-    const knows = (of: 'isClock' | 'readsRows') => (call: Named) =>
+    const knows = (of: 'isClock' | 'readsRows') => (call: QualifiedName) =>
       this.#names.find('function', call, text?.path ?? null).some((one) => this.#clocks.get(one)?.[of]);
     const found =
       trees.some((tree) => this.#treeDecidesByTime(tree)) ||
@@ -191,7 +200,7 @@ export class ReferenceReader {
     });
   }
 
-  /** Collects the parts of settings that some expressions read, through functions at any depth. */
+  /** Collects the parts of settings that expressions read, directly or through functions at any depth. */
   #valuesOf(directs: readonly Direct[], done: Map<string, ReadonlyMap<string, Composed>>): Map<string, Composed> {
     const found = new Map<string, Composed>();
     const add = (read: Composed) => {
@@ -217,7 +226,7 @@ export class ReferenceReader {
   #valuesOfOid(oid: string, done: Map<string, ReadonlyMap<string, Composed>>): ReadonlyMap<string, Composed> {
     const before = done.get(oid);
     if (before) return before;
-    // A function that calls itself adds nothing by it.
+    // Stops at recursion: a recursive call adds no further values.
     done.set(oid, new Map());
     const direct = this.#direct.get(oid);
     const values = direct ? this.#valuesOf([direct], done) : new Map<string, Composed>();
@@ -270,11 +279,11 @@ export class ReferenceReader {
     );
     const unknown = reads.sources.find((one) => this.#names.find('relation', one, path).length === 0);
     const reason = reads.isDynamic
-      ? 'runs SQL that it puts together'
-      : unknown && `selects from ${unknown.name}, which is no table or view of the database`;
+      ? 'runs SQL that it composes at run time'
+      : unknown && `selects from ${unknown.name}, which is not a table or view of the database`;
     const values = readSourceValues(source, (call) => this.#names.find('function', call, path));
-    // A setting that is read in another way, such as SHOW.
-    const wholly = reads.settings.flatMap((setting) =>
+    // Settings that it reads in another way, such as with SHOW.
+    const wholeValues = reads.settings.flatMap((setting) =>
       setting === undefined || values.some((read) => read.setting === setting)
         ? []
         : [{ setting, path: [], isResult: false, isCheck: false }],
@@ -289,15 +298,15 @@ export class ReferenceReader {
         ...reads.calls.flatMap((call) => this.#names.find('function', call, path)),
         ...reads.names.flatMap((one) => this.#names.find('relation', one, path)),
       ],
-      values: [...values, ...wholly],
+      values: [...values, ...wholeValues],
     };
   }
 }
 
-/** Objects below are Postgres' own. */
+/** The first oid of user-defined objects (FirstNormalObjectId). */
 const firstOfUsers = 16384;
 
-/** Settings that say who the session is, and that set_config does not change. */
+/** Settings that identify the session and that set_config() cannot change. */
 const unsettable = new Set(['is_superuser', 'session_authorization']);
 
 const nothing: Direct = { settings: [], session: [], uses: [], values: [] };
@@ -305,10 +314,10 @@ const nothing: Direct = { settings: [], session: [], uses: [], values: [] };
 type Composed = Required<Pick<ValueRead, 'path' | 'isResult' | 'isCheck'>> & { readonly setting: string };
 
 /**
- * The settings request.jwt.claim.* that are read where the same claim of request.jwt.claims is not. A server that sets
- * the claims leaves these unset, so that only coalesce() of both falls back on what is given.
+ * Settings request.jwt.claim.* that are read without the same claim of request.jwt.claims as an alternative. A server
+ * that sets request.jwt.claims does not set them, so only coalesce() over both finds the value.
  */
-function supersededAlone({ settings, values }: Direct): string[] {
+function supersededSettings({ settings, values }: Direct): string[] {
   const alternatives = values.filter(({ isAlternative }) => isAlternative);
   const given = alternatives.filter(({ setting }) => setting === 'request.jwt.claims').map(({ path }) => path);
   return settings.flatMap((name) => {

@@ -3,7 +3,7 @@ import type { LintReport } from './lint.ts';
 import type { DatabaseReport } from './lintDatabase.ts';
 import type { Finding } from './rule.ts';
 
-/** Prints findings, then what comments allow and why, then how much was inspected. */
+/** Prints the findings, the suppressed findings with their reasons, and the numbers of inspected objects. */
 export function printReport({ findings, silenced, inspected }: LintReport): void {
   for (const finding of findings) console.log(describe(finding));
   for (const { rule, object, reason } of silenced) {
@@ -17,7 +17,7 @@ export function printReport({ findings, silenced, inspected }: LintReport): void
   );
 }
 
-/** Prints the findings in a database that is not Hedgerow's, what could not be judged and why, and what was inspected. */
+/** Prints the report on a database that is not Hedgerow's, including everything that was not judged, with reasons. */
 export function printDatabaseReport({ findings, notJudged, undecided, inspected, scope }: DatabaseReport): void {
   for (const finding of findings) console.log(describe(finding));
   printReasons('Not judged:', notJudged);
@@ -28,7 +28,7 @@ export function printDatabaseReport({ findings, notJudged, undecided, inspected,
   console.log(
     `${mark} ${errors} errors, ${findings.length - errors} warnings, ${undecided.length} not judged; inspected by ${rules} rules: ` +
       `${tables} tables, ${policies} policies, ${functions} functions in ${scope.schemas.join(', ')}, ` +
-      `for ${scope.roles.join(' and ')}, by the setting ${scope.setting ?? '(none)'}`,
+      `for ${scope.roles.join(' and ')}, with the tenant setting ${scope.setting ?? '(none)'}`,
   );
 }
 

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { root } from '../common/root.ts';
 import type { ApiRule, CatalogRule, Named, PolicyRule, Rule, TextRule } from './rule.ts';
 
-/** The rules of lint/rules/: each file is one, and its name is the rule's. */
+/** Loads the rules of lint/rules/. Each file defines one rule and gives it its name. */
 export async function readRules(): Promise<Named<Rule>[]> {
   const folder = join(root, 'lint', 'rules');
   const names = (await readdir(folder)).filter((file) => file.endsWith('.ts')).map((file) => file.slice(0, -3));
@@ -32,7 +32,7 @@ export function isTextRule(rule: Named<Rule>): rule is Named<TextRule> {
   return 'inspect' in rule;
 }
 
-/** The page of a rule of lint/rules/, relative to the checkout. */
+/** Returns the path of a rule's page, relative to the checkout. */
 export function pageOf(name: string): string {
   return `docs/lint/${name}.md`;
 }

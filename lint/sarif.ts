@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import type { Finding } from './rule.ts';
 import type { Suppressed } from './suppressions.ts';
 
-/** The part of a report that SARIF has a place for. */
+/** The parts of a report that SARIF can express. */
 interface Reported {
   readonly findings: readonly Finding[];
   readonly silenced?: readonly Suppressed[];
 }
 
 /**
- * A report in SARIF 2.1.0 (OASIS), which code hosts show beside the lines of a pull request. What a comment allows is a
- * result with a suppression. A finding without a line is about current.sql.
+ * Converts a report to SARIF 2.1.0 (OASIS), which code hosts show next to the lines of a pull request. A suppressed
+ * finding becomes a result with a suppression. A finding without a location points at current.sql.
  */
 export function toSarif({ findings, silenced = [] }: Reported): object {
   const all = [...findings, ...silenced];

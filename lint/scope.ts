@@ -1,20 +1,23 @@
 import type pg from 'pg';
 
-/** The database that the lint inspects: whose tables, whose policies, and how a transaction names its tenant. */
+/** The part of a database that the linter inspects, its roles, and the setting that identifies the tenant. */
 export interface LintScope {
-  /** The schemas that are inspected; undefined for all of them. */
+  /** The inspected schemas. `undefined` stands for all of them. */
   readonly schemas: readonly string[] | undefined;
-  /** The schema whose every table belongs to tenants; undefined where only those do that the role has a grant on. */
+  /** The schema in which every table is a tenant table. If undefined, only tables with a grant to the role are. */
   readonly apiSchema: string | undefined;
-  /** The role of tenants' transactions. */
+  /** The role that runs tenants' transactions. */
   readonly role: string;
-  /** The roles that the server runs as. None of them may bypass policies or create objects. */
+  /** The roles that the server uses. None of them may bypass policies or create objects. */
   readonly serverRoles: readonly string[];
-  /** The role that is meant to own everything; undefined where that is anybody's choice. */
+  /** The role that has to own every object. `undefined` if any role may. */
   readonly owner: string | undefined;
-  /** The setting that policies read the tenant from; undefined where it is not known. */
+  /** The setting that policies read the tenant from. `undefined` if it is unknown. */
   readonly setting: string | undefined;
-  /** Keys of the claims that name the tenant, where the setting holds JSON; undefined for all that tell users apart. */
+  /**
+   * Claims that identify the tenant, if the setting holds JSON. If undefined, every claim that tells users apart
+   * counts.
+   */
   readonly claims?: readonly string[] | undefined;
 }
 
@@ -30,38 +33,39 @@ export const hedgerow: LintScope = {
 
 export const isHedgerow = ({ owner }: LintScope) => owner === hedgerow.owner;
 
-/** An owner column that was found outside of SQL. */
+/** An owner column that findOwners.ts found. */
 export interface OwnerColumn {
   readonly oid: string;
   readonly attnum: number;
 }
 
-// Rules are SQL that needs no right but to read the catalogs. They read the scope from settings of the transaction.
+// Rules are SQL queries that need only read access to the catalogs. They read the scope from transaction-local
+// settings, which setScope() sets. A query fails if the scope is not set.
 
 const read = (name: string) => `current_setting('hedgerow_lint.${name}')`;
 
-/** The name of the role of tenants' transactions, for has_table_privilege and its like. */
+/** The name of the tenants' role, for functions such as has_table_privilege(). */
 export const tenantRole = `${read('role')}::name`;
 
-/** The role that is meant to own everything; null where there is none. */
+/** The role that has to own every object, or null. */
 export const ownerRole = `nullif(${read('owner')}, '')`;
 
-/** `oid` and `rolname` of the roles that the server runs as, to put after `from` or `join`. */
+/** The roles that the server uses, as a subquery after `from` or `join`. The columns are `oid` and `rolname`. */
 export const serverRoles = `(select oid, rolname from pg_roles where rolname = any (${read('server_roles')}::text[]))`;
 
-/** Whether the pg_namespace `n` is inspected. */
+/** A condition: the linter inspects the schema `n` (pg_namespace). */
 export const inScope = `(${read('schemas')} = '{}' or n.nspname = any (${read('schemas')}::text[]))`;
 
-/** The schema whose every table belongs to tenants; empty where there is none. */
+/** The schema in which every table is a tenant table, or an empty string. */
 export const apiSchema = read('api_schema');
 
-/** The setting that policies read the tenant from, as a regular expression; one that matches nothing where it is unknown. */
+/** A regular expression for the setting that identifies the tenant. It matches nothing if the setting is unknown. */
 export const settingPattern = read('setting_pattern');
 
-/** Owner columns that were found outside of SQL, as JSON. */
+/** The owner columns that findOwners.ts found, as JSON. */
 export const foundOwners = `${read('owners')}::json`;
 
-/** Makes the scope known to rules, for the rest of the transaction. */
+/** Sets the scope that rules read, for the rest of the transaction. */
 export async function setScope(
   client: pg.ClientBase,
   scope: LintScope,

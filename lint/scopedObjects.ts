@@ -1,17 +1,17 @@
 import { ourSchema } from '../postgres/ownObjects.ts';
 import { apiSchema, inScope, tenantRole } from './scope.ts';
 
-// What a rule looks through where tenants' tables are not all it is about: subqueries to put after `from`.
+// Subqueries for rules about more objects than tenant tables. They follow `from`. Objects of extensions are left out.
 
 const notOfExtension = (catalog: 'pg_class' | 'pg_namespace' | 'pg_proc', oid: string) => `not exists (
     select from pg_depend e where e.classid = '${catalog}'::regclass and e.objid = ${oid} and e.deptype = 'e'
   )`;
 
 /**
- * Relations of every kind as pg_class has them, with their `object`, and `reached`: in the schema that becomes the API, or
- * open to tenants by a grant.
+ * Relations of every kind: the columns of pg_class, `object`, and `reached`. A relation is reached if it is in the API
+ * schema or if tenants have a grant on it.
  */
-export const ourRelations = `(
+export const scopedRelations = `(
   select c.*, c.oid::regclass::text as object,
     n.nspname = ${apiSchema}
       or has_any_column_privilege(${tenantRole}, c.oid, 'select, insert, update')
@@ -22,21 +22,21 @@ export const ourRelations = `(
     and ${ourSchema} and ${inScope} and ${notOfExtension('pg_class', 'c.oid')}
 )`;
 
-/** Whether tenants decide what is in the column `a` of pg_attribute. A generated one is made of others. */
+/** A condition: tenants decide the value of the column `a` (pg_attribute). A generated column depends on the others. */
 export const writtenByTenants = `case when a.attgenerated = ''
     then has_column_privilege(${tenantRole}, a.attrelid, a.attnum, 'insert, update')
     else has_any_column_privilege(${tenantRole}, a.attrelid, 'insert, update') end`;
 
-/** Functions, procedures and aggregates as pg_proc has them, with their `object`. */
-export const ourFunctions = `(
+/** Functions, procedures and aggregates: the columns of pg_proc, and `object`. */
+export const scopedFunctions = `(
   select f.*, 'function ' || f.oid::regprocedure as object
   from pg_proc f
   join pg_namespace n on n.oid = f.pronamespace
   where ${ourSchema} and ${inScope} and ${notOfExtension('pg_proc', 'f.oid')}
 )`;
 
-/** Schemas as pg_namespace has them, with their `object`. */
-export const ourSchemas = `(
+/** Schemas: the columns of pg_namespace, and `object`. */
+export const scopedSchemas = `(
   select n.*, format('schema %I', n.nspname) as object
   from pg_namespace n
   where ${ourSchema} and ${inScope} and ${notOfExtension('pg_namespace', 'n.oid')}

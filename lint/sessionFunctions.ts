@@ -1,4 +1,4 @@
-/** Functions of Postgres whose answer depends on the session, the server or chance, and not on arguments and rows alone. */
+/** Functions of Postgres whose result depends on the session, the server or chance, not only on arguments and rows. */
 const sessionFunctions = new RegExp(
   `^(${[
     'inet_(client|server)_(addr|port)|pg_backend_pid|pg_client_encoding|version',
@@ -14,13 +14,13 @@ const sessionFunctions = new RegExp(
   ].join('|')})$`,
 );
 
-/** Functions about the privileges of a role. Without the role as their first argument they are about the current one. */
+/** Functions about the privileges of a role. Without a role as the first argument, they use the current role. */
 const privileges = /^(pg_has_role|has_(\w+)_privilege)$/;
 
 /**
- * Whether the answer of a function of Postgres depends on the session.
+ * Whether the result of a function of Postgres depends on the session.
  *
- * @param count how many arguments it takes.
+ * @param count the number of its arguments.
  */
 export function dependsOnSession(name: string, count: number): boolean {
   if (privileges.test(name)) return count < (name === 'has_column_privilege' ? 4 : 3);
@@ -28,6 +28,6 @@ export function dependsOnSession(name: string, count: number): boolean {
   return sessionFunctions.test(name);
 }
 
-/** Functions and keywords of Postgres that tell the time. */
+/** Functions and keywords of Postgres that read the clock. */
 export const clock =
   /^(now|(transaction|statement|clock)_timestamp|timeofday|current_(date|time|timestamp)|localtime|localtimestamp)$/;

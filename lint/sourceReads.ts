@@ -1,47 +1,49 @@
+import type { QualifiedName } from './nameIndex.ts';
 import { clock } from './sessionFunctions.ts';
 import { expressionFrom, isInCall, isWord, type Token, textConstant, tokenize } from './sourceTokens.ts';
 
-/** A function that a source calls. */
-interface Call {
-  readonly schema: string | undefined;
-  readonly name: string;
-  /** How many arguments it is given. */
+/** A function call in a text. */
+interface Call extends QualifiedName {
+  /** The number of arguments. */
   readonly count: number;
 }
 
-/** Names in the text of a function. */
+/** The names that the text of a function reads. */
 export interface SourceReads {
-  /** Settings that are read by name; undefined where the name is computed. */
+  /** Settings that it reads. `undefined` stands for a computed name. */
   readonly settings: readonly (string | undefined)[];
   readonly calls: readonly Call[];
-  /** Names that may be relations, with their schema where it is given. */
-  readonly names: readonly { readonly schema: string | undefined; readonly name: string }[];
-  /** The names of those that stand where a table is read or written. */
-  readonly tables: readonly { readonly schema: string | undefined; readonly name: string }[];
-  /** Of these, those that rows are selected from by a plain name, which is no common table expression. */
-  readonly sources: readonly { readonly schema: string | undefined; readonly name: string }[];
-  /** Keywords that stand for a value of the session, such as session_user. */
+  /** All names that can be relations. */
+  readonly names: readonly QualifiedName[];
+  /** Names in positions where SQL reads or writes a table. */
+  readonly tables: readonly QualifiedName[];
+  /** Names behind FROM and JOIN, except calls and common table expressions. */
+  readonly sources: readonly QualifiedName[];
+  /** Keywords with a value of the session, such as session_user. */
   readonly keywords: readonly string[];
-  /** It runs SQL that it puts together at run time. */
+  /** Whether it runs SQL that it composes at run time. */
   readonly isDynamic: boolean;
-  /** It reads the clock. */
+  /** Whether it reads the clock. */
   readonly tellsTime: boolean;
-  /** Something in it may keep a part of it from being run. */
+  /** Whether a condition can prevent parts of it from running. */
   readonly isConditional: boolean;
 }
 
-/** Keywords that stand for a value of the session. Followed by a parenthesis they are a function's name. */
+/** Keywords with a value of the session. Before a parenthesis they are function names. */
 const sessionKeywords = /^(current_user|session_user|current_role|user|system_user|current_catalog|current_schema)$/;
 
 /**
- * Reads the text of a function in SQL or PL/pgSQL, for which Postgres keeps no parsed form. It finds too much rather than
- * too little. Dynamic SQL is read where it is one literal.
+ * Reads the text of a function in SQL or PL/pgSQL for which Postgres stores no node tree. It prefers false positives to
+ * missed names. It reads dynamic SQL only if that is a constant text.
  */
 export function readSource(source: string): SourceReads {
   return readTokens(tokenize(source));
 }
 
-/** Reads the part of a PL/pgSQL function that every run reaches: before its first branch or `return`, without a handler. */
+/**
+ * Reads the part of a PL/pgSQL function that every run reaches: the statements up to the first branch or `return`. A
+ * function with an exception handler has no such part.
+ */
 export function readUnconditional(source: string): SourceReads {
   const tokens = tokenize(source);
   const next = (from: number, words: RegExp) => {
@@ -52,7 +54,7 @@ export function readUnconditional(source: string): SourceReads {
   if (tokens.some((_, index) => isHandler(index))) return readTokens([]);
   const returned = next(0, /^return$/);
   const ended = tokens.findIndex(({ kind, text }, at) => at > returned && kind === 'symbol' && text === ';');
-  // The condition of the first branch is evaluated, and so is the query of the first loop.
+  // Every run evaluates the condition of the first branch or the query of the first loop.
   const branch = next(0, /^(if|case|loop|while|for|foreach)$/);
   const branched = next(branch, /^(then|when|loop)$/);
   return readTokens(tokens.slice(0, ended < 0 ? branched : Math.min(branched, ended)));
@@ -82,7 +84,7 @@ function readTokens(tokens: readonly Token[]): SourceReads {
   );
   for (const [index, { kind, text, quoted }] of tokens.entries()) {
     if (kind !== 'word') continue;
-    // The schema of a name is read with the name.
+    // Skip the schema here. The name after it reads it.
     if (at(index + 1, '.') && tokens[index + 2]?.kind === 'word' && !at(index - 1, '.')) continue;
     const schema = at(index - 1, '.') && tokens[index - 2]?.kind === 'word' ? tokens[index - 2]?.text : undefined;
     const before = schema === undefined ? index - 1 : index - 3;
@@ -139,7 +141,7 @@ function readShow(statement: string): Partial<SourceReads> {
   return name === undefined ? {} : { settings: [name.replaceAll('"', '').toLowerCase()] };
 }
 
-/** The arguments of a call whose parenthesis is open. */
+/** The arguments of a call. `from` is the token after its opening parenthesis. */
 function argumentsFrom(tokens: readonly Token[], from: number): Token[][] {
   const found: Token[][] = [[]];
   for (let index = from, depth = 0; index < tokens.length; index++) {
@@ -155,7 +157,7 @@ function argumentsFrom(tokens: readonly Token[], from: number): Token[][] {
 const conditions =
   /^(if|case|when|where|coalesce|nullif|and|or|limit|fetch|loop|while|exit|exists|in|any|all|some|having|on|join|filter)$/;
 
-/** Whether a table is named behind the token at `before`. */
+/** Whether the token after `before` is the name of a table. */
 function namesTable(tokens: readonly Token[], before: number): boolean {
   let index = before;
   while (tokens[index]?.kind === 'symbol' && tokens[index]?.text === '(') index -= 1;
@@ -165,7 +167,7 @@ function namesTable(tokens: readonly Token[], before: number): boolean {
   return isWord(tokens, index, /^(join|update|using|only|table)$/) || isInFromList(tokens, index);
 }
 
-/** Whether a name stands behind a comma of a FROM clause. */
+/** Whether a comma separates the items of a FROM clause. */
 function isInFromList(tokens: readonly Token[], comma: number): boolean {
   if (tokens[comma]?.kind !== 'symbol' || tokens[comma]?.text !== ',') return false;
   for (let index = comma - 1, depth = 0; index >= 0; index--) {

@@ -3,13 +3,13 @@ import { tokenize as scan } from './tokens.ts';
 /** A token of SQL or PL/pgSQL. */
 export interface Token {
   readonly kind: 'word' | 'string' | 'symbol';
-  /** A word as Postgres keeps the name, the contents of a string, or one character. */
+  /** A word as Postgres stores the name, the contents of a string, or one character. */
   readonly text: string;
-  /** Of a word: it is in double quotes, so that it is no keyword. */
+  /** True for a word in double quotes, which is not a keyword. */
   readonly quoted?: boolean;
 }
 
-/** The tokens of a function's text: names in quotes are words, and a symbol is one character. */
+/** Splits the text of a function into tokens. Quoted names are words, and each symbol is one character. */
 export function tokenize(source: string): Token[] {
   return scan(source).flatMap(({ kind, value, sql }): Token[] => {
     if (kind === 'literal') return [{ kind: 'string', text: value }];
@@ -19,12 +19,13 @@ export function tokenize(source: string): Token[] {
   });
 }
 
+/** Whether the token at `index` is an unquoted word that matches `words`. */
 export function isWord(tokens: readonly Token[], index: number, words: RegExp): boolean {
   const token = tokens[index];
   return token?.kind === 'word' && !token.quoted && words.test(token.text);
 }
 
-/** The tokens of the expression behind EXECUTE. */
+/** The tokens of the expression of EXECUTE, from `from` on. */
 export function expressionFrom(tokens: readonly Token[], from: number): Token[] {
   const end = tokens.findIndex(
     ({ kind, text, quoted }, index) =>
@@ -34,7 +35,7 @@ export function expressionFrom(tokens: readonly Token[], from: number): Token[] 
   return tokens.slice(from, end < 0 ? tokens.length : end);
 }
 
-/** The value of literals that are joined by `||`, with casts and parentheses around them; undefined for anything else. */
+/** The value of literals joined by `||`, with optional casts and parentheses. Undefined for other expressions. */
 export function textConstant(tokens: readonly Token[]): string | undefined {
   let value = '';
   for (let index = 0; index < tokens.length; index++) {
@@ -48,7 +49,7 @@ export function textConstant(tokens: readonly Token[]): string | undefined {
   return tokens.some(({ kind }) => kind === 'string') ? value : undefined;
 }
 
-/** Whether FROM separates the arguments of a function of the standard. */
+/** Whether the FROM at `from` separates arguments, as in `extract(year from x)`. */
 export function isInCall(tokens: readonly Token[], from: number): boolean {
   for (let index = from - 1, depth = 0; index >= 0; index--) {
     const token = tokens[index] as Token;
@@ -60,7 +61,7 @@ export function isInCall(tokens: readonly Token[], from: number): boolean {
   return false;
 }
 
-/** The operator that begins at a token: the characters are tokens of their own. */
+/** The operator that starts at a token. Each of its characters is a token. */
 export function operatorAt(tokens: readonly Token[], at: number): string {
   let operator = '';
   for (let index = at; tokens[index]?.kind === 'symbol'; index++) {
@@ -72,6 +73,7 @@ export function operatorAt(tokens: readonly Token[], at: number): string {
   return operator;
 }
 
+/** The index of the token after a type name. */
 export function endOfType(tokens: readonly Token[], from: number): number {
   let at = from + 1;
   while (isSymbol(tokens, at, '.')) at += 2;
@@ -79,8 +81,13 @@ export function endOfType(tokens: readonly Token[], from: number): number {
   return at;
 }
 
-/** The variable or column that is given the value of an expression. */
-export function nameGiven(tokens: readonly Token[], first: number, stop: number): string | undefined {
+/**
+ * The variable or column that receives the value of an expression, or undefined.
+ *
+ * @param first the index of the first token of the expression.
+ * @param stop the index of the token after the expression.
+ */
+export function assignedName(tokens: readonly Token[], first: number, stop: number): string | undefined {
   if (isWord(tokens, stop, /^(as|into)$/)) {
     const isStrict = isWord(tokens, stop + 1, /^strict$/);
     return tokens[stop + (isStrict ? 2 : 1)]?.text;
@@ -97,11 +104,11 @@ export function nameGiven(tokens: readonly Token[], first: number, stop: number)
     index -= 1;
   if (!isSymbol(tokens, stop, ';')) return undefined;
   const isField = isSymbol(tokens, index + 1, '.');
-  // Fields of NEW are the row's.
+  // A field of NEW belongs to the row, not to a variable.
   return isField ? (isWord(tokens, index, /^new$/) ? undefined : tokens[index + 2]?.text) : tokens[index]?.text;
 }
 
-/** Whether PL/pgSQL assigns a variable by a plain `=`: only names stand before it in its statement. */
+/** Whether an `=` is an assignment of PL/pgSQL. Only names precede it in its statement. */
 export function isAssignment(tokens: readonly Token[], equals: number): boolean {
   if (!isSymbol(tokens, equals, '=')) return false;
   let index = equals - 1;
@@ -113,11 +120,12 @@ export function isAssignment(tokens: readonly Token[], equals: number): boolean 
   return index < equals - 1 && (isSymbol(tokens, index, ';') || tokens[index]?.kind === 'word');
 }
 
+/** Whether the token at `index` is the symbol `text`. */
 export function isSymbol(tokens: readonly Token[], index: number, text: string): boolean {
   return tokens[index]?.kind === 'symbol' && tokens[index]?.text === text;
 }
 
-/** The parenthesis that closes the one at `open`. */
+/** The index of the parenthesis that closes the one at `open`. */
 export function closing(tokens: readonly Token[], open: number): number {
   for (let index = open, depth = 0; index < tokens.length; index++) {
     if (isSymbol(tokens, index, '(')) depth += 1;
@@ -126,7 +134,7 @@ export function closing(tokens: readonly Token[], open: number): number {
   return tokens.length;
 }
 
-/** The parenthesis around a token, or -1. */
+/** The index of the parenthesis that opens around a token, or -1. */
 export function opening(tokens: readonly Token[], inside: number): number {
   for (let index = inside - 1, depth = 0; index >= 0; index--) {
     if (isSymbol(tokens, index, ')')) depth += 1;

@@ -3,22 +3,22 @@ import { join } from 'node:path';
 import { root } from '../common/root.ts';
 import { readCurrentBytes } from '../postgres/migrate/currentSql.ts';
 
-/** A file of migrations. */
+/** An SQL file: a committed migration, a fixture or current.sql. */
 export interface Source {
-  /** Relative to the checkout. */
+  /** The path, relative to the checkout. */
   readonly file: string;
   readonly sql: string;
-  /** A committed migration is never edited again. */
+  /** True for a committed migration, which nobody may edit. */
   readonly committed: boolean;
 }
 
-/** A file of migrations, as text and as it is. */
+/** An SQL file with its raw bytes. */
 export interface SourceFile extends Source {
-  /** Text does not say whether the bytes were UTF-8. */
+  /** Needed to check for valid UTF-8, which the decoded text no longer shows. */
   readonly bytes: Uint8Array;
 }
 
-/** The committed migrations in their order, the fixtures, and current.sql. */
+/** Reads the committed migrations in order, then the fixtures, then current.sql. */
 export async function readSources(): Promise<SourceFile[]> {
   const [committed, fixtures] = await Promise.all([
     read('migrations/committed', true),
@@ -47,7 +47,10 @@ const source = (file: string, bytes: Buffer, committed: boolean): SourceFile => 
   committed,
 });
 
-/** A committed migration has a copy of what it included; the fixture itself is what counts. Lines stay where they are. */
+/**
+ * Blanks out the copies of fixtures in a committed migration, because the fixtures themselves count. Keeps line
+ * numbers.
+ */
 function withoutIncluded(source: SourceFile): SourceFile {
   const sql = source.sql.replace(/^--! Included (.*)$[\s\S]*?^--! EndIncluded \1$/gm, (copy) =>
     copy.replace(/[^\n]/g, ''),

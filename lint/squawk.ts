@@ -12,13 +12,14 @@ import { type Statement, splitStatements } from './statements.ts';
 const require = createRequire(import.meta.url);
 
 const excluded = [
-  // `.gmrc` sets lock_timeout, and the rule lock-timeout-missing knows it.
+  // The rule lock-timeout-missing checks this and takes the setting in `.gmrc` into account.
   'require-lock-timeout',
-  // What waits is bounded by lock_timeout. What works may take its time: a build of an index, a backfill.
+  // lock_timeout limits waiting. Work such as an index build or a backfill may take long.
   'require-statement-timeout',
-  // Wants `if not exists` everywhere. A migration runs in one transaction, and `lint` tries whether it can run twice.
+  // It requires `if not exists` everywhere. A migration runs in one transaction, and `lint` tests whether it can run
+  // twice.
   'prefer-robust-stmts',
-  // Keys are UUIDs: numbers are counts, and checked.
+  // Keys are UUIDs. Numbers are counts with check constraints.
   'prefer-bigint-over-int',
   'prefer-bigint-over-smallint',
 ];
@@ -36,11 +37,11 @@ const answers = z.array(
 );
 
 /**
- * What squawk (https://squawkhq.com) says of the files of `sources`: locks that stop others, and changes that break
- * clients.
+ * Runs squawk (https://squawkhq.com) on the files of `sources`. It finds locks that block other sessions and changes
+ * that break clients.
  *
- * @param all every file of the migrations, in their order: what an earlier one has made is there to be dropped.
- * @throws UsageError where squawk-cli is not installed.
+ * @param all every SQL file, in order. Only objects that an earlier file created exist before a migration drops them.
+ * @throws UsageError if squawk-cli is not installed or fails.
  */
 export async function squawk(sources: readonly Source[], all: readonly Source[]): Promise<Finding[]> {
   const parsed = new Map(all.map(({ file, sql }) => [file, splitStatements(file, sql)]));
@@ -56,7 +57,7 @@ export async function squawk(sources: readonly Source[], all: readonly Source[])
     const statements = parsed.get(file) ?? [];
     const at = statements.findLastIndex((statement) => statement.line <= line + 1);
     const statement = statements[at];
-    // Whether it is SQL says Postgres, which has parsed it.
+    // Postgres has already parsed the file, so a syntax error is a limit of squawk.
     if (!statement || rule_name === 'syntax-error') return [];
     const earlier = before(all, file, parsed);
     if (drops.test(rule_name) && isRecreated(statement, statements.slice(at), earlier)) return [];
@@ -90,12 +91,12 @@ async function run(assumption: string, sources: readonly Source[]): Promise<z.in
   const args = [program(), '--reporter', 'json', assumption, `--exclude=${excluded.join(',')}`];
   return new Promise((resolve, reject) => {
     const files = sources.map(({ file }) => file);
-    // Warnings make it exit with 1.
+    // The exit code is 1 if there are warnings.
     execFile(process.execPath, [...args, ...files], { cwd: root, maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
       try {
         resolve(answers.parse(JSON.parse(stdout)));
       } catch {
-        reject(new UsageError(`squawk could not run: ${stderr || error?.message}`));
+        reject(new UsageError(`squawk failed: ${stderr || error?.message}. Reinstall it with \`npm install\`.`));
       }
     });
   });
@@ -105,6 +106,6 @@ function program(): string {
   try {
     return join(dirname(require.resolve('squawk-cli/package.json')), 'js', 'bin', 'squawk');
   } catch {
-    throw new UsageError('squawk-cli is not installed: run `npm install`.');
+    throw new UsageError('squawk-cli is not installed. Run `npm install`.');
   }
 }

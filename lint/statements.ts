@@ -4,29 +4,29 @@ import { endOfComment, maskQuoted } from './tokens.ts';
 export interface Statement {
   /** Relative to the checkout. */
   readonly file: string;
-  /** The line that it begins in, from 1. */
+  /** The line of its first token, counted from 1. */
   readonly line: number;
-  /** Without comments and without the semicolon; white space outside of literals is one blank. */
+  /** The SQL without comments and semicolon. Whitespace outside literals is one space. */
   readonly text: string;
-  /** As it stands in the file: between two literals a line end is more than a blank. */
+  /** The SQL as written. A line break between two literals joins them, so it differs from a space. */
   readonly sql: string;
-  /** The object of the finding, as a suppression names it: `create index todos_title_idx`. */
+  /** The object of findings, as suppressions name it: `create index todos_title_idx`. */
   readonly object: string;
-  /** Whether graphile-migrate runs it inside of a transaction: not so behind `--! no-transaction`. */
+  /** Whether graphile-migrate runs it in a transaction. It does not if the file has `--! no-transaction`. */
   readonly inTransaction: boolean;
 }
 
-// In this order: what begins a literal or a comment, then what is as it stands.
+// The order matters: first the starts of comments and literals, then all other tokens.
 const tokens =
   /--[^\n]*|\/\*|[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|\s+|;|[^;]/g;
 
-/** Parts a migration into its statements; knows literals, nested comments, dollar quotes and `begin atomic … end`. */
+/** Splits a migration into statements. Handles literals, nested comments, dollar quotes and `begin atomic … end`. */
 export function splitStatements(file: string, sql: string): Statement[] {
   const statements: Statement[] = [];
   const inTransaction = !/^--! ?no-transaction\s*$/m.test(sql);
   let text = '';
   let begins = 0;
-  // How deep in `begin atomic … end`, where semicolons end nothing; `case … end` nests.
+  // The nesting depth in `begin atomic … end`, where a semicolon does not end the statement. `case … end` nests too.
   let depth = 0;
   const finish = (end: number) => {
     const whole = text.trim();
@@ -84,7 +84,7 @@ const unnamedIndex = new RegExp(
 );
 
 function nameStatement(sql: string): string {
-  // A name such as "based on membership" has words in it that are no keywords.
+  // A quoted name such as "based on membership" contains words that are not keywords.
   const { text, restore } = maskQuoted(sql);
   const [, indexed] = unnamedIndex.exec(text) ?? [];
   if (indexed) return restore(`create index on ${indexed}`);

@@ -1,21 +1,22 @@
 import { children, conjuncts, isNode, type Node, nodes, type Value } from './nodeTree.ts';
 
+/** The parts of a query that outcomes.ts evaluates. */
 export interface QueryParts {
-  /** What it selects. */
+  /** The selected expressions. */
   readonly targets: readonly Node[];
-  /** What holds of every row that it selects from. */
+  /** Conditions that are true for every selected row. */
   readonly conditions: readonly Node[];
-  /** Whether it selects from anything. */
+  /** Whether it has a FROM clause. */
   readonly fromRows: boolean;
-  /** The oids of the tables in it, by their number in VAR less one; empty for what is no table. */
+  /** The oids of its tables, at the index of their number in VAR minus 1. Empty for other entries. */
   readonly tables: readonly string[];
-  /** In the same way, the oids of the functions whose rows it selects from. */
+  /** The oids of its functions in FROM, in the same order. Empty for other entries. */
   readonly functions: readonly string[];
-  /** False for what selects rows that its conditions do not hold of: unions, and aggregates of no rows. */
+  /** False if it can return rows that do not satisfy its conditions: for set operations, aggregates and grouping. */
   readonly understood: boolean;
 }
 
-/** The parts of a SUBLINK's query. */
+/** Reads the parts of the query of a SUBLINK. */
 export function queryParts(sublink: Node): QueryParts {
   const { fields } = sublink.fields.subselect as Node;
   const jointree = fields.jointree as Node | null;
@@ -36,7 +37,7 @@ export function queryParts(sublink: Node): QueryParts {
   };
 }
 
-/** The conditions of inner joins; those of outer joins do not keep rows out. */
+/** The conditions of inner joins. The conditions of outer joins do not filter rows. */
 function joinConditions({ kind, fields }: Node): Node[] {
   if (kind !== 'JOINEXPR' || fields.jointype !== '0') return [];
   const parts = [fields.larg, fields.rarg].filter(isNode).flatMap(joinConditions);
@@ -44,14 +45,14 @@ function joinConditions({ kind, fields }: Node): Node[] {
 }
 
 export interface Column {
-  /** How many queries further out its table is. */
+  /** The number of query levels between the expression and the table. */
   readonly up: number;
-  /** The table's number in VAR. */
+  /** The number of the table in VAR nodes. */
   readonly table: number;
   readonly attnum: string;
 }
 
-/** The columns in an expression, except those of the subqueries in it. */
+/** The columns that an expression reads, except the columns of tables inside its subqueries. */
 export function columnsIn(expression: Node): Column[] {
   const within = (node: Node, depth: number): Column[] => {
     const { varlevelsup, varno, varattno } = node.fields;
@@ -62,13 +63,13 @@ export function columnsIn(expression: Node): Column[] {
   return within(expression, 0);
 }
 
-/** Whether a SUBLINK's query has a column of the queries around it, so that it is run for each of their rows. */
+/** Whether the query of a SUBLINK reads a column of an outer query, so Postgres runs it for each outer row. */
 export function isCorrelated(sublink: Node): boolean {
   return columnsIn(sublink.fields.subselect as Node).some(({ up }) => up > 0);
 }
 
-/** The expression one subquery deeper, with the same columns in it. */
-export function deeper(expression: Node): Node {
+/** Moves an expression one subquery level down. It still reads the same columns. */
+export function nestOneLevel(expression: Node): Node {
   const shift = (value: Value, depth: number): Value => {
     if (Array.isArray(value)) return value.map((one) => shift(one, depth));
     if (!isNode(value)) return value;

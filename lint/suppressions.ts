@@ -10,65 +10,80 @@ export interface Suppression {
   readonly line: number;
 }
 
-/** A finding that somebody has allowed. */
+/** A finding that a comment allows. */
 export type Suppressed = Finding & { readonly reason: string };
 
 const page = 'docs/lint/README.md';
 
-/** What comments allow, and mistakes in comments. */
+/** The suppressions in comments, and the mistakes in such comments. */
 interface Suppressions {
   readonly suppressions: readonly Suppression[];
   readonly mistakes: readonly Finding[];
 }
 
 /**
- * Parts findings into those that stand and those that a comment allows. Comments with a mistake, and those that allow what
- * is not there (any more), are findings of the rule `suppression`.
+ * Splits findings into remaining and suppressed ones. A comment with a mistake, or without a matching finding, is
+ * itself a finding of the rule `suppression`.
  *
- * @param inspected tells whether a finding that a comment is about would have been found.
+ * @param inspected tells whether this run would have produced the finding that a suppression allows.
  */
 export function applySuppressions(
   findings: readonly Finding[],
   { suppressions, mistakes }: Suppressions,
   inspected: (suppression: Suppression) => boolean,
-): { findings: Finding[]; silenced: Suppressed[] } {
+): { findings: Finding[]; suppressed: Suppressed[] } {
   const matches = (suppression: Suppression, { rule, object }: Finding) =>
     rule === suppression.rule && normalize(object) === normalize(suppression.object);
-  const standing: Finding[] = [];
-  const silenced: Suppressed[] = [];
+  const remaining: Finding[] = [];
+  const suppressed: Suppressed[] = [];
   for (const finding of findings) {
     const suppression = suppressions.find((one) => matches(one, finding));
-    if (suppression) silenced.push({ ...finding, reason: suppression.reason });
-    else standing.push(finding);
+    if (suppression) suppressed.push({ ...finding, reason: suppression.reason });
+    else remaining.push(finding);
   }
   const stale = suppressions
     .filter((suppression) => inspected(suppression) && !findings.some((finding) => matches(suppression, finding)))
-    .map(({ rule, object, file, line }) => mistake(file, line, object, `allows ${rule}, which does not find it`));
-  return { findings: [...standing, ...mistakes, ...stale], silenced };
+    .map(({ rule, object, file, line }) =>
+      mistake(
+        file,
+        line,
+        object,
+        `allows ${rule}, but there is no such finding: delete the comment, or revoke it with \`-- lint: enforce\``,
+      ),
+    );
+  return { findings: [...remaining, ...mistakes, ...stale], suppressed };
 }
 
 /**
- * Reads the comments that allow something. In a committed migration, which nobody may edit, one is taken back by a later
- * `-- lint: enforce <rule> on <object>`.
+ * Reads the suppressions from comments. Nobody may edit a committed migration, so a later
+ * `-- lint: enforce <rule> on <object>` revokes a suppression in it.
  *
- * @param known tells whether a rule exists.
+ * @param isRule tells whether a rule exists.
  */
-export function readSuppressions(sources: readonly Source[], known: (rule: string) => boolean): Suppressions {
+export function readSuppressions(sources: readonly Source[], isRule: (rule: string) => boolean): Suppressions {
   const suppressions = new Map<string, Suppression>();
   const mistakes: Finding[] = [];
   for (const { file, sql } of sources) {
     for (const [index, text] of sql.split('\n').entries()) {
-      const said = /^\s*--\s*lint:\s*(.*?)\s*$/i.exec(text)?.[1];
-      if (said === undefined) continue;
+      const directive = /^\s*--\s*lint:\s*(.*?)\s*$/i.exec(text)?.[1];
+      if (directive === undefined) continue;
       const line = index + 1;
       const [, verb, rule = '', object = '', , reason] =
-        /^(allow|enforce)\s+(\S+)\s+on\s+(.+?)(\s+because\s+(.+))?$/i.exec(said) ?? [];
+        /^(allow|enforce)\s+(\S+)\s+on\s+(.+?)(\s+because\s+(.+))?$/i.exec(directive) ?? [];
       const key = `${rule} ${normalize(object)}`;
-      if (!verb) mistakes.push(mistake(file, line, said, 'say `allow <rule> on <object> because <reason>`'));
-      else if (!known(rule)) mistakes.push(mistake(file, line, object, `there is no rule ${rule}`));
+      if (!verb)
+        mistakes.push(
+          mistake(file, line, directive, 'is not understood: write `allow <rule> on <object> because <reason>`'),
+        );
+      else if (!isRule(rule))
+        mistakes.push(mistake(file, line, object, `names the rule ${rule}, which does not exist: correct the name`));
       else if (verb.toLowerCase() === 'enforce') {
-        if (!suppressions.delete(key)) mistakes.push(mistake(file, line, object, `nothing allows ${rule} before this`));
-      } else if (!reason) mistakes.push(mistake(file, line, object, `allows ${rule} without \`because <reason>\``));
+        if (!suppressions.delete(key))
+          mistakes.push(
+            mistake(file, line, object, `enforces ${rule}, which no earlier comment allows: delete the comment`),
+          );
+      } else if (!reason)
+        mistakes.push(mistake(file, line, object, `allows ${rule} without a reason: append \`because <reason>\``));
       else suppressions.set(key, { rule, object, reason, file, line });
     }
   }
@@ -79,7 +94,7 @@ function mistake(file: string, line: number, object: string, detail: string): Fi
   return { rule: 'suppression', level: 'error', object, detail, file, line, page };
 }
 
-/** Blanks and the case of unquoted names do not count. */
+/** Whitespace and the case of unquoted names do not matter. */
 function normalize(object: string): string {
   return object
     .replace(/\s*,\s*/g, ', ')

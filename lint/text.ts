@@ -4,7 +4,7 @@ import { pageOf } from './rules.ts';
 import type { Source } from './sources.ts';
 import { splitStatements } from './statements.ts';
 
-/** The findings of `rules` in the text of `sources`, and how many statements that is. */
+/** Applies `rules` to the text of `sources`. Returns the findings and the number of statements. */
 export async function inspectText(
   sources: readonly Source[],
   rules: readonly Named<TextRule>[],

@@ -1,28 +1,30 @@
 import { children, isNode, type Node, nodes, type Value } from './nodeTree.ts';
 import { isReadAsTime } from './treeReads.ts';
 
-/** Facts about functions that users made, by their oids. */
+/** Facts about user-defined functions, by oid. */
 export interface FunctionsOfTime {
-  /** Its answer depends on the time, and on no row that it reads. */
+  /** Whether the result depends on the time and on no row. */
   readonly isClock: (oid: string) => boolean;
   readonly readsRows: (oid: string) => boolean;
 }
 
-/** now() and its like, timeofday(), and age() of one argument. */
+/** The oids of now() and similar functions, timeofday(), and age() with one argument. */
 const clocks = ['1299', '2647', '2648', '2649', '274', '1386', '2059'];
-/** The first SQLValueFunctionOp that is no time. */
+/** The first SQLValueFunctionOp that is not a time. */
 const firstOther = 9;
 const boolean = '16';
+
+/** The kinds of values that an expression depends on. */
 interface Contents {
   time: boolean;
   row: boolean;
-  /** A column of the sublink around the expression, which is judged with the sublink. */
+  /** A column of the enclosing sublink, which isByTime() judges together with the sublink. */
   sublink: boolean;
 }
 
 /**
- * Whether a condition of an expression or a query depends on the time and on nothing of a row: it is true or false of all
- * rows at once. Columns of subqueries, functions and VALUES are followed to what they are made of.
+ * Whether a condition in an expression or a query depends on the time but on no value of a row, so it is true or false
+ * for all rows at once. Columns of subqueries, functions and VALUES are traced to the expressions that produce them.
  */
 export function decidesByTime(tree: Value, functions: FunctionsOfTime): boolean {
   const visit = (node: Node, queries: readonly Node[]): boolean => {
@@ -31,7 +33,7 @@ export function decidesByTime(tree: Value, functions: FunctionsOfTime): boolean 
       for (const limit of [node.fields.limitCount, node.fields.limitOffset])
         if (isNode(limit) && isByTime(limit, around, functions)) return true;
     } else if (/^CASE(EXPR)?$/.test(node.kind) && isNode(node.fields.arg)) {
-      // CASE of a value compares it where the value is not.
+      // The branches of `case value when …` compare a placeholder, so check the value itself.
       if (isByTime(node.fields.arg, around, functions)) return true;
     } else if (isCondition(node) && isByTime(node, around, functions)) return true;
     return children(node).some((child) => visit(child, around));
@@ -61,7 +63,7 @@ const isClock = ({ kind, fields }: Node) =>
   (kind === 'SQLVALUEFUNCTION' && Number(fields.op) < firstOther) ||
   (kind === 'FUNCEXPR' && clocks.includes(String(fields.funcid)));
 
-/** Adds what `node` depends on to `found`. */
+/** Adds the dependencies of `node` to `found`. */
 function collect(
   node: Node,
   queries: readonly Node[],
@@ -70,7 +72,7 @@ function collect(
   depth: number,
 ): void {
   const { kind, fields } = node;
-  const into = (more: readonly Node[], around = queries) => {
+  const collectAll = (more: readonly Node[], around = queries) => {
     for (const one of more) collect(one, around, functions, found, depth + 1);
   };
   for (const oid of [fields.funcid, fields.opfuncid, fields.aggfnoid].map(String)) {
@@ -79,29 +81,31 @@ function collect(
   }
   if (isClock(node) || isReadAsTime(node)) found.time = true;
   if (kind === 'VAR') {
-    const made = depth < 50 ? madeOf(node, queries) : undefined;
-    if (made) into(...made);
+    const origin = depth < 50 ? originOf(node, queries) : undefined;
+    if (origin) collectAll(...origin);
     else found.row = true;
   } else if (kind === 'PARAM') {
     if (fields.paramkind === '2') found.sublink = true;
     else found.row = true;
   } else if (kind === 'QUERY') {
     const around = [node, ...queries];
-    into([...nodes(fields.targetList), ...[fields.limitCount, fields.limitOffset].filter(isNode)], around);
-    // Functions in FROM make the rows.
-    for (const table of nodes(fields.rtable)) into(nodes(table.fields.functions), queries);
+    collectAll([...nodes(fields.targetList), ...[fields.limitCount, fields.limitOffset].filter(isNode)], around);
+    // Functions in FROM produce the rows.
+    for (const table of nodes(fields.rtable)) collectAll(nodes(table.fields.functions), queries);
   } else if (kind === 'SUBLINK' && fields.subLinkType === '0') {
     const query = fields.subselect as Node;
-    into([query]);
+    collectAll([query]);
     if (nodes(query.fields.rtable).some((table) => table.fields.rtekind === '0')) found.row = true;
   } else if (kind === 'AGGREF' && nodes(fields.args).length === 0) {
-    // It counts rows.
+    // An aggregate without arguments counts rows.
     found.row = true;
-  } else into(children(node));
+  } else collectAll(children(node));
 }
 
-/** The expressions that a column of a subquery is made of, with the queries around them; undefined for one of a table. */
-function madeOf({ fields }: Node, queries: readonly Node[]): [Node[], readonly Node[]] | undefined {
+/**
+ * The expressions that produce a column of a subquery, with their enclosing queries. Undefined for a column of a table.
+ */
+function originOf({ fields }: Node, queries: readonly Node[]): [Node[], readonly Node[]] | undefined {
   const level = Number(fields.varlevelsup);
   const around = queries.slice(level);
   const table = nodes(around[0]?.fields.rtable)[Number(fields.varno) - 1];
@@ -110,7 +114,7 @@ function madeOf({ fields }: Node, queries: readonly Node[]): [Node[], readonly N
   const { rtekind, subquery, functions, values_lists, ctename, ctelevelsup, joinaliasvars, groupexprs } = table.fields;
   const ofQuery = (query: Node, outer: readonly Node[]): [Node[], readonly Node[]] => {
     const columns = nodes(query.fields.targetList);
-    // A combination of queries has the columns of each.
+    // The columns of a set operation come from each of its queries.
     const all = isNode(query.fields.setOperations) ? nodes(query.fields.rtable) : [];
     const columnsOf = (one: Node) =>
       nodes(one.fields.targetList).filter(({ fields: of }) => place <= 0 || of.resno === String(place));

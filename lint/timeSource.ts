@@ -1,5 +1,7 @@
+import type { QualifiedName } from './nameIndex.ts';
 import { clock } from './sessionFunctions.ts';
 import {
+  assignedName,
   closing,
   endOfType,
   expressionFrom,
@@ -7,7 +9,6 @@ import {
   isInCall,
   isSymbol,
   isWord,
-  nameGiven,
   opening,
   operatorAt,
   type Token,
@@ -16,49 +17,49 @@ import {
 } from './sourceTokens.ts';
 import { currentTime } from './treeReads.ts';
 
-/** A fact about a function that a text calls. */
-type Knows = (call: { readonly schema: string | undefined; readonly name: string }) => boolean;
+/** Tests a function that a text calls. */
+type CallTest = (call: QualifiedName) => boolean;
 
-/** Facts about the function and those that it calls. */
+/** Facts about the function and the functions that it calls. */
 export interface TimeOptions {
-  readonly isClock: Knows;
-  readonly readsRows: Knows;
-  /** The function returns true or false, so that a value that it returns is a condition. */
+  readonly isClock: CallTest;
+  readonly readsRows: CallTest;
+  /** Whether the function returns a boolean, so each returned value is a condition. */
   readonly returnsBoolean: boolean;
 }
 
-/** As decidesByTime, of the text of a function in SQL or PL/pgSQL. */
+/** The counterpart of decidesByTime() for the text of a function in SQL or PL/pgSQL. */
 export function sourceDecidesByTime(source: string, options: TimeOptions): boolean {
   const tokens = tokenize(source);
   const names = constants(tokens);
-  // Variables and columns that hold the time and nothing of a row.
+  // Variables and columns that hold the time and no value of a row. Grows until a fixed point.
   const held = new Set<string>();
   for (let before = -1; before < held.size; ) {
     before = held.size;
     for (const index of tokens.keys()) {
       const end = endOfClock(tokens, index, held, options);
       if (end === undefined) continue;
-      const found = around(tokens, index, end);
+      const found = enclosing(tokens, index, end);
       if (hasRow(tokens, found, new Set([...names, ...held]), options)) continue;
       if (isCondition(tokens, found, options)) return true;
-      const name = nameGiven(tokens, found.first, found.stop);
+      const name = assignedName(tokens, found.first, found.stop);
       if (name !== undefined) held.add(name);
     }
   }
-  return dynamic(tokens).some((statement) => sourceDecidesByTime(statement, options));
+  return dynamicStatements(tokens).some((statement) => sourceDecidesByTime(statement, options));
 }
 
-/** The statements of EXECUTE that are one literal. */
-function dynamic(tokens: readonly Token[]): string[] {
+/** The constant statements of EXECUTE. */
+function dynamicStatements(tokens: readonly Token[]): string[] {
   return tokens.flatMap((_, index) =>
     isWord(tokens, index, /^execute$/) ? (textConstant(expressionFrom(tokens, index + 1)) ?? []) : [],
   );
 }
 
-/** Whether a text holds a literal that is read as the current time, such as `'now'::timestamptz`. */
+/** Whether a text contains a literal that Postgres reads as the current time, such as `'now'::timestamptz`. */
 export function readsCurrentTime(source: string): boolean {
   const tokens = tokenize(source);
-  return tokens.some((_, index) => isTimeLiteral(tokens, index)) || dynamic(tokens).some(readsCurrentTime);
+  return tokens.some((_, index) => isTimeLiteral(tokens, index)) || dynamicStatements(tokens).some(readsCurrentTime);
 }
 
 const timeType = /^(date|time|timetz|timestamp|timestamptz)$/;
@@ -74,7 +75,7 @@ function isTimeLiteral(tokens: readonly Token[], index: number): boolean {
   );
 }
 
-/** The token behind an expression that tells the time and begins at `index`; undefined where none begins. */
+/** The index after an expression that reads the clock and starts at `index`, or undefined if none starts there. */
 function endOfClock(
   tokens: readonly Token[],
   index: number,
@@ -98,21 +99,22 @@ function endOfClock(
   return (isOwn && (clock.test(token.text) || isAge)) || isClock({ schema, name: token.text }) ? end : undefined;
 }
 
+/** A range of tokens. */
 interface Region {
   /** The first token of the expression. */
   readonly first: number;
-  /** The token behind it. */
+  /** The token after the expression. */
   readonly stop: number;
 }
 
-/** Words between the conditions and clauses of statements. */
+/** Words that separate the conditions and clauses of statements. */
 const boundary =
   /^(and|or|not|where|when|then|else|if|elsif|elseif|return|select|having|on|while|loop|begin|declare|end|from|into|case|using|set|values|group|order|limit|offset|union|except|intersect|perform|execute|raise|filter|with|default|as|returning|next|query|assert|exit|continue|fetch)$/;
-/** Words before a parenthesis that calls nothing. */
+/** Words before a parenthesis that is not a call. */
 const grouping = new RegExp(`${boundary.source.slice(0, -2)}|in|any|all|some|is|between|like|ilike|by|distinct)$`);
 
-/** The condition or value that an expression is part of, as far as it goes without `and`, `or` and clauses. */
-function around(tokens: readonly Token[], from: number, to: number): Region {
+/** The largest condition or value around an expression that does not cross `and`, `or` or a clause. */
+function enclosing(tokens: readonly Token[], from: number, to: number): Region {
   let [first, stop] = [isSymbol(tokens, from - 1, '.') ? from - 2 : from, to];
   for (;;) {
     while (first > 0 && !ends(tokens, first - 1, '('))
@@ -136,7 +138,7 @@ function around(tokens: readonly Token[], from: number, to: number): Region {
   }
 }
 
-/** Whether what is between two tokens is an argument's border: no clause begins there. */
+/** Whether no clause starts between two tokens. */
 function isBetween(tokens: readonly Token[], from: number, to: number): boolean {
   for (let index = from + 1; index < to; index++)
     if (isWord(tokens, index, /^(select|where)$/) && opening(tokens, index) <= from) return false;
@@ -158,7 +160,7 @@ function ends(tokens: readonly Token[], index: number, parenthesis: '(' | ')'): 
   );
 }
 
-/** Whether AND stands between the bounds of BETWEEN. */
+/** Whether an AND separates the bounds of BETWEEN. */
 function isOfBetween(tokens: readonly Token[], and: number): boolean {
   for (let index = and - 1; index >= 0; index--) {
     if (isSymbol(tokens, index, ')')) index = openingOf(tokens, index);
@@ -169,8 +171,8 @@ function isOfBetween(tokens: readonly Token[], and: number): boolean {
   return false;
 }
 
-/** Words that are no names of columns, variables or arguments. */
-const words =
+/** Words that cannot be names of columns, variables or arguments. */
+const nonNames =
   /^(is|not|null|true|false|unknown|distinct|from|between|symmetric|in|any|all|some|like|ilike|similar|to|escape|at|time|zone|local|with|without|and|or|array|row|interval|overlaps|select|collate|cast|as|date|timestamp|timestamptz|timetz)$/;
 
 /** Whether an expression names a column, a variable or an argument, or calls a function that reads rows. */
@@ -194,7 +196,7 @@ function hasRow(
       if (readsRows({ schema, name: token.text })) return true;
       continue;
     }
-    // FROM of a scalar subquery, up to its end.
+    // Skip from the FROM of a scalar subquery to its end.
     if (isWord(tokens, index, /^from$/) && !isWord(tokens, index - 1, /^distinct$/) && !isInCall(tokens, index)) {
       index = closing(tokens, openingOf(tokens, index)) - 1;
       continue;
@@ -207,24 +209,24 @@ function hasRow(
     const isType = tokens[index + 1]?.kind === 'string' || isWord(tokens, index - 1, /^as$/);
     const isTime = /^(current_(date|time|timestamp)|localtime|localtimestamp)$/.test(token.text);
     if (isQualifier || isField || isType || isTime || constant.has(token.text)) continue;
-    if (token.quoted || !words.test(token.text)) return true;
+    if (token.quoted || !nonNames.test(token.text)) return true;
   }
   return false;
 }
 
-/** Variables that are declared with a constant and are given no other value. */
+/** Variables that are assigned once, with a constant. */
 function constants(tokens: readonly Token[]): Set<string> {
   const found = new Set<string>();
-  const given: string[] = [];
+  const assigned: string[] = [];
   for (const index of tokens.keys()) {
     const isAssigned =
       isSymbol(tokens, index, '=') && (isSymbol(tokens, index - 1, ':') || isAssignment(tokens, index));
-    if (isWord(tokens, index, /^into$/)) given.push(tokens[index + 1]?.text ?? '');
+    if (isWord(tokens, index, /^into$/)) assigned.push(tokens[index + 1]?.text ?? '');
     if (!isAssigned && !isWord(tokens, index, /^default$/)) continue;
-    const { first, stop } = around(tokens, index + 1, index + 1);
-    const name = nameGiven(tokens, first, stop);
+    const { first, stop } = enclosing(tokens, index + 1, index + 1);
+    const name = assignedName(tokens, first, stop);
     if (name === undefined) continue;
-    given.push(name);
+    assigned.push(name);
     const isConstant = tokens
       .slice(first, stop)
       .every(
@@ -233,10 +235,10 @@ function constants(tokens: readonly Token[]): Set<string> {
       );
     if (isConstant) found.add(name);
   }
-  return new Set([...found].filter((name) => given.filter((one) => one === name).length === 1));
+  return new Set([...found].filter((name) => assigned.filter((one) => one === name).length === 1));
 }
 
-/** Whether an expression is a condition: it compares, or stands where true or false is expected. */
+/** Whether an expression is a condition: it compares values, or SQL expects a boolean in its place. */
 function isCondition(tokens: readonly Token[], { first, stop }: Region, { returnsBoolean }: TimeOptions): boolean {
   const isNull = isWord(tokens, stop - 1, /^null$/);
   const nullTest = isWord(tokens, stop - 2, /^is$/) ? 2 : isWord(tokens, stop - 3, /^is$/) ? 3 : 0;
@@ -258,12 +260,12 @@ function isCondition(tokens: readonly Token[], { first, stop }: Region, { return
   }
   if (isWord(tokens, first - 1, /^(where|and|or|not|if|elsif|elseif|case|when|while|on|having|limit|offset|assert)$/))
     return true;
-  // The time makes the rows that EXISTS asks for.
+  // The time determines the rows that EXISTS tests.
   if (isWord(tokens, first - 1, /^from$/) && isWord(tokens, opening(tokens, first) - 1, /^exists$/)) return true;
   return returnsBoolean && isWord(tokens, first - 1, /^(return|select|then|else)$/);
 }
 
-/** Whether an expression is a call without arguments, or a keyword. */
+/** Whether an expression is a keyword or a call without arguments. */
 function isBareCall(tokens: readonly Token[], first: number, stop: number): boolean {
   const at = isSymbol(tokens, first + 1, '.') ? first + 2 : first;
   return stop === at + 1 || (isSymbol(tokens, at + 1, '(') && closing(tokens, at + 1) === at + 2 && stop === at + 3);

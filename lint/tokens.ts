@@ -1,15 +1,16 @@
-/** A token of SQL. Comments and white space are none. */
+/** A token of SQL. Comments and whitespace are not tokens. */
 export interface Token {
   readonly kind: 'word' | 'name' | 'literal' | 'symbol';
-  /** Folded to lower case for a word; without quotes and escapes for a name or a literal. */
+  /** A word in lower case, or a name or literal without quotes and escapes. */
   readonly value: string;
-  /** As it stands in the SQL. */
+  /** The token as written. */
   readonly sql: string;
   readonly start: number;
   readonly end: number;
 }
 
-// In this order: a comment or a literal begins before anything in it counts. Placeholders of .gmrc (`:NAME`) are words.
+// The order matters: comments and literals come first, so their contents do not match. Placeholders of .gmrc (`:NAME`)
+// are words.
 const tokens = new RegExp(
   [
     String.raw`(?<comment>--[^\n]*|\/\*)`,
@@ -22,7 +23,7 @@ const tokens = new RegExp(
   'g',
 );
 
-/** Parts SQL into tokens, as Postgres' scanner does. A literal without an end is a symbol. */
+/** Splits SQL into tokens like the scanner of Postgres. The quote of an unterminated literal is a symbol. */
 export function tokenize(sql: string): Token[] {
   const found: Token[] = [];
   const scanner = new RegExp(tokens);
@@ -55,8 +56,9 @@ export function tokenize(sql: string): Token[] {
 }
 
 /**
- * SQL in which patterns find keywords alone: one blank between tokens and none around dots, names in quotes as `"0"`,
- * literals as `'0'`. `restore` gives a part of it back with what stands in the SQL.
+ * Masks quoted names and literals, so regular expressions match only keywords. Quoted names become `"0"`, literals
+ * `'0'`. The result has one space between tokens and none around dots. `restore` puts the original names and literals
+ * back.
  */
 export function maskQuoted(sql: string): { text: string; restore(part: string): string } {
   const quoted: string[] = [];
@@ -69,7 +71,7 @@ export function maskQuoted(sql: string): { text: string; restore(part: string): 
   return { text, restore: (part) => part.replace(/(["'])(\d+)\1/g, (_, __, index) => quoted[Number(index)] as string) };
 }
 
-/** Where the comment ends whose inside begins at `from`; comments nest. */
+/** The offset after a comment. `from` is the offset after its `/*`. Comments nest. */
 export function endOfComment(sql: string, from: number): number {
   const marks = /\/\*|\*\//g;
   marks.lastIndex = from;
@@ -80,7 +82,7 @@ export function endOfComment(sql: string, from: number): number {
   return sql.length;
 }
 
-/** The escape character that `uescape '…'` behind a U& literal sets, and where that ends. */
+/** The escape character in `uescape '…'` after a U& literal, and the offset after that clause. */
 function uescape(sql: string, from: number): { character: string; end: number } | undefined {
   const clause = /\s*uescape\s*'([^'])'/iy;
   clause.lastIndex = from;

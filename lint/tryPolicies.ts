@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { withClient } from '../postgres/withClient.ts';
-import { tenantTables } from './facts.ts';
 import type { Finding } from './rule.ts';
 import { pageOf } from './rules.ts';
 import { hedgerow, setScope } from './scope.ts';
+import { tenantTables } from './tenantTables.ts';
 
 interface Granted extends Readonly<Record<'select' | 'insert' | 'delete', boolean>> {
   readonly object: string;
-  /** A column that tenants may update. */
+  /** A column that tenants may update, or null. */
   readonly updatable: string | null;
 }
 
@@ -19,19 +19,19 @@ const granted = `
      where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attidentity = ''
        and has_column_privilege('hedgerow_tenant', t.oid, a.attnum, 'update') limit 1) as updatable
   from ${tenantTables} t
-  -- A table in a schema that tenants may not enter is for views and functions.
+  -- Tenants reach a table in a schema without USAGE only through views and functions.
   where has_schema_privilege('hedgerow_tenant', (select relnamespace from pg_class c where c.oid = t.oid), 'usage')
   order by 1`;
 
-/** SQLSTATEs of a statement that took too long, or waited for a lock: they say nothing of a policy. */
+/** SQLSTATEs of a statement timeout and a lock timeout, which are no failures of a policy. */
 const notAboutPolicies = ['57014', '55P03'];
 
-/** Milliseconds that a statement may take. */
-const patience = 2000;
+/** In milliseconds. */
+const statementTimeout = 2000;
 
 /**
- * Runs each command that tenants are granted as a tenant without rows, and undoes it: a select on the rows that there are,
- * and the plan of each write. Postgres then checks rights and recursion that no rule reads from the catalog.
+ * Runs each granted command as a tenant without rows, and rolls it back: a select on the existing rows, and EXPLAIN of
+ * each write. Postgres thereby checks privileges and recursion that no rule can read from the catalog.
  *
  * @param serverUrl the connection of hedgerow_authenticator, which may become a tenant.
  * @returns findings of the rule policy-not-executable, one for each table and command that fails.
@@ -41,7 +41,7 @@ export function tryPolicies(serverUrl: string): Promise<Finding[]> {
     const findings: Finding[] = [];
     await client.query('begin');
     try {
-      await client.query(`set local search_path = pg_catalog; set local statement_timeout = ${patience}`);
+      await client.query(`set local search_path = pg_catalog; set local statement_timeout = ${statementTimeout}`);
       await setScope(client, hedgerow);
       const { rows } = await client.query<Granted>(granted);
       await client.query(

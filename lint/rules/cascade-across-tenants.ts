@@ -1,24 +1,25 @@
 import { ownerColumns } from '../ownerColumns.ts';
 import type { CatalogRule } from '../rule.ts';
-import { ourRelations } from '../scopedObjects.ts';
+import { scopedRelations } from '../scopedObjects.ts';
 
 const action = (code: string) =>
   `case ${code} when 'c' then 'cascade' when 'n' then 'set null' when 'd' then 'set default' end`;
 
-/** What a foreign key does to the rows that refer is done without policies. */
+/** Postgres applies the actions of a foreign key to the referencing rows without evaluating policies. */
 export const rule: CatalogRule = {
   level: 'error',
-  title: 'a foreign key changes rows of another tenant',
+  title: 'a foreign key action changes rows of another tenant',
   query: `
     with owner as materialized (select * from ${ownerColumns} o)
     select format('constraint %I on %s', k.conname, c.object) as object,
       case when paired then
-        format('on delete %s also clears %I: name the other columns behind it, on delete set null (…)', deleted, child.attname)
+        format('on delete %s also resets %I, so the row loses its owner: list only the other columns, as in on delete set null (…)',
+          deleted, child.attname)
       else
-        format('on %s reaches rows of %s whose %I is another than that of %s',
+        format('on %s changes rows of %s whose %I differs from that of %s: add the owner columns to the key',
           concat_ws(', on ', 'delete ' || deleted, 'update ' || updated), c.object, child.attname, k.confrelid::regclass)
       end as detail
-    from ${ourRelations} c
+    from ${scopedRelations} c
     join pg_constraint k on k.conrelid = c.oid and k.contype = 'f' and k.conparentid = 0
     join owner child on child.oid = k.conrelid
     join owner parent on parent.oid = k.confrelid,
@@ -30,7 +31,7 @@ export const rule: CatalogRule = {
         ) as paired
     ) does
     where case when paired then
-        -- A row without an owner is nobody's. Without a list of columns all of them are set.
+        -- Without a column list, the action sets every column of the key, so the row would lose its owner.
         k.confdeltype in ('n', 'd') and cardinality(k.conkey) > 1
           and child.attnum = any (coalesce(k.confdelsetcols, k.conkey))
       else deleted is not null or updated is not null end

@@ -1,23 +1,23 @@
 import type { CatalogRule } from '../rule.ts';
-import { ourFunctions } from '../scopedObjects.ts';
+import { scopedFunctions } from '../scopedObjects.ts';
 
-/** The body that counts, without white space, parentheses and casts to text: Postgres prints it with more or fewer. */
+/** The expected body without whitespace, parentheses and casts to text, which differ in what Postgres prints. */
 const body = String.raw`^(select|return)nullifcurrent_setting''app\.current_user_id'',true,''''::uuid$`;
 
-/** Every policy, default and other rule takes this function at its word. */
+/** Every policy, every default and the other rules trust this function. */
 export const rule: CatalogRule = {
   level: 'error',
   elsewhere: { notJudged: 'only Hedgerow has the function app_public.current_user_id()' },
-  title: 'app_public.current_user_id() is not the setting that the server establishes',
+  title: 'app_public.current_user_id() does not return the user id that the server sets: restore its definition',
   query: String.raw`
     select f.object, case
-        when f.prorettype <> 'uuid'::regtype or f.proretset then 'does not return one uuid'
-        when f.provolatile <> 's' then 'is not STABLE: one that is IMMUTABLE answers with the tenant of an earlier request'
-        when f.prosecdef then 'runs with the rights of its owner'
-        when f.proconfig <> array['search_path=""'] then 'runs with settings of its own'
-        else 'returns something else than nullif(current_setting(''app.current_user_id'', true), '''')::uuid'
+        when f.prorettype <> 'uuid'::regtype or f.proretset then 'does not return exactly one uuid'
+        when f.provolatile <> 's' then 'is not STABLE (an IMMUTABLE function can return the tenant of an earlier request)'
+        when f.prosecdef then 'is SECURITY DEFINER'
+        when f.proconfig <> array['search_path=""'] then 'has settings other than an empty search_path'
+        else 'does not return nullif(current_setting(''app.current_user_id'', true), '''')::uuid'
       end as detail
-    from ${ourFunctions} f
+    from ${scopedFunctions} f
     join pg_language l on l.oid = f.prolang
     where f.oid = to_regprocedure('app_public.current_user_id()')
       and (

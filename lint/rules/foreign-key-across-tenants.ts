@@ -1,16 +1,17 @@
-import { tenantTables } from '../facts.ts';
 import { ownerColumns } from '../ownerColumns.ts';
 import type { CatalogRule } from '../rule.ts';
 import { writtenByTenants } from '../scopedObjects.ts';
+import { tenantTables } from '../tenantTables.ts';
 
-/** Postgres checks foreign keys without policies: a key that leaves out the owner accepts rows that the tenant cannot see. */
+/** Postgres checks foreign keys without policies. A key without the owner accepts rows that the tenant cannot see. */
 export const rule: CatalogRule = {
   level: 'error',
-  title: 'a foreign key accepts the row of another tenant',
+  title: 'a foreign key accepts rows of another tenant',
   query: `
     with owner as materialized (select * from ${ownerColumns} o)
     select format('constraint %I on %s', k.conname, t.object) as object,
-      format('does not pair %I with %s.%I', child.attname, k.confrelid::regclass, parent.attname) as detail
+      format('does not pair %I with %s.%I, so it accepts rows of other tenants: add the owner columns to the key',
+        child.attname, k.confrelid::regclass, parent.attname) as detail
     from ${tenantTables} t
     join pg_constraint k on k.conrelid = t.oid and k.contype = 'f' and k.conparentid = 0
     join owner child on child.oid = k.conrelid
@@ -19,7 +20,7 @@ export const rule: CatalogRule = {
         select from unnest(k.conkey, k.confkey) as pair (child, parent)
         where pair.child = child.attnum and pair.parent = parent.attnum
       )
-      -- Nobody but sign-in and migrations can choose the row where tenants may write none of the columns.
+      -- If tenants may write none of the columns, only sign-in and migrations choose the referenced row.
       and exists (
         select from pg_attribute a where a.attrelid = t.oid and a.attnum = any (k.conkey) and ${writtenByTenants}
       )

@@ -1,13 +1,14 @@
 import type { CatalogRule } from '../rule.ts';
-import { ourRelations } from '../scopedObjects.ts';
+import { scopedRelations } from '../scopedObjects.ts';
 
-/** A foreign table is read by the other server, as the user that it knows, without policies of this one. */
+/** The other server reads a foreign table as the mapped user, so no policy of this database applies. */
 export const rule: CatalogRule = {
   level: 'error',
-  title: 'a foreign table that tenants reach, which cannot have row-level security',
+  title:
+    'tenants can reach a foreign table, which cannot have row-level security: move it out of the API schema and revoke its grants',
   query: `
     select c.object, null as detail
-    from ${ourRelations} c
+    from ${scopedRelations} c
     where c.relkind = 'f' and c.reached
     order by 1`,
 };

@@ -2,6 +2,6 @@ import type { ApiRule } from '../rule.ts';
 
 export const rule: ApiRule = {
   level: 'warning',
-  title: 'tenants are granted something that the API does not have',
+  title: 'tenants have a grant that the API does not use',
   ofApi: ({ unserved }) => unserved,
 };

@@ -6,20 +6,20 @@ import { isCorrelated } from '../subquery.ts';
 export const rule: PolicyRule = {
   level: 'error',
   elsewhere: 'warning',
-  title: 'a function is called for every row',
+  title: 'a policy calls a function once for every row',
   judge: ({ using, check }, { functions }) => {
     const called = [using, check].filter(isNode).flatMap((one) => callsPerRow(one, functions));
     if (called.length === 0) return undefined;
-    return `calls ${[...new Set(called)].join(' and ')} for every row: put it into (select …), which is evaluated once`;
+    return `calls ${[...new Set(called)].join(' and ')} for every row: wrap it in (select …), which is evaluated once`;
   },
 };
 
-/** The functions that are not immutable and stand outside of every subquery that could be run once. */
+/** Functions that Postgres calls for every row: not immutable, and not inside an uncorrelated subquery. */
 function callsPerRow(node: Node, functions: PolicyFacts['functions']): string[] {
   if (node.kind === 'SUBLINK') {
-    // What is compared with the subquery's rows stands outside of it.
-    const beside = isNode(node.fields.testexpr) ? callsPerRow(node.fields.testexpr, functions) : [];
-    return isCorrelated(node) ? children(node).flatMap((child) => callsPerRow(child, functions)) : beside;
+    // The expression compared with the rows of the subquery is outside it.
+    const outside = isNode(node.fields.testexpr) ? callsPerRow(node.fields.testexpr, functions) : [];
+    return isCorrelated(node) ? children(node).flatMap((child) => callsPerRow(child, functions)) : outside;
   }
   const called = node.kind === 'FUNCEXPR' ? functions.get(String(node.fields.funcid)) : undefined;
   // A cast of a column cannot be evaluated once.

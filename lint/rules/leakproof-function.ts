@@ -1,13 +1,13 @@
 import type { CatalogRule } from '../rule.ts';
-import { ourFunctions } from '../scopedObjects.ts';
+import { scopedFunctions } from '../scopedObjects.ts';
 
-/** Postgres may call what is marked so before it asks the policies. */
+/** Postgres may call a leakproof function before it evaluates the policies. */
 export const rule: CatalogRule = {
   level: 'error',
-  title: 'a function marked as leakproof may be given rows that no policy has let through',
+  title: 'a function is marked leakproof, so Postgres may pass rows of other tenants to it: mark it not leakproof',
   query: `
     select f.object, null as detail
-    from ${ourFunctions} f
+    from ${scopedFunctions} f
     where f.proleakproof
     order by 1`,
 };

@@ -1,14 +1,15 @@
 import type { TextRule } from '../rule.ts';
 
-// Tables and what hangs on them; a new table locks those that it references. Functions, types and grants lock no table.
+// Statements about tables and their parts. A new table locks those that it references. Functions, types and grants lock
+// no table.
 const locks =
   /^((create|alter|drop) (or replace |unique |constraint |materialized |foreign )*(table|index|view|trigger|policy|sequence)|lock|truncate|cluster|reindex|refresh|vacuum full)\b/i;
 const setting = /^(?:set (?:local |session )?lock_timeout (?:=|to) |reset )(.*)$/i;
 
 export const rule: TextRule = {
   level: 'error',
-  elsewhere: { notJudged: 'it reads the text of migrations, and a database has none' },
-  title: 'a statement may wait for its lock without end',
+  elsewhere: { notJudged: 'it reads the text of migrations, which a database does not keep' },
+  title: 'a statement can wait for its lock without a limit',
   inspect: (statements, { lock_timeout: configured = '0' }) => {
     let timeout = configured;
     return statements.flatMap((statement) => {
@@ -21,7 +22,8 @@ export const rule: TextRule = {
         ? [
             {
               statement,
-              detail: 'waits for its lock without end, and everybody else waits behind it: set lock_timeout',
+              detail:
+                'waits for its lock without a limit, and later queries of all tenants queue behind it: set lock_timeout',
             },
           ]
         : [];

@@ -1,13 +1,14 @@
 import type { CatalogRule } from '../rule.ts';
-import { ourRelations } from '../scopedObjects.ts';
+import { scopedRelations } from '../scopedObjects.ts';
 
-/** A materialized view is a copy of rows without the policies of where they came from. */
+/** A materialized view copies rows and leaves the policies of their tables behind. */
 export const rule: CatalogRule = {
   level: 'error',
-  title: 'a materialized view that tenants reach, which cannot have row-level security',
+  title:
+    'tenants can reach a materialized view, which cannot have row-level security: move it out of the API schema and revoke its grants',
   query: `
     select c.object, null as detail
-    from ${ourRelations} c
+    from ${scopedRelations} c
     where c.relkind = 'm' and c.reached
     order by 1`,
 };

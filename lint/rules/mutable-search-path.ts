@@ -1,18 +1,20 @@
 import type { CatalogRule } from '../rule.ts';
 import { serverRoles } from '../scope.ts';
-import { ourFunctions } from '../scopedObjects.ts';
+import { scopedFunctions } from '../scopedObjects.ts';
 
 /**
- * A body that is a string is read again at each call, and its names mean what the caller's search_path says. One between
- * `begin atomic` and `end` was bound when it was created. What a string says is not looked into: there is no telling.
+ * Postgres parses a string body at each call and resolves its names with the search_path of the caller. It binds a
+ * `begin atomic` body when the function is created. The rule does not look inside string bodies, because Postgres does
+ * not record the names in them.
  */
 export const rule: CatalogRule = {
   level: 'error',
   elsewhere: 'warning',
-  title: 'what a function does depends on the search_path of its caller',
+  title:
+    'a function resolves names with the search_path of its caller, which can substitute other objects: use begin atomic or set search_path',
   query: `
     select f.object, null as detail
-    from ${ourFunctions} f
+    from ${scopedFunctions} f
     join pg_language l on l.oid = f.prolang
     where f.prokind <> 'a' and f.prosqlbody is null and l.lanname not in ('internal', 'c')
       and not exists (select from unnest(f.proconfig) setting where starts_with(setting, 'search_path='))

@@ -1,17 +1,18 @@
-import { tenantRoles, tenantTables } from '../facts.ts';
 import type { CatalogRule } from '../rule.ts';
+import { tenantRoles, tenantTables } from '../tenantTables.ts';
 
 export const rule: CatalogRule = {
   level: 'error',
   elsewhere: 'warning',
-  title: 'a command is granted to tenants and no policy allows it',
+  title: 'a command is granted to tenants, but no policy allows it',
   query: `
     with granted as (
       select c.oid, a.privilege_type, a.grantee from pg_class c, aclexplode(c.relacl) a
       union all
       select b.attrelid, a.privilege_type, a.grantee from pg_attribute b, aclexplode(b.attacl) a
     )
-    select t.object, format('%s granted to tenants and no policy allows %s',
+    select t.object,
+      format('%s granted to tenants, but no policy allows %s: add a policy or revoke the grant',
       string_agg(distinct lower(g.privilege_type), ' and ') || case when count(distinct g.privilege_type) = 1 then ' is' else ' are' end,
       case when count(distinct g.privilege_type) = 1 then 'it' else 'them' end) as detail
     from ${tenantTables} t

@@ -1,11 +1,11 @@
-import { tenantTables } from '../facts.ts';
 import { ownerColumns } from '../ownerColumns.ts';
 import type { CatalogRule } from '../rule.ts';
+import { tenantTables } from '../tenantTables.ts';
 
-/** Half of the rules ask of the owner column; what they cannot inspect has to be seen. */
+/** Half of the rules use the owner column, so the report has to show the tables that they cannot inspect. */
 export const rule: CatalogRule = {
   level: 'warning',
-  title: 'no column says whose a row is, so that no rule about owners was applied',
+  title: 'a tenant table has no owner column, so the rules about owner columns did not check it: add one',
   query: `
     select t.object, null as detail
     from ${tenantTables} t

@@ -1,11 +1,11 @@
-import { tenantTables } from '../facts.ts';
 import { ownerColumns } from '../ownerColumns.ts';
 import type { CatalogRule } from '../rule.ts';
+import { tenantTables } from '../tenantTables.ts';
 
-/** Policies compare the owner column in every statement. */
+/** Policies add a comparison with the owner column to every statement. */
 export const rule: CatalogRule = {
   level: 'warning',
-  title: 'no index begins with the owner column: every request reads the rows of all tenants',
+  title: 'no index starts with the owner column, so every request scans the rows of all tenants: create one',
   query: `
     select format('%s.%I', t.object, o.attname) as object, null as detail
     from ${tenantTables} t

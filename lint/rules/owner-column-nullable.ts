@@ -1,12 +1,12 @@
-import { tenantTables } from '../facts.ts';
 import { ownerColumns } from '../ownerColumns.ts';
 import type { CatalogRule } from '../rule.ts';
 import { tenantRole } from '../scope.ts';
+import { tenantTables } from '../tenantTables.ts';
 
-/** One null switches a composite foreign key off, and a unique key as well. */
+/** A null in one column disables a composite foreign key for that row, and a unique key as well. */
 export const rule: CatalogRule = {
   level: 'warning',
-  title: 'the owner column of a table that tenants write may be null',
+  title: 'the owner column of a table that tenants write can be null, which disables its composite keys: set not null',
   query: `
     select format('%s.%I', t.object, o.attname) as object, null as detail
     from ${tenantTables} t

@@ -1,22 +1,23 @@
-import { tenantTables } from '../facts.ts';
 import { ownerColumns } from '../ownerColumns.ts';
 import type { CatalogRule } from '../rule.ts';
+import { tenantTables } from '../tenantTables.ts';
 
-/** Deleting an account promises that all of its rows are deleted. */
+/** Account deletion promises to delete all rows of the account. */
 export const rule: CatalogRule = {
   level: 'warning',
-  elsewhere: { notJudged: 'only Hedgerow says which table has the accounts' },
-  title: 'rows do not go with the account that they belong to',
+  elsewhere: { notJudged: 'only Hedgerow defines which table holds the accounts' },
+  title:
+    'rows are not deleted with the account that owns them: add a foreign key to app_public.users with on delete cascade',
   query: `
     select format('%s.%I', t.object, o.attname) as object,
       case when exists (
         select from pg_constraint k
         where k.conrelid = t.oid and k.contype = 'f' and k.confdeltype in ('a', 'r') and o.attnum = any (k.conkey)
           and k.confrelid = to_regclass('app_public.users')
-      ) then 'its foreign key keeps the account from being deleted: on delete cascade is missing' end as detail
+      ) then 'its foreign key blocks the deletion of the account: add on delete cascade' end as detail
     from ${tenantTables} t
     join ${ownerColumns} o on o.oid = t.oid
-    -- Elsewhere tenants read what is kept on purpose, such as the audit log.
+    -- Tables of other schemas keep rows on purpose, such as the audit log.
     where t.oid in (select c.oid from pg_class c where c.relnamespace = to_regnamespace('app_public'))
       and t.oid <> to_regclass('app_public.users')
       and not exists (

@@ -8,9 +8,10 @@ export const rule: PolicyRule = {
   judge: ({ permissive, using, check, table }, facts) => {
     if (!permissive) return undefined;
     const allows = [using, check].map((one) => one && outcomes(one, table, 'foreign row', facts) === TRUE);
-    if (allows[0]) return 'its using is true of every row of other tenants';
+    if (allows[0])
+      return 'its using expression is true for every row of other tenants: compare the owner column with the tenant';
     return allows[1]
-      ? 'its with check is true of every row of other tenants, so that a tenant writes rows of other tenants'
+      ? 'its with check expression is true for every row, so a tenant can write rows of other tenants: compare the owner column with the tenant'
       : undefined;
   },
 };

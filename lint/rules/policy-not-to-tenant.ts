@@ -1,14 +1,14 @@
-import { tenantTables } from '../facts.ts';
 import type { CatalogRule } from '../rule.ts';
+import { tenantTables } from '../tenantTables.ts';
 
 export const rule: CatalogRule = {
   level: 'error',
-  elsewhere: { notJudged: 'only Hedgerow says which roles policies are for' },
-  title: 'a policy is for another role than hedgerow_tenant',
+  elsewhere: { notJudged: 'only Hedgerow defines which roles policies apply to' },
+  title: 'a policy applies to another role than hedgerow_tenant',
   query: `
     select format('policy %I on %s', p.polname, t.object) as object,
-      'is for ' || string_agg(case when r.oid = 0 then 'everybody (public)' else r.oid::regrole::text end, ', ' order by r.oid)
-        || ', not for hedgerow_tenant alone' as detail
+      'applies to ' || string_agg(case when r.oid = 0 then 'every role (public)' else r.oid::regrole::text end, ', ' order by r.oid)
+        || ', which widens the access of each such role: create it to hedgerow_tenant only' as detail
     from pg_policy p
     join ${tenantTables} t on t.oid = p.polrelid
     cross join unnest(p.polroles) r (oid)

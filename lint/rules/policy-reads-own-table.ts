@@ -4,19 +4,19 @@ import type { PolicyRule } from '../rule.ts';
 
 export const rule: PolicyRule = {
   level: 'error',
-  title: 'a policy reads its own table or calls itself without end, which Postgres refuses as infinite recursion',
+  title: 'a policy reads its own table or calls a function without end, so Postgres rejects its statements',
   judge: (policy, facts) => {
     const { policies, tables, uses } = facts;
     const seen = new Set<string>();
-    // Reading a table asks the policies for select.
+    // Reading a table evaluates its policies for select.
     const follow = (read: readonly string[], path: readonly string[]): readonly string[] | undefined => {
       for (const table of read) {
         if (table === policy.table) return [...path, table];
         if (seen.has(table)) continue;
         seen.add(table);
-        const asked = policies.filter((one) => one.table === table && /^(select|all)$/.test(one.command));
+        const applied = policies.filter((one) => one.table === table && /^(select|all)$/.test(one.command));
         const found = follow(
-          asked.flatMap((one) => readTables(one, uses)),
+          applied.flatMap((one) => readTables(one, uses)),
           [...path, table],
         );
         if (found) return found;
@@ -24,14 +24,20 @@ export const rule: PolicyRule = {
       return undefined;
     };
     const path = follow(readTables(policy, uses), []);
-    if (path) return `reads ${path.map((table) => tables.get(table)).join(', whose policy reads ')}`;
+    if (path) {
+      const chain = path.map((table) => tables.get(table)).join(', whose policy reads ');
+      return `reads ${chain}, which Postgres rejects as infinite recursion: read only tables whose policies do not lead back`;
+    }
     const called = calledBy(policy);
     const endless = [...called, ...called.flatMap((oid) => uses.get(oid) ?? [])].find((oid) => facts.endless.has(oid));
-    return endless && `calls ${facts.names.get(endless)}, which calls itself without end`;
+    return (
+      endless &&
+      `calls ${facts.names.get(endless)}, which calls itself without end, so every statement that uses the policy fails: add a condition that ends it`
+    );
   },
 };
 
-/** The tables that a policy reads: itself, and by the views and functions in it. */
+/** The tables that a policy reads, directly or through its views and functions. */
 function readTables({ using, check }: Expressions, uses: PolicyFacts['uses']): string[] {
   const all = [using, check].flatMap((one): Node[] => (one ? descendants(one) : []));
   const read = all
@@ -44,7 +50,7 @@ function readTables({ using, check }: Expressions, uses: PolicyFacts['uses']): s
 
 type Expressions = Pick<Policy, 'using' | 'check'>;
 
-/** The oids of the functions that a policy calls, by themselves, as operators or as aggregates. */
+/** The oids of the functions that a policy calls, directly, as operators or as aggregates. */
 function calledBy({ using, check }: Expressions): string[] {
   return [using, check]
     .flatMap((one): Node[] => (one ? descendants(one) : []))

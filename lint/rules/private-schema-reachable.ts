@@ -1,15 +1,17 @@
-import { tenantRoles } from '../facts.ts';
 import type { CatalogRule } from '../rule.ts';
-import { ourSchemas } from '../scopedObjects.ts';
+import { scopedSchemas } from '../scopedObjects.ts';
+import { tenantRoles } from '../tenantTables.ts';
 
-/** Without USAGE no grant inside of the schema counts for anything: it is the outer door. */
+/** Without USAGE on the schema, no grant on its objects has an effect. */
 export const rule: CatalogRule = {
   level: 'error',
   elsewhere: { notJudged: 'only Hedgerow has the schema app_private' },
-  title: 'tenants may enter app_private',
+  title: 'tenants have USAGE on app_private',
   query: `
-    select n.object, format('%s has USAGE', coalesce(nullif(a.grantee, 0)::regrole::text, 'PUBLIC')) as detail
-    from ${ourSchemas} n, aclexplode(n.nspacl) a
+    select n.object,
+      format('%s has USAGE, so any grant on a table in it exposes sign-in data: revoke it',
+        coalesce(nullif(a.grantee, 0)::regrole::text, 'PUBLIC')) as detail
+    from ${scopedSchemas} n, aclexplode(n.nspacl) a
     where n.nspname = 'app_private' and a.privilege_type = 'USAGE' and a.grantee in ${tenantRoles}
     order by 1, 2`,
 };

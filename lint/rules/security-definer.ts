@@ -1,17 +1,19 @@
 import type { CatalogRule } from '../rule.ts';
 import { ownerRole, tenantRole } from '../scope.ts';
-import { ourFunctions } from '../scopedObjects.ts';
+import { scopedFunctions } from '../scopedObjects.ts';
 
-/** Hedgerow has none: a role with the right grants does what they are made for. */
+/** Hedgerow has no such functions. It uses roles with specific grants instead. */
 export const rule: CatalogRule = {
   level: 'error',
   elsewhere: 'warning',
-  title: 'a function runs with the rights of its owner',
+  title: 'a function runs with the rights of its owner (security definer)',
   query: `
-    select f.object, 'runs with the rights of ' || f.proowner::regrole || ', whichever role calls it' as detail
-    from ${ourFunctions} f
+    select f.object,
+      format('runs with the rights of %s for every caller, not under the policies of the tenant: make it security invoker',
+        f.proowner::regrole) as detail
+    from ${scopedFunctions} f
     where f.prosecdef
-      -- Elsewhere one is of interest where tenants can call it; nobody calls a trigger's.
+      -- In other databases, report only functions that tenants can call. Nobody calls a trigger function directly.
       and (${ownerRole} is not null
         or f.prorettype <> 'trigger'::regtype and has_function_privilege(${tenantRole}, f.oid, 'execute'))
     order by 1`,

@@ -1,8 +1,8 @@
 import type { CatalogRule } from '../rule.ts';
 import { tenantRole } from '../scope.ts';
-import { ourRelations } from '../scopedObjects.ts';
+import { scopedRelations } from '../scopedObjects.ts';
 
-/** Of a column's name, `resetToken` as well as `reset_token`. A hash is meant where that is all the name says. */
+/** Words in a column name, for `resetToken` as well as `reset_token`. `hash` counts only as the whole name. */
 const words = [
   '(password|passphrase|passcode|passwd|pwd)s?[0-9]*',
   '(secret|token|salt|credential)s?',
@@ -11,14 +11,15 @@ const words = [
   'otp|totp|ssn|social_security_number|card_number|cvv|cvc|iban',
 ];
 
-/** The policies say whose row it is; the tenant's own token should not be in an answer either. */
+/** Policies restrict rows, but a response should not contain the tenant's own secrets either. */
 export const rule: CatalogRule = {
   level: 'error',
   elsewhere: 'warning',
-  title: 'tenants may read a column whose name says that it is a secret',
+  title:
+    'tenants may read a column whose name suggests a secret: leave it out of the grant or move it to a private schema',
   query: String.raw`
     select format('%s.%I', c.object, a.attname) as object, null as detail
-    from ${ourRelations} c
+    from ${scopedRelations} c
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     where has_column_privilege(${tenantRole}, c.oid, a.attnum, 'select')
       and lower(regexp_replace(a.attname, '([a-z0-9])([A-Z])|\W', '\1_\2', 'g')) ~ '^hash$|(^|_)(${words.join('|')})(_|$)'

@@ -1,11 +1,12 @@
-import { tenantRoles, tenantTables } from '../facts.ts';
 import type { CatalogRule } from '../rule.ts';
+import { tenantRoles, tenantTables } from '../tenantTables.ts';
 
 export const rule: CatalogRule = {
   level: 'warning',
-  title: 'several permissive policies for one command widen one another',
+  title: 'several permissive policies for one command widen each other',
   query: `
-    select object, string_agg(format('%s is allowed by any of %s', command, policies), '; ' order by command) as detail
+    select object, string_agg(format('%s is allowed by any of %s', command, policies), '; ' order by command)
+      || ': merge them into one policy per command' as detail
     from (
       select t.object, command.name as command, string_agg(quote_ident(p.polname), ', ' order by p.polname) as policies
       from ${tenantTables} t

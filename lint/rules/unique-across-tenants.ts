@@ -1,26 +1,27 @@
-import { tenantTables } from '../facts.ts';
 import { ownerColumns } from '../ownerColumns.ts';
 import type { CatalogRule } from '../rule.ts';
 import { writtenByTenants } from '../scopedObjects.ts';
+import { tenantTables } from '../tenantTables.ts';
 
 /**
- * A unique index refuses a value that any tenant has, and so reveals rows that no policy shows. Where tenants can write none of its
- * columns they cannot ask it anything, as with the addresses in app_public.users.
+ * A unique index rejects a value that any tenant has, and so reveals rows that policies hide. Tenants cannot probe an
+ * index if they can write none of its columns, as with the email addresses in app_public.users.
  */
 export const rule: CatalogRule = {
   level: 'error',
-  title: 'a key that is unique across tenants tells one of them what another has',
+  title: 'a key that is unique across tenants reveals values of other tenants',
   query: `
     select format('%s %I on %s', case when k.oid is null then 'index' else 'constraint' end,
         coalesce(k.conname, x.relname), t.object) as object,
-      format('%s does not have %I in its key%s', case when i.indisprimary then 'primary key' when k.contype = 'x' then 'exclusion'
-        else 'unique' end, o.attname, case when k.contype = 'x' then ' with =' end) as detail
+      format('%s does not include %I%s, so a conflict reveals a row of another tenant: add it to the key',
+        case when i.indisprimary then 'primary key' when k.contype = 'x' then 'exclusion constraint'
+        else 'unique key' end, o.attname, case when k.contype = 'x' then ' with =' end) as detail
     from ${tenantTables} t
     join ${ownerColumns} o on o.oid = t.oid
     join pg_index i on i.indrelid = t.oid and (i.indisunique or i.indisexclusion)
     join pg_class x on x.oid = i.indexrelid
     left join pg_constraint k on k.conindid = x.oid and k.conrelid = t.oid and k.contype in ('p', 'u', 'x')
-    -- Those of partitions are their parent's.
+    -- Indexes of partitions belong to the index of their parent.
     where not x.relispartition
       and not exists (
         select from generate_series(0, i.indnkeyatts - 1) n
@@ -32,7 +33,7 @@ export const rule: CatalogRule = {
         where a.attrelid = t.oid
           and (
             a.attnum = any (i.indkey)
-            -- Columns in expressions and in the condition of a partial index.
+            -- Columns in expressions and in the predicate of a partial index.
             or exists (
               select from pg_depend d
               where d.classid = 'pg_class'::regclass and d.objid = x.oid

@@ -3,13 +3,13 @@ import type { PolicyRule } from '../rule.ts';
 
 export const rule: PolicyRule = {
   level: 'error',
-  title: 'an update may make of a row what the policy would not have let it touch',
+  title: 'an update can turn a row into one that the policy would not let it change',
   judge: ({ permissive, command, using, check }) => {
-    // Without a check the using is asked of the new row as well.
+    // Without a with check, Postgres applies the using expression to the new row too.
     if (!permissive || !/^(update|all)$/.test(command) || !using || !check) return undefined;
-    const demanded = conjuncts(check);
-    return conjuncts(using).every((part) => demanded.some((other) => same(part, other)))
+    const required = conjuncts(check);
+    return conjuncts(using).every((part) => required.some((other) => same(part, other)))
       ? undefined
-      : 'its with check does not demand what its using demands, so that a changed row may leave the tenant';
+      : 'its with check does not require all that its using requires, so an update can move a row to another tenant: repeat the using expression in it';
   },
 };

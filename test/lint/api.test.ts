@@ -134,7 +134,7 @@ test.each([
     'app_public.open_todos',
     /leave user_id out on both sides/,
   ],
-])('the linter names the object: %s', async (_what, sql, object, detail) => {
+])('the linter names the object that prevents the API: %s', async (_what, sql, object, detail) => {
   const [finding, ...others] = await findings(sql);
   expect(others).toEqual([]);
   expect(finding?.object).toBe(object);
@@ -154,18 +154,18 @@ test.each([
      comment on view app_public.open_todos is E'@primaryKey id\\n@foreignKey (list_id) references app_public.lists (id)';
      grant select on app_public.open_todos to hedgerow_tenant`,
   ],
-])('%s can be served', async (_what, sql) => {
+])('the API serves %s', async (_what, sql) => {
   expect(await findings(sql)).toEqual([]);
 });
 
-test('mutations of a polymorphic table that tenants are granted are told as missing', async () => {
+test('the linter reports granted mutations of a polymorphic table, which the API does not have', async () => {
   const sql = table(
     'things',
     'type text not null, a text',
     "E'@interface mode:single type:type\\n@type A name:ThingA attributes:a'",
   );
   expect(await findings(sql)).toEqual([]);
-  // Its comment says nothing of a behavior: the grants are looked at.
+  // Its comment sets no behavior, so the grants count.
   expect(await findings(sql, unserved)).toEqual([
     {
       object: 'app_public.things',
@@ -174,7 +174,7 @@ test('mutations of a polymorphic table that tenants are granted are told as miss
   ]);
 });
 
-test('procedures, aggregates, and what has no type in the API are told as missing', async () => {
+test('the linter reports granted procedures, aggregates and columns without a type in the API', async () => {
   const sql = `${table('jobs', 'body text, words tsvector, author app_public.users, spans int4range[], parts text[][]')}
     create procedure app_public.tidy() language sql as '';
     create function app_private.next(integer, integer) returns integer language sql immutable return $1;

@@ -10,7 +10,7 @@ const { client } = await openTestDatabase();
 
 const user = 'aaaaaaaa-0000-4000-8000-000000000000';
 
-/** The SQLSTATE that a tenant gets who reads `table` where only one of its policies is there; undefined for none. */
+/** Returns the SQLSTATE of a tenant's select on `table` under one of its policies, or undefined if it succeeds. */
 async function failure(sql: string, table: string, policy: string): Promise<string | undefined> {
   await client.query('begin');
   try {
@@ -46,7 +46,7 @@ const policies = (sql: string, table: string) =>
 test.each([
   ['policy-not-executable', 'app_public.notes', ['42501']],
   ['policy-reads-own-table', 'app_public.drafts', ['42P17', '54001']],
-])('Postgres refuses each policy that %s finds, and none that it accepts', async (rule, table, codes) => {
+])('Postgres rejects each policy that %s finds, and no policy that it accepts', async (rule, table, codes) => {
   const text = await readFile(join(root, 'test', 'lint', 'rules', `${rule}.sql`), 'utf8');
   const [bad = '', fixed = ''] = text.split('-- fixed:\n');
   expect(policies(bad, table).length).toBeGreaterThan(2);
@@ -91,7 +91,7 @@ test.each([
   'begin return true; return app_private.secret(); end',
   'begin loop exit; perform app_private.secret(); end loop; return true; end',
   "begin return case when session_user = 'nobody' then app_public.deep() else true end; end",
-])('a right that a function lacks in a branch, or with a handler, is a warning: %s', async (body) => {
+])('a privilege missing only in a branch, or under an exception handler, is a warning: %s', async (body) => {
   expect(await levels(f(body))).toEqual(['warning']);
   expect(await failure(f(body), 'app_public.notes', 'own')).toBeUndefined();
 });
@@ -106,7 +106,7 @@ test.each([
   ['plpgsql', 'begin return app_public.deep(); end'],
   ['plpgsql', 'begin for i in 1..(app_private.secret()::int) loop return false; end loop; return true; end'],
   ['sql', "select case when session_user = 'nobody' then app_private.secret() else true end"],
-])('a right that every run of a function needs is an error: %s %s', async (language, body) => {
+])('a missing privilege that every run of a function needs is an error: %s %s', async (language, body) => {
   expect(await levels(f(body, language))).toEqual(['error']);
   expect(await failure(f(body, language), 'app_public.notes', 'own')).toBe('42501');
 });

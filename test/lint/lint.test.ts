@@ -17,8 +17,8 @@ create table app_public.notes (user_id uuid primary key references app_public.us
 create index todos_title_idx on app_public.todos (user_id, title);
 `;
 
-test('findings are told with their place and page, and one can be silenced', async () => {
-  const told = [
+test('the report prints each finding with its location and page, and a comment suppresses one', async () => {
+  const expected = [
     /error rls-not-enabled app_public\.notes: .*\n {2}current\.sql:4\n {2}docs\/lint\/rls-not-enabled\.md\n/,
     /warning squawk\/require-concurrent-index-creation create index todos_title_idx: .*\n {2}current\.sql:5\n {2}https:/,
     /✗ 1 errors, 1 warnings, 0 allowed; .* 6 tables/,
@@ -26,16 +26,16 @@ test('findings are told with their place and page, and one can be silenced', asy
   await write(bad);
   const { code, output } = await db('lint');
   expect(code).toBe(1);
-  for (const words of told) expect(output).toMatch(words);
+  for (const words of expected) expect(output).toMatch(words);
 
   await write(`${bad}-- lint: allow rls-not-enabled on app_public.notes because nobody is granted it\n`);
   const allowed = 'allowed rls-not-enabled app_public.notes: nobody is granted it';
-  // A warning remains, which is no error unless it is asked for.
+  // A warning remains. It fails the run only with --strict.
   expect(await db('lint')).toMatchObject({ code: 0, output: expect.stringContaining(allowed) });
   expect(await db('lint', '--strict')).toMatchObject({ code: 1, output: expect.stringContaining(allowed) });
 });
 
-test('watch tells at every save, also where only a comment has changed', async () => {
+test('watch prints the report at every save, even if only a comment has changed', async () => {
   await write('-- Nothing yet.\n');
   const watching = checkout.start('dba/cli.ts', ['watch'], bench.env);
   try {
@@ -50,7 +50,7 @@ test('watch tells at every save, also where only a comment has changed', async (
   }
 });
 
-test('what cannot run twice is found, and what cannot run at all is told', async () => {
+test('lint reports SQL that cannot run twice, and prints the error of SQL that cannot run at all', async () => {
   await write('create schema app_twice;\n');
   expect(await db('lint')).toMatchObject({
     code: 1,
@@ -62,9 +62,9 @@ test('what cannot run twice is found, and what cannot run at all is told', async
   expect(await db('lint')).toMatchObject({ code: 2, output: expect.stringContaining('syntax error') });
 });
 
-test('committed migrations are inspected too when asked for, and told to machines', async () => {
+test('--all inspects committed migrations too, and --json prints one document', async () => {
   await write('');
-  // stderr has the progress; without a line of it --json would not be one document.
+  // Progress goes to stderr, so stdout is one JSON document.
   const { code, output } = await db('lint', '--all', '--json');
   const { findings, silenced, inspected } = JSON.parse(output);
   expect(code).toBe(0);
@@ -75,7 +75,7 @@ test('committed migrations are inspected too when asked for, and told to machine
   expect(inspected.statements).toBeGreaterThan(150);
 });
 
-test('without the right to create databases it says what to set', async () => {
+test('lint names the variable to set if it may not create a scratch database', async () => {
   const env = { DATABASE_URL_DIRECT: 'postgres://hedgerow_owner:secret-word@localhost/x' };
   const { code, output } = await checkout.run('dba/cli.ts', ['lint'], env);
   expect(code).toBe(2);
@@ -83,7 +83,7 @@ test('without the right to create databases it says what to set', async () => {
   expect(output).not.toContain('secret-word');
 });
 
-test('where nothing can be inspected it fails, and says what is missing', async () => {
+test('lint fails and names the missing object if there is nothing to inspect', async () => {
   const database = await createTestDatabase();
   const client = new pg.Client({ connectionString: database.ownerUrl });
   await client.connect();

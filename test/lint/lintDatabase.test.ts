@@ -32,7 +32,7 @@ test.each([
   ['supabase', supabase],
   ['postgrest', postgrest],
 ] as const)(
-  'the sound sample has no errors, and every rule that was not applied is named: %s',
+  'the sound sample has no errors, and the report names every rule that was not applied: %s',
   async (name, options) => {
     const report = await lint(name, '', options);
     expect(errorsIn(report)).toEqual([]);
@@ -52,7 +52,7 @@ test.each([
 );
 
 test(
-  'holes are found under the roles, schemas and claims of Supabase',
+  'the linter finds leaks under the roles, schemas and claims of Supabase',
   async () => {
     const report = await lint(
       'supabase',
@@ -89,7 +89,7 @@ test(
 );
 
 test(
-  'of several claims only the one that names the tenant binds a policy',
+  'only the claim that identifies the tenant makes a policy safe',
   async () => {
     const sql = `create policy by_plan on api.invoices for select to web_user
     using (tenant_id = (select (nullif(current_setting('request.jwt.claims', true), '')::json ->> 'plan')::integer))`;
@@ -101,7 +101,7 @@ test(
 );
 
 test(
-  'what cannot be judged is named with its reason',
+  'the report names everything that was not judged, with the reason',
   async () => {
     const sql = `
     create function public.is_editor(uuid) returns boolean language sql stable set search_path = '' as $$ select false $$;
@@ -118,9 +118,9 @@ test(
         { about: 'policy flagged on public.projects', reason: expect.stringContaining('app.flag') },
         {
           about: 'policy service on public.projects',
-          reason: expect.stringContaining('for web_user, which no --role names'),
+          reason: expect.stringContaining('applies to web_user, which no --role names'),
         },
-        { about: 'public.ledger', reason: expect.stringContaining('authenticated may do nothing with it') },
+        { about: 'public.ledger', reason: expect.stringContaining('authenticated has no grant on it') },
         { about: 'public.documents', reason: expect.stringContaining('a library') },
       ]),
     );
@@ -130,19 +130,19 @@ test(
 );
 
 test(
-  'without a role that exists, or anything that it may reach, nothing is inspected, and the roles are named',
+  'the linter rejects roles that do not exist or have no grants, and suggests others',
   async () => {
     const run = (options: DatabaseOptions) => lint('supabase', '', options);
-    await expect(run({ roles: [] })).rejects.toThrow(/Say with --role .* grants on tables: .*authenticated/);
+    await expect(run({ roles: [] })).rejects.toThrow(/No role is given\. .* grants on tables: .*authenticated/);
     await expect(run({ roles: ['missing'] })).rejects.toThrow('There is no role missing');
     await expect(run({ roles: ['anon'], schemas: ['missing'] })).rejects.toThrow('There is no schema missing');
-    await expect(run({ roles: ['anon'] })).rejects.toThrow(/Nothing was inspected: anon may do nothing/);
+    await expect(run({ roles: ['anon'] })).rejects.toThrow(/Nothing was inspected: anon has no grant/);
   },
   patience,
 );
 
 test(
-  'the command needs no Hedgerow: it reads another database by its URL, and exits with 1 for an error',
+  'the command inspects a database without Hedgerow by its URL and exits with 1 for an error',
   async () => {
     const db = await createSample('supabase', 'alter table public.profiles disable row level security');
     try {
@@ -177,7 +177,7 @@ const bin = systemBin();
 const onSystem = bin ? test : test.skip;
 
 onSystem(
-  'the system’s own Postgres is inspected as the embedded one is',
+  'the linter inspects a Postgres installed on the system like the embedded one',
   async () => {
     const postgres = await startSystemPostgres(bin as string);
     try {

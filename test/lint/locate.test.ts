@@ -24,7 +24,7 @@ test.each([
   ['function app_public.f(uuid)', 'current.sql', 2],
   ['app_public.v', 'current.sql', 5],
   ['role hedgerow_tenant', undefined, undefined],
-])('%s is found where it was last made', (object, file, line) => {
+])('the location of %s is the last statement that creates it', (object, file, line) => {
   const finding = { rule: 'x', level: 'error', object, detail: '', page: '' } as const;
   const found = locate(finding, statements);
   expect([found.file, found.line]).toEqual([file, line]);

@@ -15,7 +15,7 @@ const [ada, bob, list] = ['aa', 'ab', 'ac'].map((letters) => `${letters.repeat(4
   string,
 ];
 
-/** Two tenants with a note each, alike in all but whose they are; each has a list, and both lists have the same id. */
+/** Two tenants with a note each. The notes differ only in their owner. Each tenant has a list, with the same id. */
 const rows = `
   insert into app_public.users (id, email, username) values ('${ada}', 'a@example.com', 'ada'), ('${bob}', 'b@example.com', 'bob');
   insert into app_public.lists (user_id, id, name) values ('${ada}', '${list}', 'x'), ('${bob}', '${list}', 'x');
@@ -25,13 +25,15 @@ const rows = `
   grant execute on all functions in schema app_private to hedgerow_tenant;
   grant usage on schema app_private to hedgerow_tenant;`;
 
-/** Both halves of a rule's case: what is bad, and what is not. */
+/** Reads the two halves of a rule's test case: the bad SQL and the fixed SQL. */
 async function readCase(rule: string): Promise<string[]> {
   return (await readFile(join(root, 'test', 'lint', 'rules', `${rule}.sql`), 'utf8')).split('-- fixed:\n');
 }
 
-/** Whose notes a tenant sees, or nobody, while `policies` alone are there. */
-async function seen(sql: string, tenant: string, policies = /./): Promise<string[]> {
+/**
+ * Returns the owners of the notes that `tenant` sees under `policies` alone. An empty `tenant` stands for no tenant.
+ */
+async function visibleOwners(sql: string, tenant: string, policies = /./): Promise<string[]> {
   await client.query('begin');
   try {
     await client.query(sql + rows);
@@ -51,23 +53,23 @@ async function seen(sql: string, tenant: string, policies = /./): Promise<string
   }
 }
 
-test('what the rules accept shows tenants their own rows and no others, and nobody any', async () => {
+test('accepted policies show each tenant only their own rows, and show none without a tenant', async () => {
   const [, accepted = ''] = await readCase('policy-without-tenant');
-  expect(await seen(accepted, bob)).toEqual([bob]);
-  expect(await seen(accepted, '')).toEqual([]);
+  expect(await visibleOwners(accepted, bob)).toEqual([bob]);
+  expect(await visibleOwners(accepted, '')).toEqual([]);
 });
 
 test.each([
   ['policy-without-tenant', bob],
   ['policy-always-true', bob],
   ['policy-treats-null-as-everyone', ''],
-])('each policy that %s finds shows another tenant’s row', async (rule, tenant) => {
+])('each policy that %s finds shows a row of another tenant', async (rule, tenant) => {
   const [bad = ''] = await readCase(rule);
   const names = [...bad.matchAll(/^create policy (\w+) on .* for select/gm)].map(([, name]) => name as string);
   expect(names.length).toBeGreaterThan(5);
   const tight: string[] = [];
   for (const name of names) {
-    if (!(await seen(bad, tenant, new RegExp(`^${name}$`))).includes(ada)) tight.push(name);
+    if (!(await visibleOwners(bad, tenant, new RegExp(`^${name}$`))).includes(ada)) tight.push(name);
   }
   expect(tight).toEqual([]);
 });
@@ -124,7 +126,7 @@ const condition = fc.letrec<Record<'condition' | 'atom' | 'several', string>>((t
   ),
 })).condition;
 
-test('no condition that the rules accept shows a row of another tenant’s, or a row to nobody', async () => {
+test('a condition that the rules accept never shows a row of another tenant, or any row without a tenant', async () => {
   const names = ['policy-without-tenant', 'policy-always-true', 'policy-treats-null-as-everyone'];
   const rules = (await readRules()).filter(({ name }) => names.includes(name));
   const [bad = ''] = await readCase('policy-without-tenant');

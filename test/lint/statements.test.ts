@@ -2,7 +2,7 @@ import { splitStatements } from '../../lint/statements.ts';
 
 const split = (sql: string) => splitStatements('current.sql', sql);
 
-test('a semicolon in a literal, a comment, a body or a quoted name ends nothing', () => {
+test('a semicolon in a literal, a comment, a body or a quoted name does not end a statement', () => {
   const sql = [
     `insert into a values ('x;''y', E'\\'; --', "odd;name") -- not; here`,
     '/* nor; /* here; */ ; */ returning 1;',
@@ -23,7 +23,7 @@ test('a semicolon in a literal, a comment, a body or a quoted name ends nothing'
   ]);
 });
 
-test('what does not end is a statement all the same', () => {
+test('an unterminated literal or comment still yields a statement', () => {
   expect(split("select 'x; select 1").map(({ text }) => text)).toEqual(["select 'x", 'select 1']);
   expect(split('select 1; /* and').map(({ text }) => text)).toEqual(['select 1']);
   expect(split('do $$ x; y').map(({ text }) => text)).toEqual(['do $$ x; y']);
@@ -52,11 +52,11 @@ test.each([
   ['create materialized view app_public.v as select 1', 'create view app_public.v'],
   ['drop table if exists app_public.a, app_public.b', 'drop table app_public.a'],
   ['select 1', 'select 1'],
-])('%s is named %s', (sql, name) => {
+])('the statement %s is named %s', (sql, name) => {
   expect(split(sql)[0]?.object).toBe(name);
 });
 
-test('behind --! no-transaction there is no transaction', () => {
+test('a migration with --! no-transaction runs outside a transaction', () => {
   expect(split('--! no-transaction\nvacuum a;')[0]).toMatchObject({ inTransaction: false, line: 2 });
   expect(split('-- no-transaction\nvacuum a;')[0]).toMatchObject({ inTransaction: true });
 });

@@ -7,7 +7,7 @@ import { createSample } from '../support/samples.ts';
 
 const patience = 180_000;
 
-/** Teams with members, and boards that belong to a team. auth.uid() reads the claims through two more functions. */
+/** Teams with members, and boards that belong to teams. auth.uid() reads the claims through two other functions. */
 const teams = `
 create function auth.claims() returns text language sql stable as $$
   select coalesce(nullif(current_setting('request.jwt.claim', true), ''), nullif("current_setting"('request.jwt.claims', true), ''))
@@ -68,7 +68,9 @@ async function lint(using: string, setting?: string): Promise<DatabaseReport> {
   }
 }
 
-/** The verdict on each condition, as the only policy of a table like boards: `error`, `undecided` or `accepted`. */
+/**
+ * Returns the verdict on each condition, as the only policy of a table like boards: `error`, `undecided` or `accepted`.
+ */
 async function verdicts(conditions: readonly string[], sql = ''): Promise<[string, string][]> {
   const names = conditions.map((_, index) => `boards_${index + 1}`);
   const tables = conditions.map((using, index) => {
@@ -113,7 +115,7 @@ test.each([
   `team_id = any (array(select m.team_id from public.memberships m where ${mine}))`,
   `team_id = (select m.team_id from public.memberships m where ${mine} limit 1)`,
 ])(
-  'a policy by membership is judged and has no errors: %s',
+  'the linter accepts a policy by membership: %s',
   async (using) => {
     const report = await lint(using);
     expect(report.scope.setting).toBe('request.jwt.claims');
@@ -153,7 +155,7 @@ test.each([
     'an expression that no rule understands',
   ],
 ])(
-  'a policy that the lint takes at its word is not judged, and is no error: %s',
+  'a policy that the linter only trusts is reported as undecided, not as an error: %s',
   async (using, reason) => {
     const report = await lint(using);
     expect(errorsIn(report)).toEqual([]);
@@ -174,15 +176,15 @@ test.each([
   `private.is_member(team_id) or title = 'public'`,
   `(select count(*) from public.memberships m where ${mine}) > 0`,
 ])(
-  'a policy that opens rows of other teams is an error: %s',
+  'a policy that exposes rows of other teams is an error: %s',
   async (using) => {
     expect(errorsIn(await lint(using))).toEqual([`policy-without-tenant: ${policy}`]);
   },
   patience,
 );
 
-/** Tables without policies, so that no policy of theirs binds a subquery. */
-const unbound = `
+/** Tables without policies, so none of their policies restricts a subquery. */
+const unprotected = `
 create table public.accounts (id uuid primary key, auth_id uuid not null references auth.users);
 create table public.members (
   id uuid primary key, account_id uuid not null references public.accounts, team_id uuid not null references public.teams,
@@ -192,7 +194,7 @@ create table public.links (id uuid primary key, board_id uuid not null, team_id 
 grant select on public.accounts, public.members, public.links to authenticated;`;
 
 test(
-  'a condition on the tenant in a table that no condition joins with the row binds nothing',
+  'a condition on the tenant restricts nothing if no condition joins its table with the row',
   async () => {
     const holes = [
       `team_id in (select t.id from public.teams t join public.members m on true where ${mine})`,
@@ -211,8 +213,8 @@ test(
       `exists (select auth.uid() from public.teams t where t.id = boards.team_id)`,
       `exists (select from public.teams t left join public.members m on ${mine} where t.id = boards.team_id)`,
     ];
-    expect(await verdicts(holes, unbound)).toEqual(all(holes, 'error'));
-    // They are joined, or bound by a policy of their own, in a way that does not tell.
+    expect(await verdicts(holes, unprotected)).toEqual(all(holes, 'error'));
+    // These tables are joined or have policies, but neither decides whose row it is.
     const doubtful = [
       `exists (select from public.members o join public.members m on m.role = o.role
         where o.team_id = boards.team_id and ${mine})`,
@@ -231,13 +233,13 @@ test(
       `exists (select from public.teams t left join public.members m on m.team_id = t.id and ${mine}
         where t.id = boards.team_id)`,
     ];
-    expect(await verdicts(doubtful, unbound)).toEqual(all(doubtful, 'undecided'));
+    expect(await verdicts(doubtful, unprotected)).toEqual(all(doubtful, 'undecided'));
   },
   patience,
 );
 
 test(
-  'rows that equalities join with those of the tenant are accepted',
+  'the linter accepts rows that equalities join with rows of the tenant',
   async () => {
     const sound = [
       `team_id in (select t.id from public.teams t join public.members m on m.team_id = t.id where ${mine})`,
@@ -257,13 +259,13 @@ test(
       `team_id in (select t.id from public.teams t where t.id in (select m.team_id from public.members m where ${mine}))`,
       `auth.uid() in (select m.user_id from public.members m join public.teams t on t.id = m.team_id where t.id = boards.team_id)`,
     ];
-    expect(await verdicts(sound, unbound)).toEqual(all(sound, 'accepted'));
+    expect(await verdicts(sound, unprotected)).toEqual(all(sound, 'accepted'));
   },
   patience,
 );
 
 test(
-  'a value of a subquery that finds rows of the tenant’s teams alone binds a policy',
+  'a policy may compare the value of a subquery that finds only rows of the tenant’s teams',
   async () => {
     const role = `(select m.role from public.memberships m where m.team_id = boards.team_id and m.user_id = auth.uid())`;
     const sound = [
@@ -286,13 +288,13 @@ test(
       `(select m.role from public.memberships m where ${mine} limit 1) = 'owner'`,
       `(select m.role from public.teams t, public.members m where t.id = boards.team_id and ${mine} limit 1) = 'owner'`,
     ];
-    expect(await verdicts(holes, unbound)).toEqual(all(holes, 'error'));
+    expect(await verdicts(holes, unprotected)).toEqual(all(holes, 'error'));
   },
   patience,
 );
 
 test(
-  'an expression of the row and the tenant that no rule understands could not be judged, and is no error',
+  'an expression of the row and the tenant that no rule understands is undecided, not an error',
   async () => {
     const loose = `from public.loose_memberships m where m.team_id = boards.team_id and m.user_id = auth.uid()`;
     const doubtful = [
@@ -352,7 +354,7 @@ test(
 );
 
 test(
-  'keys of tables that belong to a team are no errors, though a column says who made a row',
+  'keys of tables that belong to a team are not errors, even if a column names the creator of a row',
   async () => {
     const sql = `
     create table public.teams (id uuid primary key default gen_random_uuid(), name text not null, slug text unique, created_by uuid references auth.users default auth.uid());
@@ -386,7 +388,7 @@ test(
 );
 
 test(
-  'the command exits with 2 for a policy that could not be judged, and names it with the reason',
+  'the command exits with 2 for an undecided policy and prints the reason',
   async () => {
     const db = await createSample(
       'supabase',
@@ -421,7 +423,7 @@ test(
         code: 0,
         stdout: expect.stringContaining('✓'),
       });
-      // Nothing names the tenant, so that no policy could be judged.
+      // Without a setting that identifies the tenant, no policy can be judged.
       await db.asAdmin(`drop policy own on public.memberships; drop policy own on public.loose_memberships;
         drop policy "Profiles are for their user" on public.profiles; drop policy "Users update their profile" on public.profiles;
         drop policy "Users have projects" on public.projects; drop policy "Users have documents" on public.documents;`);

@@ -33,12 +33,12 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => db.drop());
 
-test('commands that fail for every tenant are found by running them, and change nothing', async () => {
-  const told = (await tryPolicies(db.listenUrl)).map(({ object, detail }) => `${object}: ${detail}`);
+test('tryPolicies reports the commands that fail for every tenant, and changes nothing', async () => {
+  const reported = (await tryPolicies(db.listenUrl)).map(({ object, detail }) => `${object}: ${detail}`);
   const failing = (table: string, commands: string[], reason: string) =>
     commands.map((command) => `app_public.${table}: ${command} fails for every tenant: ${reason}`);
   const all = ['select', 'insert', 'update', 'delete'];
-  expect(told).toEqual(
+  expect(reported).toEqual(
     expect.arrayContaining([
       ...failing('inlined', ['select'], 'permission denied for schema app_private'),
       ...failing('raising', ['select'], 'the policy is broken'),
@@ -46,11 +46,11 @@ test('commands that fail for every tenant are found by running them, and change 
       ...failing('revoked', all, 'permission denied for function is_mine'),
     ]),
   );
-  expect(told.filter((one) => !/^app_public\.(inlined|raising|circular|revoked): /.test(one))).toEqual([]);
+  expect(reported.filter((one) => !/^app_public\.(inlined|raising|circular|revoked): /.test(one))).toEqual([]);
   expect(await db.asAdmin('select count(*)::int from app_public.working')).toEqual([{ count: 1 }]);
 }, 120_000);
 
-test('the lint tells a policy that cannot run once, by the rule that knows why', async () => {
+test('the linter reports a policy that cannot run once, under the rule that knows the cause', async () => {
   const { findings } = await withClient(db.adminUrl, (client) => lintSchema(client, 'none', db.listenUrl));
   const of = (table: string) =>
     findings.filter(({ rule, object }) => /policy-(not-exec|reads-own)/.test(rule) && object.endsWith(`.${table}`));

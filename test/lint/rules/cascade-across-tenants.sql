@@ -12,7 +12,7 @@ create table app_public.notes (
   reviewer uuid references app_public.users on delete set null,
   list_id uuid references app_public.lists (id) on update cascade,
   other_id uuid references app_public.lists (id) on delete restrict,
-  -- Without a list of columns user_id becomes null as well.
+  -- Without a column list, user_id becomes null as well.
   foreign key (user_id, list_id) references app_public.lists (user_id, id) on delete set null
 );
 create table app_private.devices (

@@ -5,7 +5,7 @@ alter default privileges for role hedgerow_owner in schema app_public grant sele
 alter default privileges for role hedgerow_owner grant usage on sequences to public;
 alter default privileges for role hedgerow_owner grant execute on functions to public;
 alter default privileges for role hedgerow_owner grant usage on types to hedgerow_tenant;
--- What is said of one schema takes nothing from what is granted in all of them.
+-- A revoke for one schema does not remove a grant for all schemas.
 alter default privileges for role hedgerow_owner in schema app_public revoke execute on functions from public;
 alter default privileges for role hedgerow_owner in schema app_public grant execute on functions to hedgerow_auth;
 -- fixed:

@@ -1,7 +1,7 @@
 -- expect: function app_public.greet(text)
 -- expect: function app_public."Greet Twice"(text,text)
 -- expect: function app_public.longest(text)
--- Default privileges are of the role that creates.
+-- Default privileges belong to the role that creates the function.
 alter default privileges grant execute on functions to public;
 create function app_public.greet(name text) returns text language sql immutable return 'Hello ' || name;
 create function app_public.greet(first text, last text) returns text language sql immutable return 'Hello ' || first;

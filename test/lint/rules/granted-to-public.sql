@@ -5,7 +5,7 @@ grant select, delete on app_public.todos to public;
 grant select (is_active) on app_private.credentials to public;
 grant usage on schema app_search to public;
 -- fixed:
--- Its views are for everybody, and the extension's matter.
+-- The extension grants its views to everybody. The rule ignores them.
 create extension pg_stat_statements;
 grant select, delete on app_public.todos to hedgerow_tenant;
 grant usage on schema app_search to hedgerow_tenant;

@@ -22,7 +22,7 @@ create policy delete_own on app_public.notes for delete to hedgerow_tenant
   using (user_id = nullif(current_setting('app.current_user_id', true), '')::uuid);
 create policy update_own on app_public.notes for update to hedgerow_tenant using (user_id = (select app_public.current_user_id())) with check (app_private.is_mine(user_id));
 create policy insert_own on app_public.notes for insert to hedgerow_tenant with check (app_public.current_user_id() in (select user_id));
--- In a subquery that is itself run for every row.
+-- Calls in a correlated subquery, which runs for every row.
 create policy select_listed on app_public.notes for select to hedgerow_tenant
   using (exists (select from app_public.lists l where l.id = list_id and l.user_id = app_public.current_user_id()));
 -- fixed:

@@ -8,7 +8,7 @@ create function app_public.titles(beginning text, longest int default 255) retur
   language plpgsql stable set work_mem = '4MB'
   as $$ begin return query select title from todos where title like beginning || '%'; end $$;
 grant execute on function app_public.titles(), app_public.titles(text, int) to hedgerow_tenant;
--- Called by a trigger and by a policy.
+-- A trigger and a policy call these functions.
 create function app_private.check_title() returns trigger language plpgsql
   as $$ begin if new.title = lower('X') then return null; end if; return new; end $$;
 create trigger check_title before insert on app_public.todos

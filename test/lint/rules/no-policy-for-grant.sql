@@ -13,7 +13,7 @@ create table app_public.notes (
 alter table app_public.notes enable row level security, force row level security;
 
 create policy select_own on app_public.notes for select to hedgerow_tenant using (user_id = (select app_public.current_user_id()));
--- A restrictive policy and one for another role allow tenants nothing.
+-- A restrictive policy and a policy for another role allow tenants nothing.
 create policy update_own on app_public.notes as restrictive for update to hedgerow_tenant using (user_id = (select app_public.current_user_id()));
 create policy delete_auth on app_public.notes for delete to hedgerow_auth using (true);
 grant select, update (title), delete on app_public.notes to hedgerow_tenant;

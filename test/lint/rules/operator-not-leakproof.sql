@@ -35,7 +35,7 @@ alter table app_public.notes enable row level security, force row level security
 create policy select_own on app_public.notes for select to hedgerow_tenant using (user_id = (select app_public.current_user_id()) and title = 'a' and not hidden);
 create policy delete_own on app_public.notes for delete to hedgerow_tenant
   using (user_id = (select nullif(current_setting('app.current_user_id', true), '')::uuid));
--- The rows of the subquery are those that the tenant may see.
+-- Policies already filter the rows of the subquery.
 create policy insert_own on app_public.notes for insert to hedgerow_tenant
   with check (list_id in (select l.id from app_public.lists l where l.name like 'a%'));
 create policy select_auth on app_public.notes for select to hedgerow_auth using (title like 'a%');

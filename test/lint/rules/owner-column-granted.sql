@@ -8,7 +8,7 @@ grant insert (user_id, id, name) on app_public.lists to public;
 grant update (id) on app_public.users to hedgerow_tenant;
 create table app_public.notes ("Owner" uuid default app_public.current_user_id(), user_id uuid, body text);
 grant insert on app_public.notes to hedgerow_tenant;
--- Neither default nor foreign key: a policy says which column it is.
+-- Without a default and a foreign key, a policy identifies the owner column.
 create table app_private.drafts (id uuid, author uuid, body text);
 create policy insert_own on app_private.drafts for insert to hedgerow_tenant
   with check (author = (select app_public.current_user_id()) and length(body) < 100);

@@ -4,7 +4,7 @@
 create table app_public.countries (code text primary key);
 create table app_private.prices (plan text primary key, amount numeric);
 grant select on app_private.prices to hedgerow_tenant;
--- A policy asks the parent: no column of the table itself says whose it is.
+-- The policy reads the parent, so no column of the table identifies the tenant.
 create table app_public.items (id uuid, list_id uuid);
 create policy select_own on app_public.items for select to hedgerow_tenant using (exists (
   select from app_public.lists l where l.id = list_id and l.user_id = (select app_public.current_user_id())

@@ -16,7 +16,7 @@ create policy select_own on app_public.notes for select to hedgerow_tenant using
 create policy insert_own on app_public.notes for insert to hedgerow_tenant
   with check (user_id in (select s.user_id from app_public.secrets s));
 grant select, insert on app_public.notes to hedgerow_tenant;
--- Columns, views, and what functions use at any depth.
+-- Missing privileges on columns, on views, and on objects that functions use at any depth.
 create table app_public.codes (user_id uuid primary key, code text, used boolean);
 grant select (user_id, used) on app_public.codes to hedgerow_tenant;
 create policy by_column on app_public.notes for select to hedgerow_tenant
@@ -60,7 +60,7 @@ create table app_public.codes (user_id uuid primary key, code text, used boolean
 grant select (user_id, used) on app_public.codes to hedgerow_tenant;
 create policy by_column on app_public.notes for select to hedgerow_tenant
   using (exists (select from app_public.codes c where c.user_id = notes.user_id and c.used));
--- A definer's function and view need the rights of their owner; the schema is not looked up in a policy.
+-- A security definer function and a view need the rights of their owner. A policy needs no USAGE on schemas.
 create function app_private.deep() returns boolean language plpgsql stable security definer set search_path = '' as $$
   declare found uuid; begin select s.user_id into found from app_public.secrets s, app_public.codes; return true; end $$;
 create function app_public.outer() returns boolean language sql stable return app_private.deep();

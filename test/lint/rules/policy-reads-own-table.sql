@@ -21,7 +21,7 @@ alter table app_public.notes enable row level security, force row level security
 
 create policy select_own on app_public.notes for select to hedgerow_tenant
   using (user_id = (select app_public.current_user_id()) or exists (select from app_public.notes n where n.id = list_id));
--- By way of another table.
+-- Recursion through another table.
 create table app_public.memos (user_id uuid primary key);
 create table app_public.pins (user_id uuid primary key);
 create policy select_own on app_public.memos for select to hedgerow_tenant
@@ -30,7 +30,7 @@ create policy select_own on app_public.pins for select to hedgerow_tenant
   using (exists (select from (select m.user_id from app_public.memos m) m where m.user_id = pins.user_id));
 create policy insert_own on app_public.pins for insert to hedgerow_tenant
   with check (user_id in (select m.user_id from app_public.memos m));
--- By way of functions, of which one has its text parsed, and of a view.
+-- Recursion through functions in SQL and PL/pgSQL, and through a view.
 create table app_public.teams (user_id uuid primary key, lead uuid);
 create function app_public.led_by(leader uuid) returns setof uuid language sql stable
   set search_path from current as $$ select t.user_id from app_public.teams t /* from nowhere */ where t.lead = leader $$;
@@ -42,7 +42,7 @@ create table app_public.boards (user_id uuid primary key);
 create view app_public.my_boards with (security_invoker = true) as select user_id from app_public.boards;
 create policy select_board on app_public.boards for select to hedgerow_tenant
   using (user_id in (select b.user_id from app_public.my_boards b));
--- By SELECT INTO, by SQL of one literal, and by functions that call themselves without end.
+-- Recursion through SELECT INTO, through SQL in a single literal, and through functions that call themselves without end.
 create table app_public.drafts (user_id uuid primary key, title text);
 create function app_public.has_draft(owner uuid) returns boolean language plpgsql stable set search_path = '' as $$
   declare found_one boolean;

@@ -60,7 +60,7 @@ create policy without_19 on app_public.notes for select to hedgerow_tenant using
 create policy without_written on app_public.notes for update to hedgerow_tenant using (user_id = (select app_public.current_user_id())) with check (not hidden);
 create function app_private.same(a uuid, b uuid) returns boolean language sql immutable begin atomic select true; end;
 create operator app_private.= (leftarg = uuid, rightarg = uuid, function = app_private.same);
--- (user_id, id) is the key of lists: a tenant may make a list that has another tenant's id.
+-- The key of lists is (user_id, id), so a tenant can create a list with the id of another tenant's list.
 create policy without_20 on app_public.notes for select to hedgerow_tenant using (exists (select from app_public.lists l where l.id = list_id and l.user_id = (select app_public.current_user_id())));
 create policy without_21 on app_public.notes for select to hedgerow_tenant using (list_id in (select l.id from app_public.lists l where l.user_id = (select app_public.current_user_id())));
 create policy without_22 on app_public.notes for select to hedgerow_tenant using (exists (select from app_public.lists l join app_public.users u on u.id = l.user_id and u.id = (select app_public.current_user_id()) where l.id = list_id));

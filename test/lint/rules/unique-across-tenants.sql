@@ -20,7 +20,7 @@ create table app_public.rooms (
   taken tstzrange,
   constraint rooms_slug_key unique nulls not distinct (slug) include (user_id) deferrable initially deferred,
   constraint rooms_taken_excl exclude using gist (slug with =, taken with &&),
-  -- The owner is in it, but the constraint is about rows of different ones.
+  -- The constraint includes the owner, but compares rows with different owners.
   constraint "Not The Same" exclude using gist (user_id with <>, taken with &&),
   constraint within_tenant exclude using gist (taken with &&, user_id with =),
   unique (name, user_id)
@@ -28,9 +28,9 @@ create table app_public.rooms (
 create unique index rooms_lower_name_idx on app_public.rooms (lower(name), slug);
 create unique index rooms_state_idx on app_public.rooms (badge) where state = 'open';
 create unique index rooms_words_idx on app_public.rooms (words);
--- Tenants cannot write these columns, unless state, which decides about being in the index.
+-- Tenants can write none of these columns except state, which is in the predicate of the index.
 create unique index rooms_badge_known_idx on app_public.rooms (badge);
--- An expression of the owner column alone does not part tenants.
+-- An expression on the owner column does not separate tenants.
 create unique index rooms_badge_idx on app_public.rooms (left(user_id::text, 1), name);
 grant select, insert (id, slug, name, state, taken), update (name) on app_public.rooms to hedgerow_tenant;
 create table app_public.bookings (user_id uuid, day date, room int, primary key (day, room)) partition by range (day);

@@ -13,7 +13,7 @@ create table app_public.notes (user_id uuid, body text);
 alter table app_public.notes enable row level security, force row level security;
 create table app_private.notes_archive () inherits (app_public.notes);
 grant select (body) on app_private.notes_archive to public;
--- Nobody reads this one but through its parent.
+-- Tenants reach this partition only through its parent.
 create table app_public.events_2027 partition of app_public.events for values from ('2027-01-01') to ('2028-01-01');
 -- fixed:
 create table app_public.events (user_id uuid, day date) partition by range (day);

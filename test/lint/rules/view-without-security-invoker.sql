@@ -6,7 +6,7 @@
 create view app_public.all_titles as select title from app_public.todos;
 create view app_public.switched_off with (security_invoker = off) as select title from app_public.todos;
 create view app_public."Odd Name" with (security_barrier) as select title from app_public.todos;
--- Between a view and its table: the one in front asks as the tenant, the one behind does not.
+-- A view over a view: the outer one runs as the tenant, the inner one does not.
 create view app_private.titles as select title from app_public.todos;
 create view app_public.titles with (security_invoker) as select * from app_private.titles;
 grant select (title) on app_private.titles to hedgerow_tenant;

@@ -1,16 +1,19 @@
 import { apiSchema, inScope, tenantRole } from './scope.ts';
 
-// What rules ask of the catalogs again and again, as subqueries to put after `from` or `in`.
+// Subqueries that many rules share. They follow `from` or `in`.
 
-/** `oid` of every role whose policies and grants reach tenants: hedgerow_tenant, what it is a member of, and PUBLIC (0). */
+/**
+ * Roles whose policies and grants apply to tenants: the tenants' role, the roles that it is a member of, and PUBLIC
+ * (0). The column is `oid`.
+ */
 export const tenantRoles = `(
   select 0::oid as oid
   union select r.oid from pg_roles r where pg_has_role(${tenantRole}, r.oid, 'member')
 )`;
 
 /**
- * `oid` and `object` of tenants' tables: every table of app_public, and those of other schemas on which tenants have been
- * granted something. Partitions are tables too.
+ * Tenant tables: every table of the API schema, and tables of other schemas on which tenants have a grant. Partitions
+ * count as tables. The columns are `oid` and `object`.
  */
 export const tenantTables = `(
   select c.oid, c.oid::regclass::text as object
