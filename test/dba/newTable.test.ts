@@ -12,11 +12,11 @@ const current = () => readFile(bench.file('current.sql'), 'utf8');
 const blank = () => writeFile(bench.file('current.sql'), '-- nothing\n');
 beforeEach(blank);
 
-/** Runs new-table and then watch, whose findings are in the output. */
+/** Runs new-table, then applies and lints current.sql twice with watch. */
 async function make(...args: string[]): Promise<string> {
   expect(await bench.db('new-table', ...args)).toMatchObject({ code: 0 });
   for (const time of ['first', 'second']) {
-    // A blank current.sql between two runs has it applied again.
+    // Without its record, current.sql is applied again.
     const watched = await bench.db('watch', '--once');
     expect({ time, ...watched }).toEqual({ time, code: 0, output: expect.stringContaining('0 errors') });
     await bench.database.asAdmin('delete from graphile_migrate.current');
@@ -60,7 +60,7 @@ test('a table with every option passes the linter, and its constraints lead with
   await bench.database.asAdmin('drop table app_public.notes');
 }, 120_000);
 
-test('a table of organizations has their owner, and viewers write nothing', async () => {
+test('the policies of an organization table exclude viewers from writing', async () => {
   const refused = await bench.db('new-table', 'projects', '--columns', 'name text', '--owner', 'organization');
   expect(refused).toMatchObject({ code: 2, output: expect.stringContaining('no table app_public.organizations') });
   await writeFile(
@@ -86,7 +86,7 @@ create or replace function app_public.current_organization_id() returns uuid lan
   await bench.database.asAdmin('drop table app_public.projects, app_public.organizations');
 }, 120_000);
 
-test('new-table overwrites nothing, and refuses names that are taken', async () => {
+test('new-table overwrites nothing and refuses names that are taken', async () => {
   await writeFile(bench.file('current.sql'), 'select 1;\n');
   expect(await bench.db('new-table', 'notes', '--columns', 'a text')).toMatchObject({ code: 2 });
   expect(await current()).toBe('select 1;\n');
@@ -134,7 +134,7 @@ test.each([
   ['a text, a int', /named twice/],
   ['a uuid references lists', /app_public\.lists/],
   ['a int primary key', /cannot be the primary key/],
-])('the columns %j are refused by the name of the mistake', (list, expected) => {
+])('new-table names the mistake in the columns %j', (list, expected) => {
   expect(() => parseColumns(list)).toThrow(expected);
 });
 
@@ -167,7 +167,7 @@ test.each([
   ['a uuid references app_public.nothing', /no such table/],
   ['a uuid references app_public."Lists"', /no such table/],
   ['a uuid references app_public.lists (user_id, id)', /several columns/],
-])('a foreign key that a tenant cannot have is refused: %s', async (columns, expected) => {
+])('new-table refuses a foreign key that reveals rows of other tenants: %s', async (columns, expected) => {
   expect(await bench.db('new-table', 'notes', '--columns', columns)).toMatchObject({
     code: 2,
     output: expect.stringMatching(expected),
@@ -185,7 +185,7 @@ test.each([
   expect(await bench.db('new-table', ...args)).toMatchObject({ code: 2, output: expect.stringMatching(expected) });
 });
 
-test('a table with long names, literals, arrays and generated columns applies, and separates two tenants', async () => {
+test('a table with long names, literals, arrays and generated columns applies and separates two tenants', async () => {
   const name = 'measurements_of_the_hedges_along_the_northern_lane';
   const long = 'height_above_the_ground_of_the_highest_branch';
   const sql = await make(
@@ -219,7 +219,7 @@ test('a table with long names, literals, arrays and generated columns applies, a
   expect(await as(ada, `insert into ${table} (${long}_b) values ('y') returning title`)).toEqual([
     { title: 'unique, "references" x' },
   ]);
-  // The keys of one tenant do not tell another what is in them.
+  // The keys of one tenant do not reveal their values to another.
   expect(await as(bob, `${insert}, null, 'x', null) returning ${long}_c`)).toHaveLength(1);
   await expect(as(bob, `${insert}, null, 'z', '${list.id}')`)).rejects.toMatchObject({ code: '23503' });
   await expect(as(bob, `${insert}, 'mine', 'z', null)`)).rejects.toMatchObject({ code: '23503' });
