@@ -160,7 +160,7 @@ test.each([
 });
 
 test.each([
-  ['a uuid references app_public.users', /cannot refer to app_public\.users: .* Leave it out: user_id refers/],
+  ['a uuid references app_public.users', /cannot refer to app_public\.users: .* Leave it out: user_id already refers/],
   ['a uuid references app_public.users (id) on delete cascade', /cannot refer to app_public\.users/],
   ['a uuid references app_public.todos (title)', /no key \(user_id, title\)/],
   ['a uuid references app_public.audit_events', /no such table/],
