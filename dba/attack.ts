@@ -11,38 +11,45 @@ import { isBranch } from './branches/mark.ts';
 
 const insufficientPrivilege = '42501';
 
-/** Leaks that are told at most. */
-const told = 20;
+/** Maximum number of leaks in a report. */
+const maxReportedLeaks = 20;
 
 /**
- * Attacks one tenant with another, in SQL, on a copy that is thrown away afterwards: its rows are removed, so that their
- * number does not matter, and those of two tenants put in their place.
+ * Attacks one tenant with another, in SQL, on a disposable copy of the database. It replaces all rows of the copy with
+ * the seed data of two tenants, so that the duration does not depend on the size of the data.
  *
- * @returns a finding for what leaks, and for what was not shown.
+ * @returns a finding for each leak, and for each property that the prover could not show.
  */
 export async function attack({ adminUrl }: Pick<Target, 'adminUrl'>): Promise<readonly Finding[]> {
-  const obstacle = adminUrl === undefined ? 'there is no admin (ROOT_DATABASE_URL)' : await withClient(adminUrl, empty);
+  const obstacle = adminUrl === undefined ? 'ROOT_DATABASE_URL is not set' : await withClient(adminUrl, deleteAllRows);
   if (adminUrl === undefined || obstacle !== undefined) {
-    const detail = `isolation was not attacked: ${obstacle}. \`npm run isolation\` attacks the migrations.`;
+    const detail = `isolation was not attacked: ${obstacle}. Run \`npm run isolation\`, which attacks the migrations.`;
     return [finding('warning', 'the copy', detail)];
   }
   const proof = await proveSql({
-    ...{ adminUrl, searchPath: 'pg_catalog', login: 'hedgerow_authenticator', owner: 'hedgerow_owner' },
+    adminUrl,
+    searchPath: 'pg_catalog',
+    login: 'hedgerow_authenticator',
+    owner: 'hedgerow_owner',
     scope: { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' },
     seedData: { seed: 1 },
   });
   const leaks = groupLeaks(leaksOf(proof))
-    .slice(0, told)
+    .slice(0, maxReportedLeaks)
     .map((group) => {
       const [{ table, attack, evidence }] = group as [Attempt];
       return finding('error', table, `${attack}: ${evidence ?? ''}`);
     });
-  return [...leaks, ...proof.unproven.map((sentence) => finding('error', 'the copy', sentence))];
+  return [...leaks, ...proof.unproven.map((reason) => finding('error', 'the copy', reason))];
 }
 
-/** Removes all rows but the record of migrations. Answers why that may not be done, or would help nobody. */
-async function empty(admin: pg.Client): Promise<string | undefined> {
-  if (!((await isScratch(admin)) || (await isBranch(admin)))) return 'it is not marked as a copy';
+/**
+ * Deletes all rows except the record of migrations.
+ *
+ * @returns the reason if the rows were not deleted: the database is not a disposable copy, or the admin lacks a right.
+ */
+async function deleteAllRows(admin: pg.Client): Promise<string | undefined> {
+  if (!((await isScratch(admin)) || (await isBranch(admin)))) return 'the database is not marked as a disposable copy';
   const { rows } = await admin.query<{ free: boolean; tables: string | null }>(
     `select (select rolsuper or rolbypassrls from pg_roles where rolname = current_user) as free,
        string_agg(c.oid::regclass::text, ', ') as tables
@@ -50,10 +57,10 @@ async function empty(admin: pg.Client): Promise<string | undefined> {
      where c.relkind in ('r', 'p') and ${ourSchema}
        and not exists (select from pg_depend e where e.objid = c.oid and e.deptype = 'e')`,
   );
-  if (!rows[0]?.free) return 'its admin is bound by row-level security';
+  if (!rows[0]?.free) return 'row-level security applies to the admin of ROOT_DATABASE_URL';
   if (!rows[0].tables) return undefined;
   try {
-    // No triggers: those of an append-only table would refuse.
+    // `replica` disables triggers: the trigger of an append-only table would refuse the truncate.
     await admin.query(
       `begin; set local session_replication_role = replica; truncate ${rows[0].tables} cascade; commit`,
     );

@@ -4,34 +4,34 @@ import type { Target } from '../postgres/target/target.ts';
 import { withClient } from '../postgres/withClient.ts';
 import { lintSchema } from './servedApi/lintSchema.ts';
 
-interface What {
-  /** Which migrations' text belongs to the question. */
+interface InspectOptions {
+  /** The migrations whose text is linted, in addition to the schema. */
   readonly text: 'none' | 'current' | 'all';
-  /** Whether one tenant is attacked with another, for which all rows are removed. */
+  /** Whether to attack one tenant with another. This deletes all rows. */
   readonly attacks: boolean;
 }
 
 /**
- * Everything that is looked at before a copy of a database is trusted.
+ * Lints a copy of a database and, if requested, attacks it.
  *
- * @throws UsageError where the prover is wanted and not there, before anything is looked at.
+ * @throws UsageError before any inspection, if attacks are requested and the prover is not installed.
  */
 export async function inspect(
   target: Pick<Target, 'ownerUrl' | 'adminUrl' | 'serverUrl'>,
-  { text, attacks }: What,
+  { text, attacks }: InspectOptions,
 ): Promise<readonly Finding[]> {
-  const attack = attacks ? await prover() : async () => [];
+  const attack = attacks ? await loadProver() : async () => [];
   const { findings } = await withClient(target.ownerUrl, (client) => lintSchema(client, text, target.serverUrl));
   return [...findings, ...(await attack(target))];
 }
 
-/** Loaded only where it is wanted, for it takes long; and what is installed for production has none. */
-async function prover() {
+/** Loads the prover on demand: loading takes long, and a production installation does not contain it. */
+async function loadProver() {
   try {
     return (await import('./attack.ts')).attack;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw new UsageError('the prover is not installed here: run this from a checkout after `npm install`', {
+    throw new UsageError('The prover is not installed here. Run this command from a checkout, after `npm install`.', {
       cause: error,
     });
   }

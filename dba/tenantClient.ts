@@ -3,14 +3,14 @@ import { UsageError } from '../common/usageError.ts';
 import type { Target } from '../postgres/target/target.ts';
 import { withClient } from '../postgres/withClient.ts';
 
-/** The settings of hedgerow_tenant's transaction that speaks for `userId`, as the server makes them. */
-const become = "select set_config('role', 'hedgerow_tenant', true), set_config('app.current_user_id', $1, true)";
+/** Sets the identity of a tenant's transaction, with the same settings as the server. Parameter: the user id. */
+const setIdentity = "select set_config('role', 'hedgerow_tenant', true), set_config('app.current_user_id', $1, true)";
 
 /**
- * Works as a tenant in one transaction on the server's own connection, and rolls it back.
+ * Runs `work` as a tenant, in one transaction on a connection of the server's role, and rolls the transaction back.
  *
- * @param user a user's id, or the address of their account.
- * @throws UsageError where there is no such account, or no connection of the server's.
+ * @param user a user id, or the email address of the account.
+ * @throws UsageError if there is no such account, or if DATABASE_URL is not set.
  */
 export function asTenant<Result>(
   target: Target,
@@ -21,7 +21,7 @@ export function asTenant<Result>(
     const userId = await findUser(client, user);
     await client.query('begin');
     try {
-      await client.query(become, [userId]);
+      await client.query(setIdentity, [userId]);
       return await work(client, userId);
     } finally {
       await client.query('rollback');
@@ -29,11 +29,11 @@ export function asTenant<Result>(
   });
 }
 
-/** @throws UsageError where the server's own connection is not known. */
+/** The connection string of the server's role. @throws UsageError if DATABASE_URL is not set. */
 export function demandServer({ serverUrl }: Target): string {
   if (serverUrl) return serverUrl;
   throw new UsageError(
-    'Set DATABASE_URL to the connection of hedgerow_authenticator: only that role may become a tenant.',
+    'DATABASE_URL is not set. Set it to a connection of hedgerow_authenticator: only that role may become a tenant.',
   );
 }
 
@@ -44,7 +44,7 @@ async function findUser(client: pg.Client, user: string): Promise<string> {
     const { rows } = await client.query('select id from app_public.users where id::text = $1 or email = lower($1)', [
       user,
     ]);
-    if (!rows[0]) throw new UsageError(`There is no user with the id or the address ${user}.`);
+    if (!rows[0]) throw new UsageError(`There is no user with the id or email address ${user}. Check --as.`);
     return rows[0].id;
   } finally {
     await client.query('rollback');

@@ -5,22 +5,22 @@ import type { Plan } from './plan.ts';
 import { beginState, type State, writeState } from './state.ts';
 
 /**
- * The next rows in the order of the primary key, as one transaction's work: their update, and the record of it.
+ * Updates the next rows in primary-key order and records the progress, in the caller's transaction.
  *
- * @param size how many rows to look at; those that WHERE does not let through are looked at too, so that a batch takes
- *   about as long whatever WHERE says.
- * @returns the state after it, and whether there is more to do.
+ * @param size rows to read, including rows that WHERE excludes. So the duration of a batch depends little on WHERE.
+ * @returns the state after the batch, and whether rows remain.
+ * @throws UsageError if the update changes the primary key, or if an owner policy is missing.
  */
 export async function runBatch(client: pg.Client, plan: Plan, size: number): Promise<State & { more: boolean }> {
   const { id, table, key, set, where } = plan;
   await demandPolicies(client, plan.hidden);
-  // For triggers that have no business with a backfill.
+  // Lets triggers exclude backfills: docs/dba.md, "Backfill".
   await client.query("select set_config('app.backfill', 'on', true)");
-  // Here and not before: of a backfill whose first batch fails there is nothing to go on with.
+  // Created inside the first batch: if that batch fails, no record of an unfinished backfill remains.
   const state = await beginState(client, plan);
   const after = comparison(plan, '>', state.lastKey);
   const { rows } = await client.query<string[]>({
-    // `t.`: a bare name would be the text that is selected, and the order that of text.
+    // Without `t.`, ORDER BY would use the selected text and sort as text.
     text: `select ${key.map(({ column }) => `${column}::text`).join(', ')} from ${table} t where ${after.text}
       order by ${key.map(({ column }) => `t.${column}`).join(', ')} offset ${size - 1} limit 1`,
     values: after.values,
@@ -36,7 +36,9 @@ export async function runBatch(client: pg.Client, plan: Plan, size: number): Pro
   });
   const { changed, ahead } = counts[0] as { changed: number; ahead: boolean | null };
   if (ahead) {
-    throw new UsageError(`${table}: the update changes the primary key, so that it would come to the same rows again.`);
+    throw new UsageError(
+      `${table}: SET changes the primary key, so later batches would update the same rows again. Leave the key columns out of SET.`,
+    );
   }
   const next = {
     lastKey: last ?? state.lastKey,
@@ -47,7 +49,11 @@ export async function runBatch(client: pg.Client, plan: Plan, size: number): Pro
   return { ...next, more: last !== undefined };
 }
 
-/** `(a, b) > ($1::uuid, $2::uuid)`; true where there is no key to compare with. */
+/**
+ * A comparison with a key: `(a, b) > ($1::uuid, $2::uuid)`, or `true` without a key.
+ *
+ * @param bound the number of parameters that the statement already has.
+ */
 function comparison({ key }: Plan, operator: '>' | '<=', values: readonly string[] | null, bound = 0) {
   if (!values) return { text: 'true', values: [] };
   const columns = key.map(({ column }) => column).join(', ');

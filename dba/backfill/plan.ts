@@ -4,34 +4,39 @@ import { UsageError } from '../../common/usageError.ts';
 import { splitStatements } from '../../lint/statements.ts';
 import { type HiddenTable, hiddenTables } from '../online/ownerPolicies.ts';
 
-/** What a backfill is told. */
-export interface Wanted {
+/** The arguments of a backfill, as the user writes them. */
+export interface BackfillRequest {
   readonly table: string;
-  /** What stands behind SET. */
+  /** The assignments after SET. */
   readonly set: string;
-  /** Which rows are still to do. */
+  /** The condition of rows that still need the update. */
   readonly where: string | undefined;
 }
 
-/** A backfill that can be run. */
+/** A checked backfill. */
 export interface Plan {
-  /** The same for the same table, SET and WHERE: a backfill that was stopped is found again by it. */
+  /** A hash of table, SET and WHERE. A repeated command finds its stopped backfill by this id. */
   readonly id: string;
   readonly oid: number;
-  /** Quoted, with its schema. */
+  /** Schema-qualified and quoted. */
   readonly table: string;
   /** The columns of the primary key, quoted, with their types. */
   readonly key: readonly { readonly column: string; readonly type: string }[];
   readonly set: string;
   readonly where: string | undefined;
-  /** Rows as Postgres estimates them; null where it has never counted. */
+  /** Postgres' estimate of the number of rows; null if the table was never analyzed. */
   readonly estimate: number | null;
-  /** Tables whose rows the owner does not see without a policy. */
+  /** Tables of the statement whose rows row-level security hides from the owner. */
   readonly hidden: readonly HiddenTable[];
 }
 
-/** @throws UsageError where there is no such table, it has no primary key, or the statement is not understood. */
-export async function planBackfill(client: pg.Client, { table: name, set, where }: Wanted): Promise<Plan> {
+/**
+ * Checks a backfill and finds the tables that it reads. Changes nothing.
+ *
+ * @param client inside a transaction.
+ * @throws UsageError if the table does not exist or has no usable primary key, or if the statement is not valid.
+ */
+export async function planBackfill(client: pg.Client, { table: name, set, where }: BackfillRequest): Promise<Plan> {
   const { rows } = await client.query<{
     oid: number;
     table: string;
@@ -54,17 +59,29 @@ export async function planBackfill(client: pg.Client, { table: name, set, where 
     [name],
   );
   const [found] = rows;
-  if (!found) throw new UsageError(`There is no table ${name}: name it with its schema, as in app_public.todos.`);
+  if (!found) throw new UsageError(`There is no table ${name}. Name it with its schema, as in app_public.todos.`);
   const { oid, table, key, estimate, foreign } = found;
-  if (!key) throw new UsageError(`${table} has no primary key, whose order the batches follow.`);
-  // Its comparisons are not found by their bare names, and others that are found may order its values differently.
-  if (foreign) throw new UsageError(`The type of ${table}.${foreign} is not one of Postgres' own.`);
+  if (!key)
+    throw new UsageError(
+      `${table} has no primary key, and batches follow the order of the primary key. Add one first.`,
+    );
+  // With search_path = pg_catalog, Postgres does not find the comparison operators of the type. It may find other
+  // operators, which order the values differently.
+  if (foreign) {
+    throw new UsageError(
+      `The key column ${table}.${foreign} has an unsupported type. A primary key may have built-in types, domains over them, and enums.`,
+    );
+  }
   const read = await tablesOf(client, table, set, where);
   return {
     id: createHash('sha256')
       .update(JSON.stringify([table, set, where]))
       .digest('hex'),
-    ...{ oid, table, key, set, where },
+    oid,
+    table,
+    key,
+    set,
+    where,
     estimate: estimate < 0 ? null : estimate,
     hidden: await hiddenTables(client, [
       { oid, commands: ['select', 'update'] },
@@ -73,19 +90,22 @@ export async function planBackfill(client: pg.Client, { table: name, set, where 
   };
 }
 
-/** The tables that a statement names: Postgres notes them as what a function of it depends on. */
+/**
+ * The oids of the tables that the update names. Postgres finds them: it records them as dependencies of a temporary
+ * function with the statement as its body.
+ */
 async function tablesOf(client: pg.Client, table: string, set: string, where: string | undefined): Promise<number[]> {
-  // As a batch has it; a comment at the end of SET or WHERE ends with its line.
+  // The same form as in a batch. The line breaks end a comment at the end of SET or WHERE.
   const statement = `update ${table} set ${set}\nwhere (${where ?? 'true'}\n)`;
-  // What stands between two kinds of brackets is whole by itself, and about this table alone.
-  const alone = `select from ${table} where (array[${where ?? 'true'}\n])[1]`;
-  if (splitStatements('', `${statement};\n${alone}`).length !== 2) {
-    throw new UsageError(`This is more than one statement: ${statement}`);
+  // Two kinds of brackets around WHERE prove that it is one complete expression, and FROM that it reads this table alone.
+  const whereCheck = `select from ${table} where (array[${where ?? 'true'}\n])[1]`;
+  if (splitStatements('', `${statement};\n${whereCheck}`).length !== 2) {
+    throw new UsageError(`SET and WHERE contain more than one statement. Leave out semicolons: ${statement}`);
   }
-  await client.query('savepoint looking');
+  await client.query('savepoint dependencies');
   try {
     await client.query(
-      `create function pg_temp.backfill() returns void language sql begin atomic\n${alone};\n${statement};\nend`,
+      `create function pg_temp.backfill() returns void language sql begin atomic\n${whereCheck};\n${statement};\nend`,
     );
     const { rows } = await client.query<{ oid: number; view: string | null }>(
       `select distinct d.refobjid::int8::int as oid, case when c.relkind not in ('r', 'p') then d.refobjid::regclass::text end as view
@@ -93,11 +113,12 @@ async function tablesOf(client: pg.Client, table: string, set: string, where: st
        where d.objid = 'pg_temp.backfill'::regproc and d.classid = 'pg_proc'::regclass and d.refclassid = 'pg_class'::regclass`,
     );
     const view = rows.find((row) => row.view !== null)?.view;
-    if (view) throw new Error(`it reads ${view}, behind which rows may be hidden; name the tables themselves`);
+    if (view)
+      throw new Error(`it reads ${view}, which may hide rows. Name the tables instead of the view or foreign table`);
     return rows.map(({ oid }) => oid);
   } catch (error) {
-    throw new UsageError(`This cannot be run: ${statement}: ${(error as Error).message}`);
+    throw new UsageError(`The update is not valid: ${statement}: ${(error as Error).message}`);
   } finally {
-    await client.query('rollback to looking');
+    await client.query('rollback to dependencies');
   }
 }

@@ -1,18 +1,25 @@
 import type pg from 'pg';
 import type { Plan } from './plan.ts';
 
-/** How far a backfill has come. */
+/*
+ * The progress of a backfill is a row of app_private.backfills. The table exists only while there are unfinished
+ * backfills, so that `status` can report them.
+ *
+ * absent -> (beginState, in the first batch) running -> (writeState, once per batch) running -> (endState) absent
+ *
+ * Each batch writes the row in its own transaction. A killed run therefore continues after its last committed batch.
+ */
+
+/** The progress of a backfill. */
 export interface State {
-  /** The key of the last row that was looked at, as text; null before the first. */
+  /** The key of the last row that was read, as text; null before the first batch. */
   readonly lastKey: readonly string[] | null;
+  /** Rows read, including rows that WHERE excludes. */
   readonly seen: number;
   readonly changed: number;
 }
 
-/**
- * Finds or makes the record of a backfill and locks it until the transaction ends: a row of app_private.backfills, a table that exists while there are
- * unfinished backfills, so that `status` tells of them.
- */
+/** Finds or creates the record of a backfill, and locks it until the transaction ends. */
 export async function beginState(client: pg.Client, { id, table, set, where }: Plan): Promise<State> {
   await client.query(`create table if not exists app_private.backfills (
     id text primary key,
@@ -32,10 +39,10 @@ export async function beginState(client: pg.Client, { id, table, set, where }: P
   return (await readState(client, id)) as State;
 }
 
-/** How far a backfill has come that was stopped, if it was. */
+/** The progress of an earlier, stopped run; zero progress if there is none. */
 export async function findState(client: pg.Client, { id }: Plan): Promise<State> {
-  const { rows } = await client.query("select to_regclass('app_private.backfills') is not null as kept");
-  const state = rows[0].kept ? await readState(client, id) : undefined;
+  const { rows } = await client.query("select to_regclass('app_private.backfills') is not null as present");
+  const state = rows[0].present ? await readState(client, id) : undefined;
   return state ?? { lastKey: null, seen: 0, changed: 0 };
 }
 
@@ -49,6 +56,7 @@ async function readState(client: pg.Client, id: string): Promise<State | undefin
   return rows[0];
 }
 
+/** Records the progress of a backfill. */
 export async function writeState(client: pg.Client, id: string, { lastKey, seen, changed }: State): Promise<void> {
   await client.query(
     'update app_private.backfills set last_key = $2, seen = $3, changed = $4, updated_at = now() where id = $1',
@@ -56,6 +64,7 @@ export async function writeState(client: pg.Client, id: string, { lastKey, seen,
   );
 }
 
+/** Removes the record of a finished backfill, and the table with the last record. */
 export async function endState(client: pg.Client, id: string): Promise<void> {
   await client.query('delete from app_private.backfills where id = $1', [id]);
   const { rows } = await client.query('select exists (select from app_private.backfills) as others');

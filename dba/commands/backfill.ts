@@ -2,24 +2,28 @@ import { styleText } from 'node:util';
 import type { ExitCode } from '../../common/usageError.ts';
 import type { Target } from '../../postgres/target/target.ts';
 import { runBatch } from '../backfill/batch.ts';
-import { createGuard, type Guard, type Limits } from '../backfill/guards.ts';
-import { type Plan, planBackfill, type Wanted } from '../backfill/plan.ts';
-import { count, wordsOf } from '../backfill/progress.ts';
+import { type BackfillRequest, type Plan, planBackfill } from '../backfill/plan.ts';
+import { count, progressFormatter } from '../backfill/progress.ts';
 import { endState, findState, type State } from '../backfill/state.ts';
+import { createThrottle, type Throttle, type ThrottleOptions } from '../backfill/throttle.ts';
 import { command, onTarget } from '../cli/command.ts';
 import { allowed, dangerous, type Permission } from '../cli/danger.ts';
 import { withProgress } from '../cli/progress.ts';
 import { wholeNumber } from '../cli/wholeNumber.ts';
 import { claimTables, demandPolicies, withOwnerPolicies } from '../online/ownerPolicies.ts';
-import { patient } from '../online/patience.ts';
-import { openPatient, type Patience, type PatientConnection } from '../online/patient.ts';
+import {
+  openRetryingConnection,
+  type RetryingConnection,
+  type RetryOptions,
+  withRetryOptions,
+} from '../online/retryingConnection.ts';
 
-interface Options extends Permission, Patience, Limits, Omit<Wanted, 'table'> {
+interface Options extends Permission, RetryOptions, ThrottleOptions, Omit<BackfillRequest, 'table'> {
   readonly batch: number;
   readonly json?: boolean;
 }
 
-export const backfillCommand = patient(
+export const backfillCommand = withRetryOptions(
   dangerous(command('backfill', "update all tenants' rows of a table in batches, which a stopped run goes on with")),
 )
   .argument('<table>', 'with its schema: app_public.todos')
@@ -49,8 +53,8 @@ async function backfill(target: Target, options: Options, table: string): Promis
   const prepare = async (client: Parameters<typeof claimTables>[0]) => {
     if (claimed) await claimTables(client, [claimed, ...claimed.hidden]);
   };
-  const connection = openPatient(target.ownerUrl, options, prepare, report);
-  const monitor = openPatient(target.adminUrl ?? target.ownerUrl, options, async () => {}, report);
+  const connection = openRetryingConnection(target.ownerUrl, options, prepare, report);
+  const monitor = openRetryingConnection(target.adminUrl ?? target.ownerUrl, options, async () => {}, report);
   const stop = new AbortController();
   const stopped = () => stop.abort();
   // A second Ctrl-C ends the process at once.
@@ -61,7 +65,7 @@ async function backfill(target: Target, options: Options, table: string): Promis
       await prepare(client);
       return claimed;
     });
-    const outcome = await run(connection, createGuard(monitor, options, report), plan, options.batch, stop.signal);
+    const outcome = await run(connection, createThrottle(monitor, options, report), plan, options.batch, stop.signal);
     if (options.json) console.log(JSON.stringify({ database: target.name, table: plan.table, ...outcome }));
     else describe(plan, outcome);
     return outcome.finished && !outcome.left ? 0 : 1;
@@ -72,8 +76,8 @@ async function backfill(target: Target, options: Options, table: string): Promis
 }
 
 async function run(
-  connection: PatientConnection,
-  guard: Guard,
+  connection: RetryingConnection,
+  throttle: Throttle,
   plan: Plan,
   batch: number,
   signal: AbortSignal,
@@ -82,7 +86,7 @@ async function run(
     const before = await connection.transaction((client) => findState(client, plan));
     if (before.seen > 0) report(`${plan.table}: going on after ${count(before.seen)} rows`);
     let state: State & { more: boolean } = { ...before, more: true };
-    const words = wordsOf(plan, before);
+    const words = progressFormatter(plan, before);
     const work = async () => {
       for (let size = batch; state.more; ) {
         const begun = performance.now();
@@ -93,7 +97,7 @@ async function run(
           return done;
         });
         size = worked - begun > longBatch ? Math.max(1, size >> 1) : Math.min(batch, size * 2);
-        if (state.more) await guard(performance.now() - worked, signal);
+        if (state.more) await throttle(performance.now() - worked, signal);
         if (signal.aborted) return;
       }
     };

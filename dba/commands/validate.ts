@@ -4,15 +4,19 @@ import type { ExitCode } from '../../common/usageError.ts';
 import type { Target } from '../../postgres/target/target.ts';
 import { command, onTarget } from '../cli/command.ts';
 import { claimTables, demandPolicies, hiddenTables, withOwnerPolicies } from '../online/ownerPolicies.ts';
-import { patient } from '../online/patience.ts';
-import { openPatient, type Patience, type PatientConnection } from '../online/patient.ts';
+import {
+  openRetryingConnection,
+  type RetryingConnection,
+  type RetryOptions,
+  withRetryOptions,
+} from '../online/retryingConnection.ts';
 
-interface Options extends Patience {
+interface Options extends RetryOptions {
   readonly list?: boolean;
   readonly json?: boolean;
 }
 
-export const validateCommand = patient(
+export const validateCommand = withRetryOptions(
   command('validate', 'finish constraints that were added with NOT VALID, while the database is in use'),
 )
   .argument('[table]', 'only of this table: app_public.todos')
@@ -40,7 +44,7 @@ const violations = ['23502', '23503', '23514'];
 async function validate(target: Target, options: Options, table: string | undefined): Promise<ExitCode> {
   const { list = false, json = false } = options;
   if (!json) console.log(`Constraints not validated in ${target.name}`);
-  const connection = openPatient(
+  const connection = openRetryingConnection(
     target.ownerUrl,
     options,
     async () => {},
@@ -85,7 +89,7 @@ async function unvalidated(client: pg.Client, table: string | undefined): Promis
  *
  * @returns what is wrong with the rows, or null.
  */
-async function finish(connection: PatientConnection, { name, table, oid, references }: Constraint) {
+async function finish(connection: RetryingConnection, { name, table, oid, references }: Constraint) {
   const hidden = await connection.transaction(async (client) => {
     const tables = references === null ? [] : [...new Set([oid, references])];
     await claimTables(

@@ -1,11 +1,11 @@
 import { ours } from '../../postgres/ownObjects.ts';
 
-// Queries of describeSchema() about who owns what, who may do what, and the settings that sessions begin with.
+// Queries of describeSchema() for owners, privileges and session settings.
 
-/** The roles that belong to Hedgerow; those of others belong to the cluster. */
+/** Hedgerow's roles. Other roles belong to the cluster and are not described. */
 export const ownRoles = `('hedgerow_owner', 'hedgerow_authenticator', 'hedgerow_tenant', 'hedgerow_auth')`;
 
-/** The privileges in an ACL, a line for each role that is not the owner `o.owner`. */
+/** SQL for the privileges in an ACL: one line per role, without the owner `o.owner`. */
 export const grantees = (acl: string) => `(
   select string_agg(line, e'\\n') from (
     select format('  grant %s to %s%s', string_agg(lower(a.privilege_type), ', ' order by a.privilege_type),
@@ -13,7 +13,7 @@ export const grantees = (acl: string) => `(
     from aclexplode(${acl}) a where a.grantee <> o.owner group by a.grantee, a.is_grantable order by 1
   ) grants)`;
 
-/** Objects whose first line does not name the owner. A line names one that is not hedgerow_owner. */
+/** Kinds of objects whose first line does not name the owner. They get a line if the owner is not hedgerow_owner. */
 const owned = [
   { catalog: 'pg_namespace', prefix: 'nsp', schema: 'oid', object: "format('schema %I', n.nspname)" },
   { catalog: 'pg_proc', prefix: 'pro', schema: 'pronamespace', object: "format('function %s', o.oid::regprocedure)" },
@@ -33,11 +33,11 @@ const owned = [
   },
 ];
 
-/** Types that are described: not those of tables, arrays and multiranges. */
+/** SQL condition for described types: excludes the types of tables, arrays and multiranges. */
 const describedType = `(o.typtype in ('d', 'e', 'r') or o.typtype = 'c' and exists (
   select from pg_class c where c.oid = o.typrelid and c.relkind = 'c'))`;
 
-/** An ACL as one line: the privileges of PUBLIC and of Hedgerow's roles but the owner. */
+/** SQL for an ACL as one line: the privileges of PUBLIC and of Hedgerow's roles, without the owner. */
 const privileges = (acl: string) => `(
   select string_agg(format('%s: %s', role, held), '; ' order by role) from (
     select coalesce(r.rolname, 'public') as role, string_agg(
@@ -45,11 +45,12 @@ const privileges = (acl: string) => `(
     from aclexplode(${acl}) a left join pg_roles r on r.oid = a.grantee
     where a.grantee = 0 or r.rolname in ${ownRoles} and r.rolname <> 'hedgerow_owner' group by 1) roles)`;
 
-/** The value of a setting that an application has made up may be a secret. */
+/** SQL for a list of settings. The values of custom settings (with a dot in the name) are hidden: they may be secrets. */
 const settings = (config: string) => `(
   select string_agg(case when split_part(one, '=', 1) like '%.%' then split_part(one, '=', 1) || ' (value not shown)' else one end,
     ', ' order by one) from unnest(${config}) one)`;
 
+/** The queries, in the format of describeSchema(). */
 export const accessQueries: readonly string[] = [
   ...owned.map(
     ({ catalog, prefix, schema, object, where }) =>
@@ -59,7 +60,7 @@ export const accessQueries: readonly string[] = [
          ${catalog === 'pg_type' ? `and ${describedType}` : ''} ${where ? `and ${where}` : ''}`,
   ),
 
-  // PUBLIC may use a new type; the line says where it may not.
+  // PUBLIC has USAGE on new types by default, so only its absence gets a line.
   `select format('type %s', o.oid::regtype), 9, ${grantees("nullif(array(select one from unnest(o.acl) one where one::text not like '=%'), '{}')")}
    from (select oid, typacl as acl, typowner as owner, typnamespace, typtype, typrelid from pg_type) o
    join pg_namespace n on n.oid = o.typnamespace where ${ours} and ${describedType}
@@ -72,7 +73,7 @@ export const accessQueries: readonly string[] = [
   `select 'privileges on this database', 0, format('privileges on this database: %s', ${privileges("coalesce(d.datacl, acldefault('d', d.datdba))")})
    from pg_database d where d.datname = current_database()`,
 
-  // The default of a new database gets no line: PUBLIC may use the schema, and since Postgres 15 may not create in it.
+  // The default since Postgres 15 gets no line: PUBLIC has USAGE on the schema and no CREATE.
   `select 'privileges on schema public', 0, format('privileges on schema public: %s', coalesce(held, 'none')) from (
      select ${privileges("coalesce(n.nspacl, acldefault('n', n.nspowner))")} as held from pg_namespace n where n.nspname = 'public'
    ) o where held is distinct from 'public: usage'`,

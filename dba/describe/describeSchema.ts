@@ -3,9 +3,9 @@ import { ours } from '../../postgres/ownObjects.ts';
 import { accessQueries, grantees, ownRoles } from './access.ts';
 import { operatorQueries } from './operators.ts';
 
-// Each query yields `object` (what the line belongs to), `kind` (its place below that object) and `line`.
+// Each query returns three columns: `object` (groups lines), `kind` (orders the lines of an object) and `line`.
 
-/** The collation of a column or type that is not its base type's own. */
+/** SQL for the collation of a column or type, if it differs from the default of the base type. */
 const collated = (collation: string, type: string) => `(
   select ' collate ' || ${collation}::regcollation from pg_type own
   where own.oid = ${type} and ${collation} not in (0, own.typcollation))`;
@@ -28,7 +28,7 @@ const queries: readonly string[] = [
    from pg_type o join pg_namespace n on n.oid = o.typnamespace left join pg_class c on c.oid = o.typrelid
    where ${ours} and (o.typtype in ('d', 'e', 'r') or c.relkind = 'c')`,
 
-  // The column with the locale has another name in each version of Postgres.
+  // The name of the locale column differs between versions of Postgres.
   `select format('collation %s', o.oid::regcollation), 0, format('collation %s: provider %s, locale %s, %s', o.oid::regcollation,
      o.collprovider, coalesce(to_jsonb(o) ->> 'colllocale', to_jsonb(o) ->> 'colliculocale', o.collcollate),
      case when o.collisdeterministic then 'deterministic' else 'not deterministic' end)
@@ -64,7 +64,7 @@ const queries: readonly string[] = [
    left join pg_attrdef d on d.adrelid = o.oid and d.adnum = a.attnum
    where ${ours} and o.relkind in ('r', 'p', 'v', 'm', 'f')`,
 
-  // Not-null constraints are named objects since Postgres 18; the column's line tells them on every version.
+  // Excludes not-null constraints, which are named objects since Postgres 18. The column's line shows them on every version.
   `select format('relation %s', o.oid::regclass), 3, format('  constraint %I %s', c.conname, pg_get_constraintdef(c.oid))
    from pg_class o join pg_namespace n on n.oid = o.relnamespace join pg_constraint c on c.conrelid = o.oid
    where ${ours} and c.contype <> 'n'`,
@@ -123,7 +123,7 @@ const queries: readonly string[] = [
      coalesce(' in schema ' || nullif(d.defaclnamespace, 0)::regnamespace, ''), d.defaclacl)
    from pg_default_acl d`,
 
-  // Of the members of our roles only our own: others belong to the cluster, and status looks at them.
+  // Only memberships between Hedgerow's roles. Other members belong to the cluster, and `status` checks them.
   `select format('role %s', m.member::regrole), 0, format('role %s is a member of %s', m.member::regrole, string_agg(distinct
      format('%s%s%s', m.roleid::regrole, case when coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, r.rolinherit) then ' with inherit' end,
        case when m.admin_option then ' with admin option' end), ', '))
@@ -182,13 +182,20 @@ const queries: readonly string[] = [
 ];
 
 /**
- * The schema as text, a line for each thing that tenants' isolation rests on: tables with their row-level security,
- * columns, constraints, indexes, triggers, rules, policies, grants (of columns too), functions, aggregates, operators, casts,
- * types, collations, extensions, comments, owners other than hedgerow_owner, and the memberships and settings of Hedgerow's
- * roles. Sorted, so that two databases are alike when their texts are.
+ * Describes the schema as text, with one line for each property that the isolation of tenants depends on:
+ *
+ * - tables with their row-level security, columns, constraints, indexes, triggers, rules, policies and grants (also on
+ *   columns);
+ * - functions, aggregates, operators, casts, types, collations and extensions;
+ * - comments, and owners other than hedgerow_owner;
+ * - memberships and settings of Hedgerow's roles.
+ *
+ * The lines are sorted, so that equal schemas have equal texts.
+ *
+ * @param client its search_path changes to pg_catalog for the session.
  */
 export async function describeSchema(client: pg.Client): Promise<string> {
-  // Without it names are qualified or not as the connection's search_path has it.
+  // Postgres omits the schema of names that search_path contains. The output must not depend on the connection.
   await client.query("select set_config('search_path', 'pg_catalog', false)");
   const lines: { object: string; kind: number; line: string }[] = [];
   for (const text of queries) {
@@ -203,7 +210,7 @@ export async function describeSchema(client: pg.Client): Promise<string> {
     .concat('\n');
 }
 
-/** The version of Postgres that a snapshot is from. */
+/** The major version of Postgres that a snapshot names; undefined if it names none. */
 export function postgresOf(snapshot: string): string | undefined {
   return /^-- Postgres (\d+)$/m.exec(snapshot)?.[1];
 }

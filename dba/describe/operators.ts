@@ -1,13 +1,14 @@
 import { ours } from '../../postgres/ownObjects.ts';
 
-// Queries of describeSchema() about aggregates, operators, casts and extensions.
+// Queries of describeSchema() for aggregates, operators, casts and extensions.
 
-/** A function of an aggregate, where it has one. */
+/** SQL for an optional support function of an aggregate. */
 const part = (name: string, column: string) => `', ${name} ' || nullif(a.${column}::oid, 0)::regprocedure`;
 
-/** Extensions that say nothing about the schema: a host or an operator installs them to look at the server. */
-const ofTheHost = `(e.extname in ('plpgsql', 'pg_stat_statements', 'pg_buffercache', 'pgstattuple') or e.extname like 'neon%')`;
+/** SQL condition for extensions that hosts and operators install to monitor the server. They are not part of the schema. */
+const monitoringExtension = `(e.extname in ('plpgsql', 'pg_stat_statements', 'pg_buffercache', 'pgstattuple') or e.extname like 'neon%')`;
 
+/** The queries, in the format of describeSchema(). */
 export const operatorQueries: readonly string[] = [
   `select format('function %s', o.oid::regprocedure), 0, format('aggregate %s returns %s: %s%s', o.oid::regprocedure,
      pg_get_function_result(o.oid),
@@ -42,5 +43,5 @@ export const operatorQueries: readonly string[] = [
    from pg_cast o join pg_type t on t.oid in (o.castsource, o.casttarget) join pg_namespace n on n.oid = t.typnamespace where ${ours}`,
 
   `select format('extension %I', e.extname), 0, format('extension %I in schema %I', e.extname, n.nspname)
-   from pg_extension e join pg_namespace n on n.oid = e.extnamespace where not ${ofTheHost}`,
+   from pg_extension e join pg_namespace n on n.oid = e.extnamespace where not ${monitoringExtension}`,
 ];

@@ -1,20 +1,22 @@
 import type pg from 'pg';
 import { postgresOf } from '../describe/describeSchema.ts';
-import { normalizing, type SchemaLine } from './normalize.ts';
+import { type SchemaLine, withNormalizer } from './normalize.ts';
 
 /**
- * Compares two descriptions of a schema and returns one sentence for each difference. Postgres shows an expression in another way after a
- * dump (`between`, `varchar in (…)`) or an update; lines that mean the same to it are no difference.
+ * Compares two descriptions of a schema and returns one sentence for each difference. Postgres may show the same expression
+ * differently after a dump (`between`, `varchar in (…)`) or an upgrade. Equivalent lines are no difference.
  *
- * @param client connected to the database of `found`.
+ * See docs/adr/0063-compare-schemas-by-meaning.md.
+ *
+ * @param client connected to the database of `found`, outside a transaction.
  */
 export async function compareSchema(client: pg.Client, expected: string, found: string): Promise<string[]> {
   const form = postgresOf(expected) === postgresOf(found) ? (line: string) => line : portable;
-  const [wanted, present] = [linesOf(expected), linesOf(found)];
+  const [expectedLines, foundLines] = [linesOf(expected), linesOf(found)];
   const text = (line: SchemaLine) => form(describe(line));
-  const [known, there] = [new Set(wanted.map(text)), new Set(present.map(text))];
-  const missing = wanted.filter((line) => !there.has(text(line)));
-  const added = present.filter((line) => !known.has(text(line)));
+  const [expectedTexts, foundTexts] = [new Set(expectedLines.map(text)), new Set(foundLines.map(text))];
+  const missing = expectedLines.filter((line) => !foundTexts.has(text(line)));
+  const added = foundLines.filter((line) => !expectedTexts.has(text(line)));
   const same = await equivalents(client, missing, added);
   return [
     ...missing.filter((line) => !same.has(line)).map((line) => `missing from the database: ${describe(line)}`),
@@ -26,7 +28,7 @@ function describe({ object, line }: SchemaLine): string {
   return object === '' ? line : `${object}: ${line}`;
 }
 
-/** The lines of both sides that say the same in another way. */
+/** Returns the lines of both sides that are equivalent to a line of the other side. */
 async function equivalents(
   client: pg.Client,
   missing: readonly SchemaLine[],
@@ -38,7 +40,7 @@ async function equivalents(
     return other ? [[one, other] as const] : [];
   });
   if (pairs.length === 0) return same;
-  await normalizing(client, async (areSame) => {
+  await withNormalizer(client, async (areSame) => {
     for (const [one, other] of pairs) {
       if (await areSame(one, other)) same.add(one).add(other);
     }
@@ -46,13 +48,13 @@ async function equivalents(
   return same;
 }
 
-/** The kind and name at the beginning of a line. */
+/** The kind and name at the start of a line, which pair a missing line with an added one. */
 function nameOf({ line }: SchemaLine): string {
   const name = '(?:"(?:[^"]|"")+"|[^\\s:("]+)(?:\\.(?:"(?:[^"]|"")+"|[^\\s:("]+))?';
   return new RegExp(`^(?:CREATE (?:UNIQUE )?INDEX|\\w+) (?:${name})?`).exec(line)?.[0] ?? line;
 }
 
-/** The lines of a snapshot; an indented one gets the first words of the line that it belongs to as its object. */
+/** Parses a snapshot into lines. An indented line gets its object from the unindented line above it. */
 function linesOf(text: string): SchemaLine[] {
   let object = '';
   return text.split('\n').flatMap((line) => {
@@ -64,8 +66,10 @@ function linesOf(text: string): SchemaLine[] {
 }
 
 /**
- * A line without what only some versions of Postgres show. Before 16 each column of a view has its table, later only if
- * there are several tables; MAINTAIN came with 17, and is part of `grant all`.
+ * Removes details of a line that only some versions of Postgres show:
+ *
+ * - Before 16, Postgres qualifies every column of a view with its table; since 16 only if there are several tables.
+ * - MAINTAIN exists since 17, and is part of `grant all`.
  */
 function portable(line: string): string {
   if (/^\w+ \S+: as /.test(line)) return line.replace(/(?:"[^"]+"|\w+)\.(?=["\w])/g, '');

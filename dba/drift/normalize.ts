@@ -1,32 +1,34 @@
 import type pg from 'pg';
 
-/** A line of a snapshot with the object that it belongs to: `table app_public.todos`, `column title text`. */
+/** A line of a snapshot and its object: `column title text` of `table app_public.todos`. */
 export interface SchemaLine {
   readonly object: string;
   readonly line: string;
 }
 
-/** SQL that makes a line's expression once more in the session's temporary schema, and a query that shows it. */
+/** SQL that recreates a line's expression in the session's temporary schema, and a query that shows the result. */
 interface Trial {
   readonly make: string;
   readonly show: string;
   readonly undo: string;
-  /** The rest of the line, which must be the same on both sides. */
+  /** The rest of the line, which must be equal on both sides. */
   readonly rest: string;
 }
 
-/** How often an expression is made of what Postgres showed of it; two rounds are enough for all that is known. */
-const rounds = 3;
+/** Maximum number of times that an expression is recreated. Two rounds suffice for all known cases. */
+const maxRounds = 3;
 
-/** The name of what a trial makes. */
+/** The name of the temporary object of a trial. */
 const trial = 'hedgerow_trial';
 
 /**
- * Runs `work` in a transaction that is rolled back, with a function that tells whether two lines mean the same to this
- * version of Postgres: each expression is made once more in the temporary schema, and shown, until both are alike. If the
- * database lets nothing be made there, as a replica, no two lines mean the same.
+ * Runs `work` in a transaction, with a function that tells whether two lines are equivalent for this version of Postgres.
+ * The function recreates both expressions in the temporary schema from what Postgres shows, until both are equal or
+ * `maxRounds` is reached. Then the transaction is rolled back.
+ *
+ * On a read-only database (a replica), no two lines are equivalent, because nothing can be created.
  */
-export async function normalizing(
+export async function withNormalizer(
   client: pg.Client,
   work: (areSame: (one: SchemaLine, other: SchemaLine) => Promise<boolean>) => Promise<void>,
 ): Promise<void> {
@@ -35,9 +37,9 @@ export async function normalizing(
     await client.query("set local search_path = pg_catalog; set local lock_timeout = '2s'");
     await work(async (one, other) => {
       let [a, b] = [one, other];
-      for (let round = 0; round < rounds; round++) {
-        const first = await shownAgain(client, a);
-        const second = await shownAgain(client, b);
+      for (let round = 0; round < maxRounds; round++) {
+        const first = await recreate(client, a);
+        const second = await recreate(client, b);
         if (!first || !second || first.rest !== second.rest) return false;
         if (first.line.line === second.line.line) return true;
         [a, b] = [first.line, second.line];
@@ -49,14 +51,14 @@ export async function normalizing(
   }
 }
 
-/** A line as Postgres shows it after it has read it; undefined if it cannot read it, or it has no expression. */
-async function shownAgain(
-  client: pg.Client,
-  line: SchemaLine,
-): Promise<{ line: SchemaLine; rest: string } | undefined> {
-  const tried = trialOf(line);
-  if (!tried) return undefined;
-  const { make, show, undo, rest, rebuild } = tried;
+/**
+ * Recreates the expression of a line and returns the line as Postgres shows it then; undefined if the line has no
+ * expression, or Postgres does not accept it.
+ */
+async function recreate(client: pg.Client, line: SchemaLine): Promise<{ line: SchemaLine; rest: string } | undefined> {
+  const found = trialOf(line);
+  if (!found) return undefined;
+  const { make, show, undo, rest, rebuild } = found;
   try {
     const table = tableOf(line.object);
     const copy = table ? `create temporary table if not exists ${table.name} (like ${table.whole});` : '';
@@ -88,7 +90,7 @@ function trialOf({ object, line }: SchemaLine): Rebuilt | undefined {
 
 const name = '(?:"(?:[^"]|"")+"|[^\\s.:"]+)';
 
-/** The table of `table app_public.todos`, and its name without the schema. */
+/** The table of `table app_public.todos`, with and without its schema. */
 function tableOf(object: string): { whole: string; name: string } | undefined {
   const [, whole, bare] =
     new RegExp(`^(?:partitioned |foreign )?(?:table|(?:materialized )?view) (${name}\\.(${name}))$`).exec(object) ?? [];
@@ -166,7 +168,7 @@ function policy(table: string, line: string): Rebuilt | undefined {
   };
 }
 
-/** The expressions of ` using A with check B`: the words stand outside of parentheses and literals. */
+/** Splits ` using A with check B`. The keywords are those outside of parentheses and literals. */
 function splitPolicy(text: string): { using: string; check: string } {
   let depth = 0;
   let at = text.startsWith(' with check ') ? 0 : text.length;
@@ -211,7 +213,7 @@ function functionBody(line: string): Rebuilt | undefined {
   );
   const [, head = '', called = '', types = '', result = '', body] = pattern.exec(line) ?? [];
   if (!body) return undefined;
-  // The body names its parameters by the function: `f.parameter`.
+  // The body qualifies its parameters with the name of the function: `f.parameter`. So the copy needs the same name.
   const named = / arguments \((.*?)\)(?=, set |$)/.exec(head)?.[1] ?? types;
   return {
     make: `create function pg_temp.${called}(${named}) returns ${result} language sql ${body}`,

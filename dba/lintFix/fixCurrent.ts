@@ -8,7 +8,7 @@ import { isNoTransactionDefined } from '../../postgres/internals/graphileMigrate
 import { currentFile, readCurrent } from '../../postgres/migrate/currentSql.ts';
 import { fixOf } from './fixes.ts';
 
-/** Findings that were corrected, and the statements that do it. */
+/** The corrected findings with their statements, and the report after the corrections. */
 export interface Fixed {
   readonly fixed: readonly { readonly finding: Finding; readonly statements: readonly string[] }[];
   readonly report: LintReport;
@@ -17,11 +17,11 @@ export interface Fixed {
 const heading = '-- Written by lint --fix.';
 
 /**
- * Corrects what needs no decision: tries the statements in the database of `client`, which is thrown away afterwards, and
- * writes those to the end of current.sql whose findings are gone then.
+ * Corrects the findings that need no human decision. It runs the corrections in the scratch database of `client`, inspects
+ * the database again, and appends the corrections whose findings are gone to current.sql.
  *
- * @param inspect inspects that database again.
- * @throws UsageError if current.sql is a migration without a transaction, or the corrections make new errors.
+ * @param inspect lints the scratch database again.
+ * @throws UsageError if current.sql is a migration without a transaction, or if the corrections cause new errors.
  */
 export async function fixCurrent(
   client: pg.ClientBase,
@@ -29,7 +29,7 @@ export async function fixCurrent(
   inspect: () => Promise<LintReport>,
 ): Promise<Fixed> {
   const current = await readCurrent();
-  // Names are shown with their schema, as migrations have them.
+  // Postgres then shows names with their schema, as migrations need them.
   await client.query('set search_path = pg_catalog');
   const tried = [];
   for (const finding of report.findings) {
@@ -38,16 +38,20 @@ export async function fixCurrent(
   }
   if (tried.length === 0) return { fixed: [], report };
   if (isNoTransactionDefined(current)) {
-    throw new UsageError('current.sql has no transaction, and corrections need one: commit it first.');
+    throw new UsageError(
+      'The corrections need a transaction, and current.sql runs without one. Commit current.sql first.',
+    );
   }
   const after = await inspect();
   const remains = new Set(after.findings.map(keyOf));
   const before = new Set(report.findings.map(keyOf));
   const worse = after.findings.filter((finding) => finding.level === 'error' && !before.has(keyOf(finding)));
   if (worse.length > 0) {
-    const sentences = worse.map(({ rule, object, detail }) => `${rule} ${object}: ${detail}`);
+    const errors = worse.map(({ rule, object, detail }) => `${rule} ${object}: ${detail}`);
     throw new UsageError(
-      ['The corrections would make new errors, and nothing was written:', ...sentences].join('\n  '),
+      ['The corrections would cause new errors, so nothing was written. Fix these findings by hand:', ...errors].join(
+        '\n  ',
+      ),
     );
   }
   const fixed = tried.filter(({ finding }) => !remains.has(keyOf(finding)));
@@ -56,10 +60,10 @@ export async function fixCurrent(
   return { fixed, report: after };
 }
 
-/** Prints what was added to current.sql as a diff. */
+/** Prints the additions to current.sql as a diff. */
 export function printDiff({ fixed }: Fixed): void {
   if (fixed.length === 0) {
-    console.log('Nothing to fix without a decision.');
+    console.log('Nothing to fix: no finding has an automatic correction.');
     return;
   }
   console.log('--- current.sql\n+++ current.sql');
@@ -68,11 +72,12 @@ export function printDiff({ fixed }: Fixed): void {
   }
   const fixtures = fixed.flatMap(({ finding: { file } }) => (file?.startsWith('migrations/fixtures/') ? [file] : []));
   for (const file of new Set(fixtures))
-    console.log(`Change ${file} as well: a migration that includes it undoes this.`);
+    console.log(`Change ${file} as well. Otherwise the next migration that includes it undoes the correction.`);
 }
 
 const keyOf = ({ rule, object }: Finding) => `${rule} ${object}`;
 
+/** Whether the statements run without an error. */
 async function runs(client: pg.ClientBase, statements: readonly string[]): Promise<boolean> {
   try {
     await client.query(statements.join('\n'));

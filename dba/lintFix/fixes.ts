@@ -7,7 +7,7 @@ const tenantRoles = `(
   select 0::oid union select r.oid from pg_roles r where pg_has_role('hedgerow_tenant', r.oid, 'member')
 )`;
 
-/** Statements that correct a finding and can run twice; none if it takes a decision. */
+/** Returns repeatable statements that correct a finding; none if a person must decide. */
 type Fix = (client: pg.ClientBase, finding: Finding) => Promise<string[]>;
 
 const fixes: Readonly<Record<string, Fix>> = {
@@ -25,9 +25,9 @@ const fixes: Readonly<Record<string, Fix>> = {
 };
 
 /**
- * The statements that correct `finding` without a decision of a person.
+ * Returns repeatable statements that correct `finding`; none if a person must decide.
  *
- * @param client connected to the database that the finding is about.
+ * @param client connected to the linted database.
  */
 export async function fixOf(client: pg.ClientBase, finding: Finding): Promise<string[]> {
   return (await fixes[finding.rule]?.(client, finding)) ?? [];
@@ -38,7 +38,7 @@ async function statements(client: pg.ClientBase, query: string, values: readonly
   return rows.map(({ sql }) => sql);
 }
 
-/** Without a policy a table shows nothing once row-level security is on: what it shows then is a person's decision. */
+/** Enables row-level security only for a table with a policy. Without one the table would show no rows, and a person must decide. */
 function rowSecurity(client: pg.ClientBase, { object }: Finding): Promise<string[]> {
   return statements(
     client,
@@ -65,7 +65,7 @@ async function policyWithSubselects(client: pg.ClientBase, { object, detail }: F
   });
 }
 
-/** The table and the column of `app_public.notes.user_id`. */
+/** SQL for the table and column of `app_public.notes.user_id`. */
 const ofColumn = `pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
   where format('%s.%I', c.oid::regclass, a.attname) = $1`;
 
@@ -101,7 +101,7 @@ function ownerGrants(client: pg.ClientBase, { object }: Finding): Promise<string
   );
 }
 
-const beyond = "x.privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN')";
+const beyondRls = "x.privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN')";
 
 function excessGrants(client: pg.ClientBase, { object }: Finding): Promise<string[]> {
   return statements(
@@ -109,12 +109,12 @@ function excessGrants(client: pg.ClientBase, { object }: Finding): Promise<strin
     `select format('revoke %s on %s from %s;', string_agg(lower(x.privilege_type), ', ' order by 1), c.oid::regclass,
        coalesce(nullif(x.grantee, 0)::regrole::text, 'public')) as sql
      from pg_class c, aclexplode(c.relacl) x
-     where c.oid::regclass::text = $1 and ${beyond} and x.grantee in ${tenantRoles} group by c.oid, x.grantee
+     where c.oid::regclass::text = $1 and ${beyondRls} and x.grantee in ${tenantRoles} group by c.oid, x.grantee
      union all
      select format('revoke %s (%I) on %s from %s;', lower(x.privilege_type), a.attname, a.attrelid::regclass,
        coalesce(nullif(x.grantee, 0)::regrole::text, 'public'))
      from pg_attribute a, aclexplode(a.attacl) x
-     where a.attrelid::regclass::text = $1 and ${beyond} and x.grantee in ${tenantRoles}`,
+     where a.attrelid::regclass::text = $1 and ${beyondRls} and x.grantee in ${tenantRoles}`,
     [object],
   );
 }
@@ -131,7 +131,7 @@ function publicGrants(client: pg.ClientBase, { object }: Finding): Promise<strin
   );
 }
 
-/** Tenants keep a function of the API; a trigger needs no right of theirs. */
+/** Tenants keep EXECUTE on functions of the API. Trigger functions need no grant. */
 function publicFunction(client: pg.ClientBase, { object }: Finding): Promise<string[]> {
   return statements(
     client,

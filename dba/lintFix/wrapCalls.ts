@@ -1,9 +1,9 @@
 /**
- * Puts calls of functions into `(select …)`, which Postgres evaluates once for a statement instead of once for each row.
- * Calls whose arguments read a column stay as they are, because they have another value for each row.
+ * Wraps function calls in `(select …)`, which Postgres evaluates once per statement instead of once per row. Calls whose
+ * arguments read a column stay unchanged, because their value differs between rows.
  *
- * @param expression as Postgres shows it.
- * @param functions their names as Postgres shows them: `app_public.current_user_id`.
+ * @param expression in the form that Postgres shows.
+ * @param functions names in the form that Postgres shows: `app_public.current_user_id`.
  */
 export function wrapCalls(expression: string, functions: readonly string[]): string {
   let text = '';
@@ -22,7 +22,7 @@ export function wrapCalls(expression: string, functions: readonly string[]): str
   return text + expression.slice(from);
 }
 
-/** Where the parenthesis closes that opens at `at`. */
+/** The position behind the parenthesis that closes the one at `at`. */
 function endOfCall(expression: string, at: number): number {
   let depth = 0;
   for (const token of expression.slice(at).matchAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"|[()]/g)) {
@@ -33,7 +33,7 @@ function endOfCall(expression: string, at: number): number {
   return expression.length;
 }
 
-/** Whether arguments consist of literals and their casts alone. */
+/** Whether arguments consist only of literals and casts. */
 function isConstant(parameters: string): boolean {
   const rest = parameters
     .replace(/'(?:[^']|'')*'/g, ' ')

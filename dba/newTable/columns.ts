@@ -3,23 +3,23 @@ import { type Definition, readDefinition } from './definition.ts';
 import { camel } from './names.ts';
 import { splitAtCommas, type Token, tokensOf } from './tokens.ts';
 
-/** A column of a new table, as `--columns` names it. */
+/** A column in `--columns`. */
 export interface Column extends Definition {
   readonly name: string;
-  /** Whether a search reads it: a single text, which tenants write. */
+  /** Whether a search reads the column: true for a text column that is no array and not generated. */
   readonly isSearchable: boolean;
 }
 
-/** Columns that every new table has, or that its owner decides. */
-const given = ['user_id', 'organization_id', 'id', 'created_at', 'search'];
+/** Columns that new-table adds by itself. */
+const addedColumns = ['user_id', 'organization_id', 'id', 'created_at', 'search'];
 
-/** Columns that Postgres has in every table. */
+/** System columns that Postgres adds to every table. */
 const systemColumns = ['ctid', 'xmin', 'cmin', 'xmax', 'cmax', 'tableoid'];
 
-/** Names of fields that the API gives to `id` and to the global id of a row. */
-const fields = ['rowId', 'nodeId'];
+/** API fields of every type: `id` is `rowId`, and the global id of a row is `nodeId`. */
+const apiFields = ['rowId', 'nodeId'];
 
-/** Words that Postgres takes for a part of SQL wherever a column or table is named. */
+/** Reserved words, which cannot name a column or table without quotes. */
 const reserved = new Set(
   `all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation column
   concurrently constraint create cross current_catalog current_date current_role current_schema current_time
@@ -31,53 +31,60 @@ const reserved = new Set(
 );
 
 /**
- * Checks a name that stands in SQL without quotes.
+ * Requires a name that is valid in SQL without quotes.
  *
- * @param what the thing that has the name: `table`, `column`.
- * @throws UsageError that names it.
+ * @param kind the kind of the named object, for the message: `table` or `column`.
+ * @throws UsageError if the name is invalid, reserved, or longer than 50 characters.
  */
-export function demandName(what: string, name: string): void {
+export function demandName(kind: string, name: string): void {
   if (!/^[a-z][a-z0-9_]*$/.test(name)) {
-    throw new UsageError(`The ${what} ${name} needs another name: lower-case letters, digits and _, a letter first.`);
+    throw new UsageError(
+      `The name of the ${kind} ${name} is invalid. Use lower-case letters, digits and _, with a letter first.`,
+    );
   }
-  if (name.length > 50) throw new UsageError(`The ${what} ${name} needs a shorter name: at most 50 characters.`);
-  if (reserved.has(name)) throw new UsageError(`The ${what} ${name} needs another name: ${name} is a word of SQL.`);
+  if (name.length > 50) throw new UsageError(`The name of the ${kind} ${name} is too long. Use at most 50 characters.`);
+  if (reserved.has(name))
+    throw new UsageError(`The ${kind} cannot be named ${name}, a reserved word of SQL. Rename it.`);
 }
 
 /**
- * Reads `title text not null, due date`.
+ * Parses a list of columns such as `title text not null, due date`.
  *
  * @throws UsageError that names the column and says what to write instead.
  */
 export function parseColumns(list: string): Column[] {
   const tokens = tokensOf(list);
   if (!tokens) {
-    throw new UsageError(`The columns cannot be read: a literal, a comment or a parenthesis has no end in ${list}`);
+    throw new UsageError(`The columns cannot be parsed. Check its quotes, comments and parentheses: ${list}`);
   }
   if (tokens.some(({ text }) => text === ';'))
-    throw new UsageError(`The columns cannot be read: leave out ; in ${list}`);
+    throw new UsageError(`The columns cannot be parsed. Leave out the semicolon: ${list}`);
   const columns = splitAtCommas(tokens).map(parseColumn);
-  if (columns.length === 0) throw new UsageError('Name the columns: --columns "title text not null, due date".');
+  if (columns.length === 0)
+    throw new UsageError('--columns is empty. Name the columns: --columns "title text not null, due date".');
   for (const [index, { name }] of columns.entries()) {
     const other = columns.slice(0, index).find((column) => camel(column.name) === camel(name));
-    if (other?.name === name) throw new UsageError(`The column ${name} is named twice.`);
-    if (other) throw new UsageError(`The columns ${other.name} and ${name} have one name in the API: ${camel(name)}.`);
+    if (other?.name === name) throw new UsageError(`The column ${name} is named twice. Leave one out.`);
+    if (other)
+      throw new UsageError(
+        `The columns ${other.name} and ${name} would have the same name in the API, ${camel(name)}. Rename one of them.`,
+      );
   }
   for (const { name, reference } of columns) if (reference) demandRelation(name, columns);
   return columns;
 }
 
 /**
- * Checks that the API has a name for the row that a column refers to: `list`, for `list_id`.
+ * Requires that the API field for a referenced row is free: `list`, for the column `list_id`.
  *
- * @throws UsageError that names the column in its way.
+ * @throws UsageError that names the column with the same field name.
  */
 export function demandRelation(reference: string, columns: readonly Column[]): void {
   const relation = reference.replace(/_id$/, '');
   const other = columns.find(({ name }) => name !== reference && camel(name) === camel(relation));
   if (other) {
     throw new UsageError(
-      `The column ${other.name} needs another name: ${camel(relation)} is the field of the row that ${reference} refers to.`,
+      `The column ${other.name} needs another name: in the API, ${camel(relation)} is the field of the row that ${reference} refers to.`,
     );
   }
 }
@@ -85,17 +92,19 @@ export function demandRelation(reference: string, columns: readonly Column[]): v
 function parseColumn([first, ...rest]: readonly Token[]): Column {
   const name = first?.text ?? '';
   demandName('column', name);
-  if (given.includes(name)) throw new UsageError(`The column ${name} is there already: leave it out of --columns.`);
-  if (systemColumns.includes(name)) {
-    throw new UsageError(`The column ${name} needs another name: Postgres has one of that name in every table.`);
+  if (addedColumns.includes(name)) {
+    throw new UsageError(`new-table adds the column ${name} itself. Leave it out of --columns.`);
   }
-  if (fields.includes(camel(name))) {
-    throw new UsageError(`The column ${name} needs another name: the API has a field ${camel(name)} in every type.`);
+  if (systemColumns.includes(name)) {
+    throw new UsageError(`The column ${name} needs another name: every table of Postgres has a system column ${name}.`);
+  }
+  if (apiFields.includes(camel(name))) {
+    throw new UsageError(`The column ${name} needs another name: every type of the API has a field ${camel(name)}.`);
   }
   const definition = readDefinition(name, rest);
-  if (/^(small|big)?serial[248]?$/.test(definition.type) || rest.some(isOfSequence)) {
+  if (/^(small|big)?serial[248]?$/.test(definition.type) || rest.some(usesSequence)) {
     throw new UsageError(
-      `The column ${name} cannot be a number from a sequence, which counts the rows of all tenants: use a uuid.`,
+      `The column ${name} cannot use a sequence: its numbers tell a tenant how many rows others add. Use a uuid.`,
     );
   }
   const isText = /^("?pg_catalog"?\s*\.\s*)?"?(text|citext|varchar|character varying)\b/.test(definition.type);
@@ -103,6 +112,6 @@ function parseColumn([first, ...rest]: readonly Token[]): Column {
   return { ...definition, name, isSearchable: isText && !isArray && !definition.isGenerated };
 }
 
-function isOfSequence({ word, depth }: Token): boolean {
+function usesSequence({ word, depth }: Token): boolean {
   return word === 'nextval' || (word === 'identity' && depth === 0);
 }

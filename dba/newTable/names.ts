@@ -1,28 +1,28 @@
 import { createHash } from 'node:crypto';
 
-/** Bytes of a name in Postgres, which cuts longer ones. */
-const longest = 63;
+/** Maximum length of a name in Postgres, in bytes. Postgres truncates longer names. */
+const maxLength = 63;
 
 /**
- * A name for an index or a constraint: its parts joined, as Postgres would name it. A longer one than Postgres keeps ends
- * with a digest of the whole, so that no two are cut to the same name.
+ * Names an index or a constraint in the way Postgres does. A name that is too long gets a digest before its ending, so
+ * that no two names become equal when they are shortened.
  *
  * @param ending `key`, `fkey`, `idx`, `pkey`.
  */
 export function nameOf(parts: readonly string[], ending: string): string {
   const name = [...parts, ending].join('_');
-  if (name.length <= longest) return name;
+  if (name.length <= maxLength) return name;
   const digest = createHash('sha256').update(name).digest('hex').slice(0, 8);
   const tail = `_${digest}_${ending}`;
-  return `${name.slice(0, longest - tail.length)}${tail}`;
+  return `${name.slice(0, maxLength - tail.length)}${tail}`;
 }
 
-/** The name of a column's field in the API. */
+/** The API field of a column: `dueDate` for `due_date`. */
 export function camel(name: string): string {
   return name.replace(/_+$/, '').replace(/_+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** The English singular of a table's name, with spaces: `todo tag`. */
+/** The English singular of a table's name, with spaces: `todo tag` for `todo_tags`. */
 export function singular(name: string): string {
   const words = name.replaceAll('_', ' ');
   if (words.endsWith('ies')) return `${words.slice(0, -3)}y`;

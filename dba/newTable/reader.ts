@@ -1,7 +1,11 @@
 import { UsageError } from '../../common/usageError.ts';
 import type { Token } from './tokens.ts';
 
-/** Reads the tokens of one column from the first to the last. */
+/**
+ * A cursor over the tokens of one column. `peek` and `wordAt` look ahead, `skip` and the `take` methods advance.
+ *
+ * The `take` methods throw UsageError if the definition ends too early.
+ */
 export class Reader {
   readonly column: string;
   readonly #tokens: readonly Token[];
@@ -20,7 +24,7 @@ export class Reader {
     return this.#tokens[this.#at + offset];
   }
 
-  /** The keyword at an offset; undefined inside parentheses and as part of a qualified name. */
+  /** The word at an offset in lower case; undefined inside parentheses and behind the dot of a qualified name. */
   wordAt(offset: number): string | undefined {
     const token = this.peek(offset);
     return token?.depth === 0 && this.peek(offset - 1)?.text !== '.' ? token.word : undefined;
@@ -36,21 +40,22 @@ export class Reader {
     return token;
   }
 
+  /** Advances past `words` if they are next, and returns whether they are. */
   takeWords(...words: string[]): boolean {
     if (!words.every((word, offset) => this.peek(offset)?.word === word)) return false;
     this.skip(words.length);
     return true;
   }
 
-  /** A name, as Postgres reads it: in lower case unless it is quoted. */
+  /** Takes a name in the form that Postgres stores: lower case unless it is quoted. */
   takeName(): string {
     const { text, word } = this.take();
     if (word !== undefined) return word;
-    if (!text.startsWith('"')) this.refuse(text, 'a name is expected in its place');
+    if (!text.startsWith('"')) this.refuse(text, 'write a name instead');
     return text.slice(1, -1).replaceAll('""', '"');
   }
 
-  /** Names in parentheses; none if there is no parenthesis. */
+  /** Takes a list of names in parentheses; empty if no parenthesis is next. */
   takeNames(): string[] {
     const names: string[] = [];
     if (this.next?.text !== '(') return names;
@@ -58,7 +63,8 @@ export class Reader {
     return names;
   }
 
-  refuse(what: string, advice: string): never {
-    throw new UsageError(`The column ${this.column} cannot have ${what}: ${advice}.`);
+  /** @throws UsageError always, for a part of the definition that new-table does not support. */
+  refuse(part: string, advice: string): never {
+    throw new UsageError(`The column ${this.column} cannot have ${part}: ${advice}.`);
   }
 }

@@ -1,6 +1,9 @@
 import type { Column } from './columns.ts';
 
-/** The search over a table's column `search`, as docs/dba.md shows it: `searchTags(query:)`. */
+/**
+ * Returns the statements for a search over the column `search` of a table: `searchTags(query:)` in the API. docs/dba.md,
+ * "Search in a new table", explains the function.
+ */
 export function searchSql(name: string, columns: readonly Column[]): string[] {
   const table = `app_public.${name}`;
   const texts = columns.filter(({ isSearchable }) => isSearchable).map((column) => column.name);

@@ -1,12 +1,13 @@
-/** A token of SQL: a word, a literal, a quoted name or one other character. Comments and white space are none. */
+/** A token of SQL: a word, a number, a literal, a quoted name or one other character. Comments and white space are skipped. */
 export interface Token {
   readonly text: string;
-  /** In lower case if it is a word; otherwise undefined, so that no literal is taken for a keyword. */
+  /** A word in lower case; undefined for other tokens, so that no literal is mistaken for a keyword. */
   readonly word: string | undefined;
-  /** Position of its first character, and of the character behind it. */
+  /** The position of the first character. */
   readonly start: number;
+  /** The position after the last character. */
   readonly end: number;
-  /** Number of parentheses and brackets around it. A bracket has the depth of what it stands in. */
+  /** The number of enclosing parentheses and brackets. A bracket does not enclose itself. */
   readonly depth: number;
 }
 
@@ -14,9 +15,9 @@ const pattern =
   /(?<skip>\s+|--[^\n]*|\/\*)|(?<literal>[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")+")|(?<dollar>\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$)|(?<word>[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)|(?<number>\d[\w.]*)|(?<other>[\s\S])/y;
 
 /**
- * Reads SQL into tokens.
+ * Splits SQL into tokens.
  *
- * @returns undefined if a literal, a comment or a parenthesis has no end.
+ * @returns undefined if a literal or comment is not closed, or if parentheses are unbalanced.
  */
 export function tokensOf(sql: string): Token[] | undefined {
   const tokens: Token[] = [];
@@ -40,15 +41,15 @@ export function tokensOf(sql: string): Token[] | undefined {
 }
 
 function endOf(sql: string, start: number, text: string, isDollar: boolean): number | undefined {
-  const behind = start + text.length;
+  const afterOpening = start + text.length;
   if (isDollar) {
-    const end = sql.indexOf(text, behind);
+    const end = sql.indexOf(text, afterOpening);
     return end < 0 ? undefined : end + text.length;
   }
-  if (text !== '/*') return behind;
-  // Comments nest.
+  if (text !== '/*') return afterOpening;
+  // Comments of Postgres nest.
   const marks = /\/\*|\*\//g;
-  marks.lastIndex = behind;
+  marks.lastIndex = afterOpening;
   for (let depth = 1, mark = marks.exec(sql); mark; mark = marks.exec(sql)) {
     depth += mark[0] === '/*' ? 1 : -1;
     if (depth === 0) return marks.lastIndex;
@@ -56,7 +57,7 @@ function endOf(sql: string, start: number, text: string, isDollar: boolean): num
   return undefined;
 }
 
-/** The tokens as SQL: comments and white space between them become one space, literals keep their values. */
+/** Formats tokens as SQL. Comments and white space between them become one space; literals keep their values. */
 export function textOf(tokens: readonly Token[]): string {
   return tokens
     .map((token, index) => {
@@ -64,15 +65,15 @@ export function textOf(tokens: readonly Token[]): string {
       const isJoined = before?.end === token.start;
       const text = isJoined && before?.text === '&' ? token.text : literalOf(token.text);
       if (!before || (isJoined && (text === token.text || before.word === undefined))) return text;
-      // Postgres joins two literals only over a line break.
+      // Postgres concatenates adjacent literals only if a line break separates them.
       return before.text.endsWith("'") && text.startsWith("'") ? `\n${text}` : ` ${text}`;
     })
     .join('');
 }
 
 /**
- * A literal in the form that graphile-migrate reads. It takes an apostrophe in a dollar-quoted literal for the beginning
- * of another, and a backslash at the end of a plain one for an escape.
+ * Rewrites a literal to a form that graphile-migrate parses correctly. It takes an apostrophe in a dollar-quoted literal
+ * for the start of another literal, and a backslash at the end of a plain literal for an escape.
  */
 function literalOf(text: string): string {
   const value = /^(\$[^$]*\$)([\s\S]*)\1$/.exec(text)?.[2]?.replaceAll("'", "''") ?? /^'([\s\S]*)'$/.exec(text)?.[1];

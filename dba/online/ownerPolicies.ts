@@ -1,27 +1,36 @@
 import type pg from 'pg';
 import { UsageError } from '../../common/usageError.ts';
-import type { PatientConnection } from './patient.ts';
+import type { RetryingConnection } from './retryingConnection.ts';
 
-/** What the owner may do with a table's rows for a while. */
+/*
+ * FORCE ROW LEVEL SECURITY hides all rows from the owner. For the time of a backfill or a validation, temporary policies
+ * give the owner, and nobody else, access to them.
+ *
+ * none -> (withOwnerPolicies) policies exist -> (its end, in success and failure) none
+ *
+ * A killed process leaves its policies behind. `status` reports them, and the next run reuses and drops them.
+ */
+
+/** A command that a temporary policy permits to the owner. */
 export type Command = 'select' | 'update';
 
-/** A table under FORCE ROW LEVEL SECURITY, and what its owner needs. */
+/** A table that hides rows from its owner, and the commands that the owner needs. */
 export interface HiddenTable {
   readonly oid: number;
-  /** Quoted, with its schema. */
+  /** Schema-qualified and quoted. */
   readonly name: string;
   readonly commands: readonly Command[];
 }
 
 const policyName = (command: Command) => `owner_${command}_for_a_while`;
 
-/** Two numbers make an advisory lock: this one and the table's. */
+/** First key of the advisory locks of claimTables(). The second key is the table's oid. */
 const lockClass = 1_751_474_536;
 
 /**
- * Which of `tables` hide rows from the role of `client`.
+ * Returns those of `tables` that hide rows from the role of `client`.
  *
- * @throws UsageError where a restrictive policy would go on hiding some.
+ * @throws UsageError if a restrictive policy would hide rows in spite of the temporary policies.
  */
 export async function hiddenTables(
   client: pg.Client,
@@ -39,7 +48,9 @@ export async function hiddenTables(
   );
   for (const { name, restricted } of rows) {
     if (restricted)
-      throw new UsageError(`The restrictive policy ${restricted} of ${name} hides rows from its owner, too.`);
+      throw new UsageError(
+        `The restrictive policy ${restricted} of ${name} also hides rows from the owner. Grant it to hedgerow_tenant alone: alter policy … to hedgerow_tenant.`,
+      );
   }
   return rows.map(({ oid, name }) => ({
     oid,
@@ -49,11 +60,13 @@ export async function hiddenTables(
 }
 
 /**
- * Lets the owner see, and where asked change, all rows of `tables` while `use` runs: by policies to the owner alone,
- * whose making and dropping each locks a table for a moment. One of a process that was killed is taken over.
+ * Lets the owner read (and for `update`, change) all rows of `tables` while `use` runs. Each creation and drop of a policy
+ * locks its table for a moment. Policies that a killed process left behind are reused.
+ *
+ * @throws UsageError with the statements to run, if a policy cannot be dropped.
  */
 export async function withOwnerPolicies<Result>(
-  connection: PatientConnection,
+  connection: RetryingConnection,
   tables: readonly HiddenTable[],
   use: () => Promise<Result>,
 ): Promise<Result> {
@@ -72,12 +85,12 @@ export async function withOwnerPolicies<Result>(
     return use();
   };
   const [outcome] = await Promise.allSettled([work()]);
-  const left: string[] = [];
-  for (const table of tables) left.push(...(await dropPolicies(connection, table)));
-  if (left.length > 0) {
+  const remaining: string[] = [];
+  for (const table of tables) remaining.push(...(await dropPolicies(connection, table)));
+  if (remaining.length > 0) {
     const why = outcome.status === 'rejected' ? `${outcome.reason.message}\n` : '';
     throw new UsageError(
-      `${why}These stay behind, and let the owner see all rows until they are dropped, by hand or by running this again:\n  ${left.join('\n  ')}`,
+      `${why}These policies could not be dropped and let the owner see all rows. Run this command again, or run:\n  ${remaining.join('\n  ')}`,
       { cause: outcome },
     );
   }
@@ -85,8 +98,8 @@ export async function withOwnerPolicies<Result>(
   return outcome.value;
 }
 
-/** @returns the statements that would still have to be run. */
-async function dropPolicies(connection: PatientConnection, { name, commands }: HiddenTable): Promise<string[]> {
+/** Drops the policies of a table. @returns the statements that remain to be run. */
+async function dropPolicies(connection: RetryingConnection, { name, commands }: HiddenTable): Promise<string[]> {
   const statements = commands.map((command) => `drop policy if exists ${policyName(command)} on ${name};`);
   try {
     await connection.transaction((client) => client.query(statements.join('')));
@@ -97,28 +110,36 @@ async function dropPolicies(connection: PatientConnection, { name, commands }: H
 }
 
 /**
- * Keeps a table's policies as they are until the transaction ends, and demands that they are there: without them a
- * statement would see no rows and say nothing.
+ * Requires that the temporary policies exist, and locks them until the transaction ends. Without the policies a statement
+ * would find no rows and report no error.
+ *
+ * @throws UsageError if a policy is missing.
  */
 export async function demandPolicies(client: pg.Client, tables: readonly HiddenTable[]): Promise<void> {
   for (const table of tables) {
     await client.query(`lock table ${table.name} in access share mode`);
     for (const command of table.commands) {
       if (!(await hasPolicy(client, table, command))) {
-        throw new UsageError(`Somebody dropped the policy ${policyName(command)} of ${table.name}: run this again.`);
+        throw new UsageError(
+          `Somebody dropped the policy ${policyName(command)} of ${table.name}. Run this command again.`,
+        );
       }
     }
   }
 }
 
-/** Keeps others from working on the same tables in this way, as long as the connection lives. */
+/**
+ * Keeps other backfills and validations away from the tables while the connection lives.
+ *
+ * @throws UsageError with SQLSTATE 55P03 if another process has claimed one, so that the caller retries.
+ */
 export async function claimTables(client: pg.Client, tables: readonly { readonly oid: number }[]): Promise<void> {
   for (const { oid } of tables) {
     const { rows } = await client.query<{ mine: boolean; name: string }>(
       'select pg_try_advisory_lock($1, $2::oid::int8::int) as mine, $2::oid::regclass::text as name',
       [lockClass, oid],
     );
-    // As any lock that is not to be had in time: a connection that was lost may hold it a moment longer.
+    // Reported like a lock timeout and so retried: a lost connection may hold its lock for a moment.
     if (!rows[0]?.mine) {
       throw Object.assign(new UsageError(`another backfill or validation works on ${rows[0]?.name}`), {
         code: '55P03',

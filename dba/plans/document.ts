@@ -12,15 +12,15 @@ import { Identity } from '../../server/tenancy/identity.ts';
 import { type IdentifiedClient, type SqlRunner, TenantDatabase } from '../../server/tenancy/tenantDatabase.ts';
 import { explainStatement, type Plan } from './plan.ts';
 
-/** What a document was answered, and the statements that it took. */
+/** The answer to a document, and the plans of its statements. */
 export interface ExplainedDocument {
   readonly answer: { readonly data?: unknown; readonly errors?: readonly { readonly message: string }[] };
   readonly plans: readonly Plan[];
 }
 
-interface Parts {
+interface ExplainRequest {
   readonly serverUrl: string;
-  /** In a transaction that speaks for the tenant, and that is rolled back. */
+  /** A connection in a transaction of the tenant. The caller rolls the transaction back. */
   readonly client: pg.Client;
   readonly userId: string;
   readonly document: string;
@@ -28,17 +28,26 @@ interface Parts {
   readonly analyze: boolean;
 }
 
-/** Sends a document through the API as the server builds it; each of its statements is explained, and then run. */
-export async function explainDocument({ serverUrl, client, userId, ...asked }: Parts): Promise<ExplainedDocument> {
+/**
+ * Runs a document through the API as the server builds it. Explains each of its statements, then runs the statement.
+ *
+ * @throws if the API cannot be built from the database.
+ */
+export async function explainDocument({
+  serverUrl,
+  client,
+  userId,
+  ...request
+}: ExplainRequest): Promise<ExplainedDocument> {
   const log = pino({ level: 'silent' });
   const options = { size: 1, timeout: 5, recycle: 1800, preparedStatements: false };
   const database = new TenantDatabase(serverUrl, options, log);
   const plans: Plan[] = [];
-  // One after the other: statements of one tick share a connection in which a savepoint belongs to one of them.
+  // Statements of one tick share the connection. They run one after the other, because each one uses a savepoint.
   let last: Promise<unknown> = Promise.resolve();
   const query = <Row>(statement: Statement): Promise<Result<Row>> => {
     const turn = last.then(async () => {
-      plans.push(await explainStatement(client, statement, asked.analyze));
+      plans.push(await explainStatement(client, statement, request.analyze));
       return run<Row>(client, statement);
     });
     last = turn.catch(() => {});
@@ -52,10 +61,10 @@ export async function explainDocument({ serverUrl, client, userId, ...asked }: P
   const graphql = await createGraphQL({ database: explained, listenUrl: serverUrl, log, production: false });
   const secret = randomBytes(24).toString('hex');
   const app = express();
-  app.use(express.json({ limit: '100kb' }), (request, response, next) => {
-    if (request.get('Authorization') !== secret) return void response.sendStatus(401);
-    request.user = { identity: Identity.tenant(userId, randomUUID()) } as never;
-    request.cancellation = new Cancellation();
+  app.use(express.json({ limit: '100kb' }), (httpRequest, response, next) => {
+    if (httpRequest.get('Authorization') !== secret) return void response.sendStatus(401);
+    httpRequest.user = { identity: Identity.tenant(userId, randomUUID()) } as never;
+    httpRequest.cancellation = new Cancellation();
     next();
   });
   await graphql.addTo(app);
@@ -65,7 +74,7 @@ export async function explainDocument({ serverUrl, client, userId, ...asked }: P
     const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', Authorization: secret },
-      body: JSON.stringify({ query: asked.document, variables: asked.variables }),
+      body: JSON.stringify({ query: request.document, variables: request.variables }),
     });
     return { answer: (await response.json()) as ExplainedDocument['answer'], plans };
   } finally {

@@ -1,7 +1,7 @@
 import { html, type Markup } from '../../common/markup.ts';
 import type { Plan, PlanNode } from './plan.ts';
 
-interface Page {
+interface PageContent {
   readonly database: string;
   readonly user: string;
   readonly source: string;
@@ -9,8 +9,8 @@ interface Page {
   readonly plans: readonly Plan[];
 }
 
-/** The plans as one self-contained HTML page: a tree with bars, and what Postgres printed. */
-export function planPage({ database, user, source, analyze, plans }: Page): string {
+/** Renders plans as one self-contained HTML page: a tree with bars for each plan, and the text that Postgres prints. */
+export function planPage({ database, user, source, analyze, plans }: PageContent): string {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -22,10 +22,10 @@ export function planPage({ database, user, source, analyze, plans }: Page): stri
 </head>
 <body>
 <h1>Query plans</h1>
-<p>${database}, as ${user}. ${analyze ? 'Bars are time in each step itself.' : 'Estimated: bars are cost in each step itself.'}</p>
+<p>${database}, as ${user}. ${analyze ? 'Bars show the time of each step, without the steps below it.' : 'The plans are estimates. Bars show the cost of each step, without the steps below it.'}</p>
 <pre>${source}</pre>
 ${plans.map((plan, index) => section(plan, index))}
-${plans.length === 0 ? html`<p>It takes no statement.</p>` : ''}
+${plans.length === 0 ? html`<p>The document runs no statement.</p>` : ''}
 </body>
 </html>
 `.text;
@@ -38,7 +38,7 @@ function section({ statement, values, text, tree }: Plan, index: number): Markup
 <pre>${statement}</pre>
 ${values.length > 0 ? html`<p>Values: <code>${JSON.stringify(values)}</code></p>` : ''}
 <ul class="tree">${branch(tree, whole)}</ul>
-<details><summary>As Postgres prints it</summary><pre>${text}</pre></details>
+<details><summary>Output of EXPLAIN</summary><pre>${text}</pre></details>
 </section>`;
 }
 
@@ -46,7 +46,7 @@ function branch(node: PlanNode, whole: number): Markup {
   const below = node.Plans ?? [];
   const own = Math.max(0, measure(node) - below.reduce((sum, child) => sum + measure(child), 0));
   const share = Math.min(100, Math.round((100 * own) / whole));
-  const what = [
+  const title = [
     node['Subplan Name'] && `${node['Subplan Name']}:`,
     node['Node Type'],
     node['Relation Name'] && `on ${node['Relation Name']}`,
@@ -56,14 +56,14 @@ function branch(node: PlanNode, whole: number): Markup {
     .filter((name) => node[name] !== undefined)
     .map((name) => html`<div>${name}: <code>${String(node[name])}</code></div>`);
   return html`<li>
-<div class="step"><strong>${what.filter(Boolean).join(' ')}</strong> <span>${figures(node)}</span></div>
+<div class="step"><strong>${title.filter(Boolean).join(' ')}</strong> <span>${figures(node)}</span></div>
 <div class="bar" role="img" aria-label="${share} % of the statement"><i style="width:${share}%"></i><b>${share} %</b></div>
 ${details}
 ${below.length > 0 ? html`<ul>${below.map((child) => branch(child, whole))}</ul>` : ''}
 </li>`;
 }
 
-/** Milliseconds where the statement was run, otherwise cost; with what is below it. */
+/** Milliseconds if the statement was run, otherwise cost. Includes the nodes below. */
 function measure(node: PlanNode): number {
   const time = node['Actual Total Time'];
   return time === undefined ? node['Total Cost'] : time * (node['Actual Loops'] ?? 1);

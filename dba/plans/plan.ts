@@ -1,32 +1,32 @@
 import type pg from 'pg';
 import type { Statement } from '../../postgres/statement.ts';
 
-/** A node of Postgres' plan, as EXPLAIN (FORMAT JSON) gives it. */
+/** A node of a plan in the format of EXPLAIN (FORMAT JSON). */
 export interface PlanNode {
   readonly 'Node Type': string;
   readonly 'Plan Rows': number;
   readonly 'Total Cost': number;
   readonly 'Actual Rows'?: number;
-  /** Milliseconds of each loop, with those of the nodes below it. */
+  /** Milliseconds per loop, including the nodes below. */
   readonly 'Actual Total Time'?: number;
   readonly 'Actual Loops'?: number;
   readonly Plans?: readonly PlanNode[];
   readonly [detail: string]: unknown;
 }
 
-/** How Postgres runs a statement for one tenant, policies included. */
+/** The plan of a statement for one tenant, policies included. */
 export interface Plan {
   readonly statement: string;
   readonly values: readonly unknown[];
-  /** As Postgres prints it. */
+  /** The output of EXPLAIN (FORMAT TEXT). */
   readonly text: string;
   readonly tree: PlanNode;
 }
 
 /**
- * Explains a statement inside of a transaction, which stays as it was.
+ * Explains a statement inside the current transaction, whose state stays unchanged.
  *
- * @param analyze whether it is run for its times; what it changes is undone.
+ * @param analyze whether to run the statement to measure times. Its changes are rolled back.
  */
 export async function explainStatement(
   client: pg.Client,
@@ -37,7 +37,7 @@ export async function explainStatement(
   const explain = async <Row>(format: 'text' | 'json') => {
     await client.query('savepoint explained');
     try {
-      // The extended protocol takes one statement: what is behind a semicolon is an error.
+      // The extended protocol accepts only one statement, so text behind a semicolon is an error and does not run.
       const query = {
         text: `explain (${options}, format ${format}) ${text}`,
         values: [...values],

@@ -10,7 +10,12 @@ import type { IdentifiedClient, SqlRunner } from '../../server/tenancy/tenantDat
 import { describeFailure } from './failure.ts';
 import { findUnserved } from './unserved.ts';
 
-/** Builds the API as the server does, from the catalog and as tenants. It reads nothing but the catalog. */
+/**
+ * Builds the API as the server does, with the grants of tenants. It reads only the catalog.
+ *
+ * @param client inside a transaction.
+ * @returns the failure if the API cannot be built; otherwise the granted objects that it leaves out.
+ */
 export async function buildApi(client: pg.ClientBase): Promise<Api> {
   await client.query('savepoint api');
   try {
@@ -46,7 +51,7 @@ async function makeApi(client: pg.ClientBase): Promise<{ schema: GraphQLSchema; 
   return { schema, build: build as Build };
 }
 
-/** Reads the catalog and says that it is hedgerow_tenant, whose grants decide what is in the API. */
+/** Reads the catalog and reports hedgerow_tenant as the current user, whose grants decide what the API contains. */
 function catalogReader(client: pg.ClientBase): IdentifiedClient {
   const query = async ({ text, values = [] }: Statement) => {
     const { rows, rowCount } = await client.query(text, [...values]);

@@ -2,12 +2,12 @@ import type pg from 'pg';
 import type { About } from '../../lint/api.ts';
 import { UnservableNameError } from '../../server/graphql/names.ts';
 
-/** An object that becomes something in the API. The newer one has the greater oid. */
+/** A database object that the API may serve. Newer objects have greater oids. */
 interface Named {
   readonly object: string;
   readonly name: string;
   readonly oid: number;
-  /** Of tables and composite types. */
+  /** Columns of a table, view or composite type; otherwise empty. */
   readonly columns: readonly string[];
 }
 
@@ -28,7 +28,11 @@ const namedObjects = `
   where p.pronamespace = to_regnamespace('app_public') and starts_with(p.proname, c.relname || '_')
   order by oid desc`;
 
-/** Says of PostGraphile's error which object of the database keeps the API from being built, and what to do. */
+/**
+ * Translates an error of PostGraphile: names the database object that prevents the build, and says what to do.
+ *
+ * PostGraphile's messages contain GraphQL names only, so the object is found by comparing names.
+ */
 export async function describeFailure(client: pg.ClientBase, error: Error): Promise<About> {
   const message = error.message.replace(/\s+/g, ' ').trim();
   if (error instanceof UnservableNameError) return { object: error.object, detail: message };
@@ -40,22 +44,22 @@ export async function describeFailure(client: pg.ClientBase, error: Error): Prom
   return { object, detail: translate(message, mentioned) };
 }
 
-/** The column whose name is in the way, where a message has the field that it makes and not the column. */
+/** Finds the column that causes a conflict, if the message names only its field. */
 function columnIn(message: string, objects: readonly Named[], mentioned: readonly string[]): string | undefined {
   if (mentioned[0]?.startsWith('function ')) return undefined;
   const isNameless = /invalid name ""/.test(message);
   const [, field] = /same key '(\w+)'/.exec(message) ?? [];
   if (!isNameless && field === undefined) return undefined;
-  const isMeant = (column: string) => {
+  const isMatch = (column: string) => {
     const plain = column.replace(/[^\p{L}\p{N}]/gu, '').toLowerCase();
     return isNameless ? plain === '' : plain === field?.toLowerCase();
   };
   return objects
     .filter(({ object }) => mentioned.includes(object))
-    .flatMap(({ object, columns }) => columns.filter(isMeant).map((column) => `${object}.${quoted(column)}`))[0];
+    .flatMap(({ object, columns }) => columns.filter(isMatch).map((column) => `${object}.${quoted(column)}`))[0];
 }
 
-/** The objects that a message speaks of, the newest first: columns where it names one, with their table. */
+/** Finds the objects that a message names, newest first. A named column takes the place of its table. */
 function mentionedIn(message: string, objects: readonly Named[]): string[] {
   const words = new Set((message.match(/[\p{L}\p{N}_]+/gu) ?? []).flatMap(formsOf));
   const found = objects.filter(({ name }) => formsOf(name).some((form) => words.has(form)));
@@ -91,8 +95,8 @@ function translate(message: string, objects: readonly string[]): string {
   const [, type] = /same type '(\w+)'/.exec(message) ?? [];
   if (type) {
     return objects.length > 1
-      ? `${both} would both make the type ${type} of the API: rename one of them`
-      : `the type ${type} of the API exists already: rename it`;
+      ? `${both} would both define the type ${type} of the API: rename one of them`
+      : `the API already has a type ${type}: rename it`;
   }
   const [, field, first, second] =
     /same key '(\w+)'\. The first entity was: (.*?) The second entity was: (.*?)(?:\.? Details.*)?$/.exec(message) ??
@@ -100,14 +104,15 @@ function translate(message: string, objects: readonly string[]): string {
   if (field) return `two fields of the API would be called ${field}: ${first}; ${second}. Rename one of them`;
   const [, conflict] = /same key '(\w+)'/.exec(message) ?? [];
   if (conflict) return `two fields of the API would be called ${conflict}: rename ${objects[0] ?? 'one of them'}`;
-  if (/invalid name ""/.test(message)) return 'its name has no letter or digit for a name in the API: rename it';
+  if (/invalid name ""/.test(message))
+    return 'its name has no letter or digit, so it has no name in the API: rename it';
   const [, argument] = /suitable type for argument codec '(\w+)'/.exec(message) ?? [];
   if (argument)
-    return `the API has no input for its argument of the type ${argument}: give it the values instead, or the comment @behavior -*`;
+    return `the API has no input type for its argument of type ${argument}: pass the single values instead, or hide the function with the comment @behavior -*`;
   const [, added] = /second (?:codec|resource) named '(\w+)'/.exec(message) ?? [];
   if (added) return `${both || added} would both be called ${added} in the API: rename one of them`;
   if (/^Invalid @foreignKey/.test(message) && message.includes('user_id')) {
-    return 'its @foreignKey names user_id, which the API leaves out of keys: leave user_id out on both sides, as in `(list_id) references app_public.lists (id)`';
+    return 'its @foreignKey names user_id, which the API omits from keys: leave user_id out on both sides, as in `(list_id) references app_public.lists (id)`';
   }
   return `the API cannot be built: ${message}`;
 }

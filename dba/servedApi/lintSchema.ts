@@ -2,10 +2,15 @@ import type pg from 'pg';
 import type { BuildApi } from '../../lint/catalog.ts';
 import { type LintReport, lint } from '../../lint/lint.ts';
 
-/** Builds the API as the server does. PostGraphile, which takes half a second to load, is loaded at the first call. */
+/** Builds the API as the server does. Loads PostGraphile, which takes half a second, at the first call. */
 export const buildServedApi: BuildApi = async (client) => (await import('./build.ts')).buildApi(client);
 
-/** Lints the database of `client` as `lint` does, and the API that the server would build from it. */
+/**
+ * Lints the database of `client`, and the API that the server would build from it.
+ *
+ * @param text the migrations whose text is linted as well.
+ * @param serverUrl a connection string of the server's role, as lint() expects it.
+ */
 export function lintSchema(
   client: pg.ClientBase,
   text: 'none' | 'current' | 'all' = 'none',

@@ -3,7 +3,7 @@ import type { GraphQLSchema } from 'postgraphile/graphql';
 import type { About, Build, Table } from '../../lint/api.ts';
 import { tenantColumn } from '../../server/graphql/hideOwnerColumn.ts';
 
-/** Objects that tenants are granted. Those with a behavior in their comment are hidden on purpose. */
+/** Functions that tenants may call. Functions with @behavior or @omit in their comment are hidden on purpose. */
 const grantedFunctions = `
   select case p.prokind when 'p' then 'procedure ' when 'a' then 'aggregate ' else 'function ' end || p.oid::regprocedure as object,
     p.proname as name, p.prokind as kind,
@@ -16,13 +16,14 @@ const grantedFunctions = `
     and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
   order by 1`;
 
-/** Kinds of functions that the API never has, by pg_proc.prokind. */
+/** Reasons for kinds of functions that the API never serves, by pg_proc.prokind. */
 const neverServed: Readonly<Record<string, string>> = {
-  p: 'it serves no procedures',
-  a: 'it serves no aggregates',
-  w: 'it serves no window functions',
+  p: 'the API serves no procedures',
+  a: 'the API serves no aggregates',
+  w: 'the API serves no window functions',
 };
 
+/** Tables and views that tenants may read, with the columns that they may read or write. */
 const grantedTables = `
   select c.oid::regclass::text as object, c.relname as name,
     has_any_column_privilege('hedgerow_tenant', c.oid, 'insert') as "insert",
@@ -65,7 +66,7 @@ interface GrantedTable extends Readonly<Record<(typeof commands)[number], boolea
   }[];
 }
 
-/** Finds objects that tenants are granted and the API leaves out. */
+/** Finds objects that are granted to tenants and missing from the API. */
 export async function findUnserved(client: pg.ClientBase, schema: GraphQLSchema, build: Build): Promise<About[]> {
   const functions = await client.query<GrantedFunction>(grantedFunctions);
   const tables = await client.query<GrantedTable>(grantedTables);
@@ -75,8 +76,8 @@ export async function findUnserved(client: pg.ClientBase, schema: GraphQLSchema,
       if (resource && hasField(resource, schema, build)) return [];
       const reason =
         neverServed[kind] ??
-        (overloads > 1 ? 'another function has its name' : 'its arguments or its result have no type there');
-      return [{ object, detail: `is granted to tenants and is not in the API: ${reason}` }];
+        (overloads > 1 ? 'another function has the same name' : 'the API has no type for its arguments or its result');
+      return [{ object, detail: `is granted to tenants, but is not in the API: ${reason}` }];
     }),
     ...tables.rows.flatMap((table) => ofTable(table, schema, build)),
   ];
@@ -92,13 +93,13 @@ function resourceOf(build: Build, name: string, isFunction: boolean): Table | un
 function ofTable(table: GrantedTable, schema: GraphQLSchema, build: Build): About[] {
   const { object, name, columns } = table;
   const resource = resourceOf(build, name, false);
-  if (!resource) return [{ object, detail: 'is granted to tenants and is not in the API' }];
+  if (!resource) return [{ object, detail: 'is granted to tenants, but is not in the API' }];
   const missing = commands.filter((command) => table[command] && !hasMutation(command, resource, schema, build));
-  const without =
+  const tableFindings =
     missing.length > 0
-      ? [{ object, detail: `the API has no mutation for ${missing.join(' and ')}, which tenants are granted` }]
+      ? [{ object, detail: `tenants are granted ${missing.join(' and ')}, but the API has no such mutation` }]
       : [];
-  return [...without, ...columns.flatMap((column) => ofColumn(object, column, resource, schema, build))];
+  return [...tableFindings, ...columns.flatMap((column) => ofColumn(object, column, resource, schema, build))];
 }
 
 function ofColumn(
@@ -111,8 +112,8 @@ function ofColumn(
   const { codec } = resource;
   const about = (detail: string) => [{ object: `${object}.${name}`, detail }];
   if (!codec.attributes[name])
-    return about('is granted to tenants and is not in the API, which does not know its type');
-  // The owner column is left out on purpose; a polymorphic table has a type for each kind of its rows.
+    return about('is granted to tenants, but is not in the API, which does not know its type');
+  // The API omits the owner column on purpose. A polymorphic table has several types, one per kind of row.
   if (name === tenantColumn || codec.polymorphism) return [];
   const field = inflection.attribute({ codec, attributeName: name });
   const lacks = (typeName: string) => {
@@ -120,13 +121,13 @@ function ofColumn(
     return found !== undefined && 'getFields' in found && !(field in found.getFields());
   };
   const output = inflection.tableType(codec);
-  if (read && lacks(output)) return about(`tenants may read it, and the API does not serve its type ${type}`);
+  if (read && lacks(output)) return about(`tenants may read it, but the API does not serve its type ${type}`);
   return written && lacks(inflection.inputType(output))
-    ? about(`tenants may write it, and the API takes no value of its type ${type}`)
+    ? about(`tenants may write it, but the API accepts no value of its type ${type}`)
     : [];
 }
 
-/** Whether a function is a query, a mutation, or a field of its first argument. */
+/** Whether the API serves a function as a query, as a mutation, or as a computed field of its first argument. */
 function hasField(resource: Table, schema: GraphQLSchema, { inflection }: Build): boolean {
   const fields = [...Object.values(schema.getTypeMap())].flatMap((type) =>
     'getFields' in type && !type.name.startsWith('__') && !/Input$/.test(type.name)

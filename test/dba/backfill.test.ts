@@ -7,7 +7,7 @@ import pg from 'pg';
 import { root } from '../../common/root.ts';
 import { planBackfill } from '../../dba/backfill/plan.ts';
 import { hiddenTables, withOwnerPolicies } from '../../dba/online/ownerPolicies.ts';
-import { openPatient } from '../../dba/online/patient.ts';
+import { openRetryingConnection } from '../../dba/online/retryingConnection.ts';
 import { openWorkbench } from '../support/verbs.ts';
 
 const rows = 600;
@@ -40,7 +40,7 @@ const leftBehind = async () => {
 };
 const nothing = { policies: [], state: false };
 
-test("all tenants' rows are updated, once, and nothing stays behind", async () => {
+test('a backfill updates each row of all tenants once and leaves no policy or record behind', async () => {
   const { code, output } = await backfill(todos, '--set', 'n = n + 1', '--batch', '70', '--json');
   expect(code).toBe(0);
   expect(JSON.parse(output)).toEqual({
@@ -55,20 +55,20 @@ test("all tenants' rows are updated, once, and nothing stays behind", async () =
   expect(await leftBehind()).toEqual(nothing);
 });
 
-test('batches follow the order of the key and not that of its text', async () => {
+test('batches follow the order of the key, not of its text', async () => {
   await asOwner(`drop table if exists app_private.numbered;
     create table app_private.numbered (id int primary key, n int not null default 0);
     insert into app_private.numbered select generate_series(-50, 150)`);
   expect(await backfill('app_private.numbered', '--set', 'n = n + 1', '--batch', '7')).toMatchObject({ code: 0 });
   expect(await bench.database.asAdmin('select distinct n from app_private.numbered')).toEqual([{ n: 1 }]);
-  // Which transaction wrote a row.
+  // xmin identifies the transaction that wrote the row.
   const batches = await bench.database.asAdmin(
     'select count(*)::int as rows from app_private.numbered group by xmin::text',
   );
   expect(Math.max(...batches.map(({ rows }) => rows))).toBe(7);
 });
 
-test('killed or told to stop, it goes on where it was', async () => {
+test('a killed or stopped backfill continues where it ended', async () => {
   const args = ['backfill', todos, '--set', 'n = n + 1', '--batch', '50', '--yes', '--pause'];
   const killed = start([...args, '100000']);
   await seen(50);
@@ -98,7 +98,7 @@ test('killed or told to stop, it goes on where it was', async () => {
   expect(await leftBehind()).toEqual(nothing);
 });
 
-test('locks and lost connections are waited out', async () => {
+test('a backfill retries after lock timeouts and lost connections', async () => {
   const holder = new pg.Client({ connectionString: bench.database.adminUrl });
   await holder.connect();
   await holder.query('begin; update app_public.todos set n = n where id = (select id from app_public.todos limit 1)');
@@ -131,14 +131,14 @@ test('locks and lost connections are waited out', async () => {
   expect(await leftBehind()).toEqual(nothing);
 });
 
-test('rows that are not done in the end are a finding', async () => {
+test('rows that still match WHERE at the end are a finding', async () => {
   const done = await backfill(todos, '--set', 'n = 1 -- one', '--where', 'n = 0 and title like $$%7$$ -- few');
   expect(done).toMatchObject({ code: 0, output: expect.stringContaining('60 rows changed, none is left') });
   const undone = await backfill(todos, '--set', 'n = 1', '--where', 'n = 1');
   expect(undone).toMatchObject({ code: 1, output: expect.stringContaining('60 are still to do') });
 });
 
-test('a table that SET reads shows its rows, too', async () => {
+test('a backfill sees the rows of another table that SET reads', async () => {
   await bench.database.asAdmin("insert into app_public.lists (user_id, name) select id, 'x' from app_public.users");
   const set = 'n = (select count(*) from app_public.lists l where l.user_id = todos.user_id)';
   expect(await backfill(todos, '--set', set)).toMatchObject({ code: 0 });
@@ -146,7 +146,7 @@ test('a table that SET reads shows its rows, too', async () => {
   expect(await leftBehind()).toEqual(nothing);
 });
 
-test('the trigger of docs/dba.md passes over backfills, and over nothing else', async () => {
+test('the trigger of docs/dba.md skips backfills only', async () => {
   const page = await readFile(join(root, 'docs', 'dba.md'), 'utf8');
   await asOwner(/^### Backfill\n.*?```sql\n(.*?)```/ms.exec(page)?.[1] as string);
   const touched = async () =>
@@ -160,23 +160,23 @@ test('the trigger of docs/dba.md passes over backfills, and over nothing else', 
   expect(await touched()).toEqual({ rows });
 });
 
-test('what cannot be done is refused, and changes nothing', async () => {
+test('an invalid backfill is refused and changes nothing', async () => {
   expect(await backfill('app_public.nothing', '--set', 'n = 1')).toMatchObject({
     code: 2,
     output: expect.stringContaining('There is no table'),
   });
   const view = 'n = (select count(*) from app_public.audit_events)';
-  const connection = patientOwner();
+  const connection = connectAsOwner();
   const refused = (set: string, where?: string) =>
     expect(connection.transaction((client) => planBackfill(client, { table: todos, set, where }))).rejects.toThrow(
-      /^This (cannot be run|is more than one statement)/,
+      /^(The update is not valid|SET and WHERE contain more than one statement)/,
     );
   for (const set of ['m = 1', 'n = 1; delete from app_public.todos', "n = 'many'", view, 'n = 1 where n = 0']) {
     await refused(set);
   }
   await refused('n = 1', 'false) or (true');
   await connection.close();
-  // Found out by the first batch, and no record is left that nobody goes on with.
+  // The first batch fails, and leaves no record of an unfinished backfill.
   for (const set of ['n = 1 / n', 'id = gen_random_uuid()']) {
     expect(await backfill(todos, '--set', set, '--batch', '50')).toMatchObject({ code: 2 });
   }
@@ -191,7 +191,7 @@ test('what cannot be done is refused, and changes nothing', async () => {
   expect(await leftBehind()).toEqual(nothing);
 });
 
-test('a second one for the same table waits for the first, and says so', async () => {
+test('a second backfill of the same table reports that it waits for the first', async () => {
   const first = start(['backfill', todos, '--set', 'n = n + 1', '--batch', '50', '--yes', '--pause', '100000']);
   await seen(50);
   expect(await backfill(todos, '--set', 'n = 7', '--attempts', '2')).toMatchObject({
@@ -202,8 +202,8 @@ test('a second one for the same table waits for the first, and says so', async (
   await once(first, 'close');
 });
 
-test('policies that cannot be dropped are told of, all of them, and why it had failed', async () => {
-  const connection = patientOwner();
+test('an error names all policies that cannot be dropped, after the original failure', async () => {
+  const connection = connectAsOwner();
   const tables = [todos, 'app_public.lists'];
   const { rows } = await connection.transaction((client) =>
     client.query('select oid::int8::int as oid from unnest($1::regclass[]) oid', [tables]),
@@ -221,7 +221,7 @@ test('policies that cannot be dropped are told of, all of them, and why it had f
     throw new Error('broken');
   };
   await expect(withOwnerPolicies(connection, hidden, failing)).rejects.toThrow(
-    /^broken\n.*stay behind.*\n(.* on app_public\.(todos|lists);\s*){2}$/,
+    /^broken\n.*could not be dropped.*\n(.* on app_public\.(todos|lists);\s*){2}$/,
   );
   await reader.end();
   await withOwnerPolicies(connection, hidden, async () => {});
@@ -229,8 +229,8 @@ test('policies that cannot be dropped are told of, all of them, and why it had f
   await connection.close();
 });
 
-function patientOwner() {
-  return openPatient(
+function connectAsOwner() {
+  return openRetryingConnection(
     bench.database.ownerUrl,
     { lockTimeout: 50, attempts: 1 },
     async () => {},
@@ -246,7 +246,7 @@ function start(args: readonly string[]): ChildProcess {
   });
 }
 
-/** Waits until as many rows are recorded as done. */
+/** Waits until the record of the backfill counts that many rows. */
 async function seen(count: number): Promise<void> {
   for (;;) {
     const [row] = await bench.database

@@ -14,7 +14,7 @@ let findings: readonly Finding[];
 beforeAll(async () => {
   blocks = [...(await readFile('docs/dba.md', 'utf8')).matchAll(/```sql\n(.*?)```/gs)].map(([, sql]) => sql as string);
   db = await createTestDatabase();
-  // As `watch` does: at every save.
+  // `watch` applies current.sql at every save.
   for (const _save of ['first', 'second']) await db.asOwner(blocks[0] as string);
   findings = (await withClient(db.ownerUrl, (owner) => lintSchema(owner))).findings;
   server = await serve(db);
@@ -24,11 +24,11 @@ afterAll(async () => {
   await db.drop();
 });
 
-test('the linter has nothing to say of the table of docs/dba.md', () => {
+test('the linter finds nothing in the table of docs/dba.md', () => {
   expect(findings).toEqual([]);
 });
 
-test('the table of docs/dba.md is in the API, and each tenant has their own', async () => {
+test('the API serves the table of docs/dba.md and keeps tenants apart', async () => {
   expect(await server.readiness.reasonsNotToServe()).toEqual([]);
   const [ada, bob] = [await signUp(server.app, 'ada'), await signUp(server.app, 'bob')];
   const create = 'mutation { createTag(input: {tag: {name: "urgent"}}) { tag { rowId name } } }';
@@ -58,7 +58,7 @@ test('the table of docs/dba.md is in the API, and each tenant has their own', as
   ]);
 });
 
-test('the live table of docs/dba.md has events', async () => {
+test('the live table of docs/dba.md sends events', async () => {
   const carol = await signUp(server.app, 'carol');
   const socket = await subscribed(
     await server.listen(),
@@ -73,20 +73,20 @@ test('the live table of docs/dba.md has events', async () => {
   socket.raw.terminate();
 });
 
-test('a table without a key of its own cannot be live, and a table is live by being told so alone', async () => {
+test('a table without an id cannot be live, and no table becomes live without make_live()', async () => {
   await expect(db.asAdmin("select app_private.make_live('app_public.todo_tags')")).rejects.toThrow('cannot be live');
   const fields = Object.keys(server.graphqlSchema.getSubscriptionType()?.getFields() ?? {});
   expect(fields.sort()).toEqual(['listChanged', 'tagChanged', 'todoChanged']);
 });
 
-test('the data migration of docs/dba.md changes rows, and leaves row-level security forced', async () => {
+test('the data migration of docs/dba.md changes rows and leaves row-level security forced', async () => {
   await db.asAdmin("update app_public.tags set name = ' urgent '");
   await db.asOwner(`begin; ${blocks[1]} commit`);
   expect(await db.asAdmin('select distinct name from app_public.tags')).toEqual([{ name: 'urgent' }]);
   expect(await server.readiness.reasonsNotToServe()).toEqual([]);
 });
 
-test("the search of docs/dba.md is in the API, and finds what is one's own", async () => {
+test("the API serves the search of docs/dba.md, which finds only the tenant's own rows", async () => {
   for (const _save of ['first', 'second']) await db.asOwner(blocks[2] as string);
   const searching = await serve(db);
   try {
@@ -112,7 +112,7 @@ test("the search of docs/dba.md is in the API, and finds what is one's own", asy
   }
 });
 
-test('rows that two columns name are created together, and answered with', async () => {
+test('a bulk mutation creates and returns rows whose key has two columns', async () => {
   const erin = await signUp(server.app, 'erin');
   const make = `mutation {
     createTags(input: {tags: [{name: "a"}, {name: "b"}]}) { tags { rowId } }

@@ -13,7 +13,7 @@ const describeNow = () => withClient(db.ownerUrl, describeSchema);
 const differences = async (expected: string) =>
   withClient(db.ownerUrl, async (client) => compareSchema(client, expected, await describeSchema(client)));
 
-/** Makes each thing again of the text that Postgres shows of it, as a dump and its restore do. */
+/** Recreates each object from the text that Postgres shows for it, as a dump and its restore do. */
 const restoreExpressions = `do $$
   declare o record;
   begin
@@ -50,7 +50,7 @@ const shapes = [
   "(b in ('x', 'y') and a between 1 and 2) or not (a = 3 and b = 'z' and a < 9)",
 ];
 
-test.each(shapes)('an expression that a dump shows in another way is no drift: %s', async (expression) => {
+test.each(shapes)('an expression that a dump shows in another form is no drift: %s', async (expression) => {
   await db.asOwner(`drop table if exists app_private.drift cascade; drop function if exists app_private.drift_check(int, varchar);
     drop domain if exists app_private.drift_domain;
     create table app_private.drift (a int, b varchar, made boolean generated always as (${expression}) stored,
@@ -70,7 +70,7 @@ test.each(shapes)('an expression that a dump shows in another way is no drift: %
   await db.asOwner(restoreExpressions);
   expect(await describeNow()).not.toBe(before);
   expect(await differences(before)).toEqual([]);
-  // And it still tells what is different.
+  // Real differences are still reported.
   await db.asOwner(`alter table app_private.drift drop constraint drift_check, add constraint drift_check check (a between 1 and 6);
     alter policy drift_policy on app_private.drift using (${expression} and a > 0)`);
   const found = (await differences(before)).join('\n');
@@ -125,27 +125,27 @@ test.each([
     /aggregate app_private\.total\(integer\) returns integer: function int4pl\(integer,integer\), state integer, initial '0'/,
   ],
   [
-    'a right on an aggregate',
+    'a privilege on an aggregate',
     'revoke execute on function app_private.total(int) from public',
     /total.*: grant execute to public/,
   ],
   [
-    'a right of PUBLIC on schema public',
+    'a privilege of PUBLIC on schema public',
     'grant create on schema public to public',
     /privileges on schema public: public: create/,
   ],
   [
-    'a right of PUBLIC on the database',
+    'a privilege of PUBLIC on the database',
     "do $$ begin execute format('grant temporary on database %I to public', current_database()); end $$",
     /privileges on this database: .*public: temporary/,
   ],
   [
-    'a right of PUBLIC on a type',
+    'a revoked privilege of PUBLIC on a type',
     'revoke usage on type app_private.mood from public',
     /type app_private\.mood: usage is not granted to public/,
   ],
   [
-    'a right that may be handed on',
+    'a privilege with grant option',
     'grant select on app_public.lists to hedgerow_auth with grant option',
     /lists: grant select to hedgerow_auth with grant option/,
   ],

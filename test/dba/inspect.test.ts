@@ -2,7 +2,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copyCheckout } from '../support/checkout.ts';
 
-test('where the prover is not installed, a copy is not called safe without it', async () => {
+test('an inspection with attacks fails if the prover is not installed', async () => {
   const checkout = await copyCheckout();
   await rm(join(checkout.directory, 'isolation'), { recursive: true });
   await writeFile(
@@ -13,7 +13,7 @@ test('where the prover is not installed, a copy is not called safe without it', 
   );
   expect(await checkout.run('ask.ts')).toEqual({
     code: 0,
-    output: 'the prover is not installed here: run this from a checkout after `npm install`\n',
+    output: 'The prover is not installed here. Run this command from a checkout, after `npm install`.\n',
   });
   await checkout.remove();
 });

@@ -17,14 +17,14 @@ const rules = await readRules();
 test.each([
   ['rls-not-forced', []],
   ['view-without-security-invoker', []],
-  // It calls a function with a column.
+  // A call with a column as argument cannot be wrapped.
   ['helper-not-wrapped', ['policy update_own on app_public.notes']],
   ['owner-column-not-indexed', []],
   ['owner-column-granted', []],
   ['beyond-rls-granted', []],
   ['granted-to-public', []],
   ['function-executable-by-public', []],
-])('the bad case of %s is corrected, twice, but for %j', async (name, left) => {
+])('the corrections for the bad case of %s can run twice, and leave %j', async (name, left) => {
   const rule = rules.find((one) => one.name === name);
   if (!rule) throw new Error(`there is no rule ${name}`);
   const [bad = ''] = (await readFile(join(root, 'test', 'lint', 'rules', `${name}.sql`), 'utf8')).split('-- fixed:');
@@ -83,7 +83,7 @@ create view app_public.titles as select title from app_public.notes;
 grant select on app_public.titles to hedgerow_tenant;
 `;
 
-  test('--fix corrects what needs no decision, shows it, and does nothing the second time', async () => {
+  test('--fix writes and prints corrections that need no decision, and changes nothing on a second run', async () => {
     await writeFile(bench.file('current.sql'), faulty);
     const { code, output } = await bench.db('lint', '--fix');
     expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('0 errors') });
@@ -111,7 +111,7 @@ grant select on app_public.titles to hedgerow_tenant;
     expect(refused).toMatchObject({ code: 2, output: expect.stringContaining('leave out --database-url') });
   });
 
-  test('--format sarif reports findings and what comments allow', async () => {
+  test('--format sarif reports findings and suppressions', async () => {
     const allowed = '-- lint: allow rls-not-forced on app_public.notes because a test says so\n';
     await writeFile(bench.file('current.sql'), `${allowed}${faulty}`);
     const { code, output } = await bench.db('lint', '--format', 'sarif');
@@ -133,7 +133,7 @@ grant select on app_public.titles to hedgerow_tenant;
   }, 180_000);
 });
 
-test('a report in SARIF has absolute addresses only where it may, and a line for every finding', () => {
+test('a SARIF report uses absolute URLs only for pages on the web, and has a line for every finding', () => {
   const finding: Finding = { rule: 'a-rule', level: 'warning', object: 'o', detail: 'd', page: 'docs/lint/a-rule.md' };
   const elsewhere: Finding = {
     ...finding,

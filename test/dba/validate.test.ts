@@ -25,8 +25,8 @@ beforeEach(async () => {
 
 const foreignKey = 'foreign key (user_id, place) references app_public.lists (user_id, id)';
 
-test('a foreign key is validated against rows that the owner does not see', async () => {
-  // What Postgres makes of it by itself: no error, although the row names no list.
+test('validate checks a foreign key against rows that the owner does not see', async () => {
+  // Postgres alone reports no error, although the row refers to no list.
   await asOwner(`alter table app_public.todos add constraint todos_place_fkey ${foreignKey};
     alter table app_public.todos drop constraint todos_place_fkey;
     alter table app_public.todos add constraint todos_place_fkey ${foreignKey} not valid`);
@@ -47,7 +47,7 @@ test('a foreign key is validated against rows that the owner does not see', asyn
   expect(await policies()).toEqual([]);
 });
 
-test('checks and not-null constraints are finished; the ones that rows do not keep to are told', async () => {
+test('validate finishes checks and not-null constraints, and reports the ones that rows violate', async () => {
   await asOwner(`alter table app_public.todos add constraint short check (char_length(title) < 10) not valid,
     add constraint done check (completed) not valid, add constraint placed not null place not valid`);
   const listed = await bench.db('validate', '--list', '--json');

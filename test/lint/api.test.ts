@@ -40,18 +40,13 @@ test.each([
     "The label '--' of the enum app_public.state has no letter or digit for a name in the API. Rename it.",
   ],
   ['two columns', table('jobs', 'foo_bar text, "fooBar" text'), 'app_public.jobs."fooBar"', /would be called fooBar/],
-  ['a table nodes', table('nodes', 'a text'), 'app_public.nodes', 'the type Node of the API exists already: rename it'],
-  [
-    'a table queries',
-    table('queries', 'a text'),
-    'app_public.queries',
-    'the type Query of the API exists already: rename it',
-  ],
+  ['a table nodes', table('nodes', 'a text'), 'app_public.nodes', 'the API already has a type Node: rename it'],
+  ['a table queries', table('queries', 'a text'), 'app_public.queries', 'the API already has a type Query: rename it'],
   [
     'an enum and a table',
     `create type app_public.mood as enum ('a'); ${table('moods', 'm app_public.mood')}`,
     'app_public.moods',
-    'app_public.moods and app_public.mood would both make the type Mood of the API: rename one of them',
+    'app_public.moods and app_public.mood would both define the type Mood of the API: rename one of them',
   ],
   ['two tables', table('cat', 'a text') + table('cats', 'a text'), 'app_public.cats', /catsByTheirUserId/],
   [
@@ -110,7 +105,7 @@ test.each([
     `create function app_public.named(number integer, author app_public.users) returns text language sql stable return 'x';
      grant execute on function app_public.named to hedgerow_tenant`,
     'function app_public.named(integer,app_public.users)',
-    /no input for its argument of the type users/,
+    /no input type for its argument of type users/,
   ],
   [
     'two columns of a view',
@@ -169,7 +164,7 @@ test('the linter reports granted mutations of a polymorphic table, which the API
   expect(await findings(sql, unserved)).toEqual([
     {
       object: 'app_public.things',
-      detail: 'the API has no mutation for insert and update and delete, which tenants are granted',
+      detail: 'tenants are granted insert and update and delete, but the API has no such mutation',
     },
   ]);
 });
@@ -186,12 +181,15 @@ test('the linter reports granted procedures, aggregates and columns without a ty
     grant execute on all routines in schema app_public to hedgerow_tenant;`;
   expect(await findings(sql, unserved)).toEqual([
     { object: 'aggregate app_public.last_one(integer)', detail: expect.stringContaining('serves no aggregates') },
-    { object: 'function app_public.of_log(app_private.audit_log)', detail: expect.stringContaining('no type there') },
+    {
+      object: 'function app_public.of_log(app_private.audit_log)',
+      detail: expect.stringContaining('no type for its arguments'),
+    },
     { object: 'procedure app_public.tidy()', detail: expect.stringContaining('serves no procedures') },
     { object: 'app_public.jobs.words', detail: expect.stringContaining('does not serve its type tsvector') },
     {
       object: 'app_public.jobs.author',
-      detail: expect.stringContaining('takes no value of its type app_public.users'),
+      detail: expect.stringContaining('accepts no value of its type app_public.users'),
     },
   ]);
 });

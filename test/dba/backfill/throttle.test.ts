@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createGuard } from '../../../dba/backfill/guards.ts';
-import { openPatient, type PatientConnection } from '../../../dba/online/patient.ts';
+import { createThrottle } from '../../../dba/backfill/throttle.ts';
+import { openRetryingConnection, type RetryingConnection } from '../../../dba/online/retryingConnection.ts';
 import { type Replication, startReplication } from '../../support/replication.ts';
 
 let replication: Replication;
-let monitor: PatientConnection;
+let monitor: RetryingConnection;
 beforeAll(async () => {
   replication = await startReplication();
-  monitor = openPatient(
+  monitor = openRetryingConnection(
     replication.primaryUrl,
     { lockTimeout: 1000, attempts: 3 },
     async () => {},
@@ -19,19 +19,19 @@ afterAll(async () => {
   await replication.remove();
 });
 
-test('a replica that is behind is waited for, once it may be seen', async () => {
+test('a backfill waits for a lagging replica if its role sees the lag', async () => {
   const lines: string[] = [];
-  const guard = createGuard(monitor, { pause: 0, maxActive: 1000, maxLag: 0 }, (line) => lines.push(line));
+  const throttle = createThrottle(monitor, { pause: 0, maxActive: 1000, maxLag: 0 }, (line) => lines.push(line));
   await replication.caughtUp();
   await replication.pause();
   await replication.onPrimary('create table app_private.much as select i from generate_series(1, 10000) i');
   const go = new AbortController().signal;
-  await guard(0, go);
+  await throttle(0, go);
   expect(lines).toEqual([expect.stringContaining('grant pg_monitor')]);
 
   await replication.onPrimary('grant pg_monitor to hedgerow_authenticator with inherit true');
   let waiting = true;
-  const waited = guard(0, go).then(() => {
+  const waited = throttle(0, go).then(() => {
     waiting = false;
   });
   while (lines.length < 2) await sleep(20);
@@ -41,13 +41,13 @@ test('a replica that is behind is waited for, once it may be seen', async () => 
   await waited;
 });
 
-test('others who work are waited for, until it is told to stop', async () => {
+test('a backfill waits for open transactions of others until it is stopped', async () => {
   const lines: string[] = [];
-  const guard = createGuard(monitor, { pause: 0, maxActive: 0, maxLag: 1000 }, (line) => lines.push(line));
+  const throttle = createThrottle(monitor, { pause: 0, maxActive: 0, maxLag: 1000 }, (line) => lines.push(line));
   const sleeping = replication.onPrimary('select pg_sleep(100)').catch(() => {});
   while (!(await busy())) await sleep(20);
   const stop = new AbortController();
-  const waited = guard(0, stop.signal);
+  const waited = throttle(0, stop.signal);
   while (lines.length === 0) await sleep(20);
   expect(lines[0]).toMatch(/other transactions are open/);
   stop.abort();
