@@ -38,7 +38,7 @@ export async function runAttack(context: AttackContext, attack: Attack): Promise
   const changed = await watch.changeOf(a);
   await watch.restore();
   reportFailure(context, attack, answer);
-  let evidence = changed && `${attack.actor.name} changed what is A's: ${changed}`;
+  let evidence = changed && `${attack.actor.name} changed A's rows: ${changed}`;
   evidence ??= findExposedValue(context, attack, answer);
   evidence ??= answer.body?.data ? attack.check?.(answer.body.data) : undefined;
   evidence ??= await comparePair(context, attack, answer);
@@ -61,15 +61,15 @@ async function comparePair(context: AttackContext, attack: Attack, answer: Answe
   if (attack.operation !== 'select') await context.watch.restore();
   const compare = attack.describes ? refusalOf : comparable;
   const ofA = compare(answer, attack.sent, context);
-  const ofNobody = compare(other, paired.sent, context);
-  if (ofA === ofNobody || ofA === accepted) return undefined;
+  const ofUnused = compare(other, paired.sent, context);
+  if (ofA === ofUnused || ofA === accepted) return undefined;
   // Two values may be an invalid combination in one row, regardless of their owner.
-  if (attack.describes && (ofNobody !== accepted || isAboutInput(answer))) return undefined;
+  if (attack.describes && (ofUnused !== accepted || isAboutInput(answer))) return undefined;
   const shown =
-    answer.text === other.text ? [ofA, ofNobody] : [answer, other].map(({ status, text }) => `${status} ${text}`);
+    answer.text === other.text ? [ofA, ofUnused] : [answer, other].map(({ status, text }) => `${status} ${text}`);
   return (
-    `${actor.name} is answered differently for what A has than for what nobody has. For A's: ${shorten(shown[0] ?? '')} ` +
-    `For nobody's, ${shorten(JSON.stringify(paired.request.variables ?? paired.request.document))}: ${shorten(shown[1] ?? '')}`
+    `${actor.name} gets a different answer for A's values than for values that no tenant has. For A's values: ${shorten(shown[0] ?? '')} ` +
+    `For the values ${shorten(JSON.stringify(paired.request.variables ?? paired.request.document))}: ${shorten(shown[1] ?? '')}`
   );
 }
 
@@ -88,7 +88,7 @@ function findExposedValue(
       decode(value)
         ?.slice(1)
         .every((part) => asked.includes(String(part)));
-    if (!known && text.includes(json)) return `${actor.name} was shown what is A's: ${name}, ${shorten(value, 100)}`;
+    if (!known && text.includes(json)) return `${actor.name} was shown a value of A's: ${name}, ${shorten(value, 100)}`;
   }
   return undefined;
 }

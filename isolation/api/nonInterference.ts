@@ -33,7 +33,7 @@ export async function attackNonInterference(context: AttackContext, tried: reado
   }
   const inserted = await writeAsA(context, tried);
   const changed = await watch.changeOf(b);
-  report(context, undefined, `${inserted} rows inserted by A`, changed && `A's writes changed what is B's: ${changed}`);
+  report(context, undefined, `${inserted} rows inserted by A`, changed && `A's writes changed B's rows: ${changed}`);
   await watch.restore();
   let isWritten = false;
   for (const { field, request, first, isStable } of before) {

@@ -36,7 +36,7 @@ export async function attackRoutes(context: AttackContext, { sessionOfA, secrets
       'routes of another tenant',
       `GET ${path} as B`,
       answer,
-      shown && `GET ${path} shows B what is A's: ${shown}`,
+      shown && `GET ${path} shows B a value of A's: ${shown}`,
     );
     const unauthenticated = await client.send('GET', path);
     report(
@@ -47,17 +47,17 @@ export async function attackRoutes(context: AttackContext, { sessionOfA, secrets
     );
   }
   if (sessionOfA === undefined) return;
-  const unused = randomUUID();
+  const unknownId = randomUUID();
   const ofA = await client.send('DELETE', `/auth/sessions/${sessionOfA}`, b.token);
-  const ofNobody = await client.send('DELETE', `/auth/sessions/${unused}`, b.token);
+  const unknown = await client.send('DELETE', `/auth/sessions/${unknownId}`, b.token);
   const alive = await client.send('GET', '/auth/me', a.token);
   const comparable = ({ status, body }: Answer, id: string) =>
     JSON.stringify([status, normalize(body, [{ name: 'id', value: id }], new Set())]);
   const evidence =
     alive.status !== 200
-      ? 'B has ended a session of A’s'
-      : comparable(ofA, sessionOfA) === comparable(ofNobody, unused)
+      ? 'B ended A’s session'
+      : comparable(ofA, sessionOfA) === comparable(unknown, unknownId)
         ? undefined
-        : `B is answered differently for A’s session (${ofA.status}) than for nobody’s (${ofNobody.status})`;
+        : `B gets a different answer for A’s session (${ofA.status}) than for an unknown one (${unknown.status})`;
   report('session of another tenant', `DELETE /auth/sessions/${sessionOfA} as B`, ofA, evidence);
 }

@@ -66,7 +66,7 @@ async function expectRefusal(
   const answer = await context.client.ask(actor, request);
   const changed = await context.watch.changeOf(context.a);
   await context.watch.restore();
-  const evidence = changed ? `${actor.name} changed what is A's: ${changed}` : findAnsweredData(actor, answer);
+  const evidence = changed ? `${actor.name} changed A's rows: ${changed}` : findAnsweredData(actor, answer);
   context.report({
     table: context.tableOf(about.type),
     attack: about.attack,
