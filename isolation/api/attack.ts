@@ -44,7 +44,9 @@ export async function runAttack(context: AttackContext, attack: Attack): Promise
   evidence ??= await comparePair(context, attack, answer);
   context.report({
     table: context.tableOf(attack.type),
-    ...{ attack: attack.attack, operation: attack.operation, path: 'http' },
+    attack: attack.attack,
+    operation: attack.operation,
+    path: 'http',
     statement: asText(attack.request),
     answer: shorten(`${answer.status} ${answer.text}`),
     outcome: evidence ? 'leaked' : 'held',
@@ -79,15 +81,15 @@ function findExposedValue(
   { actor, request }: Attack,
   { text }: Answer,
 ): string | undefined {
-  const asked = asText(request);
+  const sentText = asText(request);
   for (const [value, name] of canaries) {
     const json = JSON.stringify(value).slice(1, -1);
     // A node id reveals no more than the key in it.
     const known =
-      asked.includes(json) ||
+      sentText.includes(json) ||
       decode(value)
         ?.slice(1)
-        .every((part) => asked.includes(String(part)));
+        .every((part) => sentText.includes(String(part)));
     if (!known && text.includes(json)) return `${actor.name} was shown a value of A's: ${name}, ${shorten(value, 100)}`;
   }
   return undefined;

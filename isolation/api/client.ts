@@ -6,7 +6,7 @@ import { type Answer, post } from '../http/post.ts';
 
 /** The identity that sends a request. */
 export interface ApiActor {
-  /** A name for use in sentences: `A`, `B`, `a stranger`. */
+  /** A name for use in sentences: `A`, `B`, `an unauthenticated client`. */
   readonly name: string;
   /** The user's id; undefined without authentication. */
   readonly id?: string;
