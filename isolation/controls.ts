@@ -150,7 +150,7 @@ function missingPolicy({ relation }: AttackTarget, operation: Operation): string
       applies && permissive && (command === wanted || command === 'all');
   if (!relation.rowSecurity) return undefined;
   if (!relation.policies.some(allows(operation)))
-    return `there is a grant and no policy for ${operation}, so nobody can`;
+    return `there is a grant and no policy for ${operation}, so no one can`;
   return operation !== 'insert' && !relation.policies.some(allows('select'))
     ? 'there is no policy for select, so no statement can find the row'
     : undefined;

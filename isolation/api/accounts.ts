@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import jwt from 'jsonwebtoken';
 import { UsageError } from '../../common/usageError.ts';
-import type { Client, Member } from './client.ts';
+import type { ApiActor, Client } from './client.ts';
 
-/** A member with all that sign-in gave. */
-export interface Account extends Member {
+/** A signed-in user with credentials and tokens. */
+export interface Account extends ApiActor {
   readonly id: string;
   readonly token: string;
   readonly email: string;
@@ -12,22 +12,32 @@ export interface Account extends Member {
   readonly sessionId: string | undefined;
 }
 
-/** Signs a new user up. @throws UsageError where the server does not let one. */
+/**
+ * Registers a new user.
+ *
+ * @throws UsageError if the server refuses the registration.
+ */
 export async function register(client: Client, name: string): Promise<Account> {
-  const word = randomBytes(6).toString('hex');
+  const suffix = randomBytes(6).toString('hex');
   const credentials = {
-    email: `prover-${word}@example.com`,
-    username: `prover-${word}`,
+    email: `prover-${suffix}@example.com`,
+    username: `prover-${suffix}`,
     password: randomBytes(12).toString('hex'),
   };
   const { status, body, text } = await client.send('POST', '/auth/register', undefined, credentials);
   if (status !== 201) {
-    throw new UsageError(`${client.url}/auth/register answered ${status}: ${text.slice(0, 200)}.`);
+    throw new UsageError(
+      `${client.url}/auth/register answered ${status}: ${text.slice(0, 200)}. The prover needs new accounts; allow registration.`,
+    );
   }
   return account(name, credentials, body as unknown as SignedIn);
 }
 
-/** Signs somebody in who is there already. @throws UsageError where the server does not know them. */
+/**
+ * Signs in as an existing user.
+ *
+ * @throws UsageError if the server refuses the credentials.
+ */
 export async function signIn(
   client: Client,
   name: string,
@@ -35,12 +45,18 @@ export async function signIn(
 ): Promise<Account> {
   const { status, body } = await client.send('POST', '/auth/login', undefined, credentials);
   if (status !== 200)
-    throw new UsageError(`${client.url}/auth/login answered ${status} to ${name}, ${credentials.email}.`);
+    throw new UsageError(
+      `${client.url}/auth/login answered ${status} to ${name}, ${credentials.email}. Check the address and the password.`,
+    );
   return account(name, credentials, body as unknown as SignedIn);
 }
 
-/** Deletes the account, with all that is its own. @throws Error where the server does not. */
-export async function leave(client: Client, { name, email, password }: Account): Promise<void> {
+/**
+ * Deletes the account and all its rows.
+ *
+ * @throws Error if the server refuses.
+ */
+export async function deleteAccount(client: Client, { name, email, password }: Account): Promise<void> {
   const { token } = await signIn(client, name, { email, password });
   const { status } = await client.send('DELETE', '/auth/me', token, { password });
   if (status !== 204) throw new Error(`DELETE /auth/me answered ${status}`);

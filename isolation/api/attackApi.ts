@@ -3,7 +3,7 @@ import type { Control } from '../controls.ts';
 import { asText } from './attack.ts';
 import type { AttackContext } from './attackContext.ts';
 import { attackConnection } from './connections.ts';
-import { attackField, operationOf, type Tried, tryField } from './fields.ts';
+import { attackField, operationOf, type TriedField, tryField } from './fields.ts';
 import { attackIdempotency } from './idempotency.ts';
 import { attackNested } from './nested.ts';
 import { attackNonInterference } from './nonInterference.ts';
@@ -11,75 +11,75 @@ import { type Accounts, attackRoutes } from './routes.ts';
 import type { AttackContextParts } from './scratch.ts';
 import { attackSubscriptions } from './subscriptions.ts';
 import { attackUnauthenticated, attackWithForgeries, type RevokedActors } from './unauthenticated.ts';
-import { questionOf } from './validArguments.ts';
+import { createRequest } from './validArguments.ts';
 
-/** What came of attacking an API. */
+/** The results of an attack on an API. */
 export interface ApiResult {
   readonly attempts: readonly Attempt[];
-  /** Fields that work for A, and those that work for nobody where the catalog says why. */
+  /** Fields that work for A, and fields that work for no one for a reason in the catalog. */
   readonly controls: readonly Control[];
-  /** Fields that no arguments were found for with which they work: what they refuse proves nothing. */
+  /** Fields without working arguments. Their refusals prove nothing. */
   readonly unproven: readonly string[];
-  /** Answers that say that the server failed. */
+  /** Answers that report a server failure. */
   readonly failures: readonly string[];
 }
 
 export interface AttackApiOptions {
   readonly revokedActors: RevokedActors;
   readonly accounts: Accounts;
-  /** Fields that are about these tables alone; by default all. */
+  /** Selects the tables whose fields are attacked; defaults to all. */
   readonly only?: ((table: string) => boolean) | undefined;
   readonly progress?: (line: string) => void;
 }
 
-/** Attacks every field of Query, Mutation and Subscription, and the routes beside the API. */
+/** Attacks every field of Query, Mutation and Subscription, and the routes outside the API. */
 export async function attackApi(
   parts: AttackContextParts,
   { revokedActors, accounts, only, progress = () => {} }: AttackApiOptions,
 ): Promise<ApiResult> {
   const attempts: Attempt[] = [];
   const failures = new Map<string, string>();
-  const world: AttackContext = {
+  const context: AttackContext = {
     ...parts,
     report: (attempt) => attempts.push(attempt),
     failed: (what, field = what) => failures.set(field, what),
   };
   const unproven: string[] = [];
-  const tried: Tried[] = [];
+  const tried: TriedField[] = [];
   const controls: Control[] = [];
   const explained = new Set<string>();
-  const isWanted = (type: string) => only?.(world.tableOf(type)) ?? true;
-  const wanted = world.api.fields.filter(
-    ({ entity, field }) => isWanted(entity?.name ?? '') || (only?.(world.routineOf(field.name) ?? '') ?? true),
+  const isWanted = (type: string) => only?.(context.tableOf(type)) ?? true;
+  const selected = context.api.fields.filter(
+    ({ entity, field }) => isWanted(entity?.name ?? '') || (only?.(context.routineOf(field.name) ?? '') ?? true),
   );
-  for (const root of wanted) {
-    const one = await tryField(world, root);
+  for (const root of selected) {
+    const one = await tryField(context, root);
     tried.push(one);
     if (one.works.a) {
-      controls.push(controlOf(world, one));
+      controls.push(controlOf(context, one));
       continue;
     }
-    const why = await world.explain(root, one.answer, world.tableOf(root.entity?.name));
-    if (why) controls.push(controlOf(world, one, why));
+    const why = await context.explain(root, one.answer, context.tableOf(root.entity?.name));
+    if (why) controls.push(controlOf(context, one, why));
     if (why) explained.add(root.field.name);
     else unproven.push(`${root.operation} ${root.field.name}: ${notFound} (${shorten(one.answer?.text ?? '')})`);
   }
-  const idle = tried.filter(({ works }) => !works.a);
-  progress(`${tried.length - idle.length} of ${tried.length} fields work for their own user`);
-  await attackNested(world, isWanted);
+  const failing = tried.filter(({ works }) => !works.a);
+  progress(`${tried.length - failing.length} of ${tried.length} fields work for A on its own rows`);
+  await attackNested(context, isWanted);
   for (const one of tried) {
-    await attackField(world, one);
-    if (one.root.operation === 'query') await attackConnection(world, one.root, one.forB);
+    await attackField(context, one);
+    if (one.root.operation === 'query') await attackConnection(context, one.root, one.forB);
     progress(`${one.root.operation} ${one.root.field.name}: ${attempts.length} attacks`);
   }
-  await attackNonInterference(world, tried);
-  await attackIdempotency(world, tried);
-  await attackUnauthenticated(world, tried, revokedActors);
+  await attackNonInterference(context, tried);
+  await attackIdempotency(context, tried);
+  await attackUnauthenticated(context, tried, revokedActors);
   if (!only) {
-    await attackWithForgeries(world, revokedActors);
-    await attackRoutes(world, accounts);
+    await attackWithForgeries(context, revokedActors);
+    await attackRoutes(context, accounts);
   }
-  for (const [field, why] of await attackSubscriptions(world, tried, isWanted))
+  for (const [field, why] of await attackSubscriptions(context, tried, isWanted))
     unproven.push(`subscription ${field}: ${why}`);
   return {
     attempts,
@@ -89,15 +89,15 @@ export async function attackApi(
   };
 }
 
-const notFound = 'no arguments were found with which it works for A';
+const notFound = 'no arguments were found that work for A';
 
-function controlOf(world: AttackContext, { root, forA, answer, works }: Tried, reason?: string): Control {
+function controlOf(context: AttackContext, { root, forA, answer, works }: TriedField, reason?: string): Control {
   return {
-    table: world.tableOf(root.entity?.name ?? root.field.name),
+    table: context.tableOf(root.entity?.name ?? root.field.name),
     operation: operationOf(root),
     works: works.a,
     ...(reason !== undefined && { reason }),
-    statement: asText(questionOf(root, world.api.rows, forA)),
+    statement: asText(createRequest(root, context.api.rows, forA)),
     answer: shorten(answer?.text ?? ''),
   };
 }

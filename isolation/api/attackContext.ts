@@ -1,65 +1,69 @@
 import type { Attempt } from '../attempt.ts';
 import type { Answer } from '../http/post.ts';
-import type { Client, Member } from './client.ts';
+import type { ApiActor, Client } from './client.ts';
 import type { Holdings, Row } from './rows.ts';
 import type { Api, RootField } from './schema.ts';
 
-/** Something of A's has changed, as A reads it or as the tables have it. */
+/** Detects and undoes changes of the tenants' rows, by reading the tables or the API. */
 export interface Watch {
-  /** What has changed of the member's since the beginning, in words. */
-  changeOf(member: Member): Promise<string | undefined>;
-  /** Takes the member's rows away where a tenant can have but one: a new one has room then. */
-  makeRoom(member: Member, type: string | undefined): Promise<void>;
-  /** Back to the beginning, where anything has changed. */
+  /** Describes the changes of the actor's rows since the initial state; `undefined` if there are none. */
+  changeOf(actor: ApiActor): Promise<string | undefined>;
+  /** Deletes the actor's row if a tenant can have only one row of this type, so that an insert can succeed. */
+  makeRoom(actor: ApiActor, type: string | undefined): Promise<void>;
+  /** Restores the initial state after a change. */
   restore(): Promise<void>;
 }
 
-/** What is attacked, by whom, and what is known of it. */
+/** The API to attack, the tenants, and the values of their rows. */
 export interface AttackContext {
   readonly client: Client;
   readonly api: Api;
-  /** Whose rows are attacked, who attacks, and who attacks without a row of their own. */
-  readonly a: Member;
-  readonly b: Member;
-  readonly empty: Member;
-  /** What A and B read of their own. */
+  /** The victim. */
+  readonly a: ApiActor;
+  /** The attacker. */
+  readonly b: ApiActor;
+  /** An attacker without rows. */
+  readonly empty: ApiActor;
+  /** The rows that A reads. */
   readonly ofA: Holdings;
+  /** The rows that B reads. */
   readonly ofB: Holdings;
+  /** The rows that the tenant without rows reads, such as its account. */
   readonly ofEmpty: Holdings;
-  /** Rows that A could make besides: what new rows can be made of. */
+  /** Rows that A could insert, by type. New rows take their values from them. */
   readonly sampleRows: ReadonlyMap<string, readonly Row[]>;
   readonly watch: Watch;
-  /** Values of A's that can only be A's, and where they stand. */
+  /** Values that only A's rows contain, with their names for display. */
   readonly canaries: ReadonlyMap<string, string>;
   /** Every value that A or B has, as JSON. */
-  readonly taken: ReadonlySet<string>;
-  /** Values that A has in a field and nobody else has in it: `name:JSON`. */
+  readonly usedValues: ReadonlySet<string>;
+  /** Values that only A has in a field, as `name:JSON`. */
   readonly onlyA: ReadonlySet<string>;
-  /** Every text that B may be shown. */
-  readonly own: ReadonlySet<string>;
-  /** The table that a type of the API is read from. */
+  /** All values of B's rows, as text. B may see these. */
+  readonly ownValues: ReadonlySet<string>;
+  /** The name of the table from which the API reads a type. */
   tableOf(type: string | undefined): string;
-  /** The function that a field calls, `schema.name(types)`. */
+  /** The function that a field calls, as `schema.name(types)`. */
   routineOf(field: string): string | undefined;
-  /** Why a field works for nobody, where the catalog says so, given what A was answered. */
+  /** Explains from the catalog and the answer to A why a field works for no one; `undefined` if it cannot. */
   explain(root: RootField, answer: Answer | undefined, table: string): Promise<string | undefined>;
   report(attempt: Attempt): void;
-  /** The server failed: no leak, and no proof. Of each field it is told once. */
+  /** Records a server failure, once per field. It is not a leak, but the run proves nothing. */
   failed(what: string, field?: string): void;
 }
 
-/** Whether `value`, as a value of `name`, can only mean something of A's. */
+/** Whether only A has `value` in the field `name`. */
 export function isOnlyA({ canaries, onlyA }: AttackContext, name: string, value: unknown): boolean {
   return (typeof value === 'string' && canaries.has(value)) || onlyA.has(`${name}:${JSON.stringify(value)}`);
 }
 
-/** What stands in which field of `holdings`: `name:JSON`. */
+/** The values of all fields, as `name:JSON`. */
 export function fieldsOf({ rows }: Holdings): Set<string> {
   const all = [...rows.values()].flat().flatMap((row) => Object.entries(row));
   return new Set(all.map(([name, value]) => `${name}:${JSON.stringify(value)}`));
 }
 
-/** Every value in `holdings`, with a name for each: `title of a Todo`. */
+/** Every value, with a name for display: `title of a Todo`. */
 export function* valuesOf({ rows }: Holdings): Generator<[value: unknown, name: string]> {
   for (const [type, found] of rows) {
     for (const row of found)

@@ -4,54 +4,56 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { UsageError } from '../../common/usageError.ts';
 import { type Answer, post } from '../http/post.ts';
 
-/** Whom a request speaks for. */
-export interface Member {
-  /** As in a sentence: `A`, `B`, `a stranger`. */
+/** The identity that sends a request. */
+export interface ApiActor {
+  /** A name for use in sentences: `A`, `B`, `an unauthenticated client`. */
   readonly name: string;
-  /** The user's id; undefined for a stranger. */
+  /** The user's id; undefined without authentication. */
   readonly id?: string;
   readonly token?: string;
 }
 
-export interface Question {
+export interface GraphQLRequest {
   readonly document: string;
   readonly variables?: Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Seconds. */
-const longestWait = 300;
+/** The maximum time to wait after a 429, in seconds. */
+const maxWait = 300;
 
-/** The server was lost while it was attacked: nothing is proven. */
+/** The server stopped answering during the attacks. The run proves nothing. */
 class ServerLostError extends Error {}
 
-/** A Hedgerow over HTTP. */
+/** Sends requests to a Hedgerow server over HTTP. */
 export class Client {
   readonly url: string;
-  /** Mutations that have done something. */
+  /** The number of mutations that returned data. */
   writes = 0;
   readonly #agent: Agent;
   readonly #progress: (line: string) => void;
 
-  /** @param url without a path. */
+  /** @param url the server's address, without a path. */
   constructor(url: string, progress: (line: string) => void = () => {}) {
     this.url = url.replace(/\/$/, '');
     this.#agent = new (url.startsWith('https:') ? SecureAgent : Agent)({ keepAlive: true });
     this.#progress = progress;
   }
 
-  async ask(who: Member, { document, variables, headers }: Question): Promise<Answer> {
-    const answer = await this.send('POST', '/graphql', who.token, { query: document, variables }, headers);
-    const done =
+  /** Sends a GraphQL request and counts it if it is a successful mutation. */
+  async ask(actor: ApiActor, { document, variables, headers }: GraphQLRequest): Promise<Answer> {
+    const answer = await this.send('POST', '/graphql', actor.token, { query: document, variables }, headers);
+    const isWrite =
       document.startsWith('mutation') && Object.values(answer.body?.data ?? {}).some((value) => value !== null);
-    if (done) this.writes++;
+    if (isWrite) this.writes++;
     return answer;
   }
 
   /**
-   * Waits where the server says that there was too much, for as long as it says.
+   * Sends a request. After a 429, waits as long as `Retry-After` says and sends it again.
    *
-   * @throws ServerLostError where there is no answer; UsageError where it is too long to wait.
+   * @throws ServerLostError if there is no answer.
+   * @throws UsageError if the wait would be longer than five minutes.
    */
   async send(
     method: string,
@@ -65,9 +67,9 @@ export class Client {
     if (typeof answer === 'string') throw new ServerLostError(`${method} ${path} got no answer: ${answer}`);
     if (answer.status !== 429) return answer;
     const seconds = Number(answer.headers['retry-after'] ?? 1);
-    if (seconds > longestWait) {
+    if (seconds > maxWait) {
       throw new UsageError(
-        `${this.url}${path} lets nobody try again for ${seconds} s. Run it later, or with --as-a and --as-b.`,
+        `${this.url}${path} is rate limited for another ${seconds} s. Run the prover later, or pass existing accounts with --as-a and --as-b.`,
       );
     }
     this.#progress(`${path} answered 429: waiting for ${seconds} s`);

@@ -5,83 +5,102 @@ import {
   isInputObjectType,
   isLeafType,
 } from 'postgraphile/graphql';
-import { carryOut } from './attack.ts';
+import { runAttack } from './attack.ts';
 import { type AttackContext, isOnlyA } from './attackContext.ts';
-import type { Member, Question } from './client.ts';
+import type { ApiActor, GraphQLRequest } from './client.ts';
 import { connectionOf, type RootField, select } from './schema.ts';
-import { argumentsOf, type Filling } from './slots.ts';
-import { isDistinctive, nobodys } from './values.ts';
+import { type ArgumentValues, argumentsOf } from './slots.ts';
+import { isDistinctive, unusedValue } from './values.ts';
 
-/** Fields of one document: the API takes so many root fields. */
-const perDocument = 16;
+/** The maximum number of root fields that the API accepts in one document. */
+const fieldsPerDocument = 16;
 
-/** One way to narrow a connection with something of A's. */
+/** One argument value that narrows or orders a connection, derived from A's rows. */
 interface Narrowing {
   readonly argument: string;
+  /** Builds the argument from `value` or `other`. */
   readonly of: (value: unknown) => unknown;
+  /** A's value. */
   readonly value: unknown;
+  /** A value that no tenant has. */
   readonly other: unknown;
-  /** What it selects of B's rows is the same for A's value and for nobody's. */
-  readonly alike: boolean;
+  /** Whether both values select the same of B's rows, so that both answers must be equal. */
+  readonly mustMatch: boolean;
 }
 
-/** Narrows and orders a connection by all that A has, as B and as somebody without rows, who must get nothing at all. */
-export async function attackConnection(world: AttackContext, root: RootField, base: Filling): Promise<void> {
+/**
+ * Narrows and orders a connection by A's values, as B and as the tenant without rows. The latter must get an empty
+ * result.
+ */
+export async function attackConnection(context: AttackContext, root: RootField, base: ArgumentValues): Promise<void> {
   const row = connectionOf(root.field.type);
   if (!row) return;
-  const of = (argument: string) => root.field.args.find(({ name }) => name === argument)?.type;
-  const orders = getNamedType(of('orderBy'));
-  const ordered = isEnumType(orders) ? orders.getValues().map(({ name }) => name) : [];
-  await inTurns(
-    world,
-    root,
-    base,
+  const attack = (name: string, narrowings: readonly Narrowing[]) =>
+    attackInBatches(context, root, base, name, narrowings);
+  const argumentType = (argument: string) => root.field.args.find(({ name }) => name === argument)?.type;
+  const orderBy = getNamedType(argumentType('orderBy'));
+  const orders = isEnumType(orderBy) ? orderBy.getValues().map(({ name }) => name) : [];
+  await attack(
     'order',
-    ordered.map((name) => constant('orderBy', [name])),
+    orders.map((name) => constant('orderBy', [name])),
   );
 
-  const rows = world.ofA.rows.get(row.name) ?? [];
+  const rows = context.ofA.rows.get(row.name) ?? [];
   const valuesOf = (field: string) =>
     [...new Set(rows.map((found) => found[field]).filter((value) => value !== null && value !== undefined))].slice(
       0,
       2,
     );
-  const pair = (type: string, value: unknown) => ({ value, other: nobodys(value, type, world.taken) });
-  const condition = getNamedType(of('condition'));
+  const unusedFor = (type: string, value: unknown) => unusedValue(value, type, context.usedValues);
+  const condition = getNamedType(argumentType('condition'));
   const conditions = isInputObjectType(condition) ? Object.values(condition.getFields()) : [];
-  await inTurns(
-    world,
-    ...([root, base, 'condition'] as const),
+  await attack(
+    'condition',
     conditions.flatMap(({ name, type }) =>
       valuesOf(name).map((value) => ({
-        ...{ argument: 'condition', of: (given: unknown) => ({ [name]: given }) },
-        ...pair(getNamedType(type).name, value),
-        alike: isOnlyA(world, name, value),
+        argument: 'condition',
+        of: (item: unknown) => ({ [name]: item }),
+        value,
+        other: unusedFor(getNamedType(type).name, value),
+        mustMatch: isOnlyA(context, name, value),
       })),
     ),
   );
-  const filter = getNamedType(of('filter'));
-  if (isInputObjectType(filter)) await inTurns(world, root, base, 'filter', filters(world, row.name, filter));
-  const cursors = world.ofA.cursors.get(row.name) ?? [];
-  const places = ['after', 'before'].filter((name) => of(name));
-  await inTurns(
-    world,
-    ...([root, base, 'cursor of another'] as const),
-    places.flatMap((argument) =>
-      cursors
-        .slice(0, 2)
-        .map((value) => ({ argument, of: (given: unknown) => given, ...pair('Cursor', value), alike: false })),
-    ),
+  const filter = getNamedType(argumentType('filter'));
+  if (isInputObjectType(filter)) await attack('filter', filters(context, row.name, filter));
+  const cursors = context.ofA.cursors.get(row.name) ?? [];
+  await attack(
+    'cursor of another tenant',
+    ['after', 'before']
+      .filter((name) => argumentType(name))
+      .flatMap((argument) =>
+        cursors.slice(0, 2).map((value) => ({
+          argument,
+          of: (item: unknown) => item,
+          value,
+          other: unusedFor('Cursor', value),
+          mustMatch: false,
+        })),
+      ),
   );
 }
 
+/** A narrowing without a value of A's. */
 const constant = (argument: string, value: unknown): Narrowing => ({
-  ...{ argument, of: () => value, value: null, other: null, alike: true },
+  argument,
+  of: () => value,
+  value: null,
+  other: null,
+  mustMatch: true,
 });
 
-/** Each operator of each field with each of A's values, and of the rows that a row belongs to or has. */
-function filters(world: AttackContext, typeName: string, filter: GraphQLInputObjectType, deep = true): Narrowing[] {
-  const rows = world.ofA.rows.get(typeName) ?? [];
+/**
+ * Filters by one of A's values for each field and operator, and by keys of A's related rows.
+ *
+ * @param deep whether to include related rows.
+ */
+function filters(context: AttackContext, typeName: string, filter: GraphQLInputObjectType, deep = true): Narrowing[] {
+  const rows = context.ofA.rows.get(typeName) ?? [];
   const seen = new Set(deep ? [] : [filter.name]);
   return Object.values(filter.getFields()).flatMap((field): Narrowing[] => {
     const { name } = field;
@@ -94,19 +113,19 @@ function filters(world: AttackContext, typeName: string, filter: GraphQLInputObj
       of: (value) => ({ [name]: narrowing.of(value) }),
     });
     const value = rows.map((row) => row[name]).find((given) => given !== null && given !== undefined);
-    // What an operator does it does to every column of its type.
+    // An operator works in the same way for all columns of a type, so one column gets all of them.
     const first = !seen.has(type.name);
     if (value !== undefined) {
       seen.add(type.name);
-      return operators(world, name, type, value, first).map(wrap);
+      return operators(context, name, type, value, first).map(wrap);
     }
-    const related = world.api.rows.get(type.name.replace(/Filter$/, '').replace(/^.*ToMany/, ''));
+    const related = context.api.rows.get(type.name.replace(/Filter$/, '').replace(/^.*ToMany/, ''));
     if (!related || !deep) return [];
-    if (!type.getFields().some) return keysOnly(filters(world, related.name, type, false)).map(wrap);
+    if (!type.getFields().some) return keysOnly(filters(context, related.name, type, false)).map(wrap);
     return ['some', 'none', 'every'].flatMap((quantifier) => {
       const inner = getNamedType(type.getFields()[quantifier]?.type);
       if (!isInputObjectType(inner)) return [];
-      const quantified = keysOnly(filters(world, related.name, inner, false));
+      const quantified = keysOnly(filters(context, related.name, inner, false));
       return quantified.map((narrowing) =>
         wrap({ ...narrowing, of: (given) => ({ [quantifier]: narrowing.of(given) }) }),
       );
@@ -117,15 +136,15 @@ function filters(world: AttackContext, typeName: string, filter: GraphQLInputObj
 const keysOnly = (narrowings: readonly Narrowing[]) =>
   narrowings.filter(({ value, of }) => isDistinctive(value) && /"(equalTo|notEqualTo)"/.test(JSON.stringify(of(''))));
 
-/** Operators that each field is tried with. */
-const usual = new Set(['equalTo', 'notEqualTo', 'in', 'isNull']);
+/** The operators to try with each field. */
+const basicOperators = new Set(['equalTo', 'notEqualTo', 'in', 'isNull']);
 
-/** Comparisons whose answer depends on the value only by whether it is there. */
+/** Operators whose result depends only on whether a row has the value. */
 const byEquality = /^(not)?(equalTo|in|distinctFrom|includes|startsWith|endsWith|like)(Insensitive)?$/i;
 
-/** @param every all operators that there are, or those alone that each field has. */
+/** @param every whether to try all operators instead of the basic ones. */
 function operators(
-  world: AttackContext,
+  context: AttackContext,
   field: string,
   type: GraphQLInputObjectType,
   value: unknown,
@@ -133,79 +152,90 @@ function operators(
 ): Narrowing[] {
   const all = Object.values(type.getFields());
   return all
-    .filter(({ name }) => every || usual.has(name))
+    .filter(({ name }) => every || basicOperators.has(name))
     .flatMap(({ name, type: operand }): Narrowing[] => {
       const list = String(operand).startsWith('[');
       if (getNamedType(operand).name === 'Boolean' && typeof value !== 'boolean') {
         return [constant('filter', { [name]: true }), constant('filter', { [name]: false })];
       }
       if (Array.isArray(value) !== list && Array.isArray(value)) return [];
-      const other = nobodys(value, getNamedType(operand).name, world.taken);
+      const other = unusedValue(value, getNamedType(operand).name, context.usedValues);
       const of = (given: unknown) => ({ [name]: list && !Array.isArray(given) ? [given] : given });
-      return [{ argument: 'filter', of, value, other, alike: isOnlyA(world, field, value) && byEquality.test(name) }];
+      const mustMatch = isOnlyA(context, field, value) && byEquality.test(name);
+      return [{ argument: 'filter', of, value, other, mustMatch }];
     });
 }
 
-async function inTurns(
-  world: AttackContext,
+async function attackInBatches(
+  context: AttackContext,
   root: RootField,
-  base: Filling,
+  base: ArgumentValues,
   attack: string,
   narrowings: readonly Narrowing[],
 ): Promise<void> {
-  // Of who has rows of their own, the answer to `greaterThan` depends on the value; of who has none, nothing may.
-  const hasNone = (world.ofEmpty.rows.get(root.entity?.name ?? '') ?? []).length === 0;
-  const sorted = narrowings.toSorted((one, other) => Number(other.alike) - Number(one.alike));
-  for (let from = 0; from < narrowings.length; from += perDocument) {
-    const some = sorted.slice(from, from + perDocument);
-    const alike = some.every((one) => one.alike);
-    await ask(world, root, base, attack, some, { who: world.empty, alike: hasNone || alike, nothing: hasNone });
-    await ask(world, root, base, attack, some, { who: world.b, alike });
+  // For a tenant with rows, the answer to `greaterThan` depends on the value. For a tenant without rows, it must not.
+  const isEmpty = (context.ofEmpty.rows.get(root.entity?.name ?? '') ?? []).length === 0;
+  const sorted = narrowings.toSorted((one, other) => Number(other.mustMatch) - Number(one.mustMatch));
+  for (let from = 0; from < narrowings.length; from += fieldsPerDocument) {
+    const batch = sorted.slice(from, from + fieldsPerDocument);
+    const mustMatch = batch.every((one) => one.mustMatch);
+    await attackBatch(context, root, base, attack, batch, {
+      actor: context.empty,
+      mustMatch: isEmpty || mustMatch,
+      mustBeEmpty: isEmpty,
+    });
+    await attackBatch(context, root, base, attack, batch, { actor: context.b, mustMatch });
   }
 }
 
-interface Asking {
-  readonly who: Member;
-  readonly alike: boolean;
-  /** They must be told of no row at all. */
-  readonly nothing?: boolean;
+interface BatchOptions {
+  readonly actor: ApiActor;
+  readonly mustMatch: boolean;
+  /** Whether the answer must not report any row. */
+  readonly mustBeEmpty?: boolean;
 }
 
-async function ask(
-  world: AttackContext,
+async function attackBatch(
+  context: AttackContext,
   root: RootField,
-  base: Filling,
+  base: ArgumentValues,
   attack: string,
   narrowings: readonly Narrowing[],
-  { who, alike, nothing }: Asking,
+  { actor, mustMatch, mustBeEmpty }: BatchOptions,
 ): Promise<void> {
   if (narrowings.length === 0) return;
-  const sent = narrowings.map(({ argument, value }) => ({ name: argument, value }));
-  const twin = {
-    question: build(world, root, base, narrowings, 'other'),
+  const paired = {
+    request: createBatchRequest(context, root, base, narrowings, 'other'),
     sent: narrowings.map(({ argument, other }) => ({ name: argument, value: other })),
   };
-  const question = build(world, root, base, narrowings, 'value');
-  await carryOut(world, {
-    ...{ type: root.entity?.name, attack, operation: 'select', who, question, sent },
-    ...(alike && { twin }),
+  await runAttack(context, {
+    type: root.entity?.name,
+    attack,
+    operation: 'select',
+    actor,
+    request: createBatchRequest(context, root, base, narrowings, 'value'),
+    sent: narrowings.map(({ argument, value }) => ({ name: argument, value })),
+    ...(mustMatch && { paired }),
     check: (data) => {
-      if (!nothing) return undefined;
+      if (!mustBeEmpty) return undefined;
       const found = Object.entries(data).find(
         ([, page]) => ((page as { totalCount?: number } | null)?.totalCount ?? 0) > 0,
       );
-      return found && `${who.name}, who has no such row, was told of some: ${JSON.stringify(found[1]).slice(0, 200)}`;
+      return (
+        found && `${actor.name} has no such row, but the answer reports some: ${JSON.stringify(found[1]).slice(0, 200)}`
+      );
     },
   });
 }
 
-function build(
+/** Builds one document with a field for each narrowing. */
+function createBatchRequest(
   { api }: AttackContext,
   root: RootField,
-  base: Filling,
+  base: ArgumentValues,
   narrowings: readonly Narrowing[],
   which: 'value' | 'other',
-): Question {
+): GraphQLRequest {
   const { field } = root;
   const given = argumentsOf(field, base);
   const variables: Record<string, unknown> = { ...given };
@@ -223,7 +253,7 @@ function build(
   return { document: `query (${declared.join(', ')}) { ${fields.join(' ')} }`, variables };
 }
 
-/** Enough of a row to tell whose it is. */
+/** Selects the fields that identify a row's owner. */
 function keysOf({ field }: RootField, rows: AttackContext['api']['rows']): string {
   const row = connectionOf(field.type);
   const names = Object.keys(row?.getFields() ?? {});

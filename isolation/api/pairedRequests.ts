@@ -1,66 +1,77 @@
 import { type AttackContext, isOnlyA } from './attackContext.ts';
 import { parentValues } from './parents.ts';
 import type { Row } from './rows.ts';
-import type { Filling, Slot } from './slots.ts';
-import { nobodys, type Sent } from './values.ts';
+import type { ArgumentValues, Slot } from './slots.ts';
+import { type Sent, unusedValue } from './values.ts';
 
-/** The same arguments with values of nobody's in place of A's, and which of them stand for which. */
+/**
+ * Replaces A's values in arguments by values that no tenant has, for a metamorphic test of non-interference.
+ *
+ * It holds all replacements so far. A value that occurs again gets the same replacement.
+ */
 export class PairedRequests {
-  readonly #world: AttackContext;
+  readonly #context: AttackContext;
   readonly #type: string | undefined;
-  readonly #known = new Map<string, unknown>();
-  /** What of A's was replaced, and by what, in the same order. */
+  readonly #byValue = new Map<string, unknown>();
+  /** A's replaced values. */
   readonly sent: Sent[] = [];
-  readonly returned: Sent[] = [];
+  /** Their replacements, in the same order. */
+  readonly replacements: Sent[] = [];
 
-  constructor(world: AttackContext, type: string | undefined) {
-    this.#world = world;
+  constructor(context: AttackContext, type: string | undefined) {
+    this.#context = context;
     this.#type = type;
   }
 
-  of(filling: Filling): Filling {
+  /** Replaces all of A's values in the arguments. */
+  of(values: ArgumentValues): ArgumentValues {
     return new Map(
-      [...filling].map(([slot, value]) => [
+      [...values].map(([slot, value]) => [
         slot,
-        this.#names(slot) ? this.value(value, slot) : this.#described(value, slot),
+        this.#names(slot) ? this.value(value, slot) : this.#describingValue(value, slot),
       ]),
     );
   }
 
   #names(slot: Slot): boolean {
-    return namesRow(this.#world, this.#type, slot);
+    return namesRow(this.#context, this.#type, slot);
   }
 
-  /** A check may hold for few values: what describes a row is only replaced by what was a row's. */
-  #described(value: unknown, slot: Slot): unknown {
-    const { taken, sampleRows } = this.#world;
+  /** A check may accept only a few values. A describing value is therefore replaced only by a sample row's value. */
+  #describingValue(value: unknown, slot: Slot): unknown {
+    const { usedValues, sampleRows } = this.#context;
     const given = ((this.#type && sampleRows.get(this.#type)) || []).map((row) => row[slot.name]);
-    return given.some((one) => one !== undefined && one !== null && !taken.has(JSON.stringify(one)))
+    return given.some((one) => one !== undefined && one !== null && !usedValues.has(JSON.stringify(one)))
       ? this.value(value, slot)
       : value;
   }
 
+  /** Replaces one value if only A has it; otherwise returns it unchanged. */
   value(value: unknown, slot: Slot): unknown {
     if (Array.isArray(value)) return value.map((item) => this.value(item, slot));
-    const { taken, sampleRows } = this.#world;
+    const { usedValues, sampleRows } = this.#context;
     const key = JSON.stringify(value);
-    if (!isOnlyA(this.#world, slot.name, value)) return value;
-    if (!this.#known.has(key)) {
+    if (!isOnlyA(this.#context, slot.name, value)) return value;
+    if (!this.#byValue.has(key)) {
       const rows = (this.#type && sampleRows.get(this.#type)) || [];
       const given = rows.flatMap((row) => row[slot.name] ?? []);
-      // A row that is meant must be nobody's: no spare one's either, for that may be about to be made.
+      // A value that identifies a row must not be a sample row's either, because that row may be inserted later.
       const other = this.#names(slot)
-        ? nobodys(value, slot.type, new Set([...taken, ...given.map((one) => JSON.stringify(one)), ...keysOf(rows)]))
-        : nobodys(value, slot.type, taken, given);
-      this.#known.set(key, other);
+        ? unusedValue(
+            value,
+            slot.type,
+            new Set([...usedValues, ...given.map((one) => JSON.stringify(one)), ...keysOf(rows)]),
+          )
+        : unusedValue(value, slot.type, usedValues, given);
+      this.#byValue.set(key, other);
       this.sent.push({ name: slot.name, value });
-      this.returned.push({ name: slot.name, value: other });
+      this.replacements.push({ name: slot.name, value: other });
     }
-    return this.#known.get(key);
+    return this.#byValue.get(key);
   }
 }
 
-/** Whether the slot says which row is meant, or refers to another, rather than what a row is like. */
+/** Whether the slot identifies or references a row, as opposed to describing one. */
 export function namesRow(
   { api, ofA }: AttackContext,
   type: string | undefined,

@@ -3,9 +3,10 @@ import type { Holdings, Row } from './rows.ts';
 import { type Api, relations } from './schema.ts';
 
 /**
- * Chooses a row of the member's for each reference of a new row, another combination with each `turn`.
+ * Chooses one of the tenant's own rows for each reference of a new row.
  *
- * @returns the value of a slot that is part of a reference, such as `listId`; undefined for every other slot.
+ * @param turn selects the combination of rows.
+ * @returns a function that gives the value of a slot in a reference, such as `listId`; undefined for other slots.
  */
 export function parentValues(
   api: Api,
@@ -29,7 +30,7 @@ export function parentValues(
         const value = row[key === 'Id' ? 'rowId' : key.charAt(0).toLowerCase() + key.slice(1)];
         if (value !== undefined) return value;
       }
-      // A key of several columns: they have the same names on both sides, and no value that no parent has.
+      // The columns of a composite key have the same names on both sides, and only values that a parent has.
       const has = (list: readonly Row[], value: unknown) => list.some((other) => other[slot] === value);
       if (slot !== 'rowId' && slot in row && own.length > 0 && own.every((mine) => has(parents, mine[slot])))
         return row[slot];

@@ -10,36 +10,37 @@ import { interleave } from '../interleaving/interleave.ts';
 import { prepareTestBed } from '../interleaving/prepareTestBed.ts';
 import { attackApi } from './attackApi.ts';
 import { Client } from './client.ts';
-import { type Scratch, scratchWorld } from './scratch.ts';
+import { createScratchContext, type Scratch } from './scratch.ts';
 
 export interface ProveApiOptions {
-  /** Of a role that bypasses row-level security, and of hedgerow_authenticator; on a scratch database. */
+  /** Connects to a scratch database as a role that bypasses row-level security. */
   readonly adminUrl: string;
+  /** Connects to the same database as hedgerow_authenticator. */
   readonly serverUrl: string;
   readonly scope: Scope;
   readonly seed: number;
   readonly fixtures?: string;
-  /** Connections of the server that is attacked, in turn. */
+  /** Pool sizes. The attacks run once with each. */
   readonly poolSizes: readonly number[];
-  /** Interleaved operations; 0 for none. They come last: the database has faults from then on. */
+  /** The number of interleaved operations; 0 for none. They run last, because they inject faults into the database. */
   readonly operations: number;
-  /** Fields that are about these tables alone; by default all. */
+  /** Selects the tables whose fields are attacked; defaults to all. */
   readonly only?: ((table: string) => boolean) | undefined;
   readonly progress: (line: string) => void;
 }
 
 export interface ApiProof {
   readonly attempts: readonly Attempt[];
-  /** Fields that work for A, and those that work for nobody where the catalog says why. */
+  /** Fields that work for A, and fields that work for no one for a reason in the catalog. */
   readonly controls: readonly Control[];
-  /** Why nothing is proven, a sentence each. */
+  /** Reasons why the run proves nothing, one sentence each. */
   readonly unproven: readonly string[];
 }
 
-/** Connections that tenants share while they are interleaved. */
+/** The pool size for interleaved operations. */
 const sharedPool = 2;
 
-/** Starts the real server on the database, and attacks it. */
+/** Starts the real server on the database and attacks it. */
 export async function proveApi(options: ProveApiOptions): Promise<ApiProof> {
   try {
     return await attackServers(options);
@@ -55,10 +56,10 @@ async function attackServers(options: ProveApiOptions): Promise<ApiProof> {
   const unproven = new Set<string>();
   const controls = new Map<string, Control>();
   for (const poolSize of poolSizes) {
-    await withServer(options, poolSize, async ({ world, revokedActors, accounts, problems }, reasons) => {
+    await withServer(options, poolSize, async ({ context, revokedActors, accounts, problems }, reasons) => {
       for (const problem of problems) unproven.add(problem);
       progress(`attacking the API, through a pool of ${poolSize}`);
-      const result = await attackApi(world, { revokedActors, accounts, only, progress });
+      const result = await attackApi(context, { revokedActors, accounts, only, progress });
       attempts.push(...result.attempts);
       for (const sentence of result.unproven) unproven.add(sentence);
       for (const control of result.controls) controls.set(`${control.table} ${control.statement}`, control);
@@ -70,18 +71,18 @@ async function attackServers(options: ProveApiOptions): Promise<ApiProof> {
       const admin = new pg.Pool({ ...clientOptions(options.adminUrl), max: 4 });
       admin.on('error', () => {});
       try {
-        const stage = await prepareTestBed(scratch, admin, only);
-        if (stage.types.length === 0) return;
-        const result = await interleave(stage, { seed, operations, progress, tableOf: scratch.world.tableOf });
+        const testBed = await prepareTestBed(scratch, admin, only);
+        if (testBed.types.length === 0) return;
+        const result = await interleave(testBed, { seed, operations, progress, tableOf: scratch.context.tableOf });
         attempts.push(...result.attempts);
-        // Each answer was compared with what its own tenant must find.
+        // Each answer was compared with the tenant's expected rows.
         const statement = `${result.operations} interleaved operations`;
         controls.set(statement, {
           table: scope.schema,
           operation: 'other',
           statement,
           works: result.attempts.some(({ outcome }) => outcome !== 'not applicable'),
-          answer: 'compared with what the tenant must find',
+          answer: 'compared with the rows that the tenant expects',
         });
         for (const sentence of result.failures) unproven.add(`interleaved: ${sentence}`);
       } finally {
@@ -92,7 +93,7 @@ async function attackServers(options: ProveApiOptions): Promise<ApiProof> {
   return { attempts, controls: [...controls.values()], unproven: [...unproven] };
 }
 
-/** The schema makes no API: a table has a name that the API has for something else. */
+/** The server does not start, for example because a table's name conflicts with a name in the API. */
 class NoServerError extends Error {}
 
 async function withServer(
@@ -104,13 +105,16 @@ async function withServer(
   const jwtSecret = randomBytes(32).toString('hex');
   const onError = ({ message }: Error) => reasons.push(message);
   const served = await serve({ serverUrl, poolSize, jwtSecret, onError }).catch((error) => {
-    throw new NoServerError(`The API was not attacked, for the server does not start: ${(error as Error).message}`);
+    throw new NoServerError(`The API was not attacked, because the server does not start: ${(error as Error).message}`);
   });
   const client = new Client(served.url);
   try {
     await withClient(adminUrl, async (admin) => {
       await admin.query('set jit = off');
-      await use(await scratchWorld(client, { admin, scope, seed, jwtSecret, ...(fixtures && { fixtures }) }), reasons);
+      await use(
+        await createScratchContext(client, { admin, scope, seed, jwtSecret, ...(fixtures && { fixtures }) }),
+        reasons,
+      );
     });
   } finally {
     client.close();

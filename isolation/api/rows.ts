@@ -1,24 +1,24 @@
 import { type GraphQLObjectType, getNamedType, isLeafType, isNonNullType } from 'postgraphile/graphql';
-import type { Client, Member } from './client.ts';
+import type { ApiActor, Client } from './client.ts';
 import { type Api, connectionOf, type Field, relations, select } from './schema.ts';
 
-/** A row as its owner reads it through the API: the values that are its own. */
+/** The values of a row, as the API returns them. */
 export type Row = Readonly<Record<string, unknown>>;
 
 type Found = Record<string, unknown> | null | undefined;
 
-/** What a member reads of everything, by type; the cursors of its rows stand beside them. */
+/** The rows that a tenant reads, by type, with their cursors. */
 export interface Holdings {
   readonly rows: ReadonlyMap<string, readonly Row[]>;
   readonly cursors: ReadonlyMap<string, readonly string[]>;
-  /** Rows that the member could make besides. */
-  readonly spare?: ReadonlyMap<string, readonly Row[]>;
-  /** The answers, to compare with later ones. */
+  /** Rows that the tenant could also insert. */
+  readonly insertableRows?: ReadonlyMap<string, readonly Row[]>;
+  /** The text of the answers, for comparison with later ones. */
   readonly text: string;
 }
 
-/** Reads all that `member` may read without knowing any key: every field of Query without needed arguments. */
-export async function readHoldings(client: Client, api: Api, member: Member): Promise<Holdings> {
+/** Reads all rows that `actor` can read without a key, through each field of Query without required arguments. */
+export async function readHoldings(client: Client, api: Api, actor: ApiActor): Promise<Holdings> {
   const rows = new Map<string, Map<string, Row>>();
   const cursors = new Map<string, string[]>();
   const texts: string[] = [];
@@ -29,11 +29,11 @@ export async function readHoldings(client: Client, api: Api, member: Member): Pr
     rows.set(type.name, known.set(String(row.id ?? JSON.stringify(row)), row));
   };
   const read = async (document: string, use: (data: Record<string, Found>) => void) => {
-    const { body, text } = await client.ask(member, { document });
+    const { body, text } = await client.ask(actor, { document });
     texts.push(text);
     if (body?.data) use(body.data);
   };
-  for (const { field, type, many } of entrances(api)) {
+  for (const { field, type, many } of entryFields(api)) {
     const page = many ? pageArguments(field) : '';
     await read(`{ ${field.name}${page} ${select(field.type, api.rows)} }`, (data) => {
       const found = data[field.name];
@@ -45,8 +45,8 @@ export async function readHoldings(client: Client, api: Api, member: Member): Pr
       );
     });
   }
-  // Types that no field of Query lists are read through those that one does.
-  for (const { field, type, many } of entrances(api)) {
+  // Reads the types that no field of Query lists through relations of the listed types.
+  for (const { field, type, many } of entryFields(api)) {
     for (const relation of relations(type, api.rows).filter(({ to }) => !rows.has(to.name))) {
       const inner = `${relation.field.name} ${select(relation.field.type, api.rows)}`;
       await read(
@@ -66,14 +66,14 @@ export async function readHoldings(client: Client, api: Api, member: Member): Pr
   return { rows: sorted, cursors, text: texts.join('\n') };
 }
 
-interface Entrance {
+interface EntryField {
   readonly field: Field;
   readonly type: GraphQLObjectType;
   readonly many: boolean;
 }
 
-/** Fields of Query that lead to rows without being told which. */
-export function entrances({ fields, rows }: Api): Entrance[] {
+/** Fields of Query that return rows without required arguments. */
+export function entryFields({ fields, rows }: Api): EntryField[] {
   return fields.flatMap(({ operation, field, entity }) => {
     if (operation !== 'query' || !entity || isLeafType(getNamedType(field.type))) return [];
     if (field.args.some(({ type, defaultValue }) => isNonNullType(type) && defaultValue === undefined)) return [];

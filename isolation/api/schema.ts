@@ -16,42 +16,43 @@ import {
   isObjectType,
 } from 'postgraphile/graphql';
 import { UsageError } from '../../common/usageError.ts';
-import type { Client, Member } from './client.ts';
+import type { ApiActor, Client } from './client.ts';
 
 export type Field = GraphQLField<unknown, unknown>;
 
-/** A field of Query or Mutation, and the rows that it is about. */
+/** A field of Query or Mutation, with the type of rows that it reads or writes. */
 export interface RootField {
   readonly operation: 'query' | 'mutation';
   readonly field: Field;
-  /** The type of the rows that it answers with, or that its name speaks of. */
+  /** The type of rows that it returns, or that its name contains. */
   readonly entity: GraphQLObjectType | undefined;
 }
 
-/** What the API offers, sorted into rows and the fields that lead to them. */
+/** The types and root fields of the API. */
 export interface Api {
   readonly schema: GraphQLSchema;
-  /** The types that are rows, by name. */
+  /** The types of rows, by name. */
   readonly rows: ReadonlyMap<string, GraphQLObjectType>;
   readonly fields: readonly RootField[];
   readonly subscriptions: readonly Field[];
 }
 
 /**
- * Reads the API's schema, as `member` where the server asks who wants to know.
+ * Reads the API's schema by introspection or from a file.
  *
- * @param file a schema in GraphQL's own language, for servers that tell nobody theirs.
- * @throws UsageError when there is neither introspection nor a file.
+ * @param actor the identity for introspection.
+ * @param file a schema in SDL, for a server that disables introspection.
+ * @throws UsageError if the server disables introspection and there is no file.
  */
-export async function readApi(client: Client, member: Member, file?: string): Promise<Api> {
+export async function readApi(client: Client, actor: ApiActor, file?: string): Promise<Api> {
   if (file !== undefined) return sortApi(buildSchema(await readFile(file, 'utf8')));
   const document = getIntrospectionQuery({ descriptions: false });
-  const { body } = await client.ask(member, { document });
+  const { body } = await client.ask(actor, { document });
   if (!body?.data) {
-    const reason = body?.errors?.[0]?.message ?? 'no GraphQL is spoken there';
+    const reason = body?.errors?.[0]?.message ?? 'the answer is not a GraphQL response';
     throw new UsageError(
-      `${client.url} does not show its schema (${reason}). In production introspection is off: run \`npm run schema\` on ` +
-        'the checkout that is deployed, and give its schema.graphql with --graphql-schema FILE.',
+      `${client.url} does not show its schema (${reason}). Introspection is off in production. Run \`npm run schema\` in ` +
+        'the deployed checkout, and pass its schema.graphql with --graphql-schema FILE.',
     );
   }
   return sortApi(buildClientSchema(body.data));
@@ -63,7 +64,7 @@ function sortApi(schema: GraphQLSchema): Api {
     schema.getMutationType(),
     schema.getSubscriptionType(),
   ];
-  // Query is itself, and has an id: neither reads anything.
+  // The fields `query` and `id` of Query read no data.
   const common = new Set(query?.getInterfaces().flatMap((shared) => Object.keys(shared.getFields())));
   const own = Object.values(query?.getFields() ?? {}).filter(
     ({ name, type }) => getNamedType(type) !== query && !common.has(name),
@@ -78,21 +79,22 @@ function sortApi(schema: GraphQLSchema): Api {
     const named = getNamedType(type);
     if (isObjectType(named) && !connectionOf(type) && !rows.has(named.name)) rows.set(named.name, named);
   }
-  const about = (field: Field) => entityOf(field, rows) ?? namedAfter(field.name, rows);
   return {
-    ...{ schema, rows },
+    schema,
+    rows,
     fields: [
       ...own.map((field) => ({ operation: 'query' as const, field, entity: entityOf(field, rows) })),
       ...Object.values(mutation?.getFields() ?? {}).map((field) => ({
         operation: 'mutation' as const,
-        ...{ field, entity: about(field) },
+        field,
+        entity: entityOf(field, rows) ?? namedAfter(field.name, rows),
       })),
     ],
     subscriptions: Object.values(subscription?.getFields() ?? {}),
   };
 }
 
-/** The type of the rows in a connection; undefined where `type` is none. */
+/** The type of a connection's rows; `undefined` if `type` is not a connection. */
 export function connectionOf(type: GraphQLOutputType): GraphQLObjectType | undefined {
   const named = getNamedType(type);
   if (!isObjectType(named)) return undefined;
@@ -104,18 +106,18 @@ export function connectionOf(type: GraphQLOutputType): GraphQLObjectType | undef
 function entityOf({ type }: Field, rows: ReadonlyMap<string, GraphQLObjectType>): GraphQLObjectType | undefined {
   const direct = connectionOf(type) ?? getNamedType(type);
   if (rows.has(direct.name)) return direct as GraphQLObjectType;
-  // A mutation's payload.
+  // The payload of a mutation has the row in a field.
   const inner = isObjectType(direct) ? Object.values(direct.getFields()) : [];
   return inner.map((field) => rows.get(getNamedType(field.type).name)).find((row) => row !== undefined);
 }
 
-/** `deleteTodoTags` answers with keys alone: the longest name of a type in its name is what it is about. */
+/** The type with the longest name that the field's name contains. `deleteTodoTags` returns only keys of TodoTag. */
 function namedAfter(name: string, rows: ReadonlyMap<string, GraphQLObjectType>): GraphQLObjectType | undefined {
   const matching = [...rows.values()].filter((row) => name.toLowerCase().includes(row.name.toLowerCase().slice(0, -1)));
   return matching.toSorted((a, b) => b.name.length - a.name.length)[0];
 }
 
-/** Fields that hold a value of the row itself: leaves, lists of them, and objects such as ranges. */
+/** Fields that hold the row's own values: scalars, lists of scalars, and objects such as ranges. */
 function valueFields(type: GraphQLObjectType, rows: Api['rows'], depth = 0): Field[] {
   return Object.values(type.getFields()).filter((field) => {
     if (field.args.some(({ type: argument, defaultValue }) => isNonNullType(argument) && defaultValue === undefined))
@@ -139,7 +141,7 @@ function isValueObject(type: unknown, rows: Api['rows']): type is GraphQLObjectT
   );
 }
 
-/** Fields that lead from a row to others. */
+/** Fields of a row that return related rows. */
 export function relations(
   type: GraphQLObjectType,
   rows: Api['rows'],
@@ -157,7 +159,7 @@ function isList(type: GraphQLOutputType): boolean {
   return isListType(getNullableType(type));
 }
 
-/** What is selected of a row: every value that is its own. */
+/** Selects all values of a row. */
 function selectValues(type: GraphQLObjectType, rows: Api['rows'], depth = 0): string {
   const parts = valueFields(type, rows, depth).map(({ name, type: fieldType }) => {
     const named = getNamedType(fieldType);
@@ -166,7 +168,7 @@ function selectValues(type: GraphQLObjectType, rows: Api['rows'], depth = 0): st
   return parts.join(' ') || '__typename';
 }
 
-/** What is selected of a field that answers with rows, a page of rows, or a mutation's payload; empty for a leaf. */
+/** The selection set for a field that returns a row, a connection, or a mutation's payload; empty for a leaf type. */
 export function select(type: GraphQLOutputType, rows: Api['rows'], inner?: string): string {
   const named = getNamedType(type);
   if (isLeafType(named)) return '';

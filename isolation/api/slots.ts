@@ -11,27 +11,27 @@ import {
 } from 'postgraphile/graphql';
 import type { Field } from './schema.ts';
 
-/** A place in a field's arguments that takes one value. */
+/** A position in a field's arguments that takes one value. */
 export interface Slot {
-  /** Such as `['input', 'updates', 0, 'patch', 'title']`. */
+  /** The path to the value, such as `['input', 'updates', 0, 'patch', 'title']`. */
   readonly path: readonly (string | number)[];
   readonly name: string;
-  /** The type without its `!` and `[]`. */
+  /** The name of the type, without `!` and `[]`. */
   readonly type: string;
   readonly inputType: GraphQLInputType;
   readonly list: boolean;
   readonly required: boolean;
-  /** In an object of the row's values, such as `patch`, and not beside it. */
+  /** Whether it is in an object with the row's values, such as `patch`. */
   readonly inner: boolean;
 }
 
-/** Values by the places that they stand in; places that are not in it are left out. */
-export type Filling = ReadonlyMap<Slot, unknown>;
+/** Argument values by slot. Missing slots are omitted from the request. */
+export type ArgumentValues = ReadonlyMap<Slot, unknown>;
 
 /** Arguments that narrow a connection. */
 const narrowing = new Set(['filter', 'condition', 'orderBy', 'first', 'last', 'after', 'before', 'offset']);
 
-/** Arguments of `field` that say what it is about; those that narrow a connection are attacked by themselves. */
+/** The slots of a field. Arguments that narrow a connection are left out, because attackConnection covers them. */
 export function slotsOf(field: Field, entity: GraphQLObjectType | undefined): Slot[] {
   const page = field.args.some(({ name }) => name === 'first');
   return field.args.filter(({ name }) => !(page && narrowing.has(name))).flatMap((argument) => walk(argument, entity));
@@ -58,14 +58,14 @@ function walk(
   return Object.values(named.getFields()).flatMap((field) => walk(field, entity, inside, [...seen, named.name]));
 }
 
-/** The arguments as variables have them. */
-export function argumentsOf(field: Field, filling: Filling): Record<string, unknown> {
+/** Builds the argument objects from slot values. */
+export function argumentsOf(field: Field, values: ArgumentValues): Record<string, unknown> {
   const built: Record<string, unknown> = {};
   for (const { name, type } of field.args) {
-    // `input: {}` where nothing in it is given.
+    // A required input object without any value is sent as `{}`.
     if (isNonNullType(type) && isInputObjectType(getNamedType(type))) built[name] = {};
   }
-  for (const [{ path }, value] of filling) put(built, path, value);
+  for (const [{ path }, value] of values) put(built, path, value);
   return built;
 }
 

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Catalog, Relation } from '../catalog.ts';
 import type { Ownership } from '../ownership.ts';
 
-/** A row as text, `schema.table (…)`, and whose it is. */
+/** A row as text, `schema.table (…)`, with its owner. */
 interface Owned {
   readonly owner: string | null;
   readonly row: string;
@@ -11,56 +11,58 @@ interface Owned {
 /** Every row of every table. */
 export interface State {
   readonly rows: readonly Owned[];
-  /** What the member owns or sees. */
-  of(memberId: string): ReadonlySet<string>;
-  /** To see whether anything has changed. */
+  /** The rows that the user owns or sees. */
+  of(userId: string): ReadonlySet<string>;
+  /** A text that changes if any row changes. */
   readonly fingerprint: string;
 }
 
 /**
- * The tables below the API, past every policy: what they hold before and after an attack, and back to what they held.
+ * Reads and restores the tables directly, bypassing row-level security.
  *
- * @param client of a role that bypasses row-level security, on a scratch database.
+ * `keep` copies the current rows to the schema `isolation_kept` and prepares the statements of `read`. After that, `read`
+ * returns the current state, and `restore` copies the kept rows back. The client must connect to a scratch database as a
+ * role that bypasses row-level security.
  */
 export class Tables {
   readonly #client: pg.ClientBase;
   readonly #catalog: Catalog;
   readonly #owners: ReadonlyMap<number, Ownership>;
-  readonly #members: readonly string[];
-  /** Partitions are read through their parents. */
+  readonly #userIds: readonly string[];
+  /** Tables that store rows. Partitions are read through their parents. */
   readonly #stored: readonly Relation[];
 
-  /** @param members ids of the users whose rows are watched. */
+  /** @param userIds the users whose rows are watched. */
   constructor(
     client: pg.ClientBase,
     catalog: Catalog,
     owners: ReadonlyMap<number, Ownership>,
-    members: readonly string[],
+    userIds: readonly string[],
   ) {
     this.#client = client;
     this.#catalog = catalog;
     this.#owners = owners;
-    this.#members = members;
+    this.#userIds = userIds;
     this.#stored = catalog.tables.filter(({ kind, isPartition }) => kind !== 'foreign table' && !isPartition);
   }
 
-  /** A member's are the rows whose owner the member is, and what the member sees. Only once they are kept. */
-  async read(members = this.#members): Promise<State> {
+  /** Reads all rows, and the rows that each user sees. Requires a previous call of `keep`. */
+  async read(userIds = this.#userIds): Promise<State> {
     const { escapeLiteral } = this.#client as pg.Client;
     const { role, setting } = this.#catalog;
-    const asMember = (id: string) =>
+    const asUser = (id: string) =>
       `select set_config('role', ${escapeLiteral(role)}, true), set_config(${escapeLiteral(setting)}, ${escapeLiteral(id)}, true);
        execute isolation_seen(${escapeLiteral(id)}); reset role;`;
-    const text = `begin; execute isolation_rows; ${members.map(asMember).join('')} commit`;
+    const text = `begin; execute isolation_rows; ${userIds.map(asUser).join('')} commit`;
     const results = (await this.#client.query(text)) as unknown as pg.QueryResult<Owned>[];
     const [rows = [], ...seen] = results
       .filter(({ fields }) => fields?.[0]?.name === 'owner')
       .map((result) => result.rows);
     const of = (id: string) => [...rows, ...seen.flat()].filter(({ owner }) => owner === id).map(({ row }) => row);
-    const byMember = new Map(members.map((id) => [id, new Set(of(id))]));
+    const byUser = new Map(userIds.map((id) => [id, new Set(of(id))]));
     return {
       rows,
-      of: (id) => byMember.get(id) ?? new Set(),
+      of: (id) => byUser.get(id) ?? new Set(),
       fingerprint: rows
         .map(({ row }) => row)
         .sort()
@@ -68,7 +70,7 @@ export class Tables {
     };
   }
 
-  /** Keeps what the tables hold now, for `restore`, and prepares what `read` asks after every attack. */
+  /** Copies the current rows for `restore`, and prepares the statements that `read` runs after every attack. */
   async keep(): Promise<void> {
     const { escapeLiteral } = this.#client as pg.Client;
     const read = (tables: readonly Relation[], owner: (table: Relation) => string) =>
@@ -88,23 +90,23 @@ export class Tables {
     }
   }
 
-  /** The tables that each member can read. A policy that raises an error for one would keep all of them from being read. */
+  /** The tables that every user can read. If a policy raised an error for one user, `read` would fail for all. */
   async #readable(): Promise<Relation[]> {
     const readable: Relation[] = [];
     for (const table of this.#stored) {
       if (!table.usage || !table.columns.every(({ select }) => select)) continue;
       let isReadable = true;
-      for (const id of this.#members) isReadable &&= await this.#canRead(table, id);
+      for (const id of this.#userIds) isReadable &&= await this.#canRead(table, id);
       if (isReadable) readable.push(table);
     }
     return readable;
   }
 
-  async #canRead({ sql }: Relation, memberId: string): Promise<boolean> {
+  async #canRead({ sql }: Relation, userId: string): Promise<boolean> {
     const { escapeLiteral } = this.#client as pg.Client;
     const { role, setting } = this.#catalog;
-    // One message is one transaction: an error takes back role and setting.
-    const text = `select set_config('role', ${escapeLiteral(role)}, true), set_config(${escapeLiteral(setting)}, ${escapeLiteral(memberId)}, true);
+    // One message is one transaction, so an error also resets the role and the setting.
+    const text = `select set_config('role', ${escapeLiteral(role)}, true), set_config(${escapeLiteral(setting)}, ${escapeLiteral(userId)}, true);
       select count(t::text) from ${sql} t; reset role`;
     return this.#client.query(text).then(
       () => true,
@@ -115,16 +117,16 @@ export class Tables {
     );
   }
 
-  /** Takes a member's rows away, and nothing that refers to them. */
-  async clear({ oid, sql }: Relation, memberId: string): Promise<void> {
+  /** Deletes a user's rows without cascading to rows that reference them. */
+  async clear({ oid, sql }: Relation, userId: string): Promise<void> {
     const owner = this.#owners.get(oid)?.sql('t');
     if (!owner) return;
     const { escapeLiteral } = this.#client as pg.Client;
     await this.#client.query(`begin; set local session_replication_role = replica;
-      delete from ${sql} t where ${owner} = ${escapeLiteral(memberId)}; commit`);
+      delete from ${sql} t where ${owner} = ${escapeLiteral(userId)}; commit`);
   }
 
-  /** Back to what was kept: no trigger and no foreign key is asked. */
+  /** Restores the kept rows, without triggers and foreign key checks. */
   async restore(): Promise<void> {
     const { escapeIdentifier } = this.#client as pg.Client;
     const statements = this.#stored.map(({ oid, sql, columns }) => {
@@ -136,13 +138,13 @@ export class Tables {
   }
 }
 
-/** What is in one of two sets of rows and not in the other, in words; undefined where nothing is. */
+/** Describes the difference between two sets of rows; `undefined` if there is none. */
 export function difference(before: ReadonlySet<string>, after: ReadonlySet<string>): string | undefined {
-  const gone = [...before].filter((row) => !after.has(row));
-  const come = [...after].filter((row) => !before.has(row));
-  if (gone.length === 0 && come.length === 0) return undefined;
+  const removed = [...before].filter((row) => !after.has(row));
+  const added = [...after].filter((row) => !before.has(row));
+  if (removed.length === 0 && added.length === 0) return undefined;
   const list = (rows: readonly string[]) => rows.slice(0, 3).join('; ');
-  if (gone.length === 0) return `a row came to be: ${list(come)}`;
-  if (come.length === 0) return `a row is gone: ${list(gone)}`;
-  return `${list(gone)} became ${list(come)}`;
+  if (removed.length === 0) return `a row was added: ${list(added)}`;
+  if (added.length === 0) return `a row was deleted: ${list(removed)}`;
+  return `${list(removed)} became ${list(added)}`;
 }

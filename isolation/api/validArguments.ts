@@ -9,20 +9,20 @@ import {
 } from 'postgraphile/graphql';
 import type { Answer } from '../http/post.ts';
 import type { AttackContext } from './attackContext.ts';
-import type { Member, Question } from './client.ts';
+import type { ApiActor, GraphQLRequest } from './client.ts';
 import { parentValues } from './parents.ts';
 import type { Holdings, Row } from './rows.ts';
 import { connectionOf, type RootField, select } from './schema.ts';
-import { argumentsOf, type Filling, type Slot, slotsOf } from './slots.ts';
-import { decode, nobodys } from './values.ts';
+import { type ArgumentValues, argumentsOf, type Slot, slotsOf } from './slots.ts';
+import { decode, unusedValue } from './values.ts';
 
-/** Ways to find arguments that a field accepts from a member, until one of them works. */
-const patience = 60;
+/** The maximum number of attempts to find arguments that work for a tenant. */
+const maxAttempts = 60;
 
-/** New rows that are tried: other parents, other values, with and without what may be left out. */
-const turns = 24;
+/** The number of new rows to try: with different parents and values, and with or without optional values. */
+const maxNewRows = 24;
 
-/** The document that asks for `field` with variables; their names are the arguments'. */
+/** Builds a document for `field` with variables that have the names of the arguments. */
 function documentOf(
   { operation, field }: RootField,
   rows: AttackContext['api']['rows'],
@@ -35,12 +35,17 @@ function documentOf(
   return `${operation} ${list(declared)} { ${field.name}${list(passed)} ${select(field.type, rows)} }`;
 }
 
-export function questionOf(root: RootField, rows: AttackContext['api']['rows'], filling: Filling): Question {
-  const variables = argumentsOf(root.field, filling);
+/** Builds a request for a root field with these arguments. */
+export function createRequest(
+  root: RootField,
+  rows: AttackContext['api']['rows'],
+  values: ArgumentValues,
+): GraphQLRequest {
+  const variables = argumentsOf(root.field, values);
   return { document: documentOf(root, rows, Object.keys(variables)), variables };
 }
 
-/** Whether the field did what it is for: a row, rows, a payload that has them. */
+/** Whether the field succeeded: the answer has a row, rows, or a payload with a row. */
 export function works({ field }: Pick<RootField, 'field'>, { status, body }: Answer): boolean {
   if (status !== 200 || body?.errors || !body?.data) return false;
   const value = body.data[field.name];
@@ -49,26 +54,30 @@ export function works({ field }: Pick<RootField, 'field'>, { status, body }: Ans
   if (Array.isArray(value)) return value.length > 0;
   if (typeof value !== 'object') return true;
   if (Array.isArray(value.nodes)) return value.nodes.length > 0;
-  // A payload: the row that it is about must be in it.
+  // The payload of a mutation must contain the affected row.
   return Object.values(value).some((part) => part !== null && !(Array.isArray(part) && part.length === 0));
 }
 
-/** What arguments are made of. */
-export type Known = Pick<AttackContext, 'api' | 'sampleRows' | 'taken'>;
+/** The values from which arguments are generated. */
+export type ArgumentSources = Pick<AttackContext, 'api' | 'sampleRows' | 'usedValues'>;
 
-/** Arguments that may work for who has `holdings`, the likeliest first. */
-export function* fillings(world: Known, root: RootField, holdings: Holdings): Generator<Filling> {
+/** Generates arguments that may work for the tenant that reads `holdings`, the most promising first. */
+export function* candidateArguments(
+  context: ArgumentSources,
+  root: RootField,
+  holdings: Holdings,
+): Generator<ArgumentValues> {
   const slots = slotsOf(root.field, root.entity);
   const rows = (root.entity && holdings.rows.get(root.entity.name)) ?? [];
   if (slots.length === 0) return yield new Map();
   const inner = slots.filter((slot) => slot.inner);
   const ofRows = () => rows.slice(0, 4).map((row) => fromRow(slots, row));
-  const makes = root.operation === 'mutation' && root.field.name.startsWith('create');
-  const spare = (root.entity && holdings.spare?.get(root.entity.name)) ?? [];
-  if (makes) yield* spare.map((row) => fromRow(slots, row));
+  const isCreate = root.operation === 'mutation' && root.field.name.startsWith('create');
+  const insertable = (root.entity && holdings.insertableRows?.get(root.entity.name)) ?? [];
+  if (isCreate) yield* insertable.map((row) => fromRow(slots, row));
   else {
     yield* ofRows();
-    // One value at a time: the database may make another itself, and take it from nobody.
+    // Sets one optional value at a time. The database may generate other values, and then accepts none from clients.
     const [row] = rows;
     for (const only of row ? inner : [])
       yield fromRow(
@@ -76,88 +85,92 @@ export function* fillings(world: Known, root: RootField, holdings: Holdings): Ge
         row as Row,
       );
   }
-  if (root.entity && inner.length > 0) yield* newRows(world, root.entity, slots, holdings);
+  if (root.entity && inner.length > 0) yield* newRows(context, root.entity, slots, holdings);
   yield* anyValues(slots, rows, holdings);
-  if (makes) yield* ofRows();
+  if (isCreate) yield* ofRows();
 }
 
 interface Found {
-  readonly filling: Filling;
+  readonly values: ArgumentValues;
   readonly works: boolean;
-  /** What the likeliest arguments were answered with, or those that work. */
+  /** The answer to the arguments that work, or else to the most promising ones. */
   readonly answer: Answer | undefined;
-  /** The member's own row has to make room for it. */
-  readonly room: boolean;
+  /** Whether the field works only after the tenant's own row was deleted. */
+  readonly needsRoom: boolean;
 }
 
 /**
- * Arguments with which `field` works for `member`; what it changed is undone. Where none were found, the likeliest, and
- * `works` is false.
+ * Finds arguments with which `root` works for `member`, and undoes all changes. If it finds none, it returns the most
+ * promising arguments, and `works` is false.
+ *
+ * @param needsRoom whether to delete the tenant's own row first, because the table takes only one.
  */
 export async function findValidArguments(
-  world: AttackContext,
+  context: AttackContext,
   root: RootField,
-  member: Member,
-  room = false,
+  actor: ApiActor,
+  needsRoom = false,
 ): Promise<Found> {
-  let tried = 0;
-  let likeliest: { filling: Filling; answer: Answer } | undefined;
-  for (const filling of fillings(world, root, member === world.a ? world.ofA : world.ofB)) {
-    if (++tried > patience) break;
-    if (room) await world.watch.makeRoom(member, root.entity?.name);
-    const answer = await world.client.ask(member, questionOf(root, world.api.rows, filling));
-    if (root.operation === 'mutation') await world.watch.restore();
-    if (works(root, answer)) return { filling, answer, works: true, room };
-    if (!likeliest || (likeliest.answer.body?.errors && !answer.body?.errors)) likeliest = { filling, answer };
+  let attempts = 0;
+  let best: { values: ArgumentValues; answer: Answer } | undefined;
+  for (const values of candidateArguments(context, root, actor === context.a ? context.ofA : context.ofB)) {
+    if (++attempts > maxAttempts) break;
+    if (needsRoom) await context.watch.makeRoom(actor, root.entity?.name);
+    const answer = await context.client.ask(actor, createRequest(root, context.api.rows, values));
+    if (root.operation === 'mutation') await context.watch.restore();
+    if (works(root, answer)) return { values, answer, works: true, needsRoom };
+    if (!best || (best.answer.body?.errors && !answer.body?.errors)) best = { values, answer };
   }
-  if (!room && root.field.name.startsWith('create')) return findValidArguments(world, root, member, true);
-  return { ...(likeliest ?? { filling: new Map(), answer: undefined }), works: false, room: false };
+  if (!needsRoom && root.field.name.startsWith('create')) return findValidArguments(context, root, actor, true);
+  return { ...(best ?? { values: new Map(), answer: undefined }), works: false, needsRoom: false };
 }
 
-/** A value of the row by the slot's name; of a list of keys, one of them. */
+/** Finds a slot's value in a row. For a list of keys, it returns a list with the row's key. */
 export function valueIn(row: Row, { name, type, list }: Slot): unknown {
   if (name in row) return row[name];
   const singular = name.replace(/s$/, '');
-  // `ids` of keys: the API calls the key itself `rowId`.
+  // A list of keys is called `ids`, but the key of a row is called `rowId`.
   const one = list ? row[type === 'UUID' && singular === 'id' ? 'rowId' : singular] : undefined;
   if (one !== undefined) return [one];
   return type === 'ID' && row.id !== undefined ? (list ? [row.id] : row.id) : undefined;
 }
 
-export function fromRow(slots: readonly Slot[], row: Row): Filling {
+/** Fills the slots with a row's values, and required slots without a value with a generated one. */
+export function fromRow(slots: readonly Slot[], row: Row): ArgumentValues {
   const found = slots.map(
-    (slot) => [slot, valueIn(row, slot) ?? (slot.required ? invent(slot.inputType, slot.name) : undefined)] as const,
+    (slot) =>
+      [slot, valueIn(row, slot) ?? (slot.required ? createValue(slot.inputType, slot.name) : undefined)] as const,
   );
   return new Map(found.filter(([, value]) => value !== undefined && value !== null));
 }
 
-/** New rows of valid values, attached to the member's own rows. */
+/** Generates new rows that reference the tenant's own rows. */
 function* newRows(
-  world: Known,
+  context: ArgumentSources,
   entity: GraphQLObjectType,
   slots: readonly Slot[],
   holdings: Holdings,
-): Generator<Filling> {
-  const spare = world.sampleRows.get(entity.name) ?? [];
+): Generator<ArgumentValues> {
+  const samples = context.sampleRows.get(entity.name) ?? [];
   const own = holdings.rows.get(entity.name) ?? [];
-  const donors = [...spare, ...own];
-  for (let turn = 0; turn < turns; turn++) {
-    const donor = donors[turn % Math.max(1, donors.length)];
-    const parents = parentValues(world.api, entity, holdings, turn);
+  const templates = [...samples, ...own];
+  for (let turn = 0; turn < maxNewRows; turn++) {
+    const template = templates[turn % Math.max(1, templates.length)];
+    const parents = parentValues(context.api, entity, holdings, turn);
     const value = (slot: Slot): unknown => {
       if (!slot.inner && slot.required) return own[0] && valueIn(own[0], slot);
       const ofParent = parents(slot.name);
       if (ofParent !== undefined) return ofParent;
       if (slot.type === 'UUID') return slot.required ? randomUUID() : undefined;
       if (!slot.required && turn % 3 === 2) return undefined;
-      const given = donor?.[slot.name] ?? undefined;
-      if (given === undefined) return slot.required ? invent(slot.inputType, slot.name) : undefined;
+      const given = template?.[slot.name] ?? undefined;
+      if (given === undefined) return slot.required ? createValue(slot.inputType, slot.name) : undefined;
       return turn % 2 === 0
-        ? nobodys(
+        ? unusedValue(
             given,
             slot.type,
-            world.taken,
-            spare.flatMap((row) => row[slot.name] ?? []),
+            context.usedValues,
+            samples.flatMap((row) => row[slot.name] ?? []),
           )
         : given;
     };
@@ -165,47 +178,61 @@ function* newRows(
   }
 }
 
-/** Arguments of functions: nobody but the member's values says what they may be. */
-function* anyValues(slots: readonly Slot[], about: readonly Row[], holdings: Holdings): Generator<Filling> {
-  const pool = [...about, ...[...holdings.rows.values()].flat()];
+/** Generates arguments of functions from the tenant's values. The schema does not say which values are valid. */
+function* anyValues(slots: readonly Slot[], rowsOfType: readonly Row[], holdings: Holdings): Generator<ArgumentValues> {
+  const pool = [...rowsOfType, ...[...holdings.rows.values()].flat()];
   for (let turn = 0; turn < 40; turn++) {
     const filled = slots.map((slot) => {
       const named = pool.flatMap((row) => valueIn(row, slot) ?? []);
-      const alike =
-        named.length > 0 ? named : pool.flatMap((row) => Object.values(row).filter((value) => fits(value, slot)));
+      const candidates =
+        named.length > 0
+          ? named
+          : pool.flatMap((row) => Object.values(row).filter((value) => isCompatible(value, slot)));
       const value =
-        alike[turn % Math.max(1, alike.length)] ?? (slot.required ? invent(slot.inputType, slot.name) : undefined);
+        candidates[turn % Math.max(1, candidates.length)] ??
+        (slot.required ? createValue(slot.inputType, slot.name) : undefined);
       return [slot, slot.list && value !== undefined && !Array.isArray(value) ? [value] : value] as const;
     });
-    yield new Map(filled.filter(([slot, value]) => value !== undefined && (slot.required || fits(value, slot))));
+    yield new Map(
+      filled.filter(([slot, value]) => value !== undefined && (slot.required || isCompatible(value, slot))),
+    );
   }
 }
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f-]{27}$/i;
 const date = /^\d{4}-\d\d-\d\d/;
 
-/** Whether a slot takes values like it, as far as is known of its type. */
-export function fits(value: unknown, { type }: Pick<Slot, 'type'>): boolean {
-  if (Array.isArray(value)) return value.every((item) => fits(item, { type }));
+/** Whether the slot's type may accept the value. */
+export function isCompatible(value: unknown, { type }: Pick<Slot, 'type'>): boolean {
+  if (Array.isArray(value)) return value.every((item) => isCompatible(item, { type }));
   if (type === 'UUID') return typeof value === 'string' && uuid.test(value);
   if (type === 'String') return typeof value === 'string' && !uuid.test(value) && !date.test(value) && !decode(value);
   if (type === 'Int' || type === 'Float') return typeof value === 'number';
   return type === 'Boolean' && typeof value === 'boolean';
 }
 
-/** Some value of a type, where nothing is known of what it may be. */
-function invent(type: GraphQLInputType, name: string): unknown {
+/** Generates a value of a type if nothing is known about valid values. */
+function createValue(type: GraphQLInputType, name: string): unknown {
   const named = getNamedType(type);
-  if (String(type).startsWith('[')) return [invent(named, name)];
+  if (String(type).startsWith('[')) return [createValue(named, name)];
   if (isEnumType(named)) return named.getValues()[0]?.name;
   if (isInputObjectType(named)) {
     const needed = Object.values(named.getFields()).filter((field) => isNonNullType(field.type));
-    return Object.fromEntries(needed.map((field) => [field.name, invent(field.type, field.name)]));
+    return Object.fromEntries(needed.map((field) => [field.name, createValue(field.type, field.name)]));
   }
   const word = randomBytes(4).toString('hex');
   const simple: Record<string, unknown> = {
-    ...{ Int: 1, Float: 1.5, Boolean: true, UUID: randomUUID(), BigInt: '1', BigFloat: '1.5', JSON: {} },
-    ...{ Date: '2030-01-02', Datetime: new Date().toISOString(), Time: '12:30:00', InternetAddress: '127.0.0.1' },
+    Int: 1,
+    Float: 1.5,
+    Boolean: true,
+    UUID: randomUUID(),
+    BigInt: '1',
+    BigFloat: '1.5',
+    JSON: {},
+    Date: '2030-01-02',
+    Datetime: new Date().toISOString(),
+    Time: '12:30:00',
+    InternetAddress: '127.0.0.1',
   };
   return simple[named.name] ?? (name.toLowerCase().includes('email') ? `${word}@example.com` : `${name} ${word}`);
 }

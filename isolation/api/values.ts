@@ -7,10 +7,10 @@ const times = /\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)?
 const date = /^\d{4}-\d\d-\d\d/;
 const wholeNumber = /^-?\d+$/;
 
-/** Types of which another value can be made of any. */
+/** Types for which a different valid value can be derived from any value. */
 const changeable = new Set(['String', 'Int', 'BigInt', 'Float', 'BigFloat', 'Date', 'Datetime', '']);
 
-/** What stands in a node id or a cursor: base64 of a JSON array. */
+/** Decodes a node id or a cursor, which is a JSON array in base64; `undefined` for other texts. */
 export function decode(text: string): unknown[] | undefined {
   if (text.length < 4 || !/^[A-Za-z0-9+/_-]+=*$/.test(text)) return undefined;
   const decoded = parseJson(Buffer.from(text, 'base64').toString('utf8'));
@@ -22,34 +22,34 @@ export function encode(parts: readonly unknown[]): string {
 }
 
 /**
- * A value of nobody's in place of a member's, of the same form: a UUID for a UUID, a text with the same beginning, a
- * node id of the same type. What has too few values to be anybody's own, such as a boolean or an enum, stays as it is.
+ * Derives a value that no tenant has and that has the form of `value`: a UUID for a UUID, a text with the same beginning,
+ * or a node id of the same type. Values of small types, such as booleans and enums, stay unchanged.
  *
- * @param taken values that somebody has, as JSON.
- * @param sampleRows preferred values: valid ones that no row has.
+ * @param usedValues values of the tenants, as JSON.
+ * @param samples preferred values, which are valid and occur in no row.
  */
-export function nobodys(
+export function unusedValue(
   value: unknown,
   type: string,
-  taken: ReadonlySet<string>,
-  sampleRows: readonly unknown[] = [],
+  usedValues: ReadonlySet<string>,
+  samples: readonly unknown[] = [],
 ): unknown {
-  if (Array.isArray(value)) return value.map((item) => nobodys(item, type, taken, sampleRows));
+  if (Array.isArray(value)) return value.map((item) => unusedValue(item, type, usedValues, samples));
   if (typeof value === 'string' && uuid.test(value)) return randomUUID();
   const parts = typeof value === 'string' && (type === 'ID' || type === 'Cursor') ? decode(value) : undefined;
-  // The first says which type, or which order.
-  if (parts) return encode(parts.map((part, index) => (index === 0 ? part : nobodys(part, '', taken))));
-  const given = sampleRows.find((donation) => donation !== null && !taken.has(JSON.stringify(donation)));
+  // The first part is the type of a node id, or the order of a cursor.
+  if (parts) return encode(parts.map((part, index) => (index === 0 ? part : unusedValue(part, '', usedValues))));
+  const given = samples.find((sample) => sample !== null && !usedValues.has(JSON.stringify(sample)));
   if (given !== undefined) return given;
   if (!changeable.has(type)) return value;
   for (let attempt = 0; attempt < 50; attempt++) {
-    const other = changed(value, attempt);
-    if (other === value || !taken.has(JSON.stringify(other))) return other;
+    const other = changeValue(value, attempt);
+    if (other === value || !usedValues.has(JSON.stringify(other))) return other;
   }
   return value;
 }
 
-function changed(value: unknown, attempt: number): unknown {
+function changeValue(value: unknown, attempt: number): unknown {
   if (typeof value === 'number') return value + 17 + attempt * 7;
   if (typeof value !== 'string' || value.length < 2) return value;
   if (wholeNumber.test(value)) return String(BigInt(value) + BigInt(17 + attempt * 7));
@@ -60,7 +60,7 @@ function changed(value: unknown, attempt: number): unknown {
   return changeEnd(value);
 }
 
-/** The last letters and digits become others of their kind: what a check asks for in front of them stays. */
+/** Replaces the last eight letters and digits by random ones. The beginning stays, because a check may require it. */
 function changeEnd(text: string): string {
   let left = 8;
   return [...text]
@@ -81,28 +81,28 @@ function changeEnd(text: string): string {
     .join('');
 }
 
-/** A value that was sent, and the name of the argument that it was sent as. */
+/** A value in a request, with the name of its argument. */
 export interface Sent {
   readonly name: string;
   readonly value: unknown;
 }
 
 /**
- * The answer without what differs from one request to the next though it says the same: the values that were sent, new
- * ids, and times. A value is known by its field's name, or wherever it is long enough to be nothing else.
+ * Replaces the parts of an answer that differ between equivalent requests: sent values, new ids, and times. It recognizes
+ * a sent value by its field's name, or anywhere if the value is longer than five characters.
  *
- * @param own ids that stay as they are: the member's own.
+ * @param own the actor's own values. They are not replaced.
  */
 export function normalize(body: unknown, sent: readonly Sent[], own: ReadonlySet<string>): unknown {
   const long = sent.flatMap(({ value }, index) =>
     typeof value === 'string' && value.length > 5 ? [[value, `‹${index}›`] as const] : [],
   );
   const visit = (value: unknown, key?: string): unknown => {
-    // Where in the document something stands: a literal of another length moves it.
+    // A position in the document depends on the length of literals.
     if (key === 'locations') return undefined;
     const known = sent.findIndex((one) => one.name === key && JSON.stringify(one.value) === JSON.stringify(value));
     if (known >= 0) return `‹${known}›`;
-    // New, and counted where it is a number.
+    // The key of a new row may be random or come from a sequence.
     if (key === 'rowId') return keyPart(value);
     if (typeof value === 'string') return text(value);
     if (Array.isArray(value)) return value.map((item) => visit(item));
@@ -127,7 +127,7 @@ export function normalize(body: unknown, sent: readonly Sent[], own: ReadonlySet
   return visit(body);
 }
 
-/** Whether nobody else has a value like it by chance. */
+/** Whether it is unlikely that two tenants have this value by chance. */
 export function isDistinctive(value: unknown): value is string {
   return typeof value === 'string' && value.length >= 8 && !date.test(value);
 }

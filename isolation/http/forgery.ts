@@ -2,7 +2,7 @@ import { createHmac, createPrivateKey, type KeyObject, randomUUID, sign } from '
 import type jwt from 'jsonwebtoken';
 import type { PrivateJwk } from '../../server/auth/tokens/privateKeys.ts';
 
-/** Signs the first two parts of a token. */
+/** Signs the header and payload of a token. */
 export type Signer = (head: string) => Buffer;
 
 export const hmac =
@@ -10,7 +10,7 @@ export const hmac =
   (head) =>
     createHmac(`sha${bits}`, secret).update(head).digest();
 
-/** ECDSA as JSON Web Signatures have it, or as everything else has it: DER. */
+/** Signs with ECDSA, in the format of JSON Web Signatures (IEEE P1363) or in DER, the usual format elsewhere. */
 export const ecdsa =
   (key: PrivateJwk | KeyObject, hash = 'sha256', dsaEncoding: 'ieee-p1363' | 'der' = 'ieee-p1363'): Signer =>
   (head) =>
@@ -22,38 +22,43 @@ export const ecdsa =
 const encode = (part: unknown) =>
   Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url');
 
-/** A token of these parts; text is taken as it is, also where it is no JSON. */
+/** Builds a token in the compact format. A part that is text is encoded as it is, even if it is not JSON. */
 export function compact(header: unknown, payload: unknown, signer: Signer): string {
   const head = `${encode(header)}.${encode(payload)}`;
   return `${head}.${signer(head).toString('base64url')}`;
 }
 
-/** What a forger has, and more: the server's own keys, to show that each change alone makes a token worthless. */
-export interface Loot {
-  /** A good token, its parts, and what signs it. */
+/**
+ * The material for forged tokens. It includes the server's own key, so that the tests show that each change alone
+ * invalidates a token.
+ */
+export interface ForgeryInput {
+  /** A valid token. */
   readonly token: string;
   readonly header: jwt.JwtHeader;
   readonly claims: jwt.JwtPayload;
+  /** Signs with the server's key. */
   readonly signer: Signer;
 }
 
-type Forgery = [string, (loot: Loot) => string];
+type Forgery = [string, (input: ForgeryInput) => string];
 
 const seconds = () => Math.floor(Date.now() / 1000);
 const parts = (token: string) => token.split('.') as [string, string, string];
 const garbage: Signer = () => Buffer.from('garbage');
 
-/** The good token, with one thing about it changed and signed again with the right key. */
+/** Changes claims of the valid token and signs it again with the server's key. */
 const withClaims =
   (change: (claims: jwt.JwtPayload) => object) =>
-  ({ header, claims, signer }: Loot) =>
+  ({ header, claims, signer }: ForgeryInput) =>
     compact(header, { ...claims, ...change(claims) }, signer);
+/** Changes the header of the valid token and signs it again with the server's key. */
 const withHeader =
   (change: Record<string, unknown>) =>
-  ({ header, claims, signer }: Loot) =>
+  ({ header, claims, signer }: ForgeryInput) =>
     compact({ ...header, ...change }, claims, signer);
 
-/** Worthless, whatever the server's keys are. */
+/** Tokens that every server must refuse, whatever its keys are: a description and a function that builds the token. */
 export const forgeries: readonly Forgery[] = [
   ...['none', 'None', 'NONE', 'nOnE', '', 'null'].map(
     (alg): Forgery => [

@@ -10,24 +10,24 @@ import { createReadiness } from '../../server/tenancy/readiness.ts';
 import { TenantDatabase } from '../../server/tenancy/tenantDatabase.ts';
 
 export interface ServeOptions {
-  /** As hedgerow_authenticator. */
+  /** Connects as hedgerow_authenticator. */
   readonly serverUrl: string;
   readonly poolSize: number;
   readonly jwtSecret: string;
-  /** Seconds. */
+  /** In seconds. */
   readonly requestTimeout?: number;
-  /** What could not be answered is an id for the client, and stands here. */
+  /** Receives internal errors. The client gets only an error id. */
   readonly onError?: (error: Error) => unknown;
 }
 
-/** A server that runs in this process. */
+/** A server in this process. */
 export interface Served {
-  /** Without a path. */
+  /** The server's address, without a path. */
   readonly url: string;
   close(): Promise<void>;
 }
 
-/** The real server on a port of its own: the app, its pool and its websockets, as `server/run.ts` puts them together. */
+/** Starts the real server on a free port, with the app, the pool and the websockets, as `server/run.ts` does. */
 export async function serve({
   serverUrl,
   poolSize,
@@ -37,16 +37,16 @@ export async function serve({
 }: ServeOptions): Promise<Served> {
   const log = pino({ level: 'silent' });
   if (onError) {
-    // Logged under an id that the client gets: the reason is of use to anyone who reads a report.
+    // The server logs the reason under an id that the client gets. The report needs the reason itself.
     log.error = ((fields: { err?: Error }) => fields.err && onError(fields.err)) as typeof log.error;
   }
   const pool = { size: poolSize, timeout: 5, recycle: 1800, preparedStatements: true };
   const database = new TenantDatabase(serverUrl, pool, log);
   const graphql = await createGraphQL({ database, listenUrl: serverUrl, log, production: false });
-  // Everybody signs up from one address.
   const mail = { from: { name: 'Hedgerow', address: 'no-reply@localhost' } };
   // No pauses: how often a tenant holds the event loop depends on the machine.
   const admission = new Admission({ ...admissionLimits(poolSize), holdBudget: Number.POSITIVE_INFINITY });
+  // All users register from one address, so the rate limits are raised.
   const auth = createAuth(database, { jwtSecret, limitFactor: 1000, mail }, admission, log);
   const config = { allowedOrigins: [], production: false, trustProxy: 0, requestTimeout };
   const readiness = createReadiness(database);

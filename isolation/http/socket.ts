@@ -5,16 +5,20 @@ import { WebSocket } from 'ws';
 export interface Message {
   readonly type: string;
   readonly id?: string;
-  // biome-ignore lint/suspicious/noExplicitAny: whatever the document asked for
+  // biome-ignore lint/suspicious/noExplicitAny: the shape depends on the document
   readonly payload?: any;
 }
 
 const protocol = 'graphql-transport-ws';
 
-/** A websocket that says graphql-transport-ws by hand, so that a test sees each message, and each that is not sent. */
+/**
+ * A websocket client for graphql-transport-ws without a library, so that a test sees every message.
+ *
+ * `heard` collects all messages in order; `next` returns each of them once.
+ */
 export class Socket {
   readonly raw: WebSocket;
-  /** All that has come. */
+  /** All received messages. */
   readonly heard: Message[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
   #read = 0;
@@ -36,7 +40,11 @@ export class Socket {
     this.send({ id, type: 'subscribe', payload: { query } });
   }
 
-  /** The next message that no one has taken yet. */
+  /**
+   * The next message that was not returned yet.
+   *
+   * @throws Error if the socket closes.
+   */
   async next(): Promise<Message> {
     while (this.heard.length <= this.#read) {
       if (this.raw.readyState >= WebSocket.CLOSING) throw new Error('the socket has closed');
@@ -45,7 +53,11 @@ export class Socket {
     return this.heard[this.#read++] as Message;
   }
 
-  /** The data of the next message, which is an event of a subscription. */
+  /**
+   * The data of the next message, which must be an event of a subscription.
+   *
+   * @throws Error if it is another message or contains errors.
+   */
   async event(): Promise<unknown> {
     const message = await this.next();
     if (message.type !== 'next' || message.payload.errors) throw new Error(JSON.stringify(message));
@@ -53,7 +65,7 @@ export class Socket {
   }
 }
 
-/** A socket that has said whose it is, and has not been answered yet. */
+/** Opens a socket and sends `connection_init` with the token, without waiting for an acknowledgment. */
 export async function greet(url: string, token: string | undefined, headers?: Record<string, string>): Promise<Socket> {
   const socket = new Socket(url, headers);
   await Promise.race([once(socket.raw, 'open'), socket.closed]);
@@ -63,7 +75,11 @@ export async function greet(url: string, token: string | undefined, headers?: Re
   return socket;
 }
 
-/** A signed-in socket. */
+/**
+ * Opens an authenticated socket.
+ *
+ * @throws Error if the server does not acknowledge it.
+ */
 export async function openSocket(url: string, token: string): Promise<Socket> {
   const socket = await greet(url, token);
   const { type } = await socket.next();
@@ -74,8 +90,7 @@ export async function openSocket(url: string, token: string): Promise<Socket> {
 let latest = 0;
 
 /**
- * A signed-in socket whose subscriptions have begun. The protocol acknowledges no subscription; it takes messages in
- * order, so that one which is wrong is answered when those before it have begun.
+ * Opens an authenticated socket and starts subscriptions.
  */
 export async function subscribed(url: string, token: string, ...documents: string[]): Promise<Socket> {
   const socket = await openSocket(url, token);
@@ -83,6 +98,12 @@ export async function subscribed(url: string, token: string, ...documents: strin
   return socket;
 }
 
+/**
+ * Starts a subscription and waits until it is active. The protocol does not acknowledge subscriptions, but the server
+ * handles messages in order. The answer to an invalid subscription therefore shows that the earlier ones are active.
+ *
+ * @returns the id of the subscription.
+ */
 export async function begin(socket: Socket, document: string): Promise<string> {
   const id = `subscription ${++latest}`;
   socket.subscribe(id, document);

@@ -12,11 +12,11 @@ import type { TestBed } from './testBed.ts';
  * @param only tables that requests are about.
  */
 export async function prepareTestBed(
-  { world, tables, catalog }: Scratch,
+  { context, tables, catalog }: Scratch,
   admin: pg.Pool,
   only: (table: string) => boolean = () => true,
 ): Promise<TestBed> {
-  const { client, api, a, b, empty } = world;
+  const { client, api, a, b, empty } = context;
   const newcomer = await register(client, 'D');
   const db = { asAdmin: async (text: string, values: unknown[] = []) => (await admin.query(text, values)).rows };
   await tables.keep();
@@ -27,6 +27,6 @@ export async function prepareTestBed(
   const tenants = [];
   for (const member of [a, b, empty, newcomer])
     tenants.push({ member, holdings: await readHoldings(client, api, member) });
-  const types = [...api.rows.keys()].filter((type) => only(world.tableOf(type)));
-  return { client, known: world, types, db, tenants, strict: true, restore: () => tables.restore() };
+  const types = [...api.rows.keys()].filter((type) => only(context.tableOf(type)));
+  return { client, known: context, types, db, tenants, strict: true, restore: () => tables.restore() };
 }

@@ -1,9 +1,9 @@
-import type { Question } from '../api/client.ts';
+import type { GraphQLRequest } from '../api/client.ts';
 import { operationOf } from '../api/fields.ts';
-import { entrances, type Holdings, type Row } from '../api/rows.ts';
+import { entryFields, type Holdings, type Row } from '../api/rows.ts';
 import { connectionOf, type RootField, relations, select } from '../api/schema.ts';
 import { type Slot, slotsOf } from '../api/slots.ts';
-import { fillings, fromRow, type Known, questionOf, valueIn } from '../api/validArguments.ts';
+import { type ArgumentSources, candidateArguments, createRequest, fromRow, valueIn } from '../api/validArguments.ts';
 import type { Model } from './model.ts';
 import type { Step } from './operations.ts';
 import type { TestBed } from './testBed.ts';
@@ -12,7 +12,7 @@ import type { TestBed } from './testBed.ts';
 export interface Request {
   readonly type: string;
   readonly kind: 'create' | 'update' | 'delete' | 'all' | 'some' | 'nothing' | 'related';
-  readonly question: Question;
+  readonly question: GraphQLRequest;
   /** The row that is asked for or changed, where there is one. */
   readonly of?: Row;
   /** The field whose data are looked at. */
@@ -37,7 +37,7 @@ export function requestOf(
 }
 
 function make(
-  known: Known,
+  known: ArgumentSources,
   { kind, choice }: Step,
   type: string,
   model: Model,
@@ -57,7 +57,7 @@ function make(
   const ask = (root: RootField | undefined, of: Row | undefined, what: Request['kind']): Request | undefined => {
     const slots = root && slotsOf(root.field, root.entity);
     if (!slots || !of || !isNamedBy(slots, of)) return undefined;
-    const question = questionOf(root, api.rows, fromRow(slots, of));
+    const question = createRequest(root, api.rows, fromRow(slots, of));
     return { type, kind: what, of, field: root.field.name, question };
   };
   if (kind === 'create' || (kind === 'batch' && choice % 3 === 0)) {
@@ -67,9 +67,10 @@ function make(
       cursors: new Map(),
       text: '',
     };
-    const filling = root && take(fillings(known, root, holdings), choice % 12);
+    const filling = root && take(candidateArguments(known, root, holdings), choice % 12);
     return (
-      root && filling && { type, kind: 'create', field: root.field.name, question: questionOf(root, api.rows, filling) }
+      root &&
+      filling && { type, kind: 'create', field: root.field.name, question: createRequest(root, api.rows, filling) }
     );
   }
   if (kind === 'update' || (kind === 'batch' && choice % 3 === 1)) {
@@ -85,7 +86,7 @@ function make(
         )
       : new Map();
     const filling = new Map([...fromRow(slots, row), ...given]);
-    return { type, kind: 'update', of: row, field: root.field.name, question: questionOf(root, api.rows, filling) };
+    return { type, kind: 'update', of: row, field: root.field.name, question: createRequest(root, api.rows, filling) };
   }
   if (kind === 'delete' || kind === 'batch') return ask(pick(mutations('delete', kind === 'batch')), row, 'delete');
   const reads = api.fields.filter(({ operation, entity }) => operation === 'query' && entity?.name === type);
@@ -103,10 +104,11 @@ function make(
     const slots = root && slotsOf(root.field, root.entity).filter(({ type: scalar }) => scalar === 'String');
     const filling = slots && new Map(slots.map((slot) => [slot, texts[choice % Math.max(1, texts.length)] ?? 'a']));
     return (
-      root && filling && { type, kind: 'some', field: root.field.name, question: questionOf(root, api.rows, filling) }
+      root &&
+      filling && { type, kind: 'some', field: root.field.name, question: createRequest(root, api.rows, filling) }
     );
   }
-  const entrance = entrances(api).find((one) => one.type.name === type && one.many);
+  const entrance = entryFields(api).find((one) => one.type.name === type && one.many);
   if (!entrance) return undefined;
   const { field } = entrance;
   if (kind === 'nested') {

@@ -172,7 +172,7 @@ export class AttackSession {
           `delete from ${table.sql} t where ${ownership.sql('t')} = ${client.escapeLiteral(seedData.a.id)}`,
       );
     const fingerprints = this.#fingerprints;
-    await client.query('savepoint world');
+    await client.query('savepoint without_a');
     try {
       await client.query(
         [...this.#suppressTriggers.start, ...removals, ...this.#suppressTriggers.end, ...refreshed(catalog)].join('; '),
@@ -182,7 +182,7 @@ export class AttackSession {
       return await work();
     } finally {
       this.#fingerprints = fingerprints;
-      await client.query('rollback to savepoint world; release savepoint world');
+      await client.query('rollback to savepoint without_a; release savepoint without_a');
     }
   }
 

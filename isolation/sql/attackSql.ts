@@ -7,12 +7,12 @@ import { type AttackTarget, createAttackTarget } from './attackTarget.ts';
 import { calls } from './calls.ts';
 import { inserts, references } from './inserts.ts';
 import { differs, isSame, judge } from './judge.ts';
-import { asNobody, nobodies, unset } from './nobody.ts';
 import { otherRoles, privileges } from './privileges.ts';
 import { reads } from './reads.ts';
 import { isOwnerError, type OwnerErrors } from './refusals.ts';
 import { SideEffects } from './sideEffects.ts';
 import type { SqlAnswer, SqlAttack } from './sqlAttack.ts';
+import { actorsWithoutTenant, attacksWithoutTenant, unset } from './withoutTenant.ts';
 import { writes } from './writes.ts';
 
 export interface SqlOptions extends AttackSessionOptions {
@@ -42,7 +42,7 @@ export async function* attackSql(
   const session = await AttackSession.open(client, catalog, seedData, options);
   const targets = targetsOf(client, catalog, seedData, options);
   if (rows[0].unset) {
-    for (const target of targets) yield* withAndWithoutA(session, asNobody(target, unset), ownerErrors);
+    for (const target of targets) yield* withAndWithoutA(session, attacksWithoutTenant(target, unset), ownerErrors);
   }
   const sideEffects = await SideEffects.open(session);
   for (const target of targets) {
@@ -84,7 +84,7 @@ async function attacksOn(
     ...(target.relation.kind === 'materialized view'
       ? []
       : [...writes(seedData, target), ...inserts(seedData, target), ...references(seedData, target)]),
-    ...nobodies(seedData, catalog).flatMap((actor) => asNobody(target, actor)),
+    ...actorsWithoutTenant(seedData, catalog).flatMap((actor) => attacksWithoutTenant(target, actor)),
     ...privileges(catalog, target),
     ...(await otherRoles(session, target, owner)),
   ];

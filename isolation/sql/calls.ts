@@ -3,8 +3,8 @@ import { settingValue } from '../identity.ts';
 import { candidates, noHints, quoteElement } from '../seedData/columnValues.ts';
 import { holding, type Row, type SeedData } from '../seedData/seedData.ts';
 import { rootOf } from '../seedData/valueHints.ts';
-import { nobodies } from './nobody.ts';
 import type { Actor, SqlAttack } from './sqlAttack.ts';
+import { actorsWithoutTenant } from './withoutTenant.ts';
 
 /** Calls every executable function and procedure with A's values, with B's values, and with hostile text. */
 export function calls(catalog: Catalog, seedData: SeedData): SqlAttack[] {
@@ -47,8 +47,8 @@ function callsOf(catalog: Catalog, seedData: SeedData, routine: Routine): SqlAtt
     for (const values of combine(given.map((argument) => valuesFor(catalog, seedData, argument, 'b'))).slice(0, 4)) {
       attacks.push(call('call with its own values', values));
     }
-    for (const nobody of nobodies(seedData, catalog))
-      for (const values of combine(theirs).slice(0, 2)) attacks.push(call('call as nobody', values, nobody));
+    for (const actor of actorsWithoutTenant(seedData, catalog))
+      for (const values of combine(theirs).slice(0, 2)) attacks.push(call('call without a tenant', values, actor));
   }
   // Clients can pass text only to functions of the API.
   if (routine.schema === catalog.schema) {

@@ -82,7 +82,7 @@ export function judge(
     const [known, unknown] = answer.results.filter(({ rows }) => rows.length > 0).map(rowsExpected);
     if (known === unknown) return { ...attempt, outcome: 'held' };
     return leaked(
-      `The planner expects ${known} rows for A's value, and ${unknown} for a value that nobody has. A is ${seedData.a.id}.`,
+      `The planner expects ${known} rows for A's value, and ${unknown} for a value that no tenant has. A is ${seedData.a.id}.`,
     );
   }
   const last = answer.results.at(-1)?.rows[0];

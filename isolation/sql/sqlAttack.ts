@@ -2,7 +2,7 @@ import type { Operation } from '../attempt.ts';
 
 /** The identity and role that run an attack. */
 export interface Actor {
-  /** A name for display: `B`, `nobody, the setting is empty`. */
+  /** A name for display: `B`, `a session without a tenant (the setting is empty)`. */
   readonly name: string;
   /** The tenant's id. Empty means an empty setting; null does not change the setting. */
   readonly identity: string | null;

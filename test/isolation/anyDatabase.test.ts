@@ -77,7 +77,7 @@ test.each([
   [
     'a policy that is true without a tenant',
     'create policy nobody on public.documents for select to authenticated using (auth.uid() is null)',
-    /^public\.documents: select as nobody/,
+    /^public\.documents: select without a tenant/,
   ],
 ])(
   'the prover finds a fault in a sample: %s',

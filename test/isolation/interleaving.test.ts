@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { Client } from '../../isolation/api/client.ts';
-import { scratchWorld } from '../../isolation/api/scratch.ts';
+import { createScratchContext } from '../../isolation/api/scratch.ts';
 import { serve } from '../../isolation/http/serve.ts';
 import { type InterleavingResult, interleave } from '../../isolation/interleaving/interleave.ts';
 import { prepareTestBed } from '../../isolation/interleaving/prepareTestBed.ts';
@@ -23,10 +23,10 @@ async function run(
   try {
     await admin.connect();
     const scope = { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' };
-    const scratch = await scratchWorld(client, { admin, scope, seed: 1, jwtSecret });
+    const scratch = await createScratchContext(client, { admin, scope, seed: 1, jwtSecret });
     const stage = await prepareTestBed(scratch, pool);
     await change(db);
-    return await interleave(stage, { seed, operations, tableOf: scratch.world.tableOf });
+    return await interleave(stage, { seed, operations, tableOf: scratch.context.tableOf });
   } finally {
     await admin.end();
     await pool.end();

@@ -178,7 +178,7 @@ test(
     expect(proof.attempts.length).toBeGreaterThan(100);
     expect(proof.attempts.filter(({ outcome }) => outcome === 'leaked')).toEqual([]);
     expect(proof.controls.map(({ reason }) => reason)).toContain(
-      'there is a grant and no policy for select, so nobody can',
+      'there is a grant and no policy for select, so no one can',
     );
     expect(proof.controls.filter(({ works }) => works)).toEqual([]);
   },

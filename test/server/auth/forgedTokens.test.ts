@@ -4,7 +4,7 @@ import { request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import jwt from 'jsonwebtoken';
 import supertest from 'supertest';
-import { compact, ecdsa, forgeries, hmac, type Loot, type Signer } from '../../../isolation/http/forgery.ts';
+import { compact, ecdsa, type ForgeryInput, forgeries, hmac, type Signer } from '../../../isolation/http/forgery.ts';
 import type { AuthSettings } from '../../../server/auth/auth.ts';
 import type { PrivateJwk } from '../../../server/auth/tokens/privateKeys.ts';
 import { graphql, jwtSecret, signUp, startTestServer, type TestServer } from '../../support/server.ts';
@@ -21,7 +21,7 @@ const setups: [string, Pick<AuthSettings, 'jwtSecret' | 'privateKeys'>, Signer][
 
 describe.each(setups)('where the server has %s,', (setup, keys, signer) => {
   let server: TestServer;
-  let loot: Loot;
+  let loot: ForgeryInput;
   /** What is answered where there is no token at all. */
   let refusals: unknown[];
   beforeAll(async () => {
