@@ -2,20 +2,20 @@ import { Agent } from 'node:http';
 import { type Holdings, type Row, readHoldings } from '../api/rows.ts';
 import { type Abort, type Answer, type NoAnswer, post } from '../http/post.ts';
 import { during, type Fault } from './faults.ts';
-import { keyOf, Model, Owners } from './model.ts';
+import { keyOf, Model, ValueOwners } from './model.ts';
 import type { Step } from './operations.ts';
+import type { TestBed } from './prepareTestBed.ts';
 import { type Request, requestOf } from './requests.ts';
-import type { TestBed } from './testBed.ts';
 
-/** What was wrong with an answer. */
+/** A wrong answer. It is a leak if it reveals data of another tenant. */
 export class Finding extends Error {
   readonly leak: boolean;
   readonly type: string;
   readonly statement: string;
   readonly answer: string;
 
-  constructor(what: string, about: { leak: boolean; type: string; statement: string; answer: string }) {
-    super(what);
+  constructor(message: string, about: { leak: boolean; type: string; statement: string; answer: string }) {
+    super(message);
     this.leak = about.leak;
     this.type = about.type;
     this.statement = about.statement;
@@ -23,64 +23,73 @@ export class Finding extends Error {
   }
 }
 
-interface Lane {
-  readonly stage: TestBed;
-  readonly owners: Owners;
+/** One tenant in a run. It sends its requests one after another over its own connection. */
+interface TenantWorker {
+  readonly testBed: TestBed;
+  readonly owners: ValueOwners;
+  /** The tenant's place in `models` and in the tenants of the test bed. */
   readonly index: number;
+  /** The models of all tenants. A worker replaces its own model when it reads all rows again. */
   readonly models: Model[];
   readonly agent: Agent;
-  /** Faults affect every request on the connection. */
+  /** Whether any step of the run has a fault, which can affect the requests of every tenant. */
   readonly faulty: boolean;
 }
 
-/** Does the steps, each tenant's one after the other and all tenants' at once. @throws Finding */
+/**
+ * Executes a list of steps. Each tenant's steps run in sequence, and all tenants run concurrently. At the end, each
+ * tenant reads all rows again.
+ *
+ * @param count is called for each request, with its operation and its type of rows.
+ * @throws Finding for the first wrong answer.
+ */
 export async function execute(
-  stage: TestBed,
+  testBed: TestBed,
   steps: readonly Step[],
-  count: (kind: string, type: string) => void,
+  count: (operation: string, type: string) => void,
 ): Promise<void> {
-  await stage.restore();
-  const sampleRows = [...stage.known.sampleRows.values()].flat();
-  const owners = new Owners(new Set(sampleRows.flatMap((row) => Object.values(row))));
-  for (const { member, holdings } of stage.tenants) {
-    noteAll(owners, member.name, holdings);
-  }
-  const models = stage.tenants.map(({ holdings }) => new Model(holdings));
+  await testBed.restore();
+  const sampleRows = [...testBed.context.sampleRows.values()].flat();
+  const owners = new ValueOwners(new Set(sampleRows.flatMap((row) => Object.values(row))));
+  for (const { member, holdings } of testBed.tenants) recordAll(owners, member.name, holdings);
+  const models = testBed.tenants.map(({ holdings }) => new Model(holdings));
   const faulty = steps.some(({ fault }) => fault !== undefined);
-  const agents = stage.tenants.map(() => new Agent({ keepAlive: true, maxSockets: 1 }));
+  const agents = testBed.tenants.map(() => new Agent({ keepAlive: true, maxSockets: 1 }));
   try {
-    const lanes = agents.map((agent, index) => ({ stage, owners, index, models, agent, faulty }));
+    const workers = agents.map((agent, index) => ({ testBed, owners, index, models, agent, faulty }));
     const results = await Promise.allSettled(
-      lanes.map(async (lane) => {
-        for (const step of steps.filter(({ tenant }) => tenant === lane.index)) await take(lane, step, count);
+      workers.map(async (worker) => {
+        for (const step of steps.filter(({ tenant }) => tenant === worker.index)) await perform(worker, step, count);
       }),
     );
     for (const result of results) if (result.status === 'rejected') throw result.reason;
-    // When nothing runs any more, everybody finds what they left.
-    for (const lane of lanes) await look(lane);
+    for (const worker of workers) await readAgain(worker);
   } finally {
     for (const agent of agents) agent.destroy();
   }
 }
 
-async function take(lane: Lane, step: Step, count: (kind: string, type: string) => void): Promise<void> {
-  const { stage, index, models, agent } = lane;
-  if (models[index]?.uncertain) await look(lane);
+async function perform(
+  worker: TenantWorker,
+  step: Step,
+  count: (operation: string, type: string) => void,
+): Promise<void> {
+  const { testBed, index, models, agent } = worker;
+  if (models[index]?.uncertain) await readAgain(worker);
   const model = models[index] as Model;
   const others = models.filter((other) => other !== model);
-  const wanted = step.kind === 'a stranger' ? { ...step, kind: 'page' as const } : step;
-  const request = requestOf(stage, wanted, model, others);
+  const unauthenticated = step.operation === 'unauthenticated';
+  const request = requestOf(testBed, unauthenticated ? { ...step, operation: 'page' } : step, model, others);
   if (!request) return;
-  count(step.kind, request.type);
-  const stranger = step.kind === 'a stranger';
-  const token = stranger ? undefined : stage.tenants[index]?.member.token;
+  count(step.operation, request.type);
+  const token = unauthenticated ? undefined : testBed.tenants[index]?.member.token;
   const { document, variables } = request.question;
   const payload = Buffer.from(JSON.stringify({ query: document, variables }));
   const abort = abortOf(step.fault, step.choice);
-  const answer = await during(stage.db, step.fault, () =>
-    post(`${stage.client.url}/graphql`, { agent, token, payload, abort }),
+  const answer = await during(testBed.db, step.fault, () =>
+    post(`${testBed.client.url}/graphql`, { agent, token, payload, abort }),
   );
-  judge(lane, request, answer, { payload: payload.toString(), stranger });
+  check(worker, request, answer, { payload: payload.toString(), unauthenticated });
 }
 
 function abortOf(fault: Fault | undefined, choice: number): Abort | undefined {
@@ -88,130 +97,146 @@ function abortOf(fault: Fault | undefined, choice: number): Abort | undefined {
   return { when: (['before', 'during', 'after'] as const)[choice % 3] ?? 'during', milliseconds: choice % 7 };
 }
 
-/** Codes that say that the request has failed because of what was around it. */
-const troubles = ['TIMEOUT', 'UNAVAILABLE', 'CONFLICT'];
+/** Error codes that a fault can cause in any request of the run. */
+const faultCodes = ['TIMEOUT', 'UNAVAILABLE', 'CONFLICT'];
 
-function judge(
-  lane: Lane,
+/**
+ * Checks an answer against the model and updates the model.
+ *
+ * @throws Finding if the answer is wrong.
+ */
+function check(
+  worker: TenantWorker,
   request: Request,
   answer: Answer | NoAnswer,
-  { payload, stranger }: { payload: string; stranger: boolean },
+  { payload, unauthenticated }: { payload: string; unauthenticated: boolean },
 ): void {
-  const { stage, owners, index, models, faulty } = lane;
+  const { testBed, owners, index, models, faulty } = worker;
   const model = models[index] as Model;
-  const name = stage.tenants[index]?.member.name ?? '';
-  const before = model.uncertain;
+  const name = testBed.tenants[index]?.member.name ?? '';
+  const wasUncertain = model.uncertain;
   const writes = request.question.document.startsWith('mutation');
   if (writes) model.uncertain = true;
   if (typeof answer === 'string') {
     model.unsettled ||= writes;
-    if (answer === 'aborted' || !stage.strict) return;
-    throw new Finding(`a request was ${answer}`, { leak: false, type: request.type, statement: payload, answer });
+    if (answer === 'aborted') return;
+    const about = { leak: false, type: request.type, statement: payload, answer };
+    throw new Finding(`a request received no answer: ${answer}`, about);
   }
-  const find = (leak: boolean, what: string) =>
-    new Finding(what, { leak, type: request.type, statement: payload, answer: `${answer.status} ${answer.text}` });
-  const who = stranger ? 'a stranger' : name;
-  const foreign = owners.foreignIn(answer.text, stranger ? undefined : name, payload);
-  if (foreign) throw find(true, `${who} was shown what is another's: ${foreign.what}`);
+  const finding = (leak: boolean, message: string) =>
+    new Finding(message, { leak, type: request.type, statement: payload, answer: `${answer.status} ${answer.text}` });
+  const reader = unauthenticated ? 'an unauthenticated client' : name;
+  const foreign = owners.foreignIn(answer.text, unauthenticated ? undefined : name, payload);
+  if (foreign) throw finding(true, `${reader} received a value of another tenant: ${foreign.what}`);
   const { body, status } = answer;
   const codes = (body?.errors ?? []).map(({ extensions }) => extensions?.code ?? 'no code');
   const data = body?.data?.[request.field];
-  if (stranger) {
-    if (data) throw find(true, 'a stranger was answered with data');
+  if (unauthenticated) {
+    if (data) throw finding(true, 'an unauthenticated client received data');
     return;
   }
-  // What another's row is called, an own one may be called, too.
-  const isForeign = (row: Row) => !before && !model.has(request.type, row);
-  if (request.kind === 'nothing' && codes.length === 0 && rowsIn(data).some(isForeign)) {
-    throw find(true, `${who} was answered with data for a row of another's`);
+  // A row of this tenant may have the same key as the requested row of another tenant.
+  const isForeign = (row: Row) => !wasUncertain && !model.has(request.type, row);
+  if (request.expected === 'nothing' && codes.length === 0 && rowsIn(data).some(isForeign)) {
+    throw finding(true, `${reader} received data for a row of another tenant`);
   }
   if (codes.length > 0) {
-    if (!stage.strict) return;
-    const refused = writes && request.kind !== 'delete' ? ['BAD_USER_INPUT', 'CONFLICT'] : [];
+    const refusals = writes && request.expected !== 'delete' ? ['BAD_USER_INPUT', 'CONFLICT'] : [];
     const allowed = [
       'TIMEOUT',
-      ...(faulty ? troubles : []),
-      ...refused,
-      ...(request.kind === 'nothing' ? ['NOT_FOUND'] : []),
+      ...(faulty ? faultCodes : []),
+      ...refusals,
+      ...(request.expected === 'nothing' ? ['NOT_FOUND'] : []),
     ];
-    if (before) allowed.push('NOT_FOUND');
+    if (wasUncertain) allowed.push('NOT_FOUND');
     const wrong = codes.find((code) => !allowed.includes(code));
-    if (wrong && !(request.kind === 'delete' && wrong === 'CONFLICT'))
-      throw find(false, `${wrong} for what should work`);
+    if (wrong && !(request.expected === 'delete' && wrong === 'CONFLICT'))
+      throw finding(false, `${wrong} for a request that should succeed`);
     return;
   }
-  if (status !== 200) throw find(false, `status ${status} without an error`);
-  if (!stage.strict || data === undefined || request.kind === 'nothing' || request.kind === 'related') return;
+  if (status !== 200) throw finding(false, `status ${status} without an error`);
+  if (data === undefined || request.expected === 'nothing' || request.expected === 'related') return;
   const rows = rowsIn(data);
-  for (const row of rows) owners.note(name, request.type, row);
-  if (request.kind === 'create' || request.kind === 'update') {
+  for (const row of rows) owners.record(name, request.type, row);
+  if (request.expected === 'create' || request.expected === 'update') {
     for (const row of rows) model.put(request.type, row);
-    // A trigger may have done more; and with a row's key those of other rows may change.
-    const { of } = request;
-    const isMoved = of !== undefined && !rows.some((row) => keyOf(row) === keyOf(of));
+    // The model stays uncertain if the payload has no row, because a trigger may have changed other rows. It also stays
+    // uncertain if the row's key changed, because the keys of other rows may have changed with it.
+    const { row: before } = request;
+    const isMoved = before !== undefined && !rows.some((row) => keyOf(row) === keyOf(before));
     model.uncertain = model.unsettled || rows.length === 0 || isMoved;
-  } else if (request.kind !== 'delete' && !before && isModelled(stage, request.type)) {
-    const complaint = model.complaintAbout(request.type, rows, request.kind === 'all');
-    if (complaint) throw find(false, complaint);
+  } else if (request.expected !== 'delete' && !wasUncertain && isModeled(testBed, request.type)) {
+    const difference = model.differenceFrom(request.type, rows, request.expected === 'all');
+    if (difference) throw finding(false, difference);
   }
 }
 
-/** The rows in a page, in a payload, or the one that there is. */
+/** The rows in a connection, in a mutation payload, or a single row. */
 function rowsIn(data: unknown): Row[] {
   if (typeof data !== 'object' || data === null) return [];
-  const held = data as Record<string, unknown>;
-  if (Array.isArray(held.nodes)) return held.nodes as Row[];
-  if ('clientMutationId' in held) {
-    return Object.values(held).flatMap((part) => {
+  const fields = data as Record<string, unknown>;
+  if (Array.isArray(fields.nodes)) return fields.nodes as Row[];
+  if ('clientMutationId' in fields) {
+    return Object.values(fields).flatMap((part) => {
       if (Array.isArray(part)) return part.filter((item) => typeof item === 'object') as Row[];
       return typeof part === 'object' && part !== null && !('cursor' in part) ? [part as Row] : [];
     });
   }
-  return [held];
+  return [fields];
 }
 
-/** Views and what only sign-in writes are read, and nothing is known of them. */
-function isModelled({ known: { api } }: TestBed, type: string): boolean {
+/** Whether tenants create rows of the type. The rows of views, and rows that only sign-in writes, are not modeled. */
+function isModeled({ context: { api } }: TestBed, type: string): boolean {
   return api.fields.some(
     ({ operation, field, entity }) =>
       operation === 'mutation' && entity?.name === type && field.name.startsWith('create'),
   );
 }
 
-/** Reads everything again: what is not in doubt must be as it was. */
-async function look(lane: Lane): Promise<void> {
-  const { stage, owners, index, models } = lane;
-  const tenant = stage.tenants[index];
+/**
+ * Reads all rows of the tenant and replaces its model. If the model was certain, the rows must match it.
+ *
+ * @throws Finding if the rows differ or contain a value of another tenant.
+ */
+async function readAgain(worker: TenantWorker): Promise<void> {
+  const { testBed, owners, index, models } = worker;
+  const tenant = testBed.tenants[index];
   if (!tenant) return;
+  const { name } = tenant.member;
   const before = models[index] as Model;
-  const found = await again(() => readHoldings(stage.client, stage.known.api, tenant.member));
-  const about = { leak: true, statement: 'everything that can be listed', answer: found.text };
-  const foreign = owners.foreignIn(found.text, tenant.member.name, '');
+  const found = await untilAnswered(() => readHoldings(testBed.client, testBed.context.api, tenant.member));
+  const about = { statement: 'all fields that list rows', answer: found.text };
+  const foreign = owners.foreignIn(found.text, name, '');
   if (foreign)
-    throw new Finding(`${tenant.member.name} was shown what is another's: ${foreign.what}`, {
+    throw new Finding(`${name} received a value of another tenant: ${foreign.what}`, {
       ...about,
+      leak: true,
       type: foreign.type,
     });
   const after = new Model(found);
-  if (!before.uncertain && stage.strict) {
-    for (const type of stage.known.api.rows.keys()) {
-      const complaint = isModelled(stage, type) && after.complaintAbout(type, before.rows(type), true);
-      if (complaint)
-        throw new Finding(`${tenant.member.name} finds something else: ${complaint}`, { ...about, leak: false, type });
+  if (!before.uncertain) {
+    for (const type of testBed.context.api.rows.keys()) {
+      const difference = isModeled(testBed, type) && after.differenceFrom(type, before.rows(type), true);
+      if (difference)
+        throw new Finding(`${name} reads rows that differ from the model: ${difference}`, {
+          ...about,
+          leak: false,
+          type,
+        });
     }
   }
-  noteAll(owners, tenant.member.name, found);
+  recordAll(owners, name, found);
   after.unsettled = before.unsettled;
   after.uncertain = before.unsettled;
   models[index] = after;
 }
 
-function noteAll(owners: Owners, name: string, { rows }: Holdings): void {
-  for (const [type, found] of rows) for (const row of found) owners.note(name, type, row);
+function recordAll(owners: ValueOwners, name: string, { rows }: Holdings): void {
+  for (const [type, found] of rows) for (const row of found) owners.record(name, type, row);
 }
 
-/** A backend may have been killed for somebody else's request. */
-async function again(read: () => Promise<Holdings>): Promise<Holdings> {
+/** Retries up to five times, because a fault of another tenant's request may have affected this one. */
+async function untilAnswered(read: () => Promise<Holdings>): Promise<Holdings> {
   for (let attempt = 0; ; attempt++) {
     const found = await read();
     if (!/"code":"(UNAVAILABLE|TIMEOUT)"/.test(found.text) || attempt > 4) return found;

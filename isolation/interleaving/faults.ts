@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Relation } from '../catalog.ts';
 import { type Admin, cancelBackend, killBackends } from './backends.ts';
 
-/** What may happen to a request while it is answered. */
+/** Faults that can occur while the server answers a request. */
 export const faults = [
   'slow statement',
   'failed commit',
@@ -12,13 +12,14 @@ export const faults = [
 ] as const;
 export type Fault = (typeof faults)[number];
 
-/** Milliseconds: what a slow statement takes, and what one may take. */
-const slow = 500;
-const limit = 300;
+/** The duration of a slow statement, in milliseconds. It exceeds `statementTimeout`, so Postgres cancels the statement. */
+const slowStatement = 500;
+const statementTimeout = 300;
 
 /**
- * Prepares a scratch database for faults: triggers that sleep, or fail where a transaction commits, as often as they are
- * told; and a statement_timeout that a sleep is beyond.
+ * Prepares a scratch database for faults. It adds triggers to each table that sleep, or make the commit fail, while the
+ * fault has a row in `isolation_faults.due`. It also sets a statement_timeout that is shorter than the sleep. Finally it
+ * terminates the server's backends, because only new connections receive that setting.
  */
 export async function prepareFaults(db: Admin, tables: readonly Relation[]): Promise<void> {
   await db.asAdmin(`create schema isolation_faults;
@@ -26,8 +27,8 @@ export async function prepareFaults(db: Admin, tables: readonly Relation[]): Pro
     create function isolation_faults.strike() returns trigger language plpgsql security definer set search_path = '' as $$
     begin
       if tg_argv[0] = 'slow statement' then
-        -- The row stays away if the statement is cancelled: each fault is due once.
-        if exists (select from isolation_faults.due where fault = tg_argv[0]) then perform pg_catalog.pg_sleep(${slow / 1000}); end if;
+        -- during() deletes the row. A delete here would be rolled back with the cancelled statement.
+        if exists (select from isolation_faults.due where fault = tg_argv[0]) then perform pg_catalog.pg_sleep(${slowStatement / 1000}); end if;
       elsif exists (select from isolation_faults.due where fault = tg_argv[0]) then
         raise exception 'the commit fails' using errcode = '40001';
       end if;
@@ -35,7 +36,9 @@ export async function prepareFaults(db: Admin, tables: readonly Relation[]): Pro
     end $$;
     ${tables.map(triggers).join('')}`);
   const [{ name } = { name: '' }] = await db.asAdmin<{ name: string }>('select current_database() as name');
-  await db.asAdmin(`alter role hedgerow_authenticator in database "${name}" set statement_timeout = '${limit}ms'`);
+  await db.asAdmin(
+    `alter role hedgerow_authenticator in database "${name}" set statement_timeout = '${statementTimeout}ms'`,
+  );
   await killBackends(db);
 }
 
@@ -47,7 +50,10 @@ const triggers = ({ sql, kind }: Relation) =>
       create constraint trigger isolation_commit after insert or update or delete on ${sql}
         deferrable initially deferred for each row execute function isolation_faults.strike('failed commit');`;
 
-/** Lets a fault happen while `work` is under way. */
+/**
+ * Causes a fault while `work` runs. A slow statement and a failed commit affect all requests that write during this time.
+ * A killed backend or a cancelled statement may belong to the request of another tenant.
+ */
 export async function during<Result>(
   db: Admin,
   fault: Fault | undefined,

@@ -2,17 +2,19 @@ import fc from 'fast-check';
 import { type Attempt, shorten } from '../attempt.ts';
 import { execute, Finding } from './execute.ts';
 import { type Step, steps } from './operations.ts';
-import type { TestBed } from './testBed.ts';
+import type { TestBed } from './prepareTestBed.ts';
 
-/** Steps of one run at most; they shrink to the fewest that still show what is wrong. */
-const length = 80;
+/** The maximum number of steps in one run. */
+const maxSteps = 80;
 
-/** Runs of shrunken steps, each tried so often, because what is wrong may depend on who came first. */
-const shrinks = 60;
-const repeats = 3;
+/** The maximum number of shrunken runs. */
+const maxShrunkRuns = 60;
+/** The attempts to reproduce a finding in each shrunken run. It may depend on which request the server answers first. */
+const attemptsPerShrunkRun = 3;
 
 export interface InterleavingOptions {
   readonly seed: number;
+  /** The number of operations after which the search stops. */
   readonly operations: number;
   readonly tableOf: (type: string) => string;
   readonly progress?: (line: string) => void;
@@ -21,37 +23,42 @@ export interface InterleavingOptions {
 export interface InterleavingResult {
   readonly attempts: readonly Attempt[];
   readonly operations: number;
-  /** What was wrong without anybody having seen what is another's. */
+  /** Wrong answers that reveal no data of another tenant. */
   readonly failures: readonly string[];
-  /** The fewest steps that show it. */
+  /** The fewest steps that reproduce the finding. */
   readonly shrunk: readonly Step[] | undefined;
 }
 
-/** Random steps of many tenants at once, until there were enough or something is wrong. */
+/**
+ * Runs random steps of several tenants concurrently. It has two phases:
+ *
+ * 1. Search: it executes lists of steps until a finding occurs or the number of operations is reached.
+ * 2. Shrink: after a finding, fast-check proposes shorter lists, and each is executed several times.
+ */
 export async function interleave(
-  stage: TestBed,
+  testBed: TestBed,
   { seed, operations, tableOf, progress = () => {} }: InterleavingOptions,
 ): Promise<InterleavingResult> {
-  const counts = new Map<string, { table: string; kind: string; count: number }>();
+  const counts = new Map<string, { table: string; operation: string; count: number }>();
   let done = 0;
   let found: Finding | undefined;
-  let tried = 0;
-  const count = (kind: string, type: string) => {
-    const key = `${type} ${kind}`;
-    const before = counts.get(key) ?? { table: tableOf(type), kind, count: 0 };
+  let shrunkRuns = 0;
+  const count = (operation: string, type: string) => {
+    const key = `${type} ${operation}`;
+    const before = counts.get(key) ?? { table: tableOf(type), operation, count: 0 };
     counts.set(key, { ...before, count: before.count + 1 });
     done++;
     if (done % 500 === 0) progress(`${done} interleaved operations`);
   };
-  const property = fc.asyncProperty(steps(stage.tenants.length, length), async (list) => {
-    // Enough was done, or tried to make it shorter: what is left of fast-check's runs passes.
-    if (found ? tried++ >= shrinks : done >= operations) return;
-    for (let attempt = 0; attempt < (found ? repeats : 1); attempt++) {
+  const property = fc.asyncProperty(steps(testBed.tenants.length, maxSteps), async (list) => {
+    // Once a limit is reached, the remaining runs of fast-check pass without work.
+    if (found ? shrunkRuns++ >= maxShrunkRuns : done >= operations) return;
+    for (let attempt = 0; attempt < (found ? attemptsPerShrunkRun : 1); attempt++) {
       try {
-        await execute(stage, list, found ? () => {} : count);
+        await execute(testBed, list, found ? () => {} : count);
       } catch (error) {
         if (!(error instanceof Finding)) throw error;
-        // A leak is not made shorter to something that is none.
+        // A leak must not shrink to a finding that is no leak.
         if (found?.leak && !error.leak) continue;
         found = error;
         throw error;
@@ -61,7 +68,9 @@ export async function interleave(
   const result = await fc.check(property, { seed, numRuns: operations });
   if (result.failed && !found) throw result.errorInstance;
   const shrunk = result.counterexample?.[0];
-  const held = [...counts.values()].map(({ table, kind, count: times }) => attempt(table, kind, `${times} operations`));
+  const held = [...counts.values()].map(({ table, operation, count: times }) =>
+    heldAttempt(table, operation, `${times} operations`),
+  );
   const leak = found?.leak ? [leakOf(found, tableOf(found.type), seed, shrunk ?? [])] : [];
   return {
     attempts: [...held, ...leak],
@@ -74,15 +83,15 @@ export async function interleave(
   };
 }
 
-function attempt(table: string, kind: string, statement: string): Attempt {
-  const operation = ({ create: 'insert', update: 'update', delete: 'delete' } as const)[kind] ?? 'select';
+function heldAttempt(table: string, name: string, statement: string): Attempt {
+  const operation = ({ create: 'insert', update: 'update', delete: 'delete' } as const)[name] ?? 'select';
   return {
     table,
-    attack: `interleaved: ${kind}`,
+    attack: `interleaved: ${name}`,
     operation,
     path: 'interleaving',
     statement,
-    answer: 'as the model has it',
+    answer: 'as the model expects',
     outcome: 'held',
   };
 }
@@ -93,14 +102,17 @@ function leakOf(
   seed: number,
   shrunk: readonly Step[],
 ): Attempt {
-  const told = shrunk
-    .map(({ tenant, kind, fault }) => `tenant ${tenant}: ${kind}${fault ? ` (${fault})` : ''}`)
+  const listed = shrunk
+    .map(({ tenant, operation, fault }) => `tenant ${tenant}: ${operation}${fault ? ` (${fault})` : ''}`)
     .join(', then ');
   return {
-    ...{ table, attack: 'interleaved', operation: 'select', path: 'interleaving' },
+    table,
+    attack: 'interleaved',
+    operation: 'select',
+    path: 'interleaving',
     statement: shorten(statement),
     answer: shorten(answer),
     outcome: 'leaked',
-    evidence: `${message}. It takes ${shrunk.length} of the steps of seed ${seed}: ${told}`,
+    evidence: `${message}. With seed ${seed}, ${shrunk.length} of the steps reproduce it: ${listed}`,
   };
 }

@@ -1,17 +1,18 @@
 import type { Holdings, Row } from '../api/rows.ts';
 import { decode, isDistinctive } from '../api/values.ts';
 
-/** Whose each value is: what two have is nobody's. */
-export class Owners {
+/** Maps each distinctive value to the only tenant that has it. Values of several tenants have no owner. */
+export class ValueOwners {
   readonly #common: ReadonlySet<unknown>;
   readonly #owners = new Map<string, { owner: string; type: string } | null>();
 
-  /** @param common values that several tenants are given. */
+  /** @param common values that several tenants receive. */
   constructor(common: ReadonlySet<unknown>) {
     this.#common = common;
   }
 
-  note(owner: string, type: string, row: Row): void {
+  /** Records the values of a tenant's row. */
+  record(owner: string, type: string, row: Row): void {
     for (const value of Object.values(row)) {
       if (!isDistinctive(value) || this.#common.has(value)) continue;
       const before = this.#owners.get(value);
@@ -19,31 +20,42 @@ export class Owners {
     }
   }
 
-  /** What stands in `text` and is another's than `asking`'s, unless it was sent. */
-  foreignIn(text: string, asking: string | undefined, sent: string): { what: string; type: string } | undefined {
-    for (const [word] of text.matchAll(/"((?:[^"\\]|\\.)*)"/g)) {
-      const value = word.slice(1, -1);
+  /**
+   * Finds a value of another tenant in an answer.
+   *
+   * @param reader the tenant that received the answer; undefined if it is unauthenticated.
+   * @param sent the request. Values that the client sent itself are not foreign.
+   */
+  foreignIn(text: string, reader: string | undefined, sent: string): { what: string; type: string } | undefined {
+    for (const [quoted] of text.matchAll(/"((?:[^"\\]|\\.)*)"/g)) {
+      const value = quoted.slice(1, -1);
       const { owner, type } = this.#owners.get(value) ?? {};
-      if (owner && type && owner !== asking && !isSent(value, sent)) {
-        return { what: `${value}, in a ${type} of ${owner}’s`, type };
+      if (owner && type && owner !== reader && !isSent(value, sent)) {
+        return { what: `${value}, in a ${type} of ${owner}`, type };
       }
     }
     return undefined;
   }
 }
 
-/** Two tenants may choose the same key, and a node id says no more than the key in it. */
+/** Whether the request contains a value, or the key within a node id. Two tenants may choose the same key. */
 function isSent(value: string, sent: string): boolean {
   const [, ...key] = decode(value) ?? [];
   return sent.includes(value) || (key.length > 0 && key.every((part) => sent.includes(String(part))));
 }
 
-/** What one tenant must find: rows by type and key. */
+/**
+ * The rows that one tenant must find, by type and key. Its states are:
+ *
+ * - certain: the rows match the database.
+ * - uncertain: a write runs, was cut off, or may have changed further rows. Before its next step, the tenant reads all
+ *   rows again, which creates a new model that is certain.
+ * - unsettled: the client closed the connection during a write, which the server may still run. The effect may appear at
+ *   any time, so this model and all later ones stay uncertain.
+ */
 export class Model {
   readonly #rows = new Map<string, Map<string, Row>>();
-  /** Something was cut off, or rows went with others: what is there now is asked. */
   uncertain = false;
-  /** A request is still under way although its client has gone: what it does may be seen at any time. */
   unsettled = false;
 
   constructor({ rows }: Holdings) {
@@ -63,23 +75,27 @@ export class Model {
     this.#rows.set(type, rows.set(keyOf(row), row));
   }
 
-  /** What is wrong with `found` as all rows of the type, or as some of them. */
-  complaintAbout(type: string, found: readonly Row[], all: boolean): string | undefined {
+  /**
+   * Describes the first difference between the rows of an answer and the model.
+   *
+   * @param isAll whether the answer must contain all rows of the type.
+   */
+  differenceFrom(type: string, found: readonly Row[], isAll: boolean): string | undefined {
     const known = this.#rows.get(type) ?? new Map<string, Row>();
     const keys = new Set(found.map(keyOf));
-    if (keys.size < found.length) return `a row of ${type} is there twice`;
+    if (keys.size < found.length) return `a row of ${type} appears twice`;
     for (const row of found) {
       const expected = known.get(keyOf(row));
-      if (!expected) return `${JSON.stringify(row)} is there and was never made, or is deleted`;
+      if (!expected) return `${JSON.stringify(row)} exists, but it was never created or it was deleted`;
       if (JSON.stringify(expected) !== JSON.stringify(row))
         return `${JSON.stringify(row)} should be ${JSON.stringify(expected)}`;
     }
-    const lost = all && [...known].find(([key]) => !keys.has(key));
+    const lost = isAll && [...known].find(([key]) => !keys.has(key));
     return lost ? `${JSON.stringify(lost[1])} is missing` : undefined;
   }
 }
 
-/** What a row is known by in the API. */
+/** The key that identifies a row in the API; the whole row if it has no key. */
 export function keyOf(row: Row): string {
   return String(row.id ?? row.rowId ?? JSON.stringify(row));
 }

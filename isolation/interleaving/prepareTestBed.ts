@@ -1,18 +1,32 @@
 import type pg from 'pg';
 import { register } from '../api/accounts.ts';
-import { readHoldings } from '../api/rows.ts';
+import type { ApiActor, Client } from '../api/client.ts';
+import { type Holdings, readHoldings } from '../api/rows.ts';
 import type { Scratch } from '../api/scratch.ts';
+import type { ArgumentSources } from '../api/validArguments.ts';
+import type { Admin } from './backends.ts';
 import { prepareFaults } from './faults.ts';
-import type { TestBed } from './testBed.ts';
+
+/** A server, its tenants with their initial rows, and a way to restore the rows. */
+export interface TestBed {
+  readonly client: Client;
+  /** The API and the values from which requests are built. */
+  readonly context: ArgumentSources;
+  /** The types of rows that requests read and write. */
+  readonly types: readonly string[];
+  readonly db: Admin;
+  readonly tenants: readonly { readonly member: ApiActor; readonly holdings: Holdings }[];
+  restore(): Promise<void>;
+}
 
 /**
- * Four tenants on a scratch database that faults can happen to: two with rows of every kind, and two without.
+ * Prepares a scratch database for faults and four tenants: two with rows of every type, and two without rows.
  *
- * @param admin several tenants' faults happen at once.
- * @param only tables that requests are about.
+ * @param admin a pool, because faults of several tenants occur at the same time.
+ * @param only selects the tables that requests read and write.
  */
 export async function prepareTestBed(
-  { context, tables, catalog }: Scratch,
+  { world: context, tables, catalog }: Scratch,
   admin: pg.Pool,
   only: (table: string) => boolean = () => true,
 ): Promise<TestBed> {
@@ -28,5 +42,5 @@ export async function prepareTestBed(
   for (const member of [a, b, empty, newcomer])
     tenants.push({ member, holdings: await readHoldings(client, api, member) });
   const types = [...api.rows.keys()].filter((type) => only(context.tableOf(type)));
-  return { client, known: context, types, db, tenants, strict: true, restore: () => tables.restore() };
+  return { client, context, types, db, tenants, restore: () => tables.restore() };
 }

@@ -6,133 +6,155 @@ import { type Slot, slotsOf } from '../api/slots.ts';
 import { type ArgumentSources, candidateArguments, createRequest, fromRow, valueIn } from '../api/validArguments.ts';
 import type { Model } from './model.ts';
 import type { Step } from './operations.ts';
-import type { TestBed } from './testBed.ts';
+import type { TestBed } from './prepareTestBed.ts';
 
-/** A request, and what the answer says of the tenant's rows. */
+/** A request and the rows that its answer must contain. */
 export interface Request {
   readonly type: string;
-  readonly kind: 'create' | 'update' | 'delete' | 'all' | 'some' | 'nothing' | 'related';
+  /**
+   * The relation of the answer's rows to the model:
+   *
+   * - `create`, `update`, `delete`: the rows that the mutation wrote
+   * - `all`, `some`: all or some of the tenant's rows of the type
+   * - `nothing`: no rows, because the requested row belongs to another tenant
+   * - `related`: rows with their related rows, in which only values of other tenants are searched for
+   */
+  readonly expected: 'create' | 'update' | 'delete' | 'all' | 'some' | 'nothing' | 'related';
   readonly question: GraphQLRequest;
-  /** The row that is asked for or changed, where there is one. */
-  readonly of?: Row;
-  /** The field whose data are looked at. */
+  /** The row that the request reads or changes by its key. */
+  readonly row?: Row;
+  /** The field of the answer that contains the rows. */
   readonly field: string;
 }
 
-/** What `step` asks for as a tenant who has `model`, or undefined where there is nothing of the kind. */
+/**
+ * Builds the request of a step. If the chosen type does not support the operation, it tries the following types.
+ *
+ * @param model the rows of the tenant.
+ * @param others the models of the other tenants.
+ * @returns undefined if no type supports the operation.
+ */
 export function requestOf(
-  { known, types }: Pick<TestBed, 'known' | 'types'>,
+  { context, types }: Pick<TestBed, 'context' | 'types'>,
   step: Step,
   model: Model,
   others: readonly Model[],
 ): Request | undefined {
-  const kind = step.kind;
-  // The types that the kind is for, in their order, each as often as another.
   for (let skip = 0; skip < types.length; skip++) {
     const type = types[(step.type + skip) % types.length] as string;
-    const made = make(known, { ...step, kind }, type, model, others);
-    if (made) return made;
+    const request = requestFor(context, step, type, model, others);
+    if (request) return request;
   }
   return undefined;
 }
 
-function make(
-  known: ArgumentSources,
-  { kind, choice }: Step,
+function requestFor(
+  context: ArgumentSources,
+  { operation, choice }: Step,
   type: string,
   model: Model,
   others: readonly Model[],
 ): Request | undefined {
-  const { api } = known;
-  const mutations = (operation: string, many: boolean) =>
+  const { api } = context;
+  const mutations = (command: string, isBulk: boolean) =>
     api.fields.filter((root) => {
-      const lists = slotsOf(root.field, root.entity).some(({ path, list }) => list || path.includes(0));
+      const hasList = slotsOf(root.field, root.entity).some(({ path, list }) => list || path.includes(0));
       return (
-        root.operation === 'mutation' && operationOf(root) === operation && root.entity?.name === type && lists === many
+        root.operation === 'mutation' &&
+        operationOf(root) === command &&
+        root.entity?.name === type &&
+        hasList === isBulk
       );
     });
   const own = model.rows(type);
-  const row = own[choice % Math.max(1, own.length)];
+  const ownRow = own[choice % Math.max(1, own.length)];
   const pick = (roots: readonly RootField[]) => roots[choice % Math.max(1, roots.length)];
-  const ask = (root: RootField | undefined, of: Row | undefined, what: Request['kind']): Request | undefined => {
+  const byKeyOf = (
+    row: Row | undefined,
+    root: RootField | undefined,
+    expected: Request['expected'],
+  ): Request | undefined => {
     const slots = root && slotsOf(root.field, root.entity);
-    if (!slots || !of || !isNamedBy(slots, of)) return undefined;
-    const question = createRequest(root, api.rows, fromRow(slots, of));
-    return { type, kind: what, of, field: root.field.name, question };
+    if (!slots || !row || !fillsRequired(slots, row)) return undefined;
+    return {
+      type,
+      expected,
+      row,
+      field: root.field.name,
+      question: createRequest(root, api.rows, fromRow(slots, row)),
+    };
   };
-  if (kind === 'create' || (kind === 'batch' && choice % 3 === 0)) {
-    const root = pick(mutations('insert', kind === 'batch'));
+  if (operation === 'create' || (operation === 'batch' && choice % 3 === 0)) {
+    const root = pick(mutations('insert', operation === 'batch'));
     const holdings: Holdings = {
       rows: new Map([...api.rows.keys()].map((name) => [name, model.rows(name)])),
       cursors: new Map(),
       text: '',
     };
-    const filling = root && take(candidateArguments(known, root, holdings), choice % 12);
-    return (
-      root &&
-      filling && { type, kind: 'create', field: root.field.name, question: createRequest(root, api.rows, filling) }
-    );
+    const filling = root && itemAt(candidateArguments(context, root, holdings), choice % 12);
+    if (!root || !filling) return undefined;
+    return { type, expected: 'create', field: root.field.name, question: createRequest(root, api.rows, filling) };
   }
-  if (kind === 'update' || (kind === 'batch' && choice % 3 === 1)) {
-    // The values of another of the tenant's rows, under this one's key.
-    const root = pick(mutations('update', kind === 'batch'));
-    const donor = [...(known.sampleRows.get(type) ?? []), ...own][choice % 5];
+  if (operation === 'update' || (operation === 'batch' && choice % 3 === 1)) {
+    // Update the row with the values of a sample row or of another row of the tenant.
+    const root = pick(mutations('update', operation === 'batch'));
+    const source = [...(context.sampleRows.get(type) ?? []), ...own][choice % 5];
     const slots = root && slotsOf(root.field, root.entity);
-    if (!slots || !row || !isNamedBy(slots, row)) return undefined;
-    const given = donor
+    if (!slots || !ownRow || !fillsRequired(slots, ownRow)) return undefined;
+    const changes = source
       ? fromRow(
           slots.filter(({ inner, list, type: scalar }) => inner && !list && scalar !== 'UUID'),
-          donor,
+          source,
         )
       : new Map();
-    const filling = new Map([...fromRow(slots, row), ...given]);
-    return { type, kind: 'update', of: row, field: root.field.name, question: createRequest(root, api.rows, filling) };
+    const question = createRequest(root, api.rows, new Map([...fromRow(slots, ownRow), ...changes]));
+    return { type, expected: 'update', row: ownRow, field: root.field.name, question };
   }
-  if (kind === 'delete' || kind === 'batch') return ask(pick(mutations('delete', kind === 'batch')), row, 'delete');
-  const reads = api.fields.filter(({ operation, entity }) => operation === 'query' && entity?.name === type);
+  if (operation === 'delete' || operation === 'batch')
+    return byKeyOf(ownRow, pick(mutations('delete', operation === 'batch')), 'delete');
+  const reads = api.fields.filter((root) => root.operation === 'query' && root.entity?.name === type);
   const byKey = reads.filter(({ field }) => !connectionOf(field.type) && field.args.length > 0);
-  if (kind === 'read') return ask(pick(byKey), row, 'some');
-  if (kind === 'another’s row') {
-    const theirs = others.flatMap((other) => other.rows(type));
+  if (operation === 'read') return byKeyOf(ownRow, pick(byKey), 'some');
+  if (operation === 'another tenant’s row') {
+    const foreign = others.flatMap((other) => other.rows(type));
     const roots = [...byKey, ...mutations('update', false), ...mutations('delete', false)];
-    return ask(pick(roots), theirs[choice % Math.max(1, theirs.length)], 'nothing');
+    return byKeyOf(foreign[choice % Math.max(1, foreign.length)], pick(roots), 'nothing');
   }
-  if (kind === 'search') {
+  if (operation === 'search') {
     const searches = reads.filter(({ field, entity }) => connectionOf(field.type) && slotsOf(field, entity).length > 0);
-    const texts = Object.values(row ?? {}).filter((value) => typeof value === 'string');
+    const texts = Object.values(ownRow ?? {}).filter((value) => typeof value === 'string');
     const root = pick(searches);
     const slots = root && slotsOf(root.field, root.entity).filter(({ type: scalar }) => scalar === 'String');
     const filling = slots && new Map(slots.map((slot) => [slot, texts[choice % Math.max(1, texts.length)] ?? 'a']));
-    return (
-      root &&
-      filling && { type, kind: 'some', field: root.field.name, question: createRequest(root, api.rows, filling) }
-    );
+    if (!root || !filling) return undefined;
+    return { type, expected: 'some', field: root.field.name, question: createRequest(root, api.rows, filling) };
   }
   const entrance = entryFields(api).find((one) => one.type.name === type && one.many);
   if (!entrance) return undefined;
   const { field } = entrance;
-  if (kind === 'nested') {
+  if (operation === 'nested') {
     const path = pick(relations(entrance.type, api.rows) as never) as ReturnType<typeof relations>[number] | undefined;
     const inner = path && `${path.field.name} ${select(path.field.type, api.rows)}`;
     const document = `{ ${field.name}(first: 20) ${select(field.type, api.rows, inner)} }`;
-    return { type: path?.to.name ?? type, kind: 'related', field: field.name, question: { document } };
+    return { type: path?.to.name ?? type, expected: 'related', field: field.name, question: { document } };
   }
-  const page =
-    kind === 'page' && field.args.some(({ name }) => name === 'first')
-      ? `(first: ${1 + (choice % 5)})`
-      : '(first: 1000)';
+  const isPage = operation === 'page' && field.args.some(({ name }) => name === 'first');
+  const first = isPage ? 1 + (choice % 5) : 1000;
   return {
-    ...{ type, kind: page === '(first: 1000)' ? 'all' : 'some', field: field.name },
-    question: { document: `{ ${field.name}${page} ${select(field.type, api.rows)} }` },
+    type,
+    expected: isPage ? 'some' : 'all',
+    field: field.name,
+    question: { document: `{ ${field.name}(first: ${first}) ${select(field.type, api.rows)} }` },
   };
 }
 
-/** Whether the row has a value for each place that must be filled: a key may be null, or not shown. */
-function isNamedBy(slots: readonly Slot[], row: Row): boolean {
+/** Whether the row has a value for each required slot. A key may be null, or the API may not expose it. */
+function fillsRequired(slots: readonly Slot[], row: Row): boolean {
   return slots.every((slot) => !slot.required || (valueIn(row, slot) ?? undefined) !== undefined);
 }
 
-function take<Item>(items: Iterable<Item>, index: number): Item | undefined {
+/** The item at `index`, or the last one if there are fewer. */
+function itemAt<Item>(items: Iterable<Item>, index: number): Item | undefined {
   let last: Item | undefined;
   for (const item of items) {
     last = item;

@@ -1,8 +1,8 @@
-/** A piece of an SQL expression, as pg_get_expr writes them: every operator in parentheses of its own. */
+/** A token of an SQL expression in the form of pg_get_expr, which puts each operator in its own parentheses. */
 interface Token {
   readonly text: string;
   readonly start: number;
-  /** The parenthesis that it stands in, by its place in the text; -1 outside of all. */
+  /** The offset of the innermost parenthesis around the token; -1 at the top level. */
   readonly group: number;
 }
 
@@ -20,13 +20,14 @@ export function tokens(expression: string): Token[] {
 }
 
 /**
- * The expression with each token in turn made another.
+ * Returns variants of an expression. Each variant has one token replaced.
  *
- * @param replace is told what stands in the same parentheses; undefined leaves the token out of the turn.
+ * @param replace receives a token and the text within the parentheses around it, and returns the replacement. If it
+ *   returns undefined, there is no variant for the token.
  */
 export function replaceEach(
   expression: string,
-  replace: (token: string, around: string) => string | undefined,
+  replace: (token: string, surrounding: string) => string | undefined,
 ): string[] {
   return tokens(expression).flatMap(({ text, start, group }) => {
     const other = replace(text, expression.slice(group + 1, closing(expression, group)));
@@ -34,7 +35,11 @@ export function replaceEach(
   });
 }
 
-/** The expression with each operand of an AND in turn made true, as far as `isWanted` says so of the operand. */
+/**
+ * Returns variants of an expression. Each variant has one operand of an AND replaced with true.
+ *
+ * @param isWanted selects the operands to replace.
+ */
 export function dropEachConjunct(expression: string, isWanted: (operand: string) => boolean): string[] {
   const ands = Map.groupBy(
     tokens(expression).filter(({ text }) => text === 'AND'),
@@ -52,7 +57,7 @@ export function dropEachConjunct(expression: string, isWanted: (operand: string)
   });
 }
 
-/** Where the parenthesis that opens at `group` is closed. */
+/** The offset of the parenthesis that closes the one at `group`; the expression's length at the top level. */
 function closing(expression: string, group: number): number {
   const all = tokens(expression);
   const outer = all.find(({ start }) => start === group)?.group;

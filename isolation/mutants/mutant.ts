@@ -1,59 +1,60 @@
 import type { Catalog } from '../catalog.ts';
 import type { Ownership } from '../ownership.ts';
 
-/** What a kind of mutant is made from. */
+/** The schema that mutation operators weaken. */
 export interface MutantTarget {
   readonly catalog: Catalog;
   readonly owners: ReadonlyMap<number, Ownership>;
-  /** What the setting is for A, whom B must not become. */
+  /** The value of the setting for tenant A. A mutated helper returns it to every caller. */
   readonly victim: string;
 }
 
 /**
- * Why a mutant changes nothing for the role. The query answers true on the schema as it is, before the mutant, and then
- * the words are proven.
+ * A proof that a mutant changes nothing for the role. The query runs on the schema without the mutant. If it returns
+ * true, the reason holds.
  */
-export interface Proof {
-  readonly words: string;
+export interface EquivalenceProof {
+  readonly reason: string;
   readonly query: string;
 }
 
-/** One weakening of the schema, as a kind of mutant yields it. */
+/** One weakening of the schema. */
 interface Change {
-  /** What is made weaker: a policy, table, view, function or constraint, as the catalog names it. */
+  /** The name of the weakened object, such as a policy, table, view, function or constraint. */
   readonly object: string;
-  /** A sentence on what it does to whom. */
+  /** A sentence that describes the effect. */
   readonly description: string;
-  /** Statements that a transaction can hold. */
+  /** Statements that can run in a transaction. */
   readonly sql: string;
-  /** The relations that are attacked then, with what is next to them; all where the change is about no relation. */
+  /** The oids of the relations to attack, with the objects that they affect. If undefined, all objects are attacked. */
   readonly relations?: readonly number[];
-  /** Any one of these proves that the mutant is equivalent. */
-  readonly proofs?: readonly Proof[];
+  /** Each of these proofs suffices to show that the mutant is equivalent. */
+  readonly proofs?: readonly EquivalenceProof[];
 }
 
-/** A way to make things weaker; its name is what `kinds` calls it. */
-export type Kind = (ground: MutantTarget) => Iterable<Change>;
+/** Yields every change of one type that applies to the schema. */
+export type MutationOperator = (target: MutantTarget) => Iterable<Change>;
 
 export interface Mutant extends Change {
-  /** Kind and object: stable from run to run. */
+  /** The operator and the object. It is the same in every run. */
   readonly id: string;
+  /** The name of the mutation operator. */
   readonly kind: string;
 }
 
-/** An attack, a control or a rule that answers differently once the mutant is there. */
+/** An attack, a control or a hardening rule whose result differs because of a mutant. */
 export interface Catch {
   readonly attack: string;
   readonly table: string;
   readonly evidence: string;
 }
 
-/** What came of a mutant. */
+/** The result for one mutant. */
 export interface Verdict extends Pick<Mutant, 'id' | 'kind' | 'object' | 'description' | 'sql'> {
   readonly outcome: 'killed' | 'survived' | 'equivalent';
   readonly caught: readonly Catch[];
-  /** Of a survivor, why nothing saw it; of an equivalent one, why it changes nothing. */
+  /** The reason why nothing detected a survivor, or why an equivalent mutant changes nothing. */
   readonly reason?: string;
-  /** What answered true and so proved the reason. */
+  /** The query that returned true and so proved the reason. */
   readonly proof?: string;
 }

@@ -1,42 +1,42 @@
 import type { Catalog, Policy, Relation, Routine } from '../catalog.ts';
 
-/** Everything that holds rows of tenants, or could: not views. */
+/** The tables that can hold tenants' rows. Views hold no rows. */
 export function tablesOf({ relations }: Catalog): Relation[] {
   return [...relations.values()].filter(({ kind }) => kind === 'table' || kind === 'partitioned');
 }
 
-/** Each policy with its table. */
+/** All policies, each with its table. */
 export function policiesOf(catalog: Catalog): { table: Relation; policy: Policy }[] {
   return tablesOf(catalog).flatMap((table) => table.policies.map((policy) => ({ table, policy })));
 }
 
-/** What a policy is called in a report. */
+/** The policy's name in reports. */
 export function policyName({ name }: Relation, policy: Policy): string {
   return `policy ${policy.name} on ${name}`;
 }
 
-/** What the role does with rows under policies, as far as it may do any of it. */
+/** The commands that policies restrict. */
 export const commands = ['select', 'insert', 'update', 'delete'] as const;
 export type Command = (typeof commands)[number];
 
-/** What an expression that asks who is asking has in it: the setting, or a call of a function that policies ask. */
-export function identities(catalog: Catalog): string[] {
-  return [catalog.setting, ...askedByPolicies(catalog).map(bare)];
+/** Markers of an expression that reads the current identity: the setting, or a call of a function in a policy. */
+export function identityMarkers(catalog: Catalog): string[] {
+  return [catalog.setting, ...functionsInPolicies(catalog).map(callOf)];
 }
 
-const bare = ({ sql }: Routine) => `${sql.slice(sql.lastIndexOf('.') + 1)}(`;
+const callOf = ({ sql }: Routine) => `${sql.slice(sql.lastIndexOf('.') + 1)}(`;
 
-/** The functions that policies and defaults ask, with what those ask in turn. */
-export function askedByPolicies({ relations, routines }: Catalog): Routine[] {
+/** The functions that policies and column defaults call, directly or through other functions. */
+export function functionsInPolicies({ relations, routines }: Catalog): Routine[] {
   const texts = [...relations.values()].flatMap(({ policies, columns }) => [
     ...policies.flatMap(({ using, check }) => [using ?? '', check ?? '']),
     ...columns.map((column) => column.default ?? ''),
   ]);
-  const asked = new Set<Routine>();
-  for (let before = -1; before < asked.size; ) {
-    before = asked.size;
-    for (const routine of routines) if (texts.some((text) => text.includes(bare(routine)))) asked.add(routine);
-    texts.push(...[...asked].map(({ source }) => source));
+  const called = new Set<Routine>();
+  for (let before = -1; before < called.size; ) {
+    before = called.size;
+    for (const routine of routines) if (texts.some((text) => text.includes(callOf(routine)))) called.add(routine);
+    texts.push(...[...called].map(({ source }) => source));
   }
-  return [...asked];
+  return [...called];
 }

@@ -1,31 +1,23 @@
-import type { Kind, Mutant, MutantTarget } from './mutant.ts';
-import { addPolicy } from './operators/addPolicy.ts';
-import { checkTrue } from './operators/checkTrue.ts';
-import { disable } from './operators/disable.ts';
-import { disableTrigger } from './operators/disableTrigger.ts';
-import { dropCheck } from './operators/dropCheck.ts';
-import { dropConjunct } from './operators/dropConjunct.ts';
-import { dropPolicy } from './operators/dropPolicy.ts';
-import { equalToUnequal } from './operators/equalToUnequal.ts';
-import { grantOwner } from './operators/grantOwner.ts';
-import { grantSequence } from './operators/grantSequence.ts';
-import { grantTable } from './operators/grantTable.ts';
-import { helperIgnoresNull } from './operators/helperIgnoresNull.ts';
-import { helperIsVictim } from './operators/helperIsVictim.ts';
-import { helperSaysYes } from './operators/helperSaysYes.ts';
-import { makePermissive } from './operators/makePermissive.ts';
-import { ownerUnchecked } from './operators/ownerUnchecked.ts';
-import { plainForeignKey } from './operators/plainForeignKey.ts';
-import { policyRole } from './operators/policyRole.ts';
-import { securityDefiner } from './operators/securityDefiner.ts';
-import { swapAndOr } from './operators/swapAndOr.ts';
-import { unforce } from './operators/unforce.ts';
-import { uniqueForAll } from './operators/uniqueForAll.ts';
-import { usingTrue } from './operators/usingTrue.ts';
-import { viewAsOwner } from './operators/viewAsOwner.ts';
+import type { Mutant, MutantTarget, MutationOperator } from './mutant.ts';
+import { plainForeignKey, uniqueForAll } from './operators/constraints.ts';
+import { dropConjunct, equalToUnequal, swapAndOr } from './operators/expressions.ts';
+import { grantOwner, grantSequence, grantTable, ownerUnchecked } from './operators/grants.ts';
+import { helperIgnoresNull, helperIsVictim, helperReturnsTrue, securityDefiner } from './operators/helpers.ts';
+import {
+  addPolicy,
+  checkTrue,
+  dropCheck,
+  dropPolicy,
+  makePermissive,
+  policyRole,
+  usingTrue,
+} from './operators/policies.ts';
+import { disableRowSecurity, disableTrigger, unforceRowSecurity, viewAsOwner } from './operators/tables.ts';
 
-/** Every way to make a schema weaker, by what a person calls it. */
-export const kinds: Readonly<Record<string, Kind>> = {
+/**
+ * All mutation operators by their names in reports. Ids of mutants contain these names, and mutants come in this order.
+ */
+export const mutationOperators: Readonly<Record<string, MutationOperator>> = {
   'widen USING': usingTrue,
   'widen WITH CHECK': checkTrue,
   'drop WITH CHECK': dropCheck,
@@ -36,8 +28,8 @@ export const kinds: Readonly<Record<string, Kind>> = {
   'swap AND and OR': swapAndOr,
   'turn = into <>': equalToUnequal,
   'drop a condition': dropConjunct,
-  'disable row-level security': disable,
-  'do not force it on the owner': unforce,
+  'disable row-level security': disableRowSecurity,
+  'do not force it on the owner': unforceRowSecurity,
   'grant the owner column': grantOwner,
   'grant the owner column, and widen WITH CHECK': ownerUnchecked,
   'grant on the table': grantTable,
@@ -46,15 +38,15 @@ export const kinds: Readonly<Record<string, Kind>> = {
   'make the function SECURITY DEFINER': securityDefiner,
   'make the helper name another tenant': helperIsVictim,
   'make the helper take nobody for somebody': helperIgnoresNull,
-  'make the helper say yes': helperSaysYes,
+  'make the helper say yes': helperReturnsTrue,
   'drop the owner from a foreign key': plainForeignKey,
   'drop the owner from a unique key': uniqueForAll,
   'disable a trigger that refuses': disableTrigger,
 };
 
-/** All mutants of a schema, in the same order from run to run. */
-export function mutantsOf(ground: MutantTarget): Mutant[] {
-  return Object.entries(kinds).flatMap(([kind, make]) =>
-    [...make(ground)].map((change) => ({ ...change, id: `${kind}: ${change.object}`, kind })),
+/** All mutants of a schema, in the same order in every run. */
+export function mutantsOf(target: MutantTarget): Mutant[] {
+  return Object.entries(mutationOperators).flatMap(([kind, operator]) =>
+    [...operator(target)].map((change) => ({ ...change, id: `${kind}: ${change.object}`, kind })),
   );
 }

@@ -6,20 +6,22 @@ import type { SeedData } from '../seedData/seedData.ts';
 import { attackSql } from '../sql/attackSql.ts';
 import { ownerErrorsOf } from '../sql/refusals.ts';
 import type { Catch, Mutant, Verdict } from './mutant.ts';
-import { runMutants } from './run.ts';
+import { type MutantContext, runMutants } from './run.ts';
 
 export interface ProveMutantsOptions extends ProveSqlOptions {
-  /** Which mutants are made; all where it is missing. */
+  /** Selects the mutants; all by default. */
   readonly chosen?: (mutant: Mutant) => boolean;
-  /** Which attacks are made, by name; all where it is missing. Controls and rules are not left out. */
+  /** Selects the attacks that can kill a mutant, by name; all by default. Controls and hardening rules always count. */
   readonly attacks?: (name: string) => boolean;
-  /** See Arena. */
-  readonly doubtProofs?: boolean;
+  /** See `MutantContext`. */
+  readonly attackEquivalent?: boolean;
 }
 
 /**
- * Makes the schema weaker in every way, one at a time, and attacks it with statements. The database has no rows of the
- * cast yet, and has none afterwards: all of it happens in one transaction, which is taken back.
+ * Tests every mutant of a schema with SQL attacks, controls and hardening rules. Everything runs in one transaction,
+ * which is rolled back. So the database has no seed data before or after the run.
+ *
+ * @throws UsageError if a tenants' table has no rows, because its mutants cannot be judged.
  */
 export async function proveMutants(options: ProveMutantsOptions): Promise<Verdict[]> {
   const {
@@ -29,27 +31,31 @@ export async function proveMutants(options: ProveMutantsOptions): Promise<Verdic
     progress = () => {},
     chosen = () => true,
     attacks = () => true,
-    only: isMeant = () => true,
+    only: isSelected = () => true,
   } = options;
   return connected(adminUrl, searchPath, async (client) => {
     await client.query('savepoint empty');
     const catalog = await readCatalog(client, scope);
-    const cast = await createSeedData(client, catalog, options.seedData);
-    demandRows(catalog, cast);
-    // Constraints that are checked at the end would keep tables from being altered.
+    const seedData = await createSeedData(client, catalog, options.seedData);
+    requireRows(catalog, seedData);
+    // Postgres refuses to alter a table that has pending deferred constraint checks.
     await client.query('set constraints all immediate');
     const verdicts: Verdict[] = [];
-    const arena = {
-      ...{ client, catalog, owners: cast.owners, victim: cast.a.id, doubtProofs: options.doubtProofs },
-      attack: async (changed: typeof catalog, tables: ReadonlySet<string> | undefined) => {
-        const only = (name: string) => isMeant(name) && (tables?.has(name) ?? true);
+    const context: MutantContext = {
+      client,
+      catalog,
+      owners: seedData.owners,
+      victim: seedData.a.id,
+      attackEquivalent: options.attackEquivalent,
+      attack: async (changed, tables) => {
+        const only = (name: string) => isSelected(name) && (tables?.has(name) ?? true);
         const caught: Catch[] = [];
-        const controls = await runControls(client, changed, cast, { ...options, only });
-        const broken = ownerErrorsOf(controls);
-        for await (const { attack, table, outcome, evidence = '' } of attackSql(client, changed, cast, {
+        const controls = await runControls(client, changed, seedData, { ...options, only });
+        const ownerErrors = ownerErrorsOf(controls);
+        for await (const { attack, table, outcome, evidence = '' } of attackSql(client, changed, seedData, {
           ...options,
           only,
-          ownerErrors: broken,
+          ownerErrors,
         })) {
           if (outcome === 'leaked' && attacks(attack)) caught.push({ attack, table, evidence });
         }
@@ -58,15 +64,15 @@ export async function proveMutants(options: ProveMutantsOptions): Promise<Verdic
           caught.push({
             attack: `control: ${operation} of one's own`,
             table,
-            evidence: `A can no longer do what it could: ${statement} (${answer})`,
+            evidence: `A can no longer do this with its own rows: ${statement} (${answer})`,
           });
         }
         return caught;
       },
     };
-    const isAbout = ({ relations }: Mutant) =>
-      relations?.some((oid) => isMeant(catalog.relations.get(oid)?.name ?? '')) ?? true;
-    for await (const verdict of runMutants(arena, (mutant) => isAbout(mutant) && chosen(mutant))) {
+    const affectsSelected = ({ relations }: Mutant) =>
+      relations?.some((oid) => isSelected(catalog.relations.get(oid)?.name ?? '')) ?? true;
+    for await (const verdict of runMutants(context, (mutant) => affectsSelected(mutant) && chosen(mutant))) {
       verdicts.push(verdict);
       progress(`${verdicts.length} mutants, ${verdict.outcome}: ${verdict.id}`);
     }
@@ -75,12 +81,12 @@ export async function proveMutants(options: ProveMutantsOptions): Promise<Verdic
   });
 }
 
-/** A mutant of a table without rows would survive, whatever it is. */
-function demandRows({ relations }: Catalog, { problems, owners }: SeedData): void {
+/** Rejects tables without rows. Attacks on such a table show nothing, so all of its mutants would survive. */
+function requireRows({ relations }: Catalog, { problems, owners }: SeedData): void {
   const found = [...problems].filter(([oid]) => ['own', 'parent'].includes(owners.get(oid)?.kind ?? ''));
   if (found.length === 0) return;
   const lines = found.map(([oid, problem]) => `  ${relations.get(oid)?.name}: ${problem}`);
   throw new UsageError(
-    `Mutants of these tables cannot be judged:\n${lines.join('\n')}\nWrite an insert for each as isolation/fixtures/<table>.sql; docs/tester.md says how.`,
+    `Mutants of these tables cannot be judged, because the tables have no rows:\n${lines.join('\n')}\nWrite an INSERT statement for each table in isolation/fixtures/<table>.sql; see docs/tester.md.`,
   );
 }

@@ -1,86 +1,93 @@
 import type pg from 'pg';
 import { type Catalog, readCatalog } from '../catalog.ts';
 import type { Ownership } from '../ownership.ts';
-import { near } from './affectedObjects.ts';
-import type { Catch, Mutant, Proof, Verdict } from './mutant.ts';
+import { affectedObjects } from './affectedObjects.ts';
+import { hardeningRules } from './hardeningRules.ts';
+import type { Catch, EquivalenceProof, Mutant, Verdict } from './mutant.ts';
 import { mutantsOf } from './operators.ts';
-import { hardeningRules } from './rules.ts';
 
-/** Where mutants are made and attacked. */
-export interface Arena {
-  /** In a transaction, with the cast's rows, as a role that may do everything. */
+/** The database with seed data in which mutants are created and attacked. */
+export interface MutantContext {
+  /** In a transaction that contains the seed data, as a role that bypasses row-level security. */
   readonly client: pg.ClientBase;
-  /** Of the sound schema. */
+  /** The catalog of the schema without mutants. */
   readonly catalog: Catalog;
   readonly owners: ReadonlyMap<number, Ownership>;
-  /** What the setting is for A. */
+  /** The value of the setting for tenant A. */
   readonly victim: string;
-  /** Attack what is proven equivalent, too: an attack that succeeds or a control that fails shows a proof to be wrong. */
-  readonly doubtProofs?: boolean | undefined;
+  /** Whether to attack mutants with a valid proof, too. A leak or a failed control shows that the proof is wrong. */
+  readonly attackEquivalent?: boolean | undefined;
   /**
-   * Everything that leaks, and every control that fails, on the schema as it is now.
+   * Finds all leaks and all failed controls of the current schema.
    *
-   * @param catalog of the schema as it is now.
-   * @param tables the names of what has to be attacked; undefined: everything.
+   * @param catalog the catalog of the current schema.
+   * @param tables the names of the objects to attack; undefined attacks all.
    */
   attack(catalog: Catalog, tables: ReadonlySet<string> | undefined): Promise<readonly Catch[]>;
 }
 
 /**
- * Makes every mutant, one at a time, attacks it, and takes it back. What the catalog proves to be equivalent is not
- * attacked.
+ * Tests mutants one at a time. Each mutant passes these steps:
  *
- * @param chosen which mutants are made.
+ * 1. If a proof holds, the mutant is equivalent and is not attacked, unless `attackEquivalent` is set.
+ * 2. Its SQL runs in a savepoint, the affected objects are attacked, and the savepoint is rolled back.
+ * 3. A result that the schema without mutants does not have kills the mutant. Without such a result it survives.
+ *
+ * @param chosen selects the mutants.
  */
 export async function* runMutants(
-  arena: Arena,
+  context: MutantContext,
   chosen: (mutant: Mutant) => boolean = () => true,
 ): AsyncGenerator<Verdict> {
-  const { client, catalog, owners } = arena;
-  const mutants = mutantsOf(arena).filter(chosen);
-  const known = new Set([...hardeningRules(catalog, owners), ...(await attackSound(arena, mutants))].map(nameOf));
+  const { client, catalog, owners } = context;
+  const mutants = mutantsOf(context).filter(chosen);
+  const soundCatches = [...hardeningRules(catalog, owners), ...(await attackSound(context, mutants))];
+  const known = new Set(soundCatches.map(keyOf));
   for (const mutant of mutants) {
     const { id, kind, object, description, sql, proofs = [] } = mutant;
-    const told = { id, kind, object, description, sql };
+    const about = { id, kind, object, description, sql };
     const proof = await firstProven(client, proofs);
-    if (proof && !arena.doubtProofs) {
-      yield { ...told, outcome: 'equivalent', caught: [], reason: proof.words, proof: proof.query };
+    if (proof && !context.attackEquivalent) {
+      yield { ...about, outcome: 'equivalent', caught: [], reason: proof.reason, proof: proof.query };
       continue;
     }
-    const caught = (await attackMutant(arena, mutant)).filter((one) => !known.has(nameOf(one)));
-    const contradicts = caught.some(({ attack }) => !attack.startsWith('rule: '));
-    if (proof && !contradicts)
-      yield { ...told, outcome: 'equivalent', caught, reason: proof.words, proof: proof.query };
-    else if (caught.length > 0) yield { ...told, outcome: 'killed', caught };
+    const caught = (await attackMutant(context, mutant)).filter((one) => !known.has(keyOf(one)));
+    const contradictsProof = caught.some(({ attack }) => !attack.startsWith('rule: '));
+    if (proof && !contradictsProof)
+      yield { ...about, outcome: 'equivalent', caught, reason: proof.reason, proof: proof.query };
+    else if (caught.length > 0) yield { ...about, outcome: 'killed', caught };
     else
       yield {
-        ...told,
+        ...about,
         outcome: 'survived',
         caught,
-        reason: 'Every attack was answered as before, every control worked, and no rule was broken.',
+        reason: 'Every attack got the same answer as before, every control worked, and no hardening rule was violated.',
       };
   }
 }
 
-/** What is known of the sound schema: of a rule each departure by itself. */
-const nameOf = ({ attack, table, evidence }: Catch) =>
+/** Identifies a catch. One rule can have several violations on a table, so its key includes the evidence. */
+const keyOf = ({ attack, table, evidence }: Catch) =>
   JSON.stringify([attack, table, ...(attack.startsWith('rule: ') ? [evidence] : [])]);
 
-/** What leaks and fails without any mutant, near what the mutants change. */
-function attackSound({ catalog, attack }: Arena, mutants: readonly Mutant[]): Promise<readonly Catch[]> {
+/** Finds the leaks and failed controls of the schema without mutants, for the objects that the mutants affect. */
+function attackSound({ catalog, attack }: MutantContext, mutants: readonly Mutant[]): Promise<readonly Catch[]> {
   const changed = mutants.map(({ relations }) => relations);
   return attack(
     catalog,
     changed.includes(undefined)
       ? undefined
-      : near(
+      : affectedObjects(
           catalog,
           changed.flatMap((oids) => oids ?? []),
         ),
   );
 }
 
-async function firstProven(client: pg.ClientBase, proofs: readonly Proof[]): Promise<Proof | undefined> {
+async function firstProven(
+  client: pg.ClientBase,
+  proofs: readonly EquivalenceProof[],
+): Promise<EquivalenceProof | undefined> {
   for (const proof of proofs) {
     const { rows } = await client.query({ text: proof.query, rowMode: 'array' });
     if (rows[0]?.[0] === true) return proof;
@@ -88,12 +95,16 @@ async function firstProven(client: pg.ClientBase, proofs: readonly Proof[]): Pro
   return undefined;
 }
 
-async function attackMutant({ client, catalog, owners, attack }: Arena, { sql, relations }: Mutant): Promise<Catch[]> {
+async function attackMutant(
+  { client, catalog, owners, attack }: MutantContext,
+  { sql, relations }: Mutant,
+): Promise<Catch[]> {
   await client.query('savepoint mutant');
   try {
     await client.query(sql);
     const changed = await readCatalog(client, catalog);
-    return [...hardeningRules(changed, owners), ...(await attack(changed, relations && near(catalog, relations)))];
+    const affected = relations && affectedObjects(catalog, relations);
+    return [...hardeningRules(changed, owners), ...(await attack(changed, affected))];
   } finally {
     await client.query('rollback to savepoint mutant; release savepoint mutant');
   }

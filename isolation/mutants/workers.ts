@@ -3,33 +3,33 @@ import type { TargetDatabase } from '../targetDatabase.ts';
 import type { Verdict } from './mutant.ts';
 import { proveMutants } from './proveMutants.ts';
 
-/** How many databases mutants are made in at once. Most of the time is Postgres', which has a process for each. */
-const lanes = 2;
+/** The number of copies to attack mutants in concurrently. Postgres uses most of the time, in one process per copy. */
+const workers = 2;
 
 /**
- * Copies the ground, which has no rows of the cast yet, and begins to make mutants in the copies.
+ * Copies the target database, which must not contain seed data yet, and starts to attack mutants in the copies.
  *
- * @returns once the copies are there, so that the ground may be filled; the verdicts come later.
+ * @returns as soon as the copies exist, so that the caller can fill the target database. The verdicts follow later.
  */
 export async function startMutants(
-  ground: TargetDatabase,
+  target: TargetDatabase,
   options: Omit<ProveSqlOptions, 'adminUrl'>,
 ): Promise<{ readonly verdicts: Promise<readonly Verdict[]> }> {
   const running: Promise<Verdict[]>[] = [];
-  for (let lane = 0; lane < lanes; lane++) {
+  for (let worker = 0; worker < workers; worker++) {
     await new Promise<void>((resolve, reject) => {
-      const run = ground.copy(({ adminUrl }) => {
+      const run = target.copy(({ adminUrl }) => {
         resolve();
         let turn = 0;
-        return proveMutants({ ...options, adminUrl, chosen: () => turn++ % lanes === lane });
+        return proveMutants({ ...options, adminUrl, chosen: () => turn++ % workers === worker });
       });
       run.catch(reject);
       running.push(run);
     });
   }
   const verdicts = Promise.all(running).then((found) =>
-    // As dealt out, so that the order is that of one run.
-    Array.from({ length: found.flat().length }, (_, at) => found[at % lanes]?.[Math.floor(at / lanes)] as Verdict),
+    // The workers took the mutants in turn. Restore the order that a single worker would have.
+    Array.from({ length: found.flat().length }, (_, at) => found[at % workers]?.[Math.floor(at / workers)] as Verdict),
   );
   // The caller receives a failure when it awaits the verdicts.
   verdicts.catch(() => {});

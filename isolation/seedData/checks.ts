@@ -9,12 +9,12 @@ export interface Check {
   readonly columns: readonly string[];
 }
 
-/** A table's checks, including a partition's bounds; excludes the checks of domains. */
+/** The checks of a table, including a partition's bounds, but not the checks of domains. */
 export function checksOf(table: Relation): Check[] {
   const expressions = table.checks.map(({ expression }) => expression);
   if (table.partitionConstraint) expressions.push(table.partitionConstraint);
   return expressions.map((expression) => {
-    // A name within a string literal is no column.
+    // A name in a string literal is not a column.
     const words = new Set(expression.replaceAll(/'(?:[^']|'')*'/g, "''").match(/"(?:[^"]|"")+"|[a-z_][\w$]*/gi));
     const columns = table.columns.map(({ name }) => name);
     return {
@@ -26,7 +26,7 @@ export function checksOf(table: Relation): Check[] {
 
 const literal = /(!?~~?\*?\s*(?:\(?ALL |\(?ANY )?\(*(?:ARRAY\[)?)?(?:E)?'((?:[^']|'')*)'/g;
 
-/** Extracts texts and numbers from expressions. A regular expression contributes texts that match it. */
+/** Extracts the texts and numbers of expressions. For a regular expression, it generates texts that match. */
 function extractHints(expressions: readonly string[], seed: number): CheckHints {
   const texts = new Set<string>();
   const numbers = new Set<number>();
@@ -43,7 +43,7 @@ function extractHints(expressions: readonly string[], seed: number): CheckHints 
   return { texts: [...texts].slice(0, 60), numbers: [...numbers].slice(0, 20) };
 }
 
-/** Texts that match a Postgres regular expression; none if JavaScript cannot compile it. */
+/** Generates texts that match a Postgres regular expression; none if JavaScript cannot compile it. */
 function matching(pattern: string, seed: number): string[] {
   const classes: Record<string, string> = {
     alpha: 'a-zA-Z',
@@ -99,14 +99,13 @@ export async function columnCandidates(
     hints: extractHints(expressions, seed + n),
   });
   const type = types.get(column.type);
-  // Values for plain types are always valid. For other types, a text from a check may be invalid, such as a date.
+  // Candidates for a plain type are always valid. For other types, such as dates, a text from a check may be invalid.
   if (type?.kind === 'base' && (expressions.length === 0 || isPlain.test(type.name)))
     return [...new Set(found)].slice(0, 400);
-  const accepted = await accepts(client, [...new Set(found)].slice(0, 400), types.get(column.type)?.name as string);
-  return accepted;
+  return accepts(client, [...new Set(found)].slice(0, 400), types.get(column.type)?.name as string);
 }
 
-/** The `texts` that the type accepts. */
+/** Returns the texts that the type accepts. */
 export async function accepts(client: pg.ClientBase, texts: readonly string[], type: string): Promise<string[]> {
   const all = await inSavepoint(client, () =>
     client.query<{ text: string }>(
@@ -151,8 +150,9 @@ export async function solve(
     ...columns.map((name, i) => `c${i}.v::${typeOf(name)} as ${id(name)}`),
     ...[...fixed].map(([name, value]) => `${values([value])}::${typeOf(name)} as ${id(name)}`),
   ];
-  // States and kinds vary from row to row before numbers and times do, so they weigh more in the order.
-  const isKind = (name: string) =>
+  // A text or label keeps its first candidate, which differs from row to row, and numbers and times adapt to it.
+  // Therefore texts and labels weigh more in the order.
+  const weighsMore = (name: string) =>
     !/^(smallint|integer|bigint|numeric|real|double precision|date|time|interval)/.test(typeOf(name) ?? '');
   const search = (lists: readonly (readonly (string | null)[])[], offset: number) =>
     inSavepoint(client, () =>
@@ -161,7 +161,7 @@ export async function solve(
           from ${lists.map((list, i) => `unnest(array[${values(list)}]::text[]) with ordinality as c${i}(v, place)`).join(', ')},
             lateral (select ${shown.join(', ')} offset 0) as ${id(table.relname)}
           where ${checks.map(({ expression }) => `(${expression}) is not false`).join(' and ')}
-          order by ${columns.map((name, i) => `c${i}.place${isKind(name) ? ' * 100' : ''}`).join(' + ')} offset ${offset} limit 1`,
+          order by ${columns.map((name, i) => `c${i}.place${weighsMore(name) ? ' * 100' : ''}`).join(' + ')} offset ${offset} limit 1`,
         rowMode: 'array',
       }),
     );
@@ -187,18 +187,22 @@ export async function solve(
   return undefined;
 }
 
-/** Runs `work` in a savepoint; undefined if Postgres raises an error, which rolls it back. */
+/**
+ * Runs `work` in a savepoint.
+ *
+ * @returns undefined if Postgres raised an error and the savepoint was rolled back.
+ */
 export async function inSavepoint<Result>(
   client: pg.ClientBase,
   work: () => Promise<Result>,
 ): Promise<Result | undefined> {
-  await client.query('savepoint cast_attempt');
+  await client.query('savepoint seed_attempt');
   try {
     const result = await work();
-    await client.query('release savepoint cast_attempt');
+    await client.query('release savepoint seed_attempt');
     return result;
   } catch (error) {
-    await client.query('rollback to savepoint cast_attempt; release savepoint cast_attempt');
+    await client.query('rollback to savepoint seed_attempt; release savepoint seed_attempt');
     if ((error as { code?: string }).code === undefined) throw error;
     return undefined;
   }

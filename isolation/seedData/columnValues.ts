@@ -9,17 +9,17 @@ export interface CheckHints {
 
 export const noHints: CheckHints = { texts: [], numbers: [] };
 
-/** The SHA-256 of the seed and the words, in hexadecimal. */
-function token(seed: number, ...words: readonly (string | number)[]): string {
+/** A hash of the seed and the parts, as 64 hexadecimal digits. Equal inputs give equal values in every run. */
+function seededHash(seed: number, ...parts: readonly (string | number)[]): string {
   return createHash('sha256')
-    .update([seed, ...words].join(' '))
+    .update([seed, ...parts].join(' '))
     .digest('hex');
 }
 
 /**
- * Candidate values of a type, in Postgres' text format, best first. Different `n` give different values if the type has
- * enough of them.
+ * Generates candidate values of a type, in Postgres' text format, best first.
  *
+ * @param n the number of the row. Different numbers give different values if the type has enough values.
  * @param hints numbers and texts that the checks mention; values near them come after the usual value.
  */
 export function candidates(
@@ -30,21 +30,21 @@ export function candidates(
 ): string[] {
   const known = types.get(type);
   if (!known) return [];
-  const of = (oid: number | null, mod = -1, step = 0) =>
+  const candidatesOf = (oid: number | null, mod = -1, step = 0) =>
     candidates(types, oid as number, mod, { seed, n: n + step, hints });
   switch (known.kind) {
     case 'domain':
-      return of(known.of, known.modifier);
+      return candidatesOf(known.of, known.modifier);
     case 'enum':
       return rotate(known.labels, n);
     case 'array':
       return [
-        ...of(known.of, modifier).map((value) => `{${quoteElement(value)}}`),
-        `{${of(known.of, modifier).slice(0, 2).map(quoteElement).join(',')}}`,
+        ...candidatesOf(known.of, modifier).map((value) => `{${quoteElement(value)}}`),
+        `{${candidatesOf(known.of, modifier).slice(0, 2).map(quoteElement).join(',')}}`,
         '{}',
       ];
     case 'composite': {
-      const fields = known.attributes.map((attribute) => of(attribute.type, attribute.modifier));
+      const fields = known.attributes.map((attribute) => candidatesOf(attribute.type, attribute.modifier));
       const width = Math.max(1, ...fields.map((values) => values.length));
       return Array.from(
         { length: Math.min(width, 5) },
@@ -53,14 +53,14 @@ export function candidates(
       );
     }
     case 'range': {
-      const [low, high] = [of(known.of)[0], of(known.of, -1, 1)[0]];
+      const [low, high] = [candidatesOf(known.of)[0], candidatesOf(known.of, -1, 1)[0]];
       const ranges = [`[${low},${high})`, `[${high},${low})`, `[${low},${low}]`, 'empty'];
       return low === undefined || high === undefined
         ? ['empty']
         : ranges.map((range) => (range === 'empty' ? range : quoteBounds(range)));
     }
     case 'multirange':
-      return of(known.of).map((range) => (range === 'empty' ? '{}' : `{${range}}`));
+      return candidatesOf(known.of).map((range) => (range === 'empty' ? '{}' : `{${range}}`));
     case 'base':
       return base(known.name, modifier, seed, n, hints);
     default:
@@ -71,6 +71,7 @@ export function candidates(
 const rotate = <Value>(values: readonly Value[], n: number) =>
   values.map((_, index) => values[(index + n) % values.length] as Value);
 
+/** Quotes an element of an array or a field of a composite type. */
 export const quoteElement = (value: string) => `"${value.replaceAll(/[\\"]/g, '\\$&')}"`;
 const quoteBounds = (range: string) =>
   range.replaceAll(/[^[(\])]+/g, (bounds) => {
@@ -82,15 +83,16 @@ const quoteBounds = (range: string) =>
 const day = (n: number) => new Date(Date.UTC(2031, 0, 1) + n * 10 * 86_400_000);
 const iso = (n: number) => day(n).toISOString();
 
+/** Candidate values of a base type. */
 function base(name: string, modifier: number, seed: number, n: number, { texts, numbers }: CheckHints): string[] {
-  const hex = token(seed, n);
+  const hex = seededHash(seed, n);
   const digit = (from: number, length: number) => Number.parseInt(hex.slice(from, from + length), 16);
   const whole = (limit: number) => {
-    const near = numbers.filter((number) => Number.isInteger(number)).flatMap((x) => [x, x + 1, x - 1, x + n]);
+    const adjacent = numbers.filter((number) => Number.isInteger(number)).flatMap((x) => [x, x + 1, x - 1, x + n]);
     const between = numbers.flatMap((low) =>
       numbers.filter((high) => high > low).map((high) => low + (n % (high - low + 1))),
     );
-    return [100 + n, ...between, ...near, n % 10, 1, 0, -1]
+    return [100 + n, ...between, ...adjacent, n % 10, 1, 0, -1]
       .filter((x) => Math.abs(x) <= limit)
       .map((x) => String(Math.trunc(x)));
   };
@@ -113,9 +115,9 @@ function base(name: string, modifier: number, seed: number, n: number, { texts, 
       return whole(Number.MAX_SAFE_INTEGER);
     case 'numeric': {
       const scale = modifier >= 0 ? (modifier - 4) & 0x7ff : 2;
-      const room = modifier >= 0 ? 10 ** (((modifier - 4) >> 16) - scale) : Number.MAX_SAFE_INTEGER;
+      const limit = modifier >= 0 ? 10 ** (((modifier - 4) >> 16) - scale) : Number.MAX_SAFE_INTEGER;
       const values = [100 + n, ...numbers, ...numbers.flatMap((x) => [x + 1, x - 1, x / 2, x + n]), n % 10, 0.5, 0];
-      return values.filter((x) => Math.abs(x) < room).map((x) => x.toFixed(Math.min(scale, 10)));
+      return values.filter((x) => Math.abs(x) < limit).map((x) => x.toFixed(Math.min(scale, 10)));
     }
     case 'real':
     case 'double precision':
@@ -130,9 +132,11 @@ function base(name: string, modifier: number, seed: number, n: number, { texts, 
     case 'character':
     case 'citext':
     case 'name': {
-      const most =
+      const maxLength =
         plain === 'name' ? 63 : plain === 'text' || plain === 'citext' || modifier < 4 ? 20_000 : modifier - 4;
-      return words(seed, n, texts, numbers).filter((word) => word.length <= most || [...word].length <= most);
+      return textCandidates(seed, n, texts, numbers).filter(
+        (word) => word.length <= maxLength || [...word].length <= maxLength,
+      );
     }
     case 'char':
       return [String.fromCharCode(97 + (n % 26)), ...texts.filter((text) => text.length === 1)];
@@ -165,7 +169,7 @@ function base(name: string, modifier: number, seed: number, n: number, { texts, 
       ].map((digits) => `\\x${digits}`);
     case 'json':
     case 'jsonb':
-      return jsons(hex, n, texts);
+      return jsonCandidates(hex, n, texts);
     case 'inet':
       return [`10.${digit(0, 2)}.${digit(2, 2)}.${1 + (n % 250)}`, `2001:db8::${hex.slice(0, 4)}`];
     case 'cidr':
@@ -233,9 +237,9 @@ const digits = (hex: string, length: number) =>
     length,
   );
 
-/** Texts: a word, texts that checks mention, words of each length that checks mention, and common formats. */
-function words(seed: number, n: number, texts: readonly string[], numbers: readonly number[]): string[] {
-  const hex = token(seed, n, 'word');
+/** Candidate texts: a word, texts that checks mention, words of each length that checks mention, and common formats. */
+function textCandidates(seed: number, n: number, texts: readonly string[], numbers: readonly number[]): string[] {
+  const hex = seededHash(seed, n, 'word');
   const word = letters(hex, 8);
   const lengths = [...new Set(numbers.flatMap((x) => [x, x - 1, x + 1]))]
     .filter((x) => Number.isInteger(x) && x > 0 && x <= 10_001)
@@ -243,14 +247,14 @@ function words(seed: number, n: number, texts: readonly string[], numbers: reado
   // Texts that match LIKE patterns.
   const patterns = texts
     .filter((text) => /[%_]/.test(text))
-    .map((text, i) => text.replaceAll('%', letters(token(seed, n, i), 4)).replaceAll('_', 'x'));
+    .map((text, i) => text.replaceAll('%', letters(seededHash(seed, n, i), 4)).replaceAll('_', 'x'));
   return [
     word,
     ...patterns,
     ...rotate(texts, n),
     ...texts.flatMap((text) => [`${text}${word}`, `${word}${text}`, `${word}${text}${word}`]),
     ...lengths.flatMap((length) => {
-      const mixed = token(seed, n, length);
+      const mixed = seededHash(seed, n, length);
       const word = letters(mixed, length);
       return [word, digits(mixed, length), word.toUpperCase(), repeated(mixed, length)];
     }),
@@ -269,7 +273,8 @@ function words(seed: number, n: number, texts: readonly string[], numbers: reado
   ];
 }
 
-function jsons(hex: string, n: number, texts: readonly string[]): string[] {
+/** Candidate JSON values. Objects have the keys that checks mention. */
+function jsonCandidates(hex: string, n: number, texts: readonly string[]): string[] {
   const word = letters(hex, 8);
   const object = (value: unknown) =>
     JSON.stringify(Object.fromEntries(texts.filter((text) => /^\w+$/.test(text)).map((key) => [key, value])));

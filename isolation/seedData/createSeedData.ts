@@ -23,10 +23,12 @@ export interface SeedDataOptions {
 const defaultFixtures = join(import.meta.dirname, '..', 'fixtures');
 
 /**
- * Creates the tenants and their rows in every table from the catalog. The same seed and schema give the same rows.
+ * Creates the tenants and their rows in every table, from the catalog alone. The same seed and schema give the same rows.
  *
- * It inserts parents before children, then retries tables that a later trigger or parent may have made possible, then
- * adds witness rows. Finally it generates insertable rows, each in a savepoint that it rolls back.
+ * 1. It inserts rows into each table, parents before children.
+ * 2. It retries tables without rows, because a later trigger or parent may have made an insert possible.
+ * 3. It adds witness rows.
+ * 4. It generates insertable rows, each in a savepoint that it rolls back.
  *
  * @param client in a transaction, as a role that bypasses row-level security.
  * @returns the tenants, their rows, and for each table without rows the reason.
@@ -59,12 +61,12 @@ export async function createSeedData(
     count: 0,
   };
   const problems = new Map<number, string>();
-  const fills = findTriggerInserts(catalog).filter(({ by }) => catalog.tables.includes(by));
+  const triggerInserts = findTriggerInserts(catalog).filter(({ by }) => catalog.tables.includes(by));
   const targets = inDependencyOrder(
     catalog.tables.filter(
       (table) => !catalog.tables.some(({ parent, isPartition }) => isPartition && parent === table.oid),
     ),
-    (table) => fills.filter((fill) => fill.table === table).map(({ by }) => by.oid),
+    (table) => triggerInserts.filter((insert) => insert.table === table).map(({ by }) => by.oid),
   );
   const insertable = new Map<number, Record<string, Pick<Holding, 'insertableRows' | 'replaces'>>>();
 
@@ -75,27 +77,30 @@ export async function createSeedData(
     const fill = (tenant: SeededTenant | null, kind: 'full' | 'minimal') =>
       fillRow(context, table, tenant, kind, fixtures);
     if (ownership.kind === 'shared' || ownership.kind === 'unknown') {
-      await remember(context, table, null);
+      await reloadRows(context, table, null);
       const error = rowsOf(table, null).length > 0 || (await fill(null, 'full'));
       if (error !== true) problems.set(table.oid, `no row could be inserted: ${error}`);
-      await remember(context, table, null);
+      await reloadRows(context, table, null);
       return;
     }
     for (const tenant of isTenants(table, ownership) ? [a, b, c] : [a, b]) {
-      await remember(context, table, tenant.id);
+      await reloadRows(context, table, tenant.id);
       // A trigger of another table has already inserted the only row that the tenant can have.
       if (isSingle(table, ownership) && rowsOf(table, tenant).length > 0) continue;
       const errors = [await fill(tenant, 'full')];
       if (!isSingle(table, ownership) || errors[0] !== true) errors.push(await fill(tenant, 'minimal'));
-      await remember(context, table, tenant.id);
-      if (tenant.id === c.id || rowsOf(table, tenant).length > 0 || isImpossible(table)) continue;
+      await reloadRows(context, table, tenant.id);
+      if (tenant.id === c.id || rowsOf(table, tenant).length > 0 || isHashPartition(table)) continue;
       const error = errors.find((one) => one !== true) ?? 'the row disappeared after the insert';
-      problems.set(table.oid, `no row for ${tenant.name} could be inserted: ${error}${madeBy(fills, table)}`);
+      problems.set(
+        table.oid,
+        `no row for ${tenant.name} could be inserted: ${error}${describeTriggers(triggerInserts, table)}`,
+      );
       return;
     }
   };
   for (const table of targets) await fillTable(table);
-  // Later tables may have supplied the missing rows, by a trigger or as parents.
+  // A later table may have inserted the missing rows by a trigger, or may have supplied the missing parents.
   for (const table of targets) {
     if (!problems.delete(table.oid)) continue;
     await fillTable(table);
@@ -104,8 +109,8 @@ export async function createSeedData(
   for (const table of targets) {
     for (const tenant of [a, b]) {
       if (!['own', 'parent'].includes(owners.get(table.oid)?.kind ?? '')) continue;
-      await remember(context, table, tenant.id);
-      if (rowsOf(table, tenant).length > 0 || isImpossible(table) || problems.has(table.oid)) continue;
+      await reloadRows(context, table, tenant.id);
+      if (rowsOf(table, tenant).length > 0 || isHashPartition(table) || problems.has(table.oid)) continue;
       await actFor(context, tenant);
       await inSavepoint(client, async () => {
         await client.query('set local session_replication_role = replica');
@@ -122,9 +127,9 @@ export async function createSeedData(
     const known = [a, b].flatMap(({ id }) => context.rows.get(table.oid)?.get(id) ?? []);
     plain.set(table.oid, new Set(known.map(keyOf(table))));
     witnessRows.set(table.oid, await createWitnessRows(context, table, { a, b }, ids[3] as string));
-    for (const { id } of [a, b]) await remember(context, table, id);
+    for (const { id } of [a, b]) await reloadRows(context, table, id);
   }
-  for (const table of catalog.tables) for (const id of [a.id, b.id, null]) await remember(context, table, id);
+  for (const table of catalog.tables) for (const id of [a.id, b.id, null]) await reloadRows(context, table, id);
   await refresh(client, catalog);
 
   for (const table of targets) {
@@ -137,7 +142,7 @@ export async function createSeedData(
     insertable.set(table.oid, of);
   }
   await actFor(context, null);
-  const held = (table: Relation, tenant: SeededTenant): Holding => {
+  const holdingOf = (table: Relation, tenant: SeededTenant): Holding => {
     const { insertableRows, replaces } = insertable.get(table.oid)?.[tenant.name] ?? {
       insertableRows: [],
       replaces: false,
@@ -160,7 +165,7 @@ export async function createSeedData(
     c,
     nobody: ids[3] as string,
     owners,
-    holdings: new Map(catalog.tables.map((table) => [table.oid, { a: held(table, a), b: held(table, b) }])),
+    holdings: new Map(catalog.tables.map((table) => [table.oid, { a: holdingOf(table, a), b: holdingOf(table, b) }])),
     witnessRows,
     problems,
     shared: new Map(catalog.tables.map((table) => [table.oid, context.rows.get(table.oid)?.get(null) ?? []])),
@@ -168,8 +173,10 @@ export async function createSeedData(
 }
 
 /** Names the triggers of other tables that insert this table's rows. */
-function madeBy(fills: readonly TriggerInsert<Relation>[], table: Relation): string {
-  const triggers = fills.filter((fill) => fill.table === table).map(({ by, trigger }) => `${trigger} on ${by.name}`);
+function describeTriggers(triggerInserts: readonly TriggerInsert<Relation>[], table: Relation): string {
+  const triggers = triggerInserts
+    .filter((insert) => insert.table === table)
+    .map(({ by, trigger }) => `${trigger} on ${by.name}`);
   return triggers.length > 0 ? ` (trigger ${triggers.join(' and ')} inserts its rows)` : '';
 }
 
@@ -199,26 +206,27 @@ async function makeIds(
       : candidates(catalog.types, uuid, -1, { ...options, hints: noHints });
     ids.push(found.find((id) => !ids.includes(id) && id !== '') ?? `${options.n}`);
   }
-  const isFree =
+  const hasNoChecks =
     !source ||
     (source.column.type === uuid &&
       checksOf(source.table).every(({ columns }) => !columns.includes(source.column.name)));
-  return isFree ? ids.map((id) => alikeBut(ids[0] as string, id)) : ids;
+  return hasNoChecks ? ids.map((id) => withEndsOf(ids[0] as string, id)) : ids;
 }
 
 const uuid = 2950;
 
 /** Gives an id the start and end of another, so that a policy that compares only a part of ids confuses them. */
-const alikeBut = (first: string, id: string) => `${first.slice(0, 8)}${id.slice(8, 24)}${first.slice(24)}`;
+const withEndsOf = (first: string, id: string) => `${first.slice(0, 8)}${id.slice(8, 24)}${first.slice(24)}`;
 
 /** Whether each tenant can have only one row, because the owner column is a key. */
 const isSingle = (table: Relation, { column }: Ownership) => column !== undefined && isKey(table, column.name);
 
-/** Whether the table is a hash partition. All of a tenant's rows may belong to other partitions. */
-const isImpossible = ({ partitionConstraint }: Relation) =>
+/** Whether the table is a hash partition. It may have no rows of a tenant, because all belong to other partitions. */
+const isHashPartition = ({ partitionConstraint }: Relation) =>
   partitionConstraint?.includes('satisfies_hash_partition') ?? false;
 
-async function remember({ client, owners, rows }: SeedContext, table: Relation, owner: string | null): Promise<void> {
+/** Reads an owner's rows from the database into the seed context. */
+async function reloadRows({ client, owners, rows }: SeedContext, table: Relation, owner: string | null): Promise<void> {
   const found = await readRows(client, table, owners.get(table.oid) as Ownership, owner);
   const known = rows.get(table.oid) ?? new Map<string | null, Row[]>();
   rows.set(table.oid, known.set(owner, found));
@@ -239,13 +247,13 @@ async function createInsertableRows(
   for (const replaces of isOnly ? [true] : [false, true]) {
     const insertableRows: Row[] = [];
     for (const kind of ['full', 'minimal'] as const) {
-      await client.query('savepoint spare');
+      await client.query('savepoint insertable_row');
       if (replaces) await inSavepoint(client, () => removeRows(client, table, ownership, owner));
       const before = new Set((await readRows(client, table, ownership, owner)).map((row) => JSON.stringify(row)));
       const error = await fillRow(context, table, tenant, kind, fixtures);
       const after = typeof error === 'string' ? [] : await readRows(client, table, ownership, owner);
       insertableRows.push(...after.filter((row) => !before.has(JSON.stringify(row))).slice(0, 1));
-      await client.query('rollback to savepoint spare; release savepoint spare');
+      await client.query('rollback to savepoint insertable_row; release savepoint insertable_row');
     }
     if (insertableRows.length > 0) return { insertableRows, replaces };
   }

@@ -7,8 +7,8 @@ import { actFor, type SeedContext } from './seedContext.ts';
 import type { SeededTenant } from './seedData.ts';
 
 /**
- * Inserts one row of a tenant, from the table's fixture or else from the catalog. If the insert fails as the tenant, it
- * retries without an identity, because a trigger may accept rows only at sign-up.
+ * Inserts one row of a tenant, from the table's fixture if there is one, otherwise with generated values. If the insert
+ * fails as the tenant, it retries without an identity, because a trigger may accept rows only at sign-up.
  *
  * @returns true, or the reason why the first attempt failed.
  */
@@ -58,7 +58,7 @@ async function runFixture(
     return true;
   } catch (error) {
     await client.query('rollback to savepoint fixture; release savepoint fixture');
-    return `its fixture: ${(error as Error).message}`;
+    return `the fixture failed: ${(error as Error).message}`;
   }
 }
 

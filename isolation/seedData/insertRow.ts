@@ -36,6 +36,12 @@ export async function insertRow(
   return reason;
 }
 
+/**
+ * Chooses the values of one row: first the owner and the foreign keys, then values that satisfy the checks.
+ *
+ * @param round selects another parent row and another combination of values in each attempt.
+ * @returns undefined if no values satisfy the checks.
+ */
 export async function chooseValues(
   context: SeedContext,
   table: Relation,
@@ -57,10 +63,10 @@ export async function chooseValues(
   const choices = new Map<string, (string | null)[]>();
   for (const column of table.columns) {
     if (values.has(column.name) || column.generated || column.identity === 'always') continue;
-    if (isNumbered(column)) continue;
+    if (isSerial(column)) continue;
     if (isSharedColumn(column) && (column.default !== null || !column.notNull)) continue;
-    const mayLeave = kind === 'minimal' && !keyed.has(column.name) && (!column.notNull || column.default !== null);
-    if (mayLeave && !checked.has(column.name)) continue;
+    const isOptional = kind === 'minimal' && !keyed.has(column.name) && (!column.notNull || column.default !== null);
+    if (isOptional && !checked.has(column.name)) continue;
     const about = checks.filter(({ columns }) => columns.includes(column.name));
     const found: (string | null)[] = await columnCandidates(client, catalog, column, about, { seed, n: count });
     if (!column.notNull) kind === 'minimal' ? found.unshift(null) : found.push(null);
@@ -73,7 +79,7 @@ export async function chooseValues(
     for (const [name, value] of solved) values.set(name, value);
   }
   for (const [name, found] of choices) if (!values.has(name)) values.set(name, found[0] ?? null);
-  pointToItself(table, values);
+  referToItself(table, values);
   return values;
 }
 
@@ -129,7 +135,10 @@ function connected(checks: readonly Check[], free: readonly string[]): { checks:
 
 const byWidth = (keys: readonly ForeignKey[]) => [...keys].sort((a, b) => b.columns.length - a.columns.length);
 
-/** Sets the columns of a foreign key from a row of the same tenant or from a shared row. */
+/**
+ * Sets the columns of a foreign key from a row of the same tenant or from a shared row. Without such a row, a nullable
+ * reference becomes null, and a required reference is deferred if its constraint is deferrable.
+ */
 function takeParent(
   context: SeedContext,
   table: Relation,
@@ -155,10 +164,10 @@ function takeParent(
     for (const name of nullable) values.set(name, null);
     return;
   }
-  const isWanted = key.deferrable && nullable.length === 0 && key.references !== table.oid;
+  const canDefer = key.deferrable && nullable.length === 0 && key.references !== table.oid;
   const parent: Row | undefined =
     fitting[round % Math.max(1, fitting.length)] ??
-    (isWanted ? deferReference(context, key, tenant, values) : undefined);
+    (canDefer ? deferReference(context, key, tenant, values) : undefined);
   key.columns.forEach((name, i) => {
     if (values.has(name)) return;
     if (parent) values.set(name, parent[key.referenced[i] as string] ?? null);
@@ -168,7 +177,7 @@ function takeParent(
 
 const deferredKey = ({ oid }: Pick<Relation, 'oid'>, tenant: SeededTenant | null) => `${oid} ${tenant?.id}`;
 
-/** Chooses the key of a row that a later insert will create. The foreign key is deferrable, so Postgres allows this. */
+/** Chooses the key of a row that a later insert creates. Postgres accepts it until then, as the foreign key is deferrable. */
 function deferReference(
   { catalog, owners, deferredReferences, seed, count }: SeedContext,
   key: ForeignKey,
@@ -196,7 +205,7 @@ function restoreDeferred({ deferredReferences }: SeedContext, before: ReadonlyMa
 }
 
 /** Makes a required reference to the row's own table refer to the row itself. */
-function pointToItself(table: Relation, values: RowValues): void {
+function referToItself(table: Relation, values: RowValues): void {
   for (const { columns, references, referenced } of table.foreignKeys) {
     if (references !== table.oid) continue;
     columns.forEach((name, i) => {
@@ -207,8 +216,14 @@ function pointToItself(table: Relation, values: RowValues): void {
   }
 }
 
-const isNumbered = ({ identity, default: text }: Column) => identity !== null || /^nextval\(/.test(text ?? '');
+/** Whether a sequence numbers the column. */
+const isSerial = ({ identity, default: text }: Column) => identity !== null || /^nextval\(/.test(text ?? '');
 
+/**
+ * Inserts a row in a savepoint. If no deferred reference is open afterwards, it also checks the deferred constraints.
+ *
+ * @returns the reason why the insert failed; undefined if it succeeded.
+ */
 export async function insert(
   { client, catalog, deferredReferences }: SeedContext,
   table: Relation,
@@ -224,10 +239,10 @@ export async function insert(
   await client.query('savepoint insert_row');
   try {
     const { rowCount } = await client.query(names.length ? text : `insert into ${target.sql} default values`);
-    const isWhole = [...deferredReferences].every(
+    const hasAllReferences = [...deferredReferences].every(
       ([to, rows]) => rows.length === (to === deferredKey(table, tenant) ? 1 : 0),
     );
-    if (isWhole) await client.query('set constraints all immediate; set constraints all deferred');
+    if (hasAllReferences) await client.query('set constraints all immediate; set constraints all deferred');
     await client.query('release savepoint insert_row');
     return rowCount === 0 && table.kind === 'table' ? 'a trigger skipped the insert' : undefined;
   } catch (error) {

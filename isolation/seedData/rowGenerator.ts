@@ -17,15 +17,15 @@ const budget = 10_000;
 
 interface Found {
   readonly values: RowValues;
-  /** A's row to update with these values; set if no new row satisfies the condition. */
-  readonly instead?: Row;
-  /** All values of the new row. */
-  readonly base?: RowValues;
+  /** The row of A to update with these values, because no new row can satisfy the condition. */
+  readonly rowToUpdate?: Row;
+  /** All values of the new row, if it is known that Postgres accepts them. */
+  readonly allValues?: RowValues;
 }
 
 /**
- * Generates witness rows for one table. It counts the rows that it has kept and stops at `maxRows` or when `budget` is
- * spent. Rows that it only tries are rolled back.
+ * Generates witness rows for one table. It is active until it has kept `maxRows` rows or `budget` is spent; then
+ * `isDone()` returns true. Rows that it only tries are rolled back.
  */
 export class RowGenerator {
   readonly #context: SeedContext;
@@ -33,9 +33,10 @@ export class RowGenerator {
   readonly #ownership: Ownership;
   readonly #tenants: { a: SeededTenant; b: SeededTenant };
   readonly #identities: readonly string[];
-  readonly #until = performance.now() + budget;
-  #made = 0;
+  readonly #deadline = performance.now() + budget;
+  #keptRows = 0;
 
+  /** @param nobody a valid id that no tenant has. */
   constructor(context: SeedContext, table: Relation, tenants: { a: SeededTenant; b: SeededTenant }, nobody: string) {
     this.#context = context;
     this.#table = table;
@@ -45,7 +46,7 @@ export class RowGenerator {
   }
 
   isDone(): boolean {
-    return this.#made >= maxRows || performance.now() > this.#until;
+    return this.#keptRows >= maxRows || performance.now() > this.#deadline;
   }
 
   /** Whether a condition mentions any column other than the owner. */
@@ -56,76 +57,84 @@ export class RowGenerator {
     );
   }
 
-  /** Values for a row of A that satisfies the condition; undefined if A already has such a row, or none is found. */
+  /**
+   * Finds values for a row of A that satisfies the condition.
+   *
+   * @returns undefined if A already has such a row, or if no values are found.
+   */
   async satisfy(condition: Condition): Promise<Found | undefined> {
     const { a } = this.#tenants;
     const rows = await this.#rows(a);
-    const none = new Map<string, never>();
+    const noChoices = new Map<string, never>();
     if (condition.on === 'rows') {
       for (const row of rows)
         if (
-          (await searchValues(this.#context, this.#table, condition, none, valuesOf(row), this.#identities)).length > 0
+          (await searchValues(this.#context, this.#table, condition, noChoices, valuesOf(row), this.#identities))
+            .length > 0
         )
           return undefined;
     }
     const rounds = Math.max(1, ...this.#table.foreignKeys.map((key) => this.#parents(key.references, a).length));
     for (let round = 0; round < (this.#isSingle() ? 0 : Math.min(rounds, 8)) && !this.isDone(); round++) {
-      const base = await this.#fresh(a, round);
+      const base = await this.#newValues(a, round);
       if (!base) continue;
-      for (const values of await this.#solve(condition, base, true)) {
-        const whole = new Map([...base, ...values]);
-        if (await this.#canInsert(whole, a)) return { values, base: whole };
+      for (const values of await this.#search(condition, base, true)) {
+        const allValues = new Map([...base, ...values]);
+        if (await this.#canInsert(allValues, a)) return { values, allValues };
       }
     }
     for (const row of rows.slice(0, 4)) {
-      const [values] = await this.#solve(condition, valuesOf(row), false);
-      if (values) return { values, instead: row };
+      const [values] = await this.#search(condition, valuesOf(row), false);
+      if (values) return { values, rowToUpdate: row };
     }
     return undefined;
   }
 
-  async #solve(condition: Condition, base: RowValues, isNew: boolean): Promise<RowValues[]> {
+  async #search(condition: Condition, base: RowValues, isNew: boolean): Promise<RowValues[]> {
     const choices = new Map<string, readonly (string | null)[]>();
-    for (const column of this.#free(condition.text, isNew))
+    for (const column of this.#freeColumns(condition.text, isNew))
       choices.set(column.name, (await this.#hintsFor(column, condition.text)).all);
     return searchValues(this.#context, this.#table, condition, choices, base, this.#identities);
   }
 
-  /** Values next to columns in a text, at most four per column. */
-  async near(text: string): Promise<Map<string, (string | null)[]>> {
+  /** The values that a text mentions next to a column, at most four per column. */
+  async mentionedValues(text: string): Promise<Map<string, (string | null)[]>> {
     const found = new Map<string, (string | null)[]>();
-    for (const column of this.#free(text, true)) {
-      const { near } = await this.#hintsFor(column, text);
-      if (near.length > 0) found.set(column.name, near.slice(0, 4));
+    for (const column of this.#freeColumns(text, true)) {
+      const { adjacent } = await this.#hintsFor(column, text);
+      if (adjacent.length > 0) found.set(column.name, adjacent.slice(0, 4));
     }
     return found;
   }
 
   /** Whether A has a row with these values. */
-  async has(values: RowValues): Promise<boolean> {
+  async hasRow(values: RowValues): Promise<boolean> {
     const rows = await this.#rows(this.#tenants.a);
-    return rows.some((row) => [...values].every(([name, value]) => alike(row[name] ?? null, value)));
+    return rows.some((row) => [...values].every(([name, value]) => isSameValue(row[name] ?? null, value)));
   }
 
-  /** Inserts the row for A and a similar one for B, or updates A's row. Returns A's new rows. */
-  async keep({ values, instead, base }: Found): Promise<Row[]> {
+  /**
+   * Inserts a row for A and a similar row for B, or updates a row of A.
+   *
+   * @returns the new or changed rows of A.
+   */
+  async keep({ values, rowToUpdate, allValues }: Found): Promise<Row[]> {
     const { a } = this.#tenants;
     const before = new Set((await this.#rows(a)).map((row) => JSON.stringify(row)));
-    if (instead) await this.#change(instead, values);
+    if (rowToUpdate) await this.#update(rowToUpdate, values);
     else {
-      const whole = base ?? new Map([...((await this.#fresh(a, 0)) ?? []), ...values]);
-      await this.#insert(whole, a);
-      await this.alike({ values });
+      await this.#insert(allValues ?? new Map([...((await this.#newValues(a, 0)) ?? []), ...values]), a);
+      await this.insertForB({ values });
     }
     const made = (await this.#rows(a)).filter((row) => !before.has(JSON.stringify(row)));
-    this.#made += Math.max(1, made.length);
+    this.#keptRows += Math.max(1, made.length);
     return made;
   }
 
   /** Inserts a row with these values for B. */
-  async alike({ values }: Found): Promise<void> {
+  async insertForB({ values }: Found): Promise<void> {
     const { b } = this.#tenants;
-    const base = await this.#fresh(b, 0);
+    const base = await this.#newValues(b, 0);
     if (base) await this.#insert(new Map([...base, ...values]), b);
   }
 
@@ -133,14 +142,14 @@ export class RowGenerator {
   async recordInsertable({ values }: Found, insertableRows: Record<'A' | 'B', Row[]>): Promise<void> {
     const { client } = this.#context;
     for (const tenant of [this.#tenants.a, this.#tenants.b]) {
-      const base = await this.#fresh(tenant, 0);
+      const base = await this.#newValues(tenant, 0);
       if (!base) continue;
-      await client.query('savepoint suit');
+      await client.query('savepoint witness_row');
       const before = new Set((await this.#rows(tenant)).map((row) => JSON.stringify(row)));
       await this.#insert(new Map([...base, ...values]), tenant);
       const [made] = (await this.#rows(tenant)).filter((row) => !before.has(JSON.stringify(row)));
       if (made) insertableRows[tenant.name as 'A' | 'B'].push(made);
-      await client.query('rollback to savepoint suit; release savepoint suit');
+      await client.query('rollback to savepoint witness_row; release savepoint witness_row');
     }
   }
 
@@ -149,16 +158,19 @@ export class RowGenerator {
     return isTenants(this.#table, this.#ownership) || (name !== undefined && isKey(this.#table, name));
   };
 
-  /** Columns that a text mentions and whose values may be chosen freely. */
-  #free(text: string, isNew: boolean): Relation['columns'] {
+  /**
+   * The columns that a text mentions and whose values may be chosen. A foreign key column may be chosen only if it refers
+   * to a tenant. An update must not change the primary key.
+   */
+  #freeColumns(text: string, isNew: boolean): Relation['columns'] {
     const { catalog, owners } = this.#context;
     const { foreignKeys } = this.#table;
-    const ofTenants = (name: string) =>
+    const refersToTenant = (name: string) =>
       foreignKeys.some(({ columns, references }) => {
         const parent = catalog.relations.get(references);
         return columns.length === 1 && columns[0] === name && parent && isTenants(parent, owners.get(references));
       });
-    const isKept = (name: string) =>
+    const isUpdatedKey = (name: string) =>
       !isNew && this.#table.keys[0]?.kind === 'primary' && this.#table.keys[0].columns.includes(name);
     return mentionedColumns(this.#table, text).filter(
       (column) =>
@@ -166,8 +178,8 @@ export class RowGenerator {
         !column.generated &&
         column.identity !== 'always' &&
         !isSharedColumn(column) &&
-        !isKept(column.name) &&
-        (ofTenants(column.name) || !foreignKeys.some(({ columns }) => columns.includes(column.name))),
+        !isUpdatedKey(column.name) &&
+        (refersToTenant(column.name) || !foreignKeys.some(({ columns }) => columns.includes(column.name))),
     );
   }
 
@@ -180,7 +192,7 @@ export class RowGenerator {
     return hintsFor(client, catalog, column, { text, checks, ids: [b.id, a.id], idType, seed, n: this.#context.count });
   }
 
-  #fresh(tenant: SeededTenant, round: number): Promise<RowValues | undefined> {
+  #newValues(tenant: SeededTenant, round: number): Promise<RowValues | undefined> {
     this.#context.count += 1;
     return chooseValues(this.#context, this.#table, tenant, 'full', round);
   }
@@ -206,13 +218,13 @@ export class RowGenerator {
   /** Whether the row can be inserted; rolls it back. */
   async #canInsert(values: RowValues, tenant: SeededTenant): Promise<boolean> {
     const { client } = this.#context;
-    await client.query('savepoint suit');
+    await client.query('savepoint witness_row');
     const inserted = await this.#insert(values, tenant);
-    await client.query('rollback to savepoint suit; release savepoint suit');
+    await client.query('rollback to savepoint witness_row; release savepoint witness_row');
     return inserted;
   }
 
-  async #change(row: Row, values: RowValues): Promise<void> {
+  async #update(row: Row, values: RowValues): Promise<void> {
     const { client, catalog } = this.#context;
     const id = (name: string) => client.escapeIdentifier(name);
     const set = [...values].map(
@@ -231,7 +243,7 @@ export class RowGenerator {
 }
 
 /** Compares two values as text. Times may differ in format, so they are compared by instant. */
-function alike(one: string | null, other: string | null): boolean {
+function isSameValue(one: string | null, other: string | null): boolean {
   const time = (text: string | null) => (/^\d{4}-/.test(text ?? '') ? Date.parse(text as string) : Number.NaN);
   return one === other || time(one) === time(other);
 }

@@ -5,9 +5,12 @@ import type { Ownership } from '../ownership.ts';
 import type { Row, SeededTenant } from './seedData.ts';
 
 /**
- * The state of one seeding run. Each generated row increments `count`, which makes the next row's values differ. `rows`
- * holds the rows that were last read from the database. `deferredReferences` fills when a row refers to one that does
- * not exist yet, and shrinks when that row is inserted.
+ * The state of one seeding run:
+ *
+ * - `count` increases with each generated row, so that the values of rows differ.
+ * - `rows` holds the rows that were last read from the database.
+ * - `deferredReferences` gains an entry when a row refers to a row that does not exist yet. It loses the entry when that
+ *   row is inserted.
  */
 export interface SeedContext {
   readonly client: pg.ClientBase;
@@ -21,7 +24,7 @@ export interface SeedContext {
   count: number;
 }
 
-/** Sets the transaction's identity to a tenant; null sets it to no tenant. */
+/** Sets the identity of the transaction. Null means no tenant. */
 export async function actFor({ client, catalog }: SeedContext, tenant: SeededTenant | null): Promise<void> {
   await client.query(setIdentity(catalog, tenant?.id ?? '') as string);
 }

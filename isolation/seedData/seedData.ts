@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Catalog, Relation } from '../catalog.ts';
 import type { Ownership } from '../ownership.ts';
 
-/** A tenant. `id` is its value in the setting. */
+/** A tenant. `id` identifies it in the owner columns and in the setting. */
 export interface SeededTenant {
   readonly name: 'A' | 'B' | 'C';
   readonly id: string;
@@ -16,18 +16,18 @@ export interface Holding {
   readonly rows: readonly Row[];
   /** Rows that the tenant could insert: first one with all columns, then one with only the required columns. */
   readonly insertableRows: readonly Row[];
-  /** Whether an insertable row fits only after the tenant's own rows are deleted, as each tenant can have one row. */
+  /** Whether the insertable rows can replace the tenant's own rows only, because each tenant can have one row. */
   readonly replaces: boolean;
 }
 
 /** Rows and values generated for a table because conditions or functions mention its columns. */
 export interface WitnessRows {
-  /** The condition that each of A's witness rows satisfies, by the row's JSON. */
+  /** The reason for each of A's witness rows, such as the policy that it satisfies. By the row's JSON. */
   readonly why: ReadonlyMap<string, string>;
   /** Rows that A and B could insert. */
   readonly insertableRows: Readonly<Record<'A' | 'B', readonly Row[]>>;
-  /** Values that functions and triggers mention, by column. Updates try them. */
-  readonly words: ReadonlyMap<string, readonly (string | null)[]>;
+  /** Values that functions and triggers mention, by column. Attacks try them in updates. */
+  readonly valueHints: ReadonlyMap<string, readonly (string | null)[]>;
 }
 
 /** The tenants and their rows. */
@@ -52,6 +52,7 @@ export interface SeedData {
 
 const empty: Holding = { rows: [], insertableRows: [], replaces: false };
 
+/** The tenant's rows in a table; empty if the table has no seed data. */
 export function holding({ holdings }: SeedData, table: Pick<Relation, 'oid'>, tenant: 'a' | 'b'): Holding {
   return holdings.get(table.oid)?.[tenant] ?? empty;
 }

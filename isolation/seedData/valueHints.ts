@@ -4,12 +4,12 @@ import { escapeRegExp, hasWord } from '../text.ts';
 import { accepts, type Check, columnCandidates } from './checks.ts';
 import { quoteElement } from './columnValues.ts';
 
-/** The inputs for choosing a column's values. */
+/** The inputs of `hintsFor`. */
 export interface HintRequest {
   /** The source text that mentions the column. */
   readonly text: string;
   readonly checks: readonly Check[];
-  /** Tenant ids, for columns of the id type. */
+  /** The tenants' ids. They are hints for columns of the type `idType`. */
   readonly ids: readonly string[];
   readonly idType: number | undefined;
   readonly seed: number;
@@ -23,15 +23,15 @@ export const mentionedColumns = ({ columns }: Relation, text: string) =>
 /**
  * Finds values of a column that a condition may require, most likely first.
  *
- * @returns `near`: values next to this column in the text. `all`: also the type's labels, values from the rest of the
- *   text, and usual values.
+ * @returns `adjacent`: values next to the column in the text. `all`: also the labels of the type, values from the rest
+ *   of the text, and usual values.
  */
 export async function hintsFor(
   client: pg.ClientBase,
   catalog: Catalog,
   column: Column,
   request: HintRequest,
-): Promise<{ near: (string | null)[]; all: (string | null)[] }> {
+): Promise<{ adjacent: (string | null)[]; all: (string | null)[] }> {
   const { types } = catalog;
   const { text, checks, seed, n } = request;
   const candidatesFor = (expressions: readonly string[]) =>
@@ -44,58 +44,58 @@ export async function hintsFor(
     );
   const root = rootOf(types, column.type);
   const usual = await candidatesFor([]);
-  const beside = segments(text, column.name);
-  const special = (found: readonly string[]) => found.filter((value) => !usual.includes(value));
+  const clauses = clausesWith(text, column.name);
+  const unusual = (found: readonly string[]) => found.filter((value) => !usual.includes(value));
   const extra = await accepts(
     client,
     extras(types, root, column.name, request),
     types.get(column.type)?.name ?? 'text',
   );
-  const labels = root?.kind === 'enum' ? besideFirst(root.labels, beside) : [];
-  const named = beside.length > 0 ? special(await candidatesFor(beside)) : [];
+  const labels = root?.kind === 'enum' ? mentionedFirst(root.labels, clauses) : [];
+  const mentioned = clauses.length > 0 ? unusual(await candidatesFor(clauses)) : [];
   const times = isTime(root) ? usual.filter((value, i) => i === 0 || /^2000/.test(value)) : [];
-  const is = (pattern: RegExp) => beside.some((part) => pattern.test(part));
-  const isIdentity = (part: string) =>
+  const hasClause = (pattern: RegExp) => clauses.some((part) => pattern.test(part));
+  const readsIdentity = (part: string) =>
     [catalog.setting, ...catalog.helpers.map(({ sql }) => sql.slice(sql.lastIndexOf('.') + 1))].some((name) =>
       part.includes(name),
     );
-  const near: (string | null)[] = [
+  const adjacent: (string | null)[] = [
     ...(root?.name === 'boolean' ? ['true', 'false'] : []),
-    ...(is(/'/) ? labels.slice(0, 2) : []),
-    ...(isTime(root) && is(/[<>]|between/i) ? [times[0] as string, extra[0] as string, ...times.slice(1)] : []),
-    ...(!isTime(root) && (root?.oid !== request.idType || beside.some(isIdentity)) ? extra : []),
-    ...named,
-    ...(!column.notNull && is(/\bnull\b/i) ? [null, ...usual.slice(0, 1)] : []),
+    ...(hasClause(/'/) ? labels.slice(0, 2) : []),
+    ...(isTime(root) && hasClause(/[<>]|between/i) ? [times[0] as string, extra[0] as string, ...times.slice(1)] : []),
+    ...(!isTime(root) && (root?.oid !== request.idType || clauses.some(readsIdentity)) ? extra : []),
+    ...mentioned,
+    ...(!column.notNull && hasClause(/\bnull\b/i) ? [null, ...usual.slice(0, 1)] : []),
   ];
   const all: (string | null)[] = [
     ...(root?.name === 'boolean' ? ['true', 'false'] : []),
     ...labels,
     ...extra,
-    ...named.slice(0, 40),
+    ...mentioned.slice(0, 40),
     ...times,
     ...(column.notNull ? [] : [null]),
-    ...special(await candidatesFor([text])).slice(0, 30),
+    ...unusual(await candidatesFor([text])).slice(0, 30),
     ...usual.slice(0, 6),
   ];
-  return { near: [...new Set(near)], all: [...new Set(all)] };
+  return { adjacent: [...new Set(adjacent)], all: [...new Set(all)] };
 }
 
 /** The clauses of a text that mention a column, up to the next keyword: `kind = 'x'`, `'x' = any (tags)`. */
-function segments(text: string, name: string): string[] {
+function clausesWith(text: string, name: string): string[] {
   const word = `(?<![\\w$'])"?${escapeRegExp(name)}"?(?![\\w$'])`;
   const within = "(?:(?!\\b(?:and|or|then|when|where|from)\\b|;)(?:'(?:[^']|'')*'|[^'])){0,160}?";
   const end = '(?=\\b(?:and|or|then|when|where|from)\\b|;|$)';
   return [...text.matchAll(new RegExp(`${within}${word}${within}${end}`, 'gi'))].map(([part]) => part);
 }
 
-const besideFirst = (labels: readonly string[], beside: readonly string[]) => {
-  const isBeside = (label: string) => beside.some((part) => part.includes(`'${label}'`));
-  return [...labels.filter(isBeside), ...labels.filter((label) => !isBeside(label))];
+const mentionedFirst = (labels: readonly string[], clauses: readonly string[]) => {
+  const isMentioned = (label: string) => clauses.some((part) => part.includes(`'${label}'`));
+  return [...labels.filter(isMentioned), ...labels.filter((label) => !isMentioned(label))];
 };
 
 const isTime = (type: Type | undefined) => /^(date|timestamp)/.test(type?.name ?? '');
 
-/** Values that only a condition suggests: tenants' ids, times near now, and JSON with the keys that the text reads. */
+/** Values that only conditions need: tenants' ids, times near now, and JSON with the keys that the text reads. */
 function extras(
   types: ReadonlyMap<number, Type>,
   type: Type | undefined,
@@ -108,7 +108,7 @@ function extras(
   if (type?.kind === 'array') {
     const of = rootOf(types, type.of as number);
     if (of?.oid === idType) return ids.map((id) => `{${quoteElement(id)}}`);
-    const texts = segments(text, name).flatMap((part) =>
+    const texts = clausesWith(text, name).flatMap((part) =>
       [...part.matchAll(/'((?:[^']|'')*)'/g)].map(([, one]) => one as string),
     );
     return [`{${texts.map(quoteElement).join(',')}}`, ...texts.filter((one) => one.startsWith('{'))];
@@ -148,6 +148,7 @@ function documents(text: string): string[] {
   return [build((value) => value), build(() => true), build(() => '1'), build((value) => Number(value) + 1 || value)];
 }
 
+/** The base type of a domain, or the type itself. */
 export function rootOf(types: ReadonlyMap<number, Type>, oid: number): Type | undefined {
   const type = types.get(oid);
   return type?.kind === 'domain' ? rootOf(types, type.of as number) : type;

@@ -6,10 +6,12 @@ import type { SeedContext } from './seedContext.ts';
 import type { Row, SeededTenant, WitnessRows } from './seedData.ts';
 
 /**
- * Creates rows of A that policies, views and functions treat specially. B gets similar rows.
+ * Creates witness rows: rows of A that a faulty policy, view or function would reveal. B gets similar rows.
  *
- * - For each policy and view, it looks for a row that passes in B's transaction or in one without a tenant.
+ * - For each policy and view, it searches for a row of A that satisfies the condition as B, or without a tenant.
  * - For functions and triggers, it creates rows with the values that they mention.
+ *
+ * @param nobody a valid id that no tenant has.
  */
 export async function createWitnessRows(
   context: SeedContext,
@@ -19,7 +21,7 @@ export async function createWitnessRows(
 ): Promise<WitnessRows> {
   const why = new Map<string, string>();
   const insertableRows: Record<'A' | 'B', Row[]> = { A: [], B: [] };
-  const words = new Map<string, (string | null)[]>();
+  const valueHints = new Map<string, (string | null)[]>();
   const generator = new RowGenerator(context, table, tenants, nobody);
   for (const condition of await conditionsOf(context.client, context.catalog, table)) {
     if (generator.isDone()) break;
@@ -28,21 +30,21 @@ export async function createWitnessRows(
     if (!found) continue;
     if (condition.on === 'writes') {
       await generator.recordInsertable(found, insertableRows);
-      await generator.alike(found);
+      await generator.insertForB(found);
     } else for (const row of await generator.keep(found)) why.set(JSON.stringify(row), condition.what);
   }
   for (const { what, text } of sourcesOf(context.catalog, table)) {
-    const near = await generator.near(text);
-    for (const [name, values] of near)
-      words.set(name, [...new Set([...(words.get(name) ?? []), ...values])].slice(0, 6));
-    for (const values of combinations(near)) {
+    const mentioned = await generator.mentionedValues(text);
+    for (const [name, values] of mentioned)
+      valueHints.set(name, [...new Set([...(valueHints.get(name) ?? []), ...values])].slice(0, 6));
+    for (const values of combinations(mentioned)) {
       if (generator.isDone()) break;
-      if (await generator.has(values)) continue;
+      if (await generator.hasRow(values)) continue;
       await generator.recordInsertable({ values }, insertableRows);
       for (const row of await generator.keep({ values })) why.set(JSON.stringify(row), what);
     }
   }
-  return { why, insertableRows: { A: insertableRows.A.slice(0, 6), B: insertableRows.B.slice(0, 6) }, words };
+  return { why, insertableRows: { A: insertableRows.A.slice(0, 6), B: insertableRows.B.slice(0, 6) }, valueHints };
 }
 
 /** Up to twelve combinations of the values, starting with the first value of each list. */

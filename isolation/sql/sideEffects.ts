@@ -79,7 +79,7 @@ export class SideEffects {
     }
     if (!own) return;
     const witnessRows = this.#session.seedData.witnessRows.get(relation.oid);
-    const rows = witnessRows && witnessRows.words.size > 0 ? a.rows.slice(0, 12) : [own];
+    const rows = witnessRows && witnessRows.valueHints.size > 0 ? a.rows.slice(0, 12) : [own];
     for (const column of updated) {
       const usual =
         a.insertableRows
@@ -88,7 +88,7 @@ export class SideEffects {
         own[column.name] ??
         null;
       for (const [at, row] of rows.entries()) {
-        for (const value of [...(at === 0 ? [usual] : []), ...(witnessRows?.words.get(column.name) ?? [])])
+        for (const value of [...(at === 0 ? [usual] : []), ...(witnessRows?.valueHints.get(column.name) ?? [])])
           yield* this.#try(
             name,
             'update',

@@ -83,7 +83,7 @@ export function writes(seedData: SeedData, target: AttackTarget): SqlAttack[] {
 function ownWrites(seedData: SeedData, target: AttackTarget): SqlAttack[] {
   const { relation, b, actors, updated, literal, id } = target;
   const table = relation.name;
-  const words = seedData.witnessRows.get(relation.oid)?.words;
+  const words = seedData.witnessRows.get(relation.oid)?.valueHints;
   return b.rows.slice(0, words?.size ? 8 : 2).flatMap((row) => {
     const where = target.where(row);
     const insertableRows = b.insertableRows[0];

@@ -7,7 +7,7 @@ import type { TestDatabase } from '../support/database.ts';
 import { createSample, fillWithSample, type Sample, samples } from '../support/samples.ts';
 import { startSystemPostgres, systemBin } from '../support/systemPostgres.ts';
 
-const patience = 300_000;
+const timeout = 300_000;
 
 async function prove(
   adminUrl: string,
@@ -46,11 +46,11 @@ test.each(['supabase', 'postgrest'] as const)(
     expect(code).toBe(0);
     expect(controls.filter(({ works }) => works).length).toBeGreaterThan(10);
   },
-  patience,
+  timeout,
 );
 
 test.each(['supabase', 'postgrest'] as const)(
-  'an unreadable claims setting is no leak, and the report requests the template: %s',
+  'an unreadable claims setting is no leak, and the report asks for the template: %s',
   async (name) => {
     const { template: _, ...sample } = samples[name];
     const { leaks, unproven, code } = await onSample(name, '', ({ adminUrl }) => prove(adminUrl, sample));
@@ -60,7 +60,7 @@ test.each(['supabase', 'postgrest'] as const)(
       expect.stringMatching(/request\.jwt\.claims.*--setting-template '\{"sub": ":id", "role": "\w+"\}'/),
     ]);
   },
-  patience,
+  timeout,
 );
 
 test.each([
@@ -86,11 +86,11 @@ test.each([
     expect(leaks).toContainEqual(expect.stringMatching(leak));
     expect(code).toBe(1);
   },
-  patience,
+  timeout,
 );
 
 test(
-  'a trigger of another table creates the rows of a table that only it fills',
+  'a table that only a trigger of another table fills gets its rows from that trigger',
   async () => {
     // No foreign key references the accounts, and only the trigger inserts profiles.
     const sql = `
@@ -105,7 +105,7 @@ test(
     expect(leaks).toEqual([]);
     expect(owners['auth.users']).toContain('trigger on_auth_user_created copies it to public.profiles.id');
   },
-  patience,
+  timeout,
 );
 
 test(
@@ -129,7 +129,7 @@ test(
       }),
     );
   },
-  patience,
+  timeout,
 );
 
 test(
@@ -152,7 +152,7 @@ test(
     );
     expect(new Set(attempts.map(({ table }) => table))).toContain('public.documents');
   },
-  patience,
+  timeout,
 );
 
 test(
@@ -166,7 +166,7 @@ test(
       expect.stringMatching(/^select on public\.documents .*No generated row satisfies the policies/),
     );
   },
-  patience,
+  timeout,
 );
 
 test(
@@ -196,11 +196,11 @@ test(
     expect(given.code).toBe(1);
     expect(given.leaks).toContainEqual('api.invoices: select by scan');
   },
-  patience,
+  timeout,
 );
 
 test(
-  'omissions are reported with their reasons',
+  'the report lists omissions with their reasons',
   async () => {
     const sql = `comment on table public.projects is '@isolation shared: everybody works on everything';
     create policy anonymous on public.documents for select to anon using (false);`;
@@ -216,7 +216,7 @@ test(
       ]),
     );
   },
-  patience,
+  timeout,
 );
 
 test(
@@ -237,7 +237,7 @@ test(
       expect(run.code).toBe(0);
     });
   },
-  patience,
+  timeout,
 );
 
 const scopeOf = ({ schema, role, setting, template }: Sample) => [
@@ -261,7 +261,7 @@ const bin = systemBin();
 const onSystem = bin ? test : test.skip;
 
 onSystem(
-  'a run on the system’s own Postgres proves the sample and finds its fault',
+  'a run on the system’s own Postgres proves the sound sample and finds the fault in the other',
   async () => {
     const postgres = await startSystemPostgres(bin as string);
     try {
@@ -284,5 +284,5 @@ onSystem(
       await postgres.stop();
     }
   },
-  patience,
+  timeout,
 );

@@ -3,7 +3,7 @@ import { createSample, samples } from '../support/samples.ts';
 import { withCode } from './drafts.ts';
 
 // Under load, these tests take minutes instead of seconds.
-const patience = 300_000;
+const timeout = 300_000;
 
 const settings = "current_setting('request.jwt.claims', true)";
 const jwt = `create function auth.jwt() returns jsonb language sql stable
@@ -47,7 +47,7 @@ test.each([
   ['a function that returns the claims', `(select auth.jwt() ->> 'is_admin') = 'true'`, jwt, 'is_admin'],
   ['a sublink around it', `((select auth.jwt()) ->> 'is_admin') = 'true'`, jwt, 'is_admin'],
   [
-    'functions two deep',
+    'two nested functions',
     'public.is_open()',
     jwt +
       fn(`select auth.jwt() -> 'app_metadata'`, 'sql', 'metadata', 'jsonb') +
@@ -91,7 +91,7 @@ test.each([
     );
     expect(code).toBe(2);
   },
-  patience,
+  timeout,
 );
 
 test.each([
@@ -116,7 +116,7 @@ test.each([
     );
     expect(code).toBe(2);
   },
-  patience,
+  timeout,
 );
 
 test(
@@ -131,7 +131,7 @@ test(
     expect(await prove(sql, template)).toMatchObject({ code: 2, unproven: [sentence] });
     expect(await prove(sql, template, { fixed: ['user_metadata'] })).toMatchObject({ code: 0, unproven: [] });
   },
-  patience,
+  timeout,
 );
 
 test(
@@ -148,7 +148,7 @@ test(
       reason: expect.stringContaining('left unset'),
     });
   },
-  patience,
+  timeout,
 );
 
 const legacy = (claim: string) => `current_setting('request.jwt.claim.${claim}', true)`;
@@ -162,7 +162,7 @@ test.each([
     '.*policy extra on public\\.documents',
   ],
   [
-    'beside its successor',
+    'next to its successor',
     `(${settings}::jsonb ->> 'role') is not null and ${legacy('role')} = 'support'`,
     '',
     'policy extra on public\\.documents',
@@ -184,7 +184,7 @@ test.each([
     expect(code).toBe(2);
     expect(await prove(sql, undefined, { set: { 'request.jwt.claim.role': 'other' } })).toMatchObject({ code: 0 });
   },
-  patience,
+  timeout,
 );
 
 test(
@@ -197,5 +197,5 @@ test(
     expect(notJudged).toContainEqual({ about: 'settings request.jwt.claim.*', reason: expect.any(String) });
     expect(code).toBe(0);
   },
-  patience,
+  timeout,
 );

@@ -72,10 +72,10 @@ function leaked(held: Attempt): Attempt {
   };
 }
 
-const kinds = ['widen USING', 'widen WITH CHECK', 'drop the policy', 'disable row-level security', 'swap and/or'];
+const operators = ['widen USING', 'widen WITH CHECK', 'drop the policy', 'disable row-level security', 'swap and/or'];
 
 function verdict(at: number, attempts: readonly Attempt[]): Verdict {
-  const kind = kinds[at % kinds.length] as string;
+  const kind = operators[at % operators.length] as string;
   const object = `policy select_own${at} on app_public.lists`;
   const mutant = {
     id: `${kind} ${object}`,

@@ -1,6 +1,6 @@
 import { type Catalog, readCatalog } from '../../isolation/catalog.ts';
 import type { Mutant } from '../../isolation/mutants/mutant.ts';
-import { kinds, mutantsOf } from '../../isolation/mutants/operators.ts';
+import { mutantsOf, mutationOperators } from '../../isolation/mutants/operators.ts';
 import { proveMutants } from '../../isolation/mutants/proveMutants.ts';
 import { findOwners } from '../../isolation/ownership.ts';
 import { exitCodeOf } from '../../isolation/proof.ts';
@@ -33,8 +33,8 @@ async function mutants(): Promise<{ catalog: Catalog; mutants: Mutant[] }> {
 test('every mutation operator yields mutants of an unusual schema, and each mutant can be applied', async () => {
   await client.query(`begin; ${unusual}`);
   const made = await mutants();
-  const without = Object.keys(kinds).filter((kind) => !made.mutants.some((mutant) => mutant.kind === kind));
-  expect(without).toEqual([]);
+  const unused = Object.keys(mutationOperators).filter((name) => !made.mutants.some(({ kind }) => kind === name));
+  expect(unused).toEqual([]);
   for (const { id, sql, proofs = [] } of made.mutants) {
     await client.query('savepoint mutant');
     const failed = await client.query(sql).then(() => undefined, String);
@@ -87,13 +87,13 @@ test('no attack detects an equivalent mutant', async () => {
   // One mutant for each proof of equivalence.
   const wanted = new Map<string, Mutant>();
   for (const mutant of all) {
-    for (const { words, query } of mutant.proofs ?? []) {
+    for (const { reason, query } of mutant.proofs ?? []) {
       const { rows } = await client.query({ text: query, rowMode: 'array' });
-      if (rows[0]?.[0] === true && mutant.relations?.length) wanted.set(words.replaceAll(/\w+\.\w+/g, ''), mutant);
+      if (rows[0]?.[0] === true && mutant.relations?.length) wanted.set(reason.replaceAll(/\w+\.\w+/g, ''), mutant);
     }
   }
   const ids = [...wanted.values()].map(({ id }) => id);
-  const verdicts = await proveMutants({ ...proof(), chosen: ({ id }) => ids.includes(id), doubtProofs: true });
+  const verdicts = await proveMutants({ ...proof(), chosen: ({ id }) => ids.includes(id), attackEquivalent: true });
   expect(verdicts.filter(({ outcome }) => outcome !== 'equivalent').map(({ id, caught }) => ({ id, caught }))).toEqual(
     [],
   );

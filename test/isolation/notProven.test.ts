@@ -3,7 +3,7 @@ import { proveApi } from '../../isolation/api/proveApi.ts';
 import { drafts, own, prove, scope, withSchema } from './drafts.ts';
 
 // Under load, these tests take minutes instead of seconds.
-const patience = 300_000;
+const timeout = 300_000;
 
 const raising = (body: string) => `
 create function app_private.raising() returns boolean language plpgsql stable set search_path = '' as $$ begin ${body} end $$;
@@ -42,7 +42,7 @@ test.each([
     // Each reason is reported once.
     expect(new Set(unproven).size).toBe(unproven.length);
   },
-  patience,
+  timeout,
 );
 
 test(
@@ -63,7 +63,7 @@ test(
       expect.stringMatching(/^update of body on app_public\.drafts .*error P0001: nobody writes/),
     ]);
   },
-  patience,
+  timeout,
 );
 
 test(
@@ -88,7 +88,7 @@ test(
       ['delete', true],
     ]);
   },
-  patience,
+  timeout,
 );
 
 test(
@@ -105,7 +105,7 @@ test(
     );
     expect(unproven).toContainEqual(expect.stringMatching(/^insert on app_public\.drafts is granted/));
   },
-  patience,
+  timeout,
 );
 
 test(
@@ -121,7 +121,7 @@ test(
     // With another value, the policy locks everyone out.
     expect(await prove(sql, { 'app.locale': 'en' })).toMatchObject({ code: 2 });
   },
-  patience,
+  timeout,
 );
 
 test(
@@ -144,10 +144,10 @@ test(
       select id from app_public.drafts where current_setting('app.here', true) is null;
     grant select on app_public.drafts_here to hedgerow_tenant;`,
     );
-    const asked = unproven.flatMap((sentence) => /^The setting (\S+) has no value/.exec(sentence)?.[1] ?? []);
-    expect(asked.sort()).toEqual(['app.here', 'app.note', 'app.open', 'app.source']);
+    const reported = unproven.flatMap((sentence) => /^The setting (\S+) has no value/.exec(sentence)?.[1] ?? []);
+    expect(reported.sort()).toEqual(['app.here', 'app.note', 'app.open', 'app.source']);
   },
-  patience,
+  timeout,
 );
 
 test(
@@ -157,7 +157,7 @@ test(
     expect(code).toBe(2);
     expect(unproven).toEqual([expect.stringContaining('No control works')]);
   },
-  patience,
+  timeout,
 );
 
 test(
@@ -182,7 +182,7 @@ test(
     );
     expect(proof.controls.filter(({ works }) => works)).toEqual([]);
   },
-  patience,
+  timeout,
 );
 
 test(
@@ -207,7 +207,7 @@ test(
     for (const field of ['query drafts', 'mutation createDraft', 'mutation updateDraft', 'mutation deleteDraft'])
       expect(unproven).toContainEqual(expect.stringMatching(new RegExp(`^${field}: `)));
   },
-  patience,
+  timeout,
 );
 
 test(
@@ -225,5 +225,5 @@ test(
       }),
     );
   },
-  patience,
+  timeout,
 );

@@ -93,18 +93,18 @@ test('existing accounts are used and not deleted', async () => {
   expect(await users()).toHaveLength(2);
 }, 90_000);
 
-test('a rate-limited client waits as long as the server requests', async () => {
-  let asked = 0;
+test('a rate-limited client waits for the time in the Retry-After header', async () => {
+  let requests = 0;
   const busy = createServer((_, response) => {
-    asked++;
-    if (asked > 1) return response.end('{}');
+    requests++;
+    if (requests > 1) return response.end('{}');
     response.writeHead(429, { 'retry-after': '1' }).end('{}');
   }).listen(0, '127.0.0.1');
   await once(busy, 'listening');
-  const said: string[] = [];
-  const client = new Client(`http://127.0.0.1:${(busy.address() as AddressInfo).port}`, (line) => said.push(line));
+  const lines: string[] = [];
+  const client = new Client(`http://127.0.0.1:${(busy.address() as AddressInfo).port}`, (line) => lines.push(line));
   expect(await client.send('POST', '/auth/register')).toMatchObject({ status: 200 });
-  expect(said).toEqual(['/auth/register answered 429: waiting for 1 s']);
+  expect(lines).toEqual(['/auth/register answered 429: waiting for 1 s']);
   client.close();
   busy.close();
 });

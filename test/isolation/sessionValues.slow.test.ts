@@ -1,7 +1,7 @@
 import { drafts, own, prove } from './drafts.ts';
 
 // Under load, these tests take minutes instead of seconds.
-const patience = 300_000;
+const timeout = 300_000;
 
 /** Drafts that their owner can read, and every tenant if `condition` holds. */
 const openTo = (condition: string, more = '') =>
@@ -34,7 +34,7 @@ test.each([
     'app.open',
   ],
   [
-    'functions three deep, which call each other',
+    'three nested functions that call each other',
     call,
     fn('select app_private.second()', 'sql').replace(/^/, 'set local check_function_bodies = off;') +
       fn('begin return app_private.third(); end', 'plpgsql', '', 'second') +
@@ -114,7 +114,7 @@ test.each([
     ]);
     expect(code).toBe(2);
   },
-  patience,
+  timeout,
 );
 
 test.each([
@@ -159,10 +159,10 @@ test.each([
     '',
     /reads inet_client_addr\(\), .*--fixed inet_client_addr /,
   ],
-  ['chance', 'random() < 1e-9', '', /reads random\(\)/],
-  ['the process', 'pg_backend_pid() = -1', '', /reads pg_backend_pid\(\)/],
-  ['the search_path', "current_schema = 'support'", '', /reads current_schema/],
-  ['a query in text', "query_to_xml('select 1', true, true, '') is null", '', /reads query_to_xml\(\)/],
+  ['a random number', 'random() < 1e-9', '', /reads random\(\)/],
+  ['the process id', 'pg_backend_pid() = -1', '', /reads pg_backend_pid\(\)/],
+  ['the first schema of the search_path', "current_schema = 'support'", '', /reads current_schema/],
+  ['a query in a text', "query_to_xml('select 1', true, true, '') is null", '', /reads query_to_xml\(\)/],
   [
     'dynamic SQL',
     call,
@@ -188,11 +188,11 @@ test.each([
     expect(unproven.find((one) => sentence.test(one))).toMatch(/policy own on app_public\.drafts/);
     expect(code).toBe(2);
   },
-  patience,
+  timeout,
 );
 
 test(
-  'a view and a function that runs as its owner are not proven if they read the session, and others are',
+  'a view and a function that run as their owner are not proven if they read the session, and others are',
   async () => {
     const { unproven } = await prove(
       `${drafts('')}
@@ -211,11 +211,11 @@ test(
       expect.stringMatching(/^view app_public\.open_drafts reads session_user/),
     ]);
   },
-  patience,
+  timeout,
 );
 
 test(
-  'settings that rules of tables and triggers of views read are asked for',
+  'a run reports the settings that rules of tables and triggers of views read',
   async () => {
     const { unproven } = await prove(
       `${drafts('')}
@@ -226,21 +226,21 @@ test(
         as $$ begin if current_setting('app.write', true) = 'on' then return new; end if; return null; end $$;
       create trigger write_draft instead of insert on app_public.my_drafts for each row execute function app_private.write_draft();`,
     );
-    const asked = unproven.flatMap(
+    const reported = unproven.flatMap(
       (sentence) => /^The setting (\S+) has no value, and (.*) reads it/.exec(sentence)?.slice(1, 3) ?? [],
     );
-    expect(asked).toEqual([
+    expect(reported).toEqual([
       'app.keep',
       'rule keep on app_public.drafts',
       'app.write',
       'trigger write_draft on app_public.my_drafts',
     ]);
   },
-  patience,
+  timeout,
 );
 
 test(
-  'what is the same for every session can be said, and is repeated as not judged',
+  'session values that --fixed declares are accepted and listed as not judged',
   async () => {
     const sql = openTo(
       `session_user = 'support' or inet_client_addr() = '10.1.2.3' or ${call}`,
@@ -255,21 +255,21 @@ test(
     expect(notJudged).toContainEqual({ about: 'session_user', reason: expect.stringContaining('--fixed') });
     expect(code).toBe(0);
   },
-  patience,
+  timeout,
 );
 
 test(
-  'with the value that opens it, a policy by a setting of Postgres leaks',
+  'a policy that reads a setting of Postgres leaks if the setting has the value that opens it',
   async () => {
     const sql = openTo("current_setting('application_name') = 'support'");
     expect(await prove(sql, { application_name: 'support' })).toMatchObject({ code: 1 });
     expect(await prove(sql, { application_name: 'other' })).toMatchObject({ code: 0, unproven: [] });
   },
-  patience,
+  timeout,
 );
 
 test(
-  'a function with FROM of every other kind is read',
+  'the prover reads functions with every other form of FROM',
   async () => {
     const { unproven, code } = await prove(
       drafts(
@@ -287,11 +287,11 @@ test(
     expect(unproven).toEqual([]);
     expect(code).toBe(0);
   },
-  patience,
+  timeout,
 );
 
 test(
-  'settings that no session changes, times that are compared with columns, and privileges of named roles are no reason',
+  'constant settings, times that are compared with columns, and privileges of named roles do not prevent a proof',
   async () => {
     const { unproven, code } = await prove(
       drafts(
@@ -303,5 +303,5 @@ test(
     expect(unproven).toEqual([]);
     expect(code).toBe(0);
   },
-  patience,
+  timeout,
 );

@@ -85,7 +85,7 @@ test('the same seed generates the same rows', async () => {
   expect(await keys()).toEqual(await keys());
 });
 
-/** Finds a word whose MD5 starts with `prefix`. */
+/** Finds a word whose MD5 starts with `beginning`. */
 function wordOf(beginning: string): string {
   for (let n = 0; ; n++) if (createHash('md5').update(String(n)).digest('hex').startsWith(beginning)) return String(n);
 }

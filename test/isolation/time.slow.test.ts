@@ -1,7 +1,7 @@
 import { drafts, own, prove } from './drafts.ts';
 
 // Under load, these tests take minutes instead of seconds.
-const patience = 300_000;
+const timeout = 300_000;
 
 const alone = /compares the time with no column/;
 
@@ -30,7 +30,7 @@ test.each([
   ['VALUES', "exists (select from (values (now())) c (t) where c.t > '2090-01-01')", ''],
   ['a function in FROM', "exists (select from date_trunc('day', now()) t where t > '2090-01-01')", ''],
   ['ANY', "'2090-01-01' < any (select now())", ''],
-  ['rows that the time makes', 'exists (select from generate_series(2090, extract(year from now())::int))', ''],
+  ['rows generated from the time', 'exists (select from generate_series(2090, extract(year from now())::int))', ''],
   ['age() of one argument', "age('2090-01-01'::timestamptz) > interval '0'", ''],
   ['starts_with()', "starts_with(now()::text, '2090')", ''],
   ['now as a text', "('now'::text)::timestamptz > '2090-01-01'", ''],
@@ -46,7 +46,7 @@ test.each([
   ],
   ['an assignment by =', call, plpgsql("declare t timestamptz; begin t = now(); return t > '2090-01-01'; end")],
   [
-    'rows that the time makes in a function',
+    'rows generated from the time in a function',
     call,
     fn('select exists (select from generate_series(2090, extract(year from now())::int))'),
   ],
@@ -69,7 +69,7 @@ test.each([
   ['a function with a quoted name', call, fn(`select pg_catalog."now"() > '2090-01-01'`)],
   ['a function with a scalar subquery', call, fn("select (select now()) > '2090-01-01'")],
   [
-    'a function of PL/pgSQL with IF',
+    'a PL/pgSQL function with IF',
     call,
     plpgsql("begin if now() > '2090-01-01' then return true; end if; return false; end"),
   ],
@@ -99,7 +99,7 @@ test.each([
     expect(unproven.find((one) => alone.test(one))).toMatch(/policy own on app_public\.drafts/);
     expect(code).toBe(2);
   },
-  patience,
+  timeout,
 );
 
 test(
@@ -125,7 +125,7 @@ test(
     ]);
     expect(code).toBe(2);
   },
-  patience,
+  timeout,
 );
 
 test.each([
@@ -165,7 +165,7 @@ test.each([
       where l.created_at is distinct from l.created_at and extract(epoch from now() - l.created_at) > 0)`),
   ],
 ])(
-  'times that are compared with a row beside the tenant are proven: %s',
+  'a policy that compares the tenant and a time with the row is proven: %s',
   async (_, condition, more) => {
     const sql = drafts(condition, more).replace(
       'body text',
@@ -175,7 +175,7 @@ test.each([
     expect(unproven).toEqual([]);
     expect(code).toBe(0);
   },
-  patience,
+  timeout,
 );
 
 test.each([
@@ -184,7 +184,7 @@ test.each([
   ['a date as a text', "'2026-01-02'::date::text = '02.01.2026'", 'datestyle'],
   ['money as a text', "'1'::money::text like '%€%'", 'lc_monetary'],
 ])(
-  'a policy with a constant that is another one in a session with other settings is not proven: %s',
+  'a policy with a constant that depends on session settings is not proven: %s',
   async (_, condition, name) => {
     const sql = openTo(condition);
     const { code, unproven } = await prove(sql);
@@ -194,5 +194,5 @@ test.each([
     expect(code).toBe(2);
     expect(await prove(sql, undefined, [name])).toMatchObject({ code: 0 });
   },
-  patience,
+  timeout,
 );
