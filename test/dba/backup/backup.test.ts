@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { makeBackup } from '../../../dba/backup/make.ts';
 import { readManifest } from '../../../dba/backup/manifest.ts';
-import { lookAt, restoreBackup } from '../../../dba/backup/restore.ts';
+import { readState, restoreBackup } from '../../../dba/backup/restore.ts';
 import { verifyBackup } from '../../../dba/backup/verify.ts';
 import { openBranches } from '../../../dba/branches/branches.ts';
 import { machine } from '../../../postgres/target/scratch.ts';
@@ -56,7 +56,7 @@ function backups(bin: string): void {
   const backUp = async (to: string, more: NodeJS.ProcessEnv = {}) => makeBackup(await target(more), to, false);
   const restore = async (from: string) => {
     const into = await target();
-    return restoreBackup(into, await lookAt(into), {
+    return restoreBackup(into, await readState(into), {
       file: from,
       manifest: await readManifest(from),
       disconnect: false,
