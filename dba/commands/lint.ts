@@ -86,7 +86,7 @@ async function lintUrl(url: string, options: DatabaseOptions): Promise<ExitCode>
   else if (format === 'sarif') {
     console.log(JSON.stringify(toSarif(report), null, 2));
     // SARIF has no field for undecided objects.
-    for (const { about, reason } of report.undecided) console.error(`Not decided: ${about}: ${reason}`);
+    for (const { about, reason } of report.undecided) console.error(`Not judged: ${about}: ${reason}`);
   } else printDatabaseReport(report);
   if (report.findings.some(({ level }) => strict || level === 'error')) return 1;
   return report.undecided.length > 0 ? 2 : 0;
