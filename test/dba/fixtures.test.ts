@@ -16,7 +16,7 @@ test("no function resolves names through the caller's search_path", async () => 
   expect(functions.filter(({ bound }) => !bound)).toEqual([]);
 });
 
-test('Postgres inlines current_user_id()', async () => {
+test('the planner replaces a call of current_user_id() with its body', async () => {
   const plan = await db.asAdmin('explain verbose select app_public.current_user_id() from generate_series(1, 2)');
   const text = JSON.stringify(plan);
   expect(text).toContain('current_setting(');
