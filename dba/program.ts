@@ -56,15 +56,15 @@ const verbs = [
 ];
 
 /**
- * `npm run db --` with its verbs. Options are positional: those behind a verb belong to it, even where a parent has an
- * option of the same name.
+ * `npm run db --` and its subcommands. Options are positional: an option after a subcommand belongs to that subcommand,
+ * even if the parent has an option of the same name.
  */
 export const program = command('npm run db --', 'Write, apply and inspect migrations.')
   .enablePositionalOptions()
   .addHelpText(
     'after',
     `
-Works on the database of DATABASE_URL_DIRECT, or on the embedded Postgres where neither it nor DATABASE_URL is set.
-Exit code: 0 fine, 1 findings, 2 could not run.`,
+Works on the database of DATABASE_URL_DIRECT. If neither it nor DATABASE_URL is set, works on the embedded Postgres.
+Exit code: 0 success, 1 findings, 2 could not run.`,
   );
 for (const verb of verbs) program.addCommand(verb);

@@ -9,15 +9,18 @@ import { demandFreeAdmin } from './server.ts';
 import { findTools } from './tools.ts';
 
 /**
- * Fills an empty database from a backup, in one transaction, and compares what came of it with the manifest.
+ * Restores a backup into an empty database, in one transaction, and compares the result with the manifest.
  *
- * @param adminUrl of the empty database, as a role that row-level security does not bind.
- * @returns what differs from the manifest, a sentence for each table.
+ * @param adminUrl the empty database, as a role that bypasses row-level security.
+ * @returns a sentence for each table that differs from the manifest.
+ * @throws UsageError if the server is older than that of the backup.
  */
 export async function loadBackup(file: string, manifest: Manifest, adminUrl: string): Promise<string[]> {
   const server = await demandFreeAdmin(adminUrl);
   if (server < manifest.server) {
-    throw new UsageError(`${file} is of Postgres ${manifest.server}, and cannot be restored to Postgres ${server}.`);
+    throw new UsageError(
+      `${file} is from Postgres ${manifest.server} and cannot be restored to Postgres ${server}. Use a server of version ${manifest.server} or newer.`,
+    );
   }
   const tools = await findTools(server, process.env);
   const ask = async (text: string) => (await withClient(adminUrl, (admin) => admin.query(text))).rows[0];
@@ -26,12 +29,12 @@ export async function loadBackup(file: string, manifest: Manifest, adminUrl: str
     () => runTool(tools.restore, adminUrl, ['--single-transaction', '--exit-on-error', resolve(file)]),
     async () => {
       const { bytes } = await ask('select pg_database_size(current_database())::float8 as bytes');
-      return `${size(bytes)}; it was ${size(manifest.databaseBytes)}`;
+      return `${size(bytes)} of about ${size(manifest.databaseBytes)}`;
     },
   );
   return withProgress('Comparing with the manifest', () =>
     withClient(adminUrl, async (client) => {
-      // What the planner knows of the tables is not in a backup.
+      // A backup does not contain planner statistics.
       await client.query('analyze');
       await client.query('begin isolation level repeatable read read only');
       return compareTables(manifest.tables, await measureTables(client));

@@ -14,22 +14,22 @@ import { adminInside, demandFreeAdmin } from './server.ts';
 import { findTools } from './tools.ts';
 
 /**
- * Writes all of the target's database to `file`, in pg_dump's custom format, and beside it what it holds; both are of
- * one snapshot. The file is there whole or not at all.
+ * Writes the target's database to `file` in pg_dump's custom format, and a manifest of its contents beside it. Both come
+ * from the same snapshot. An interrupted backup leaves no partial `file`.
  *
- * @param force write over a backup that is there.
- * @throws UsageError where row-level security would hide rows from who copies them.
+ * @param force overwrite an existing backup.
+ * @throws UsageError if `file` exists, or if row-level security would hide rows from the admin.
  */
 export async function makeBackup(target: Target, file: string, force: boolean): Promise<Manifest> {
   const demandFree = () => {
     const taken = [file, manifestFile(file)].find((path) => existsSync(path));
-    if (taken && !force) throw new UsageError(`There is a file ${taken} already: choose another name, or say --force.`);
+    if (taken && !force) throw new UsageError(`The file ${taken} already exists: choose another name, or add --force.`);
   };
   demandFree();
   const adminUrl = adminInside(target);
   const server = await demandFreeAdmin(adminUrl);
   const tools = await findTools(server, process.env);
-  await removeLeftOvers(file);
+  await removeAbandoned(file);
   const partial = `${file}.${machine}_${process.pid}.partial`;
   await createFile(partial);
   const client = newClient(adminUrl);
@@ -44,14 +44,14 @@ export async function makeBackup(target: Target, file: string, force: boolean): 
       `Backing up ${target.name}`,
       async () => {
         const dump = runTool(tools.dump, adminUrl, ['--format=custom', `--snapshot=${snapshot}`, `--file=${partial}`]);
-        // The snapshot lives as long as this transaction, so that neither ends before the other.
+        // Wait for both: the snapshot is valid only while this transaction is open.
         const [measured, dumped] = await Promise.allSettled([measureTables(client), dump]);
-        // First what failed for itself: when this transaction fails, pg_dump has lost its snapshot.
+        // Throw the error of this transaction first. It may be the cause of that of pg_dump, which loses the snapshot.
         if (measured.status === 'rejected') throw measured.reason;
         if (dumped.status === 'rejected') throw dumped.reason;
         return measured.value;
       },
-      async () => `${size((await stat(partial)).size)} written, the database has ${size(databaseBytes)}`,
+      async () => `${size((await stat(partial)).size)} written, database size ${size(databaseBytes)}`,
     );
     const manifest: Manifest = {
       format: 'hedgerow backup 1',
@@ -63,7 +63,7 @@ export async function makeBackup(target: Target, file: string, force: boolean): 
       sha256: await sha256(partial),
       tables,
     };
-    // Before an older backup is written over: the disk may be full.
+    // Write everything before replacing an older backup, because the disk may be full.
     await writeFile(manifestFile(partial), `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600, flush: true });
     await flush(partial);
     demandFree();
@@ -76,14 +76,14 @@ export async function makeBackup(target: Target, file: string, force: boolean): 
   }
 }
 
-/** Has the disk write it: what a rename puts in an older backup's place must not be lost with the machine's power. */
+/** Flushes a file to disk. Otherwise a power failure after the rename could lose both the old and the new backup. */
 async function flush(path: string): Promise<void> {
   const file = await open(path, 'r+');
   await file.sync().finally(() => file.close());
 }
 
-/** Removes what processes have begun to write that were killed. */
-async function removeLeftOvers(file: string): Promise<void> {
+/** Removes partial files of processes of this machine that no longer run. */
+async function removeAbandoned(file: string): Promise<void> {
   const folder = dirname(file);
   for (const name of await readdir(folder).catch(() => [])) {
     if (!name.startsWith(`${basename(file)}.${machine}_`)) continue;
@@ -92,11 +92,11 @@ async function removeLeftOvers(file: string): Promise<void> {
   }
 }
 
-/** For its owner alone: a backup has everybody's data in it, and the passwords' hashes. */
+/** Creates a file that only its owner can read: a backup contains the data of all tenants and the password hashes. */
 async function createFile(path: string): Promise<void> {
   try {
     await (await open(path, 'wx', 0o600)).close();
   } catch (error) {
-    throw new UsageError(`Nothing can be written to ${path}: ${(error as Error).message}`);
+    throw new UsageError(`Cannot write to ${path}: ${(error as Error).message}`);
   }
 }

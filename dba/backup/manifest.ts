@@ -9,20 +9,21 @@ import { tableContent } from './measure.ts';
 
 const manifest = z.object({
   format: z.literal('hedgerow backup 1'),
-  /** When its snapshot was taken. */
+  /** The time of the snapshot. */
   createdAt: z.iso.datetime(),
   database: z.string(),
   /** Major version of the server. */
   server: z.number().int(),
-  /** Bytes of the database, and of the file. */
+  /** Size of the database, in bytes. */
   databaseBytes: z.number().int(),
+  /** Size of the backup file, in bytes. */
   bytes: z.number().int(),
-  /** Of the file, in hex. */
+  /** Hash of the backup file, in hex. */
   sha256: z.string(),
   tables: z.array(tableContent),
 });
 
-/** What a backup holds, written beside it when it was made. */
+/** The contents of a backup. `backup` writes the manifest beside the backup file. */
 export type Manifest = z.infer<typeof manifest>;
 
 export function manifestFile(file: string): string {
@@ -30,29 +31,31 @@ export function manifestFile(file: string): string {
 }
 
 /**
- * The manifest of the backup `file`.
+ * Reads the manifest of the backup `file` and checks the file's hash.
  *
- * @throws UsageError where there is none, and where the file is not the one that it was written for.
+ * @throws UsageError if the manifest is missing or invalid, or if the hash differs.
  */
 export async function readManifest(file: string): Promise<Manifest> {
   const text = await readFile(manifestFile(file), 'utf8').catch(() => {
     throw new UsageError(
-      `${manifestFile(file)} cannot be read: \`backup\` writes it beside the backup, and without it nobody knows what the backup should hold.`,
+      `Cannot read ${manifestFile(file)}. \`backup\` writes this manifest beside the backup; without it the contents cannot be verified. Copy it next to the backup.`,
     );
   });
   const { data, error } = manifest.safeParse(parseJson(text));
-  if (!data) throw new UsageError(`${manifestFile(file)} is not a backup's manifest: ${z.prettifyError(error)}`);
+  if (!data) throw new UsageError(`${manifestFile(file)} is not a valid manifest: ${z.prettifyError(error)}`);
   if ((await sha256(file)) !== data.sha256) {
-    throw new UsageError(`${file} is not as it was written: its SHA-256 is not that of ${manifestFile(file)}.`);
+    throw new UsageError(
+      `${file} was changed or damaged: its SHA-256 differs from that in ${manifestFile(file)}. Use another backup.`,
+    );
   }
   return data;
 }
 
-/** @throws UsageError where the file cannot be read. */
+/** @throws UsageError if the file cannot be read. */
 export async function sha256(file: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(file), hash).catch((error) => {
-    throw new UsageError(`${file} cannot be read: ${error.message}`);
+    throw new UsageError(`Cannot read ${file}: ${error.message}`);
   });
   return hash.digest('hex');
 }

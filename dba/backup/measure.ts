@@ -1,17 +1,17 @@
 import type pg from 'pg';
 import { z } from 'zod';
 
-/** A table's content in two numbers. */
+/** The row count and checksum of a table. */
 export const tableContent = z.object({
-  /** Quoted where it has to be: `app_public.todos`. */
+  /** Quoted if necessary: `app_public.todos`. */
   table: z.string(),
   rows: z.number().int().nonnegative(),
-  /** Sum of the rows' hashes (SHA-256, its first 64 bits as a signed number): the same in whatever order rows are. */
+  /** Sum of the row hashes (the first 64 bits of SHA-256 as a signed number). It does not depend on the row order. */
   checksum: z.string(),
 });
 export type TableContent = z.infer<typeof tableContent>;
 
-/** What a row looks like as text must not depend on whose connection it is. */
+/** Session settings that make the text form of a row independent of the connection. */
 const settings = [
   "set local datestyle = 'ISO, YMD'",
   "set local intervalstyle = 'postgres'",
@@ -20,16 +20,16 @@ const settings = [
   'set local extra_float_digits = 1',
   "set local xmloption = 'content'",
   'set local search_path = pg_catalog',
-  // A policy that would hide rows is an error.
+  // Raise an error if a policy would hide rows.
   'set local row_security = off',
   'set local statement_timeout = 0',
   'set local idle_in_transaction_session_timeout = 0',
 ];
 
 /**
- * Counts the rows of every table and sums up their hashes. Reads all data, once.
+ * Counts the rows of every table and sums up their hashes. Reads all data once.
  *
- * @param client in a transaction, whose settings it changes; as a role that row-level security does not bind.
+ * @param client an open transaction of a role that bypasses row-level security. The function changes its settings.
  */
 export async function measureTables(client: pg.ClientBase): Promise<TableContent[]> {
   for (const setting of settings) await client.query(setting);
@@ -52,7 +52,7 @@ export async function measureTables(client: pg.ClientBase): Promise<TableContent
   return measured;
 }
 
-/** In what `found` differs from what was `expected`: a sentence for each table. */
+/** Compares the contents of tables. Returns a sentence for each table that differs. */
 export function compareTables(expected: readonly TableContent[], found: readonly TableContent[]): string[] {
   const byName = new Map(found.map((table) => [table.table, table]));
   const names = new Set(expected.map(({ table }) => table));
@@ -60,9 +60,9 @@ export function compareTables(expected: readonly TableContent[], found: readonly
     ...expected.flatMap(({ table, rows, checksum }) => {
       const here = byName.get(table);
       if (!here) return `table ${table} is missing`;
-      if (here.rows !== rows) return `table ${table} has ${here.rows} rows, and had ${rows}`;
-      return here.checksum === checksum ? [] : `table ${table} has ${rows} rows as it had, but not the same`;
+      if (here.rows !== rows) return `table ${table} has ${here.rows} rows instead of ${rows}`;
+      return here.checksum === checksum ? [] : `table ${table} has ${rows} rows as expected, but other values`;
     }),
-    ...found.flatMap(({ table }) => (names.has(table) ? [] : `table ${table} was not there`)),
+    ...found.flatMap(({ table }) => (names.has(table) ? [] : `table ${table} is not in the manifest`)),
   ];
 }

@@ -5,21 +5,23 @@ import { databaseOf, inDatabase } from '../../postgres/target/scratch.ts';
 import { demandAdmin } from '../../postgres/target/shadow.ts';
 import type { Target } from '../../postgres/target/target.ts';
 import { withClient } from '../../postgres/withClient.ts';
+import { dropAbandoned, temporaryName } from '../branches/branch.ts';
 import { aloneIn } from '../branches/connections.ts';
-import { dropLeftOvers, passingName } from '../branches/leftOvers.ts';
 import { branchDatabase, emptyBranch, postgresBranches } from '../branches/postgres.ts';
 import { loadBackup } from './load.ts';
 import type { Manifest } from './manifest.ts';
 import { adminInside } from './server.ts';
 
-/** What a restore finds: whether Hedgerow's roles and the database are there, and whether there is anything in it. */
-export interface Found {
+/** The state of the target before a restore. */
+export interface DatabaseState {
+  /** Whether Hedgerow's roles and the database exist. */
   readonly prepared: boolean;
+  /** Whether the database is empty or missing. */
   readonly empty: boolean;
 }
 
-/** @throws UsageError without ROOT_DATABASE_URL. */
-export async function lookAt(target: Target): Promise<Found> {
+/** @throws UsageError if ROOT_DATABASE_URL is not set. */
+export async function readState(target: Target): Promise<DatabaseState> {
   const prepared = await withClient(demandAdmin(target), async (admin) => {
     const { rows } = await admin.query<{ prepared: boolean }>(
       `select exists (select from pg_database where datname = $1)
@@ -33,7 +35,7 @@ export async function lookAt(target: Target): Promise<Found> {
   return { prepared, empty: await isEmpty(adminInside(target)) };
 }
 
-/** Whether a database is as it was made: no table, type, function or schema, and no large object. */
+/** Whether a database has no tables, types, functions, schemas or large objects of its own. */
 async function isEmpty(adminUrl: string): Promise<boolean> {
   return withClient(adminUrl, async (admin) => {
     const { rows } = await admin.query<{ empty: boolean }>(
@@ -52,12 +54,12 @@ async function isEmpty(adminUrl: string): Promise<boolean> {
   });
 }
 
-/** Makes roles and database as `init` does, on a server that has never seen Hedgerow: a backup has no roles in it. */
+/** Creates roles and database as `init` does, because a backup contains no roles and a new server has none. */
 async function prepare(target: Target): Promise<void> {
   const { ownerUrl, serverUrl } = target;
   if (!serverUrl) {
     throw new UsageError(
-      'Roles or database are missing here, and DATABASE_URL has to say which password hedgerow_authenticator shall have: set it, or run `npm run db -- init` first.',
+      'The roles or the database do not exist on this server. Run `npm run db -- init` first, or set DATABASE_URL, which supplies the password of hedgerow_authenticator.',
     );
   }
   const passwordOf = (url: string) => decodeURIComponent(new URL(url).password);
@@ -66,33 +68,41 @@ async function prepare(target: Target): Promise<void> {
 }
 
 /**
- * Puts a backup in the place of the target's database: fills a database beside it, compares it with the manifest, and
- * lets the two change names. Until then nothing happens to what is there.
+ * Replaces the target's database with a backup:
  *
- * @returns the branch that the database is from now on; undefined where it was empty, and is gone.
+ * 1. Creates the roles and the database if they are missing.
+ * 2. Restores the backup into a temporary branch.
+ * 3. Compares the branch with the manifest.
+ * 4. Promotes the branch. Until then the current database stays as it is.
+ * 5. Drops the replaced database if it was empty.
+ *
+ * On an error it drops the temporary branch.
+ *
+ * @returns the name of the branch that keeps the replaced database; `undefined` if that was empty and is dropped.
+ * @throws UsageError if the restored data differs from the manifest.
  */
 export async function restoreBackup(
   target: Target,
-  { prepared, empty }: Found,
+  { prepared, empty }: DatabaseState,
   { file, manifest, disconnect }: { file: string; manifest: Manifest; disconnect: boolean },
 ): Promise<string | undefined> {
   const adminUrl = demandAdmin(target);
   const parent = databaseOf(target.ownerUrl);
   const branches = postgresBranches(target, process.env);
   if (!prepared) await prepare(target);
-  await dropLeftOvers(branches, 'restore');
-  const name = passingName('restore');
+  await dropAbandoned(branches, 'restore');
+  const name = temporaryName('restore');
   await withClient(adminUrl, async (admin: pg.Client) => aloneIn(admin, parent, { disconnect }));
   const database = await emptyBranch(target, name);
   try {
     const differences = await loadBackup(file, manifest, inDatabase(adminUrl, database));
     if (differences.length > 0) {
       throw new UsageError(
-        `What was restored is not what the manifest tells of, and was dropped:\n  ${differences.join('\n  ')}`,
+        `The restored data differs from the manifest and was dropped:\n  ${differences.join('\n  ')}`,
       );
     }
     const kept = await branches.promote(name, { disconnect });
-    // It was, when this began; who came first since then has lost nothing.
+    // Check again: data may have been written to the empty database during the restore.
     if (!empty || !(await isEmpty(inDatabase(adminUrl, branchDatabase(parent, kept))))) return kept;
     await branches.drop(kept, { disconnect });
     return undefined;

@@ -4,13 +4,13 @@ import { UsageError } from '../../common/usageError.ts';
 import { readParameters, writeParameters } from '../../postgres/connectionParameters.ts';
 import { canonicalUrl } from '../../postgres/connectionString.ts';
 import { withoutLibpqVariables } from '../../postgres/libpqEnvironment.ts';
-import { ended } from '../cli/child.ts';
+import { exitCodeOf } from '../cli/child.ts';
 
 /**
- * Runs pg_dump or pg_restore on the database of `url`. The password goes by the environment, where no other user of the
- * machine reads it, and is in no message.
+ * Runs pg_dump or pg_restore on the database of `url`. Passes the password in the environment, which other users of the
+ * machine cannot read, and keeps it out of messages.
  *
- * @throws UsageError with what the program wrote, where it failed.
+ * @throws UsageError with the program's output if it fails.
  */
 export async function runTool(program: string, url: string, args: readonly string[]): Promise<void> {
   const { connection, password } = forLibpq(url);
@@ -22,11 +22,11 @@ export async function runTool(program: string, url: string, args: readonly strin
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     words = (words + chunk).slice(-4000);
   });
-  const code = await ended(child);
+  const code = await exitCodeOf(child);
   if (code !== 0) throw new UsageError(`${basename(program)} failed (${code}):\n${words.trim()}`);
 }
 
-/** Parameters that libpq knows in a connection URI; it refuses every other one, such as those of other tools. */
+/** The URI parameters that libpq supports. It rejects all others, such as those of other tools. */
 const libpqParameters = new Set([
   ...['application_name', 'channel_binding', 'client_encoding', 'connect_timeout', 'fallback_application_name'],
   ...['gssdelegation', 'gssencmode', 'gsslib', 'keepalives', 'keepalives_count', 'keepalives_idle'],
@@ -35,7 +35,7 @@ const libpqParameters = new Set([
   ...['sslsni', 'target_session_attrs', 'tcp_user_timeout'],
 ]);
 
-/** A connection URI as libpq takes it, without its password. */
+/** Converts a connection string to a URI for libpq and a separate password. */
 export function forLibpq(url: string): { connection: string; password: string } {
   const parsed = new URL(canonicalUrl(url));
   const given = readParameters(parsed.search);
@@ -43,7 +43,7 @@ export function forLibpq(url: string): { connection: string; password: string } 
   parsed.password = '';
   if (given.get('sslmode') === 'no-verify') {
     given.set('sslmode', 'require');
-    // With a certificate, `require` would check it.
+    // With a root certificate, libpq treats `require` as `verify-ca`.
     given.delete('sslrootcert');
   }
   parsed.search = writeParameters(new Map([...given].filter(([name]) => libpqParameters.has(name))));

@@ -6,18 +6,19 @@ import type { Target } from '../../postgres/target/target.ts';
 import { withClient } from '../../postgres/withClient.ts';
 
 /**
- * The admin's connection to the target's own database.
+ * Returns the admin's connection string for the target's database.
  *
- * @throws UsageError without ROOT_DATABASE_URL.
+ * @throws UsageError if ROOT_DATABASE_URL is not set.
  */
 export function adminInside(target: Target): string {
   return inDatabase(demandAdmin(target), databaseOf(target.ownerUrl));
 }
 
 /**
- * The major version of the admin's server, such as 18.
+ * Checks that the admin bypasses row-level security. Otherwise a backup would lack rows.
  *
- * @throws UsageError where row-level security binds the admin: what it copied would lack rows.
+ * @returns the major version of the server, such as 18.
+ * @throws UsageError if row-level security applies to the admin.
  */
 export async function demandFreeAdmin(adminUrl: string): Promise<number> {
   const { free, version } = await withClient(adminUrl, async (admin: pg.Client) => {
@@ -29,6 +30,6 @@ export async function demandFreeAdmin(adminUrl: string): Promise<number> {
   });
   if (free) return Math.floor(Number(version) / 10_000);
   throw new UsageError(
-    'Row-level security is forced on every role but a superuser and one with BYPASSRLS, and any other would copy tables without their rows: set ROOT_DATABASE_URL to such a role.',
+    'Row-level security hides rows from the role of ROOT_DATABASE_URL, so the backup would be incomplete. Set ROOT_DATABASE_URL to a superuser or to a role with BYPASSRLS.',
   );
 }

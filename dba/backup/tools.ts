@@ -4,8 +4,8 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { UsageError } from '../../common/usageError.ts';
 
-/** The folders where packages put each major version's programs. */
-const shelves = ['/usr/lib/postgresql', '/opt/homebrew/opt', '/usr/local/opt', '/usr'];
+/** The parent folders of the version folders that packages install. */
+const packageFolders = ['/usr/lib/postgresql', '/opt/homebrew/opt', '/usr/local/opt', '/usr'];
 
 /** pg_dump and pg_restore of one version. */
 export interface Tools {
@@ -15,31 +15,31 @@ export interface Tools {
 }
 
 /**
- * Finds the programs that fit a server: in PG_BIN where it is set, otherwise on PATH and where packages put them. A
- * newer program reads an older server, never the other way round; the server's own version is taken before newer ones.
+ * Finds pg_dump and pg_restore for a server: in PG_BIN if it is set, otherwise on PATH and in package folders. The tools
+ * support servers of their own version and older ones. The oldest suitable version is preferred.
  *
  * @param server the server's major version.
- * @throws UsageError that says what is there and what to install.
+ * @throws UsageError that lists the versions found and the one to install.
  */
 export async function findTools(server: number, { PG_BIN, PATH }: NodeJS.ProcessEnv): Promise<Tools> {
-  const folders = PG_BIN ? [PG_BIN] : [...(PATH ?? '').split(delimiter), ...(await shelved())];
+  const folders = PG_BIN ? [PG_BIN] : [...(PATH ?? '').split(delimiter), ...(await installedFolders())];
   const all = (await Promise.all([...new Set(folders)].map(tools))).flatMap((found) => found ?? []);
   const [best] = all.filter(({ major }) => major >= server).sort((a, b) => a.major - b.major);
   if (best) return best;
   const versions = [...new Set(all.map(({ major }) => major))].join(', ');
   const where = PG_BIN ? `in PG_BIN (${PG_BIN})` : 'on PATH or in /usr/lib/postgresql';
   throw new UsageError(
-    `The server is Postgres ${server}, and ${versions ? `pg_dump and pg_restore ${where} are of ${versions}` : `there are no pg_dump and pg_restore ${where}`}. Install version ${server} (postgresql-client-${server} of apt.postgresql.org, libpq of Homebrew), or set PG_BIN to their folder.`,
+    `The server is Postgres ${server}, and ${versions ? `pg_dump and pg_restore ${where} are of version ${versions}` : `pg_dump and pg_restore are not ${where}`}. Install version ${server} (postgresql-client-${server} from apt.postgresql.org, libpq from Homebrew), or set PG_BIN to their folder.`,
   );
 }
 
-async function shelved(): Promise<string[]> {
+async function installedFolders(): Promise<string[]> {
   const found = await Promise.all(
-    shelves.map(async (shelf) => {
-      const names = await readdir(shelf).catch(() => []);
+    packageFolders.map(async (folder) => {
+      const names = await readdir(folder).catch(() => []);
       return names
         .filter((name) => /^(\d+|pgsql-\d+|libpq|postgresql(@\d+)?)$/.test(name))
-        .map((name) => join(shelf, name, 'bin'));
+        .map((name) => join(folder, name, 'bin'));
     }),
   );
   return found.flat();

@@ -4,14 +4,15 @@ import { inspect } from '../inspect.ts';
 import { loadBackup } from './load.ts';
 import type { Manifest } from './manifest.ts';
 
-/** What is wrong with a backup. */
+/** The problems found in a backup. */
 export interface Verification {
-  /** Tables that are not what the manifest tells: a sentence each. */
+  /** Differences between the restored tables and the manifest, a sentence each. */
   readonly differences: readonly string[];
+  /** Findings of the linter and of the attacks. */
   readonly findings: Awaited<ReturnType<typeof inspect>>;
 }
 
-/** Restores a backup to a scratch database on the target's server, and compares and inspects what came of it. */
+/** Restores a backup to a scratch database on the target's server, then compares and inspects the result. */
 export async function verifyBackup(
   target: Target,
   file: string,

@@ -4,13 +4,16 @@ import { neonProject } from '../neon/project.ts';
 import type { Branches } from './branch.ts';
 import { postgresBranches } from './postgres.ts';
 
-/** Branches of `target`: Neon's where NEON_API_KEY and NEON_PROJECT_ID are set, otherwise databases on the same Postgres. */
+/**
+ * Opens the branches of `target`: Neon branches if NEON_API_KEY and NEON_PROJECT_ID are set, otherwise databases on the
+ * same Postgres.
+ */
 export function openBranches(target: Target, env: NodeJS.ProcessEnv = process.env): Branches {
   const neon = neonProject(env);
   return neon ? neonBranches(target, neon) : postgresBranches(target, env);
 }
 
-/** The branch's connections as a target of other verbs' functions. */
+/** Returns the branch as a target, which the functions of other subcommands accept. */
 export async function branchTarget(branches: Branches, name: string): Promise<Target> {
   const { owner, authenticator, admin } = await branches.urls(name);
   return {

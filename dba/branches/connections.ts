@@ -4,20 +4,20 @@ import { UsageError } from '../../common/usageError.ts';
 import { withClient } from '../../postgres/withClient.ts';
 import type { Exclusive } from './branch.ts';
 
-/** Milliseconds between two looks, and how many there are before somebody counts as connected. */
+/** Milliseconds between two polls, and the number of polls before an open connection is an error. */
 const pause = 100;
-const looks = 10;
+const maxPolls = 10;
 
 /**
- * Makes sure that nobody else is connected to `database`.
+ * Checks that no other session is connected to `database`. Skips the check if `disconnect` is set.
  *
- * @throws UsageError that says who is, unless they are to be disconnected.
+ * @throws UsageError that lists the connected sessions.
  */
 export async function aloneIn(admin: pg.Client, database: string, { disconnect }: Exclusive): Promise<void> {
   if (disconnect) return;
   let others = await connections(admin, database);
-  // Who has just hung up may still be listed.
-  for (let look = 1; others.length > 0 && look < looks; look++) {
+  // Postgres may still list a session that has just disconnected.
+  for (let poll = 1; others.length > 0 && poll < maxPolls; poll++) {
     await sleep(pause);
     others = await connections(admin, database);
   }
@@ -27,14 +27,16 @@ export async function aloneIn(admin: pg.Client, database: string, { disconnect }
       `  pid ${pid}, ${application || 'without application_name'}, as ${user}, since ${since}`,
   );
   throw new UsageError(
-    `Others are connected to database ${database}, and Postgres copies, renames and drops a database only while nobody is:\n${lines.join('\n')}\nStop them (npm start, watch, psql …) and try again, or say --disconnect where their work may be lost.`,
+    `Other sessions are connected to database ${database}. Postgres cannot copy, rename or drop a database that is in use:\n${lines.join('\n')}\nStop them (npm start, watch, psql …) and try again. To terminate them and lose their work, add --disconnect.`,
   );
 }
 
 /**
- * Does something that needs databases for itself. With `disconnect` others' connections are ended again and again
- * meanwhile: servers come back at once, until Postgres has the lock that keeps them waiting, and it waits 5 s for the
- * ones that are there.
+ * Runs `work`, which needs databases without other connections. With `disconnect` it terminates other connections
+ * repeatedly meanwhile, because servers reconnect at once. They can do so until Postgres has locked the database. Postgres
+ * waits 5 s for connections to close.
+ *
+ * @throws UsageError if `work` fails because the admin may not terminate a connection.
  */
 export async function exclusively<Result>(
   adminUrl: string,
@@ -58,7 +60,7 @@ export async function exclusively<Result>(
       }
       await sleep(pause);
     } while (!done);
-    // What ends this ends `work`, too.
+    // An error here, such as a lost connection, makes `work` fail as well.
   }).catch(() => {});
   try {
     return await work();
@@ -67,7 +69,7 @@ export async function exclusively<Result>(
     await ending;
     if ((error as { code?: unknown }).code !== '55006' || refused === undefined) throw error;
     throw new UsageError(
-      `${(error as Error).message}: the role of ROOT_DATABASE_URL may not end the connections of ${refused}. Let a superuser \`grant pg_signal_backend\` to it, or stop what is connected.`,
+      `${(error as Error).message}: the role of ROOT_DATABASE_URL may not terminate the connections of ${refused}. As a superuser, \`grant pg_signal_backend\` to it, or close the connections.`,
     );
   } finally {
     done = true;
@@ -75,7 +77,7 @@ export async function exclusively<Result>(
   }
 }
 
-/** Postgres itself ends autovacuum workers that are in the way. */
+/** Excludes autovacuum workers, because Postgres terminates them if necessary. */
 const theirs = "pid <> pg_backend_pid() and backend_type is distinct from 'autovacuum worker'";
 
 interface Connection {
@@ -88,7 +90,7 @@ interface Connection {
 async function connections(admin: pg.Client, database: string): Promise<Connection[]> {
   const { rows } = await admin.query<Connection>(
     `select pid, usename as user, application_name as application,
-       coalesce(to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'), 'a time that only others may see') as since
+       coalesce(to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'), 'an unknown time') as since
      from pg_stat_activity where ${theirs} and datname = $1 order by backend_start, pid`,
     [database],
   );

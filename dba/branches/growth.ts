@@ -2,10 +2,11 @@ import { withClient } from '../../postgres/withClient.ts';
 import { size } from '../cli/progress.ts';
 
 /**
- * How much of a copy is there. A database that is being made is in no catalog yet, so it is looked for among the files,
- * which takes a superuser; for others the words are only how much there is to copy.
+ * Reports the progress of a database copy. A database that is being created is not in the catalog yet, so its size is
+ * read from the data directory. Only a superuser may do that; for other roles the progress is only the total size.
  *
- * @param whole the size of what is copied, in bytes.
+ * @param whole the size of the source database, in bytes.
+ * @returns a function that returns the current progress: "3.1 MB of 9.4 MB".
  */
 export async function growth(adminUrl: string, whole: number): Promise<() => Promise<string>> {
   const folders = `select d from pg_ls_dir('base') d where d ~ '^[0-9]+$'`;
@@ -17,6 +18,6 @@ export async function growth(adminUrl: string, whole: number): Promise<() => Pro
   return async () => {
     const copied =
       before && (await ask(`select max(pg_database_size(d::oid)) from (${folders}) f where d <> all($1)`, [before]));
-    return copied?.[0] ? `${size(Number(copied[0]))} of ${size(whole)}` : `${size(whole)} in all`;
+    return copied?.[0] ? `${size(Number(copied[0]))} of ${size(whole)}` : `${size(whole)} in total`;
   };
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { parseJson } from '../../common/parseJson.ts';
 import type { Branch } from './branch.ts';
 
-/** What the comment on a branch's database says; a database without it is nobody's branch. */
+/** The JSON in the comment on a branch's database. Only a database with this mark counts as a branch. */
 const mark = z.object({
   hedgerow: z.literal('branch'),
   name: z.string(),
@@ -27,7 +27,7 @@ export async function markBranch(admin: pg.Client, database: string, name: strin
   );
 }
 
-/** The branches of the database `of`, the oldest first. */
+/** Returns the branches of the database `of`, oldest first. */
 export async function markedBranches(admin: pg.Client, of: string): Promise<BranchDatabase[]> {
   const { rows } = await admin.query<{ database: string; comment: string; bytes: string | null }>(
     `select datname as database, shobj_description(oid, 'pg_database') as comment,

@@ -13,7 +13,10 @@ import { growth } from './growth.ts';
 import { type BranchDatabase, markBranch, markedBranches } from './mark.ts';
 import { copyGrants, copySettings } from './settings.ts';
 
-/** Branches that are databases beside the target's: copies of its files, which Postgres makes while nobody is connected. */
+/**
+ * Branches as databases on the target's server. Postgres creates them by copying the files of the target's database, which
+ * must have no other connections meanwhile.
+ */
 export function postgresBranches(target: Target, { DATABASE_URL_LISTEN: listenUrl }: NodeJS.ProcessEnv): Branches {
   const parent = databaseOf(target.ownerUrl);
   const work = <Result>(use: (admin: pg.Client, adminUrl: string) => Promise<Result>) => {
@@ -45,7 +48,7 @@ export function postgresBranches(target: Target, { DATABASE_URL_LISTEN: listenUr
     reset: (name, exclusive = {}) =>
       work(async (admin, adminUrl) => {
         const branch = await find(admin, name);
-        // Before the old copy is gone, so that a refusal changes nothing.
+        // Check before dropping the old copy, so that an error changes nothing.
         await aloneIn(admin, parent, exclusive);
         await drop(admin, adminUrl, branch, exclusive);
         await create(admin, adminUrl, parent, name, exclusive);
@@ -58,9 +61,9 @@ export function postgresBranches(target: Target, { DATABASE_URL_LISTEN: listenUr
 }
 
 /**
- * Makes a branch of the target that has its settings and nothing in it.
+ * Creates an empty branch with the settings and grants of the target's database.
  *
- * @returns its database.
+ * @returns the name of its database.
  */
 export async function emptyBranch(target: Target, name: string): Promise<string> {
   const parent = databaseOf(target.ownerUrl);
@@ -72,8 +75,8 @@ export async function emptyBranch(target: Target, name: string): Promise<string>
 }
 
 /**
- * Makes a branch's database under a name that tells what it is wherever this breaks off, and then gives it mark and name
- * at once.
+ * Creates the database of a branch under a scratch name, which the next call drops if this one is interrupted. Then
+ * renames and marks the database in one transaction.
  */
 async function make(
   admin: pg.Client,
@@ -109,7 +112,7 @@ async function create(
   checkName(name);
   const database = branchDatabase(parent, name);
   const taken = await admin.query('select from pg_database where datname = $1', [database]);
-  if (taken.rowCount) throw new UsageError(`There is a database ${database} already: choose another name.`);
+  if (taken.rowCount) throw new UsageError(`A database ${database} already exists: choose another name.`);
   await aloneIn(admin, parent, exclusive);
   const { rows } = await admin.query('select pg_database_size($1::name)', [parent]);
   const whole = Number(rows[0].pg_database_size);
@@ -127,7 +130,7 @@ async function create(
   return made as Branch;
 }
 
-/** Postgres would go on by itself with a copy whose process was told to stop. */
+/** Cancels `work` on a signal. Otherwise Postgres would continue to copy after this process has ended. */
 async function orCancelled(admin: pg.Client, work: () => Promise<void>): Promise<void> {
   const cancel = () => requestCancel(admin);
   process.on('SIGINT', cancel).on('SIGTERM', cancel).on('SIGHUP', cancel);
@@ -150,7 +153,7 @@ async function drop(
   );
 }
 
-/** Both renames happen or neither. A new connection always finds one of the two databases. */
+/** Renames both databases in one transaction, so that a new connection always finds one of them. */
 async function promote(
   admin: pg.Client,
   adminUrl: string,
@@ -174,14 +177,14 @@ async function promote(
   return kept;
 }
 
-/** What the branch's database is called: a name has 63 bytes at most, and its mark says whose branch it is. */
+/** Returns the database name of a branch. Postgres limits names to 63 bytes; a long parent name becomes a hash. */
 export function branchDatabase(parent: string, name: string): string {
   const database = `${parent}_branch_${name}`;
   if (Buffer.byteLength(database) <= 63) return database;
   return `${createHash('sha256').update(parent).digest('hex').slice(0, 16)}_branch_${name}`;
 }
 
-/** The admin's connection, and never to the database that is to be copied or renamed. */
+/** Returns the admin's connection string, but never to `database`, which is about to be copied or renamed. */
 function besides(adminUrl: string, database: string): string {
   return databaseOf(adminUrl) === database ? inDatabase(adminUrl, 'postgres') : adminUrl;
 }

@@ -1,15 +1,15 @@
 import type pg from 'pg';
 
 interface Setting {
-  /** Null where it is for every role. */
+  /** Null if it applies to every role. */
   readonly role: string | null;
   readonly name: string;
   readonly value: string;
 }
 
 /**
- * Gives the database `to` the settings of `from` (`alter database … set`, `alter role … in database … set`), which a copy
- * does not have. What the admin may not set is told on stderr.
+ * Copies the settings of a database (`alter database … set`, `alter role … in database … set`), because a database copy
+ * does not include them. Prints a warning for each setting that the admin may not set.
  */
 export async function copySettings(admin: pg.Client, from: string, to: string): Promise<void> {
   const { rows } = await admin.query<Setting>(
@@ -25,21 +25,21 @@ export async function copySettings(admin: pg.Client, from: string, to: string): 
     const whose = role === null ? database : `role ${admin.escapeIdentifier(role)} in ${database}`;
     await admin.query('begin');
     try {
-      // Lists such as search_path are written in another way than they are kept: `from current` needs neither.
+      // `from current` avoids quoting: list settings such as search_path are stored in a form that SET does not accept.
       await admin.query('select set_config($1, $2, true)', [name, value]);
       await admin.query(`alter ${whose} set ${quoted.join('.')} from current`);
       await admin.query('commit');
     } catch (error) {
       await admin.query('rollback');
       if ((error as { code?: unknown }).code !== '42501') throw error;
-      console.error(`The setting ${name} of database ${from} is not copied: ${(error as Error).message}`);
+      console.error(`The setting ${name} of database ${from} was not copied: ${(error as Error).message}`);
     }
   }
 }
 
 /**
- * Gives the database `to` the grants on `from` itself (`grant connect on database …`), which a copy does not have, and which
- * anyone who connects needs as well once it takes the other's place.
+ * Copies the grants on a database (`grant connect on database …`), because a database copy does not include them. Roles
+ * need these grants to connect once the copy replaces the original.
  */
 export async function copyGrants(admin: pg.Client, from: string, to: string): Promise<void> {
   const { rows } = await admin.query<{ grant: string }>(

@@ -3,26 +3,26 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import { UsageError } from '../../common/usageError.ts';
 
-const passed: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
+const forwarded: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
 
 /**
- * Waits until `child` ends. What signals tell us meanwhile is told to it, and it is for the child to end or not.
+ * Waits until `child` ends. Forwards signals to the child, which decides whether to end.
  *
- * @returns its exit code; as shells have it, 128 and the signal's number where a signal ended it.
- * @throws UsageError where it could not be started.
+ * @returns the exit code; 128 plus the signal number if a signal ended the child, as in a shell.
+ * @throws UsageError if the child cannot start.
  */
-export async function ended(child: ChildProcess): Promise<number> {
-  const pass = (signal: NodeJS.Signals) => {
-    // Ctrl-C on a terminal goes to the child as well, by itself.
+export async function exitCodeOf(child: ChildProcess): Promise<number> {
+  const forward = (signal: NodeJS.Signals) => {
+    // On a terminal, Ctrl-C reaches the child anyway: both are in the foreground process group.
     if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
   };
-  for (const signal of passed) process.on(signal, pass);
+  for (const signal of forwarded) process.on(signal, forward);
   try {
     const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
     return code ?? 128 + constants.signals[signal as NodeJS.Signals];
   } catch (error) {
-    throw new UsageError(`${child.spawnfile} could not be run: ${(error as Error).message}`);
+    throw new UsageError(`Cannot run ${child.spawnfile}: ${(error as Error).message}`);
   } finally {
-    for (const signal of passed) process.off(signal, pass);
+    for (const signal of forwarded) process.off(signal, forward);
   }
 }

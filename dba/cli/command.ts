@@ -6,16 +6,17 @@ import { openTarget, type Target } from '../../postgres/target/target.ts';
 import { hintOf } from '../migrations/hint.ts';
 import { demandSameServer } from './sameServer.ts';
 
-/** A verb of `npm run db --`, without its options and action. Where it cannot be understood the exit code is 2. */
+/** Creates a subcommand of `npm run db --`; the caller adds options and action. Invalid usage exits with code 2. */
 export function command(name: string, description: string): Command {
   return new Command(name).description(description).exitOverride(({ exitCode }) => process.exit(exitCode && 2));
 }
 
 /**
- * The action of a verb that is about Hedgerow's database: opens it, runs the verb, closes it, sets the exit code. Refuses
- * a database that is not Hedgerow's, and a transaction pooler; an empty database is fine.
+ * Creates the action of a subcommand that works on Hedgerow's database. The action opens the target, runs the
+ * subcommand, closes the target and sets the exit code. It rejects transaction poolers and databases that are not
+ * Hedgerow's; an empty database is allowed.
  *
- * @param verb receives the target, the options and then the arguments, as commander gives them.
+ * @param verb receives the target, the options and then the arguments, in commander's order.
  */
 export function onTarget<Options = object, Arguments extends unknown[] = []>(
   verb: (target: Target, options: Options, ...args: Arguments) => Promise<number>,
@@ -27,7 +28,7 @@ export function onTarget<Options = object, Arguments extends unknown[] = []>(
   });
 }
 
-/** As `onTarget`, for a verb that changes nothing and works on any database. */
+/** Like `onTarget`, but without the checks: for a subcommand that is safe on any database or makes the checks itself. */
 export function onAnyTarget<Options = object, Arguments extends unknown[] = []>(
   verb: (target: Target, options: Options, ...args: Arguments) => Promise<number>,
 ): (...given: unknown[]) => Promise<void> {
@@ -43,7 +44,7 @@ export function onAnyTarget<Options = object, Arguments extends unknown[] = []>(
     });
 }
 
-/** Runs a verb and sets the exit code: what it answers, or 2 and a message where it could not run. */
+/** Runs a subcommand and sets the exit code to its result. If it throws, prints the error and sets the code to 2. */
 export async function run(verb: () => Promise<number>): Promise<void> {
   try {
     process.exitCode = await verb();
@@ -53,17 +54,20 @@ export async function run(verb: () => Promise<number>): Promise<void> {
   }
 }
 
-/** Postgres: somebody is connected to what is to be dropped. */
+/** SQLSTATE object_in_use: a session is connected to the database that a statement drops or renames. */
 const objectInUse = '55006';
 
-/** The message of an error and the next step. A stack is for mistakes in the program, whose errors are of other classes than Error, and have no code. */
+/**
+ * Formats an error for the terminal: its message and, if known, the next step. Returns a programming error unchanged, so
+ * that the terminal shows its stack. Such an error has no code and is of a subclass of Error, such as TypeError.
+ */
 export function describeError(error: Error & { readonly code?: unknown }): string | Error {
   const expected = error instanceof UsageError || error.code !== undefined || error.constructor.name === 'Error';
   if (!expected) return error;
-  // A host with several addresses: Node says nothing of them together.
+  // If a host has several addresses, Node throws an AggregateError with an empty message.
   if (error instanceof AggregateError && !error.message) return error.errors.map(({ message }) => message).join('; ');
   if (error.code === objectInUse) {
-    return `${error.message}\nStop who is connected (npm start, watch, psql, the idle connections of a pooler) and try again.`;
+    return `${error.message}\nClose the other connections (npm start, watch, psql, a pooler's idle connections) and try again.`;
   }
   return [error.message, hintOf(error.cause ?? error)].filter(Boolean).join('\n');
 }

@@ -3,15 +3,18 @@ import type { Target } from '../../postgres/target/target.ts';
 import { withClient } from '../../postgres/withClient.ts';
 
 /**
- * Refuses an admin of another server than the target's: what databases of the same name it has there would be copied,
- * renamed and dropped. A server tells itself by when it was started; where one does not answer, the verb says so.
+ * Checks that ROOT_DATABASE_URL and DATABASE_URL_DIRECT lead to the same server. Otherwise the admin would copy, rename
+ * and drop databases of the same name on another server. Start times identify the servers. If one does not respond, the
+ * check passes and the subcommand reports the connection error itself.
+ *
+ * @throws UsageError if the servers differ.
  */
 export async function demandSameServer({ adminUrl, ownerUrl }: Target): Promise<void> {
   if (!adminUrl || host(adminUrl) === host(ownerUrl)) return;
   const [admin, owner] = await Promise.all([adminUrl, ownerUrl].map((url) => started(url).catch(() => undefined)));
   if (admin === undefined || owner === undefined || admin === owner) return;
   throw new UsageError(
-    `ROOT_DATABASE_URL leads to another server (${host(adminUrl)}) than DATABASE_URL_DIRECT (${host(ownerUrl)}): name an admin of the same one.`,
+    `ROOT_DATABASE_URL (${host(adminUrl)}) and DATABASE_URL_DIRECT (${host(ownerUrl)}) lead to different servers. Set ROOT_DATABASE_URL to an admin of the same server.`,
   );
 }
 

@@ -1,10 +1,15 @@
 import { InvalidArgumentError } from 'commander';
 
-/** A whole number from `least`, for commander. */
+/**
+ * Creates an option parser for commander that accepts whole numbers.
+ *
+ * @param least the smallest accepted number.
+ */
 export function wholeNumber(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || value < least) throw new InvalidArgumentError(`A whole number from ${least}.`);
+    if (!/^\d+$/.test(text) || value < least)
+      throw new InvalidArgumentError(`It must be a whole number, at least ${least}.`);
     return value;
   };
 }

@@ -7,7 +7,7 @@ import { count, progressFormatter } from '../backfill/progress.ts';
 import { endState, findState, type State } from '../backfill/state.ts';
 import { createThrottle, type Throttle, type ThrottleOptions } from '../backfill/throttle.ts';
 import { command, onTarget } from '../cli/command.ts';
-import { allowed, dangerous, type Permission } from '../cli/danger.ts';
+import { type Confirmation, confirm, withConfirmation } from '../cli/confirmation.ts';
 import { withProgress } from '../cli/progress.ts';
 import { wholeNumber } from '../cli/wholeNumber.ts';
 import { claimTables, demandPolicies, withOwnerPolicies } from '../online/ownerPolicies.ts';
@@ -18,37 +18,39 @@ import {
   withRetryOptions,
 } from '../online/retryingConnection.ts';
 
-interface Options extends Permission, RetryOptions, ThrottleOptions, Omit<BackfillRequest, 'table'> {
+interface Options extends Confirmation, RetryOptions, ThrottleOptions, Omit<BackfillRequest, 'table'> {
   readonly batch: number;
   readonly json?: boolean;
 }
 
 export const backfillCommand = withRetryOptions(
-  dangerous(command('backfill', "update all tenants' rows of a table in batches, which a stopped run goes on with")),
+  withConfirmation(
+    command('backfill', 'update the rows of all tenants in a table, in batches; a stopped run can be resumed'),
+  ),
 )
-  .argument('<table>', 'with its schema: app_public.todos')
-  .requiredOption('--set <sql>', 'what stands behind SET: "slug = lower(title)"')
-  .option('--where <sql>', 'which rows are still to do: "slug is null"')
-  .option('--batch <rows>', 'rows of a batch, which is a transaction', wholeNumber(1), 1000)
-  .option('--pause <ms>', 'between two batches', wholeNumber(0), 100)
-  .option('--max-active <n>', "wait while more of others' transactions are open", wholeNumber(0), 20)
-  .option('--max-lag <MB>', 'wait while a replica is further behind', wholeNumber(0), 16)
-  .option('--json', 'for machines')
+  .argument('<table>', 'the table with its schema: app_public.todos')
+  .requiredOption('--set <sql>', 'the SET clause of the update: "slug = lower(title)"')
+  .option('--where <sql>', 'condition that selects the rows to update: "slug is null"')
+  .option('--batch <rows>', 'rows per batch; each batch is a transaction', wholeNumber(1), 1000)
+  .option('--pause <ms>', 'pause between two batches', wholeNumber(0), 100)
+  .option('--max-active <n>', 'wait while more transactions of other sessions are open', wholeNumber(0), 20)
+  .option('--max-lag <MB>', 'wait while a replica lags further behind', wholeNumber(0), 16)
+  .option('--json', 'print JSON')
   .action(onTarget<Options, [string]>(backfill));
 
 interface Outcome extends Pick<State, 'seen' | 'changed'> {
   readonly finished: boolean;
-  /** Rows that WHERE still lets through; null where there is no WHERE or the end was not reached. */
+  /** Rows that still match WHERE; null without WHERE, and if the run was stopped. */
   readonly left: number | null;
 }
 
-/** A batch that takes longer than this (ms) is followed by smaller ones. */
+/** Batches that take longer than this, in milliseconds, make the next one smaller. */
 const longBatch = 1000;
 
 async function backfill(target: Target, options: Options, table: string): Promise<ExitCode> {
   const wanted = { table, set: options.set, where: options.where };
-  const what = `This changes rows of ${table}, of all tenants, in ${target.name}.`;
-  if (!(await allowed(what, options))) return 1;
+  const what = `This changes rows of all tenants in ${table} of ${target.name}.`;
+  if (!(await confirm(what, options))) return 1;
   let claimed: Plan | undefined;
   const prepare = async (client: Parameters<typeof claimTables>[0]) => {
     if (claimed) await claimTables(client, [claimed, ...claimed.hidden]);
@@ -84,7 +86,7 @@ async function run(
 ): Promise<Outcome> {
   return withOwnerPolicies(connection, plan.hidden, async () => {
     const before = await connection.transaction((client) => findState(client, plan));
-    if (before.seen > 0) report(`${plan.table}: going on after ${count(before.seen)} rows`);
+    if (before.seen > 0) report(`${plan.table}: continuing after ${count(before.seen)} rows`);
     let state: State & { more: boolean } = { ...before, more: true };
     const words = progressFormatter(plan, before);
     const work = async () => {
@@ -122,18 +124,18 @@ async function remaining(client: Parameters<typeof demandPolicies>[0], { hidden,
 
 function describe({ table }: Plan, { finished, seen, changed, left }: Outcome): void {
   if (!finished) {
-    console.log(`Stopped after ${count(seen)} rows of ${table}. The same command goes on from there.`);
+    console.log(`Stopped after ${count(seen)} rows of ${table}. Run the same command to continue.`);
   } else if (left) {
     console.log(
-      `${styleText('red', '✗')} ${table}: ${count(changed)} rows changed, ${count(left)} are still to do: they were written meanwhile, or SET does not make WHERE false. Run it again.`,
+      `${styleText('red', '✗')} ${table}: ${count(changed)} rows changed, ${count(left)} still match WHERE: they were written during the run, or SET does not make WHERE false. Run the command again.`,
     );
   } else {
-    const rest = left === null ? 'all that were there when it began' : 'none is left to do';
+    const rest = left === null ? 'all that existed at the start' : 'none remain';
     console.log(`${styleText('green', '✓')} ${table}: ${count(changed)} rows changed, ${rest}`);
   }
 }
 
 function report(line: string): void {
-  // The line that progress is written on.
+  // Clear the progress line.
   console.error(process.stderr.isTTY ? `\r\x1b[K${line}` : line);
 }

@@ -5,8 +5,8 @@ import { makeBackup } from '../backup/make.ts';
 import { type Manifest, readManifest } from '../backup/manifest.ts';
 import { verifyBackup } from '../backup/verify.ts';
 import { command, onTarget } from '../cli/command.ts';
+import { shellWord } from '../cli/output.ts';
 import { duration, size } from '../cli/progress.ts';
-import { shellWord } from '../cli/shellWord.ts';
 
 interface Json {
   readonly json?: boolean;
@@ -15,14 +15,14 @@ interface Json {
 export const backupCommand = command('backup', 'write the whole database to a file')
   .enablePositionalOptions()
   .argument('<file>')
-  .option('--force', 'write over a backup that is there')
-  .option('--json', 'for machines')
+  .option('--force', 'overwrite an existing backup')
+  .option('--json', 'print JSON')
   .action(onTarget<Json & { force?: boolean }, [string]>(backup))
   .addCommand(
-    command('verify', 'restore a backup to a scratch database, and compare and inspect what came of it')
+    command('verify', 'restore a backup to a scratch database, then compare and inspect the result')
       .argument('<file>')
-      .option('--no-attacks', 'do not attack one tenant with another in what was restored')
-      .option('--json', 'for machines')
+      .option('--no-attacks', 'do not attack one tenant as another in the restored database')
+      .option('--json', 'print JSON')
       .action(onTarget<Json & { attacks: boolean }, [string]>(verify)),
   );
 
@@ -42,7 +42,7 @@ async function backup(target: Target, { json, force = false }: Json & { force?: 
 async function verify(target: Target, { json, attacks }: Json & { attacks: boolean }, file: string): Promise<ExitCode> {
   const manifest = await readManifest(file);
   if (!json)
-    console.log(`Verifying ${file}: ${manifest.database} of ${manifest.createdAt}, on the server of ${target.name}`);
+    console.log(`Verifying ${file}: ${manifest.database} of ${manifest.createdAt} on the server of ${target.name}`);
   const { differences, findings } = await verifyBackup(target, file, manifest, attacks);
   const sound = differences.length === 0 && !findings.some(({ level }) => level === 'error');
   if (json) console.log(JSON.stringify({ file, createdAt: manifest.createdAt, differences, findings }));
@@ -52,7 +52,7 @@ async function verify(target: Target, { json, attacks }: Json & { attacks: boole
       const sign = level === 'error' ? styleText('red', '✗') : styleText('yellow', '!');
       console.log(`${sign} ${rule}: ${object}: ${detail}`);
     }
-    if (sound) console.log(`${styleText('green', '✓')} ${content(manifest)}, each as it was`);
+    if (sound) console.log(`${styleText('green', '✓')} ${content(manifest)}, all as in the manifest`);
   }
   return sound ? 0 : 1;
 }

@@ -2,14 +2,14 @@ import { styleText } from 'node:util';
 import type { ExitCode } from '../../common/usageError.ts';
 import type { Target } from '../../postgres/target/target.ts';
 import { command, onTarget } from '../cli/command.ts';
-import { lookAt } from '../cli/lookAt.ts';
-import { table } from '../cli/table.ts';
+import { withMonitoringClient } from '../cli/monitoringClient.ts';
+import { table } from '../cli/output.ts';
 
 export const bloatCommand = command(
   'bloat',
-  'show dead rows that vacuum has not come by, and the age of the oldest ones',
+  'show dead rows that vacuum has not removed, and how near each table is to a forced vacuum',
 )
-  .option('--json', 'for machines')
+  .option('--json', 'print JSON')
   .action(onTarget(bloat));
 
 interface Found {
@@ -17,15 +17,15 @@ interface Found {
   readonly bytes: number;
   readonly live: number;
   readonly dead: number;
-  /** When vacuum was here last, by itself or asked to; null for never. */
+  /** The last vacuum or autovacuum; null if never. */
   readonly vacuumed: Date | null;
-  /** How much of the way to a forced vacuum against wraparound is gone, in percent. */
+  /** Age of the oldest row, in percent of autovacuum_freeze_max_age. At 100 a vacuum against wraparound is forced. */
   readonly freeze: number;
-  /** More dead rows than twice the number at which autovacuum should have come. */
+  /** Whether there are more than twice as many dead rows as autovacuum's threshold. */
   readonly overdue: boolean;
 }
 
-// The counts are the statistics collector's estimates. How much free space is inside of a table's files no catalog tells.
+// The counts are estimates of the statistics system. The catalog does not show the free space inside a table's files.
 const tables = `
   with settings as (
     select c.oid, coalesce(o.threshold, current_setting('autovacuum_vacuum_threshold'))::float8 as threshold,
@@ -43,9 +43,9 @@ const tables = `
   from pg_stat_user_tables t join pg_class c on c.oid = t.relid join settings s on s.oid = t.relid
   order by t.n_dead_tup desc, 1`;
 
-/** What vacuum has left: 1 where a table is overdue, or near to a forced vacuum. */
+/** Prints the work that vacuum has left. Exits with 1 if a table is overdue, or above 90 % of the age for a forced vacuum. */
 async function bloat(target: Target, { json }: { json?: boolean }): Promise<ExitCode> {
-  const all = await lookAt(target, async (client) => (await client.query<Found>(tables)).rows);
+  const all = await withMonitoringClient(target, async (client) => (await client.query<Found>(tables)).rows);
   const found = all.filter(({ overdue, freeze }) => overdue || freeze > 90);
   if (json) console.log(JSON.stringify({ database: target.name, tables: all }));
   else {
@@ -63,7 +63,7 @@ async function bloat(target: Target, { json }: { json?: boolean }): Promise<Exit
     );
     if (found.length > 0)
       console.log(
-        'An open transaction or a replication slot may keep vacuum from removing rows: see `npm run db -- locks`.',
+        'An open transaction or a replication slot may prevent vacuum from removing rows: see `npm run db -- locks`.',
       );
   }
   return found.length > 0 ? 1 : 0;

@@ -4,55 +4,55 @@ import type { ExitCode } from '../../common/usageError.ts';
 import type { Target } from '../../postgres/target/target.ts';
 import type { Branch, Branches, BranchUrls } from '../branches/branch.ts';
 import { openBranches } from '../branches/branches.ts';
-import { ended } from '../cli/child.ts';
+import { exitCodeOf } from '../cli/child.ts';
 import { command, onTarget } from '../cli/command.ts';
-import { allowed, dangerous, type Permission } from '../cli/danger.ts';
+import { type Confirmation, confirm, withConfirmation } from '../cli/confirmation.ts';
+import { shellWord } from '../cli/output.ts';
 import { duration, size } from '../cli/progress.ts';
-import { shellWord } from '../cli/shellWord.ts';
 
 interface Json {
   readonly json?: boolean;
 }
-interface Disconnect extends Permission {
+interface Disconnect extends Confirmation {
   readonly disconnect?: boolean;
 }
 
 const exclusive = (name: string, description: string) =>
-  dangerous(command(name, description)).option(
+  withConfirmation(command(name, description)).option(
     '--disconnect',
-    'end the connections that are in the way, whose work is lost',
+    'terminate connections that block the operation; their work is lost',
   );
 
-export const branchCommand = command('branch', 'copies of the database, to be changed and thrown away')
+export const branchCommand = command('branch', 'manage disposable copies of the database')
   .addCommand(
-    exclusive('create', 'make a branch: a copy of the database, with its data')
+    exclusive('create', 'create a branch: a copy of the database with its data')
       .argument('<name>')
-      .option('--json', 'for machines')
+      .option('--json', 'print JSON')
       .action(onTarget<Disconnect & Json, [string]>(create)),
   )
-  .addCommand(command('list', 'the branches there are').option('--json', 'for machines').action(onTarget<Json>(list)))
+  .addCommand(command('list', 'list the branches').option('--json', 'print JSON').action(onTarget<Json>(list)))
   .addCommand(
     command('url', "print a branch's connection strings, with passwords")
       .argument('<name>')
-      .option('--json', 'for machines')
+      .option('--json', 'print JSON')
       .action(onTarget<Json, [string]>(url)),
   )
   .addCommand(
-    exclusive('reset', 'make a branch again from the database as it is now')
+    exclusive('reset', 'replace a branch with a new copy of the database')
       .argument('<name>')
       .action(onTarget<Disconnect, [string]>(reset)),
   )
   .addCommand(exclusive('delete', 'delete a branch').argument('<name>').action(onTarget<Disconnect, [string]>(remove)))
   .addCommand(
-    exclusive('promote', 'make a branch the database; the one there is now is kept as a branch')
+    exclusive('promote', 'replace the database with a branch; the replaced database is kept as a branch')
       .argument('<name>')
       .action(onTarget<Disconnect, [string]>(promote)),
   )
   .addCommand(
-    command('exec', 'run a command on a branch: its connections are in the environment')
+    command('exec', "run a command with a branch's connection strings in its environment")
       .alias('shell')
       .argument('<name>')
-      .argument('[command...]', 'after --; by default your shell')
+      .argument('[command...]', 'the command, after --; by default your shell')
       .action(onTarget<object, [string, string[]]>(exec)),
   );
 
@@ -84,7 +84,7 @@ async function list(target: Target, { json }: Json): Promise<ExitCode> {
 }
 
 function describe({ name, createdAt, by, bytes }: Branch): string {
-  const about = [bytes === undefined ? '' : size(bytes), `made ${createdAt}`, by ? `by ${by}` : ''];
+  const about = [bytes === undefined ? '' : size(bytes), `created ${createdAt}`, by ? `by ${by}` : ''];
   return `  ${name.padEnd(24)} ${about.filter(Boolean).join(', ')}`;
 }
 
@@ -101,27 +101,27 @@ async function url(target: Target, { json }: Json, name: string): Promise<ExitCo
 
 async function reset(target: Target, options: Disconnect, name: string): Promise<ExitCode> {
   const branches = openBranches(target);
-  if (!(await allowed(`This erases branch ${name} of ${branches.parent} and copies it again.`, options))) return 1;
+  if (!(await confirm(`This erases branch ${name} of ${branches.parent} and copies it again.`, options))) return 1;
   await branches.reset(name, options);
-  console.log(`${styleText('green', '✓')} branch ${name} is a copy of ${branches.parent} as it is now`);
+  console.log(`${styleText('green', '✓')} branch ${name} is now a new copy of ${branches.parent}`);
   return 0;
 }
 
 async function remove(target: Target, options: Disconnect, name: string): Promise<ExitCode> {
   const branches = openBranches(target);
-  if (!(await allowed(`This erases branch ${name} of ${branches.parent}.`, options))) return 1;
+  if (!(await confirm(`This erases branch ${name} of ${branches.parent}.`, options))) return 1;
   await branches.drop(name, options);
-  console.log(`${styleText('green', '✓')} branch ${name} is gone`);
+  console.log(`${styleText('green', '✓')} branch ${name} is deleted`);
   return 0;
 }
 
 async function promote(target: Target, options: Disconnect, name: string): Promise<ExitCode> {
   const branches = openBranches(target);
-  const what = `This puts branch ${name} in the place of ${branches.parent}: what was written there since the branch was made is not in it.`;
-  if (!(await allowed(what, options))) return 1;
+  const what = `This replaces ${branches.parent} with branch ${name}, which lacks all changes since the branch was created.`;
+  if (!(await confirm(what, options))) return 1;
   const kept = await branches.promote(name, options);
   console.log(`${styleText('green', '✓')} branch ${name} is now ${branches.parent}`);
-  console.log(`What was there before is branch ${kept}. Take it back: npm run db -- branch promote ${kept}`);
+  console.log(`The replaced database is branch ${kept}. To undo this: npm run db -- branch promote ${kept}`);
   return 0;
 }
 
@@ -129,14 +129,14 @@ async function exec(target: Target, _options: object, name: string, words: strin
   const branches = openBranches(target);
   const urls = await branches.urls(name);
   console.error(`On branch ${name} of ${branches.parent}`);
-  if (!urls.authenticator) console.error('Without DATABASE_URL, which is not set: the one of the branch is not known.');
+  if (!urls.authenticator) console.error('DATABASE_URL is not set, so the command gets none for the branch either.');
   const [file = process.env.SHELL ?? 'sh', ...args] = words;
-  return ended(spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...environment(urls, target) } }));
+  return exitCodeOf(spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...environment(urls, target) } }));
 }
 
 /**
- * The variables by which the server and the DBA's commands find a branch. What is not known is empty, which counts as
- * absent and is not filled in from `.env`.
+ * Returns the environment variables that lead the server and `npm run db` to a branch. Unknown connections are empty
+ * strings: these count as not set, and `.env` does not override them.
  */
 function environment(
   { owner, authenticator = '', listen = '', admin = '' }: BranchUrls,
@@ -146,7 +146,7 @@ function environment(
     DATABASE_URL: authenticator,
     DATABASE_URL_DIRECT: owner,
     DATABASE_URL_LISTEN: listen,
-    // A replica may be behind what was made just now.
+    // A replica may not have the new branch yet.
     DATABASE_URL_RO: '',
     ROOT_DATABASE_URL: admin,
     SHADOW_DATABASE_URL: shadowUrl,
@@ -154,5 +154,5 @@ function environment(
 }
 
 async function mayDisconnect(branches: Branches, options: Disconnect): Promise<boolean> {
-  return !options.disconnect || allowed(`This disconnects anyone who uses ${branches.parent}.`, options);
+  return !options.disconnect || confirm(`This terminates all other connections to ${branches.parent}.`, options);
 }

@@ -23,20 +23,23 @@ interface Options {
 
 export const checkCommand = command(
   'check',
-  'connect as the server does; create, read, update and delete a row as a test tenant',
+  'connect as the server does, and create, read, update and delete a row as a test tenant',
 )
-  .option('--no-prepared-statements', 'for a pooler that does not track them, as DB_PREPARED_STATEMENTS=off')
-  .option('--json', 'for machines')
+  .option(
+    '--no-prepared-statements',
+    'for a pooler that does not track prepared statements, like DB_PREPARED_STATEMENTS=off',
+  )
+  .option('--json', 'print JSON')
   .action(onTarget<Options>(check));
 
 interface Step {
   readonly step: string;
   readonly milliseconds: number;
-  /** What went wrong; absent where nothing did. */
+  /** The error message; absent if the step succeeded. */
   readonly error?: string;
 }
 
-/** Goes a tenant's whole way through the server's own connection, and leaves nothing behind. */
+/** Runs a tenant's typical operations over the server's connection. Deletes the test data afterwards. */
 async function check(target: Target, { preparedStatements, json }: Options): Promise<ExitCode> {
   const url = demandServer(target);
   const options = { size: 2, timeout: 5, recycle: 1800, preparedStatements };
@@ -63,7 +66,7 @@ async function check(target: Target, { preparedStatements, json }: Options): Pro
     }
   };
   try {
-    await step('connect as the server, to a database that it may serve from', () => ready(database));
+    await step('connect as the server to a database that is ready to serve', () => ready(database));
     await walk(database, step);
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
@@ -74,7 +77,7 @@ async function check(target: Target, { preparedStatements, json }: Options): Pro
   return steps.some(({ error }) => error !== undefined) ? 1 : 0;
 }
 
-/** A step failed, and has been told. */
+/** Ends the check after a failed step, which has been reported already. */
 class StepError extends Error {}
 
 type Run = <Answer>(name: string, work: () => Promise<Answer>) => Promise<Answer>;
@@ -84,16 +87,16 @@ async function walk(database: Database, step: Run): Promise<void> {
   const accounts: { id: string; sessionId: string }[] = [];
   try {
     for (const name of ['a test tenant', 'a second one'])
-      accounts.push(await step(`make ${name}`, () => createAccount(signIn)));
+      accounts.push(await step(`create ${name}`, () => createAccount(signIn)));
     const [tenant, other] = accounts.map(({ id, sessionId }) => database.as(Identity.tenant(id, sessionId)));
     await rows(tenant as IdentifiedClient, other as IdentifiedClient, step);
-    await step('end the session: its token is refused at once', async () => {
+    await step('revoke the session: its token is rejected at once', async () => {
       await signIn.query({
         text: 'update app_private.sessions set revoked_at = now() where id = $1',
         values: [accounts[0]?.sessionId],
       });
       const refused = await (tenant as IdentifiedClient).query({ text: 'select' }).catch((error) => error);
-      if (!(refused instanceof IdentityRefusedError)) throw new Error('an ended session still reads');
+      if (!(refused instanceof IdentityRefusedError)) throw new Error('a revoked session can still read');
     });
   } finally {
     const ids = accounts.map(({ id }) => id);
@@ -104,7 +107,7 @@ async function walk(database: Database, step: Run): Promise<void> {
 }
 
 async function rows(tenant: IdentifiedClient, other: IdentifiedClient, step: Run): Promise<void> {
-  // A table of Hedgerow's own: others come and go with the project. Keys of requests are deleted a day later in any case.
+  // Use a table of Hedgerow itself, because projects can drop others. Idempotency keys expire after a day in any case.
   const key = 'a row of npm run db -- check';
   const hash = Buffer.alloc(32);
   await step('create a row', async () =>
@@ -137,7 +140,7 @@ async function ready(database: Database): Promise<void> {
   if (reasons.length > 0) throw new UsageError(reasons.join('; '));
 }
 
-/** An account that nobody can sign in to, and a session of it. Not in the audit log, which is never cleared. */
+/** Creates an account without a valid password, and a session. Writes no audit log entry, because those are permanent. */
 function createAccount(signIn: IdentifiedClient): Promise<{ id: string; sessionId: string }> {
   const username = `check-${randomBytes(8).toString('hex')}`;
   return signIn.transaction(async (transaction) => {
@@ -160,6 +163,6 @@ function createAccount(signIn: IdentifiedClient): Promise<{ id: string; sessionI
 }
 
 function one<Row>({ rows }: Result<Row>): Row {
-  if (rows.length !== 1) throw new Error(`${rows.length} rows, and one was expected`);
+  if (rows.length !== 1) throw new Error(`expected one row, got ${rows.length}`);
   return rows[0] as Row;
 }

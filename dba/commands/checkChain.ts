@@ -1,19 +1,19 @@
 import type { ExitCode } from '../../common/usageError.ts';
 import { readCommitted } from '../../postgres/migrate/committed.ts';
 import { command, run } from '../cli/command.ts';
-import { reportProblems } from '../cli/reportProblems.ts';
+import { reportProblems } from '../cli/output.ts';
 import { chainProblems } from '../migrations/chain.ts';
 import { currentEncodingProblems } from '../migrations/demandSound.ts';
 import { forgottenFixtures } from '../migrations/fixtures.ts';
 
 export const checkChainCommand = command(
   'check-chain',
-  'look for broken links between the committed migrations, and for forgotten fixtures; needs no database',
+  'check the chain of committed migrations, and find fixtures that no migration applies; needs no database',
 )
-  .option('--json', 'for machines')
+  .option('--json', 'print JSON')
   .action(({ json = false }: { json?: boolean }) => run(() => checkChain(json)));
 
-/** What can be told of the migrations without a database: part of `npm run check`. */
+/** Checks the migrations without a database, as part of `npm run check`. */
 async function checkChain(json: boolean): Promise<ExitCode> {
   const { migrations, unreadable } = await readCommitted();
   const problems = [
@@ -25,7 +25,7 @@ async function checkChain(json: boolean): Promise<ExitCode> {
   if (json) console.log(JSON.stringify({ committed: migrations.length, problems }));
   else {
     reportProblems(problems);
-    if (problems.length === 0) console.log(`${migrations.length} committed migrations, each behind the one before it`);
+    if (problems.length === 0) console.log(`${migrations.length} committed migrations, each follows the one before it`);
   }
   return problems.length === 0 ? 0 : 1;
 }

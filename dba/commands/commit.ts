@@ -9,7 +9,7 @@ import { demandShadow } from '../../postgres/target/shadow.ts';
 import type { Target } from '../../postgres/target/target.ts';
 import { withClient } from '../../postgres/withClient.ts';
 import { command, onTarget } from '../cli/command.ts';
-import { withReport } from '../cli/withReport.ts';
+import { withReport } from '../cli/progress.ts';
 import { waiting } from '../migrations/migrationLock.ts';
 import { whileMigrating } from '../migrations/whileMigrating.ts';
 import { buildServedApi } from '../servedApi/lintSchema.ts';
@@ -21,12 +21,12 @@ interface Options {
 }
 
 export const commitCommand = waiting(
-  command('commit', 'move current.sql to migrations/committed, after trying it on the shadow database'),
+  command('commit', 'test current.sql on the shadow database, then move it to migrations/committed'),
 )
   .option('-m, --message <words>', 'what the migration does; becomes part of its file name')
   .action(onTarget<Options>(commit));
 
-/** Makes current.sql the next committed migration: tried on the shadow database, then applied to the target. */
+/** Makes current.sql the next committed migration: tests it on the shadow database, then applies it to the target. */
 export async function commit(target: Target, { message, wait }: Options): Promise<ExitCode> {
   await demandShadow(target);
   await withReport(`Committing current.sql on ${target.name}`, (report) =>
@@ -42,9 +42,9 @@ export async function commit(target: Target, { message, wait }: Options): Promis
 }
 
 /**
- * Applies current.sql to the shadow database, which the commit erases again, and builds the API from it.
+ * Applies current.sql to the shadow database and builds the API from it. The commit resets the shadow database afterwards.
  *
- * @throws UsageError where it cannot be built: no server would start with this migration.
+ * @throws UsageError if the API cannot be built, because no server would start with this migration.
  */
 async function demandApi({ shadowUrl = '' }: Target, settings: Settings): Promise<void> {
   await reset(settings, true);

@@ -20,17 +20,17 @@ interface Options {
 
 export const explainCommand = command(
   'explain',
-  'show how Postgres runs a statement, or a GraphQL document, for one user',
+  'show the query plans of a statement or a GraphQL document for one user',
 )
   .argument('<text>', 'SQL or GraphQL; @file reads it from a file, - from standard input')
-  .requiredOption('--as <user>', 'id or address of the account that asks')
-  .option('--analyze', 'run it for its times; everything is rolled back')
-  .option('--variables <json>', "a GraphQL document's variables", asObject, {})
-  .option('--html <file>', 'write the plans as a page, too')
-  .option('--json', 'for machines')
+  .requiredOption('--as <user>', 'id or email address of the user')
+  .option('--analyze', 'run the statements to measure times; everything is rolled back')
+  .option('--variables <json>', 'the variables of the GraphQL document', asObject, {})
+  .option('--html <file>', 'also write the plans as an HTML page')
+  .option('--json', 'print JSON')
   .action(onTarget<Options, [string]>(explain));
 
-/** The plan of what a tenant asks for, under their policies. Nothing that it changes is kept. */
+/** Explains a statement or a document as a tenant, under their policies. Rolls back all changes. */
 async function explain(target: Target, options: Options, given: string): Promise<ExitCode> {
   const source = await read(given);
   const analyze = options.analyze ?? false;
@@ -39,10 +39,14 @@ async function explain(target: Target, options: Options, given: string): Promise
     options.as,
     async (client, userId) =>
       isDocument(source)
-        ? // Loads PostGraphile, which takes longer than most verbs take to run.
+        ? // Import only here: loading PostGraphile takes longer than most subcommands take to run.
           (await import('../plans/document.ts')).explainDocument({
-            ...{ serverUrl: demandServer(target), client, userId },
-            ...{ document: source, variables: options.variables, analyze },
+            serverUrl: demandServer(target),
+            client,
+            userId,
+            document: source,
+            variables: options.variables,
+            analyze,
           })
         : { plans: [await explainStatement(client, { text: source }, analyze)] },
   );
@@ -53,13 +57,13 @@ async function explain(target: Target, options: Options, given: string): Promise
     console.log(`${target.name}, as ${options.as}`);
     for (const { statement, text } of plans) console.log(`\n${styleText('bold', statement)}\n\n${text}`);
     for (const { message } of answer?.errors ?? []) console.log(`\n${styleText('red', '✗')} ${message}`);
-    if (plans.length === 0) console.log('It takes no statement.');
+    if (plans.length === 0) console.log('The document runs no statements.');
     if (options.html) console.log(`\nWrote ${options.html}`);
   }
   return answer?.errors ? 1 : 0;
 }
 
-/** No SQL begins like a GraphQL document. */
+/** Whether the source is a GraphQL document. No SQL statement starts like one. */
 function isDocument(source: string): boolean {
   return /^(\s|#[^\n]*\n)*(\{|(query|mutation|subscription|fragment)\b)/.test(source);
 }
@@ -68,7 +72,7 @@ async function read(given: string): Promise<string> {
   const source =
     given === '-' ? await text(process.stdin) : given.startsWith('@') ? await readFile(given.slice(1), 'utf8') : given;
   const trimmed = source.trim().replace(/;$/, '');
-  if (!trimmed) throw new UsageError('There is nothing to explain.');
+  if (!trimmed) throw new UsageError('The text is empty. Give a SQL statement or a GraphQL document.');
   return trimmed;
 }
 

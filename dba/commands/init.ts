@@ -10,13 +10,13 @@ export const initCommand = command('init', 'create roles and databases, as the a
   run(() => init(process.env)),
 );
 
-/** Makes roles and databases on a Postgres of one's own. Names and passwords are those of the connection strings. */
+/** Creates roles and databases on an external Postgres. Takes names and passwords from the connection strings. */
 async function init(env: NodeJS.ProcessEnv): Promise<ExitCode> {
   const adminUrl = readUrl('ROOT_DATABASE_URL', env.ROOT_DATABASE_URL);
   const missing = ['ROOT_DATABASE_URL', 'DATABASE_URL_DIRECT', 'DATABASE_URL'].filter((name) => !env[name]);
   if (!adminUrl || missing.length > 0) {
     throw new UsageError(
-      `${missing.join(', ')} must be set: ROOT_DATABASE_URL of a role that may create roles and databases, DATABASE_URL_DIRECT with the user hedgerow_owner and DATABASE_URL with the user hedgerow_authenticator, each with the password and the database that they shall have.`,
+      `${missing.join(', ')} must be set. ROOT_DATABASE_URL needs a role that may create roles and databases. DATABASE_URL_DIRECT needs the user hedgerow_owner and DATABASE_URL the user hedgerow_authenticator, each with the password and the database to create.`,
     );
   }
   const owner = parse(env, 'DATABASE_URL_DIRECT', 'hedgerow_owner');
@@ -53,6 +53,6 @@ function parse(env: NodeJS.ProcessEnv, name: string, user: string): Login {
 
 async function connect(name: string, url: string): Promise<void> {
   await withClient(url, async () => console.log(`${name} connects: ${describeUrl(url)}`)).catch((error) => {
-    throw new UsageError(`${name} does not connect: ${error.message}`);
+    throw new UsageError(`Cannot connect with ${name}: ${error.message}`);
   });
 }

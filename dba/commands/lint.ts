@@ -32,35 +32,35 @@ interface DatabaseOptions extends Pick<Options, 'json' | 'strict' | 'format' | '
   readonly settingTemplate?: string;
 }
 
-const again = (value: string, before: readonly string[] = []) => [...before, value];
+const collect = (value: string, before: readonly string[] = []) => [...before, value];
 
-export const lintCommand = command('lint', 'inspect the schema that the migrations and current.sql make')
+export const lintCommand = command('lint', 'inspect the schema that the migrations and current.sql create')
   .option('--all', 'also inspect the text of committed migrations, which can no longer change')
-  .option('--strict', 'exit code 1 for warnings too')
-  .option('--json', 'for machines; the same as --format json')
-  .addOption(new Option('--format <format>', 'how to report').choices(['text', 'json', 'sarif']).default('text'))
-  .option('--fix', 'write SQL to the end of current.sql that corrects what needs no decision, and show it')
-  .option('--database-url <url>', 'inspect this database instead, which need not be Hedgerow’s; nothing in it changes')
+  .option('--strict', 'exit with 1 for warnings, too')
+  .option('--json', 'print JSON; the same as --format json')
+  .addOption(new Option('--format <format>', 'output format').choices(['text', 'json', 'sarif']).default('text'))
+  .option('--fix', 'append SQL to current.sql that fixes findings with only one possible fix, and print it')
+  .option('--database-url <url>', 'inspect this database instead (read-only); it need not be Hedgerow’s')
   .option(
     '--schema <name>',
-    'with --database-url: a schema to inspect (again for more); by default all that a role may enter',
-    again,
+    'with --database-url: a schema to inspect (repeatable); by default all schemas on which a role has USAGE',
+    collect,
   )
-  .option('--role <name>', 'with --database-url: the role of tenants’ transactions (again for more)', again)
+  .option('--role <name>', 'with --database-url: the role of tenants’ transactions (repeatable)', collect)
   .option(
     '--setting <name>',
-    'with --database-url: the setting that names the tenant; by default the one that most policies read',
+    'with --database-url: the setting that identifies the tenant; by default the one that most policies read',
   )
   .option(
     '--setting-template <json>',
-    'with --database-url: the value of the setting, with :id in the place of the tenant’s id, where it is JSON',
+    'with --database-url: if the setting is JSON, its value with :id in place of the tenant’s id',
   )
   .action((...given: unknown[]) => {
     const options = given[0] as Options & DatabaseOptions;
     const { databaseUrl } = options;
     if (databaseUrl !== undefined && options.fix) {
       return run(async () => {
-        throw new UsageError('--fix writes migrations of Hedgerow: leave out --database-url.');
+        throw new UsageError('--fix works only on migrations of Hedgerow: leave out --database-url.');
       });
     }
     if (databaseUrl !== undefined) return run(() => lintUrl(databaseUrl, options));
@@ -68,12 +68,12 @@ export const lintCommand = command('lint', 'inspect the schema that the migratio
     if (!isMeant) return onTarget<Options>(lint)(...given);
     return run(async () => {
       throw new UsageError(
-        '--schema, --role, --setting and --setting-template are about another database: say --database-url.',
+        '--schema, --role, --setting and --setting-template need another database: add --database-url.',
       );
     });
   });
 
-/** Inspects a database as it is. */
+/** Inspects an existing database without changing it. Exits with 2 if the linter could not decide something. */
 async function lintUrl(url: string, options: DatabaseOptions): Promise<ExitCode> {
   const { schema, role = [], setting, settingTemplate, strict } = options;
   const format = formatOf(options);
@@ -85,14 +85,14 @@ async function lintUrl(url: string, options: DatabaseOptions): Promise<ExitCode>
   if (format === 'json') console.log(JSON.stringify(report));
   else if (format === 'sarif') {
     console.log(JSON.stringify(toSarif(report), null, 2));
-    // SARIF has no place for it.
+    // SARIF has no field for undecided objects.
     for (const { about, reason } of report.undecided) console.error(`Not judged: ${about}: ${reason}`);
   } else printDatabaseReport(report);
   if (report.findings.some(({ level }) => strict || level === 'error')) return 1;
   return report.undecided.length > 0 ? 2 : 0;
 }
 
-/** The keys on the way to `:id` in a template in JSON; undefined where the whole value is the id. */
+/** Returns the path of keys to `:id` in a JSON template; `undefined` if the whole value is the id. */
 function claimsIn(template: string): readonly string[] | undefined {
   if (template === ':id') return undefined;
   const find = (value: unknown, path: readonly string[]): readonly string[] | undefined => {
@@ -108,14 +108,14 @@ function claimsIn(template: string): readonly string[] | undefined {
     const found = find(JSON.parse(template), []);
     if (found) return found;
   } catch {
-    // The message below says what is expected.
+    // Fall through to the error below.
   }
   throw new UsageError(
-    `--setting-template ${template}: JSON with ":id" in the place of the tenant's id is expected, as in {"sub": ":id"}.`,
+    `--setting-template ${template} is not valid. Write JSON with ":id" in place of the tenant's id, such as {"sub": ":id"}.`,
   );
 }
 
-/** Applies the migrations and current.sql to a scratch database, and inspects what comes of it. */
+/** Applies the migrations and current.sql to a scratch database and inspects the result. */
 async function lint(target: Target, options: Options): Promise<ExitCode> {
   const { strict, all, fix = false } = options;
   const format = formatOf(options);
@@ -146,13 +146,13 @@ function formatOf({ json, format = 'text' }: Options): 'text' | 'json' | 'sarif'
   return json ? 'json' : format;
 }
 
-/** Applies everything, and current.sql once more, as `watch` does at a save. */
+/** Applies all migrations and current.sql, then current.sql a second time, as `watch` does at every save. */
 async function applyTwice(scratch: Target, client: pg.Client): Promise<Finding[]> {
   const settings = await migrateSettings(scratch, () => {});
   const telling = await migrateSettings(scratch, (message, isError) => isError && console.error(message));
   await migrate(telling);
   await watch(telling, true);
-  // Without its record graphile-migrate runs it again; with it, what has not changed is left out.
+  // graphile-migrate skips an unchanged current.sql. Delete its record so that it runs again.
   await client.query('delete from graphile_migrate.current');
   try {
     await watch(settings, true);

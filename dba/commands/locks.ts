@@ -2,11 +2,14 @@ import { styleText } from 'node:util';
 import type { ExitCode } from '../../common/usageError.ts';
 import type { Target } from '../../postgres/target/target.ts';
 import { command, onTarget } from '../cli/command.ts';
-import { lookAt } from '../cli/lookAt.ts';
-import { table } from '../cli/table.ts';
+import { withMonitoringClient } from '../cli/monitoringClient.ts';
+import { table } from '../cli/output.ts';
 
-export const locksCommand = command('locks', 'show who waits for whose lock, and what is held for long')
-  .option('--json', 'for machines')
+export const locksCommand = command(
+  'locks',
+  'show sessions that wait for locks, the sessions that block them, and long transactions',
+)
+  .option('--json', 'print JSON')
   .action(onTarget(locks));
 
 interface Session {
@@ -16,22 +19,22 @@ interface Session {
   readonly state: string | null;
   /** Seconds since its transaction began. */
   readonly transaction: number | null;
-  /** Seconds that it has waited for a lock; null where it does not. */
+  /** Seconds that it has waited for a lock; null if it is not waiting. */
   readonly waiting: number | null;
-  /** The lock that it waits for. */
+  /** The lock that it waits for; null if it is not waiting. */
   readonly wants: string | null;
   readonly blocked_by: number[];
-  /** Locks of tables that keep others from writing, or from reading, too. */
+  /** Table locks that block writes, or both reads and writes, of other sessions. */
   readonly holds: string[];
   readonly statement: string;
 }
 
-// Prepared statements show no values here: what is bound is not part of their text.
+// The text of a prepared statement contains no bound values, so the output shows none.
 const sessions = `
   with activity as (
     select a.*, pg_blocking_pids(a.pid) as blocked_by from pg_stat_activity a
     where a.datname = current_database() and a.pid <> pg_backend_pid()
-      -- Null where it is hidden.
+      -- backend_type is null if it is hidden from the role.
       and coalesce(a.backend_type, 'client backend') = 'client backend'
   )
   select a.pid, a.usename as role, a.application_name as application, a.state,
@@ -55,9 +58,9 @@ const sessions = `
     or clock_timestamp() - a.xact_start > interval '1 minute'
   order by cardinality(a.blocked_by), a.xact_start`;
 
-/** Who waits for whom: 1 where somebody does, or a transaction has been open for more than a minute. */
+/** Prints the sessions. Exits with 1 if one waits for a lock, or if a transaction is older than a minute. */
 async function locks(target: Target, { json }: { json?: boolean }): Promise<ExitCode> {
-  const { found, seesAll } = await lookAt(target, async (client, seesAll) => ({
+  const { found, seesAll } = await withMonitoringClient(target, async (client, seesAll) => ({
     found: (await client.query<Session>(sessions)).rows,
     seesAll,
   }));
@@ -69,8 +72,8 @@ async function locks(target: Target, { json }: { json?: boolean }): Promise<Exit
 function report(name: string, found: readonly Session[], seesAll: boolean): void {
   console.log(name);
   if (found.length === 0) {
-    const old = seesAll ? 'and no transaction is older than a minute' : 'and how old transactions are is hidden';
-    console.log(`${styleText('green', '✓')} nobody waits for a lock, ${old}`);
+    const old = seesAll ? 'and no transaction is older than a minute' : 'but the age of transactions is hidden';
+    console.log(`${styleText('green', '✓')} no session waits for a lock, ${old}`);
     return;
   }
   const seconds = (value: number | null) => (value === null ? undefined : `${value.toFixed(1)} s`);
@@ -88,6 +91,6 @@ function report(name: string, found: readonly Session[], seesAll: boolean): void
     ]),
   );
   console.log(
-    'To end one: select pg_cancel_backend(pid) ends its statement, pg_terminate_backend(pid) its connection.',
+    'To stop a session: select pg_cancel_backend(pid) cancels its statement, pg_terminate_backend(pid) closes its connection.',
   );
 }

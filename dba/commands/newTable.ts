@@ -16,16 +16,16 @@ interface Options {
   readonly append?: boolean;
 }
 
-export const newTableCommand = command('new-table', 'write the SQL of a new table of tenants into current.sql')
-  .argument('<name>', 'the table in app_public')
-  .requiredOption('--columns <list>', 'its columns beside id, owner and created_at: "title text not null, due date"')
-  .addOption(new Option('--owner <owner>', 'whose its rows are').choices(['user', 'organization']).default('user'))
-  .option('--live', 'changes become events of subscriptions')
-  .option('--search', 'a search over its text columns')
-  .option('--append', 'add to current.sql if it is not empty')
+export const newTableCommand = command('new-table', 'write the SQL of a new tenant table to current.sql')
+  .argument('<name>', 'the name of the table in app_public')
+  .requiredOption('--columns <list>', 'columns besides id, owner and created_at: "title text not null, due date"')
+  .addOption(new Option('--owner <owner>', 'the owner of each row').choices(['user', 'organization']).default('user'))
+  .option('--live', 'send changes to GraphQL subscriptions')
+  .option('--search', 'add a search over the text columns')
+  .option('--append', 'append to current.sql if it is not empty')
   .action((name: string, options: Options) => run(() => newTable(name, options)));
 
-/** Writes the SQL of docs/dba.md, "A new tenants' table". Needs no database. */
+/** Writes the SQL described in docs/dba.md, "A new tenants' table". Needs no database. */
 async function newTable(
   given: string,
   { columns: list, owner, live = false, search = false, append = false }: Options,
@@ -45,11 +45,13 @@ async function newTable(
   if (owner === 'organization') {
     if (!has(/\btable app_public\.organizations\b/i)) {
       throw new UsageError(
-        'There is no table app_public.organizations, so that no row can belong to one: leave out --owner, or add organizations first.',
+        'There is no table app_public.organizations, so no row can belong to an organization: leave out --owner, or add organizations first.',
       );
     }
     if (live && !has(/function app_private\.make_live\(.*organization_id/)) {
-      throw new UsageError('--live is for tables of users: app_private.make_live() needs the column user_id.');
+      throw new UsageError(
+        '--live works only for tables of users, because app_private.make_live() needs the column user_id.',
+      );
     }
   }
   const key = owner === 'user' ? 'user_id' : 'organization_id';
@@ -61,6 +63,6 @@ async function newTable(
     : "current_setting('app.current_member_role', true)";
   const sql = tableSql({ name, columns, owner, live, search, memberRole });
   await writeFile(currentFile, append && current.trim() ? `${current.trimEnd()}\n\n${sql}` : sql);
-  console.log(`Wrote app_public.${name} into current.sql. Next: npm run db -- watch`);
+  console.log(`Wrote app_public.${name} to current.sql. Next: npm run db -- watch`);
   return 0;
 }

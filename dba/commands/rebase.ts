@@ -15,7 +15,7 @@ import { migrateSettings } from '../../postgres/migrate/migrateSettings.ts';
 import { demandShadow } from '../../postgres/target/shadow.ts';
 import type { Target } from '../../postgres/target/target.ts';
 import { command, onTarget } from '../cli/command.ts';
-import { withReport } from '../cli/withReport.ts';
+import { withReport } from '../cli/progress.ts';
 import { chainProblems } from '../migrations/chain.ts';
 import { waiting, withMigrationLock } from '../migrations/migrationLock.ts';
 import { appliedMigrations } from '../migrations/migrationState.ts';
@@ -28,24 +28,26 @@ interface Options {
 }
 
 export const rebaseCommand = waiting(
-  command('rebase', 'put your migrations behind those of others that have the same number'),
+  command('rebase', 'renumber your migrations so that they follow those of other developers with the same numbers'),
 )
-  .option('--mine <files...>', 'which are yours, where the database does not tell')
+  .option('--mine <files...>', 'your migrations, if the database does not identify them')
   .action(onTarget<Options>(rebase));
 
-/** Commits one's own migrations again behind the others': new numbers, new hashes, fixtures as they are now. */
+/** Commits the developer's own migrations again after the others, with new numbers and hashes and current fixtures. */
 async function rebase(target: Target, { mine = [], wait }: Options): Promise<ExitCode> {
   if (process.env.NODE_ENV === 'production') {
-    throw new UsageError('Migrations are put in order where they are written, before production has any of them.');
+    throw new UsageError(
+      'rebase does not run with NODE_ENV=production. Rebase in a development checkout, before production applies the migrations.',
+    );
   }
   await demandShadow(target);
   await demandBlankCurrent();
-  const done = await withReport(`Putting migrations in order on ${target.name}`, (report) =>
+  const done = await withReport(`Rebasing migrations on ${target.name}`, (report) =>
     withMigrationLock(target.ownerUrl, 'rebase', wait, (client) => reorder(target, client, mine, report)),
   );
   if (done) {
     await writeSnapshot(target);
-    console.log('Next: npm run schema, then commit all of it with git');
+    console.log('Next: npm run schema, then commit all changes with git');
   }
   return 0;
 }
@@ -62,12 +64,12 @@ async function reorder(
   const own = ownMigrations(migrations, applied, named);
   const others = migrations.filter((one) => !own.includes(one));
   const broken = chainProblems(others);
-  if (broken.length > 0) throw new UsageError(['The migrations of the others are no chain:', ...broken].join('\n  '));
+  if (broken.length > 0) throw new UsageError(['The chain of the other migrations is broken:', ...broken].join('\n  '));
   if (own.length === 0) {
-    report('Each migration is behind the one before it: nothing to do');
+    report('Each migration follows the one before it: nothing to do');
     return false;
   }
-  // Out of graphile-migrate's sight, and still there if this is killed.
+  // Rename the files so that graphile-migrate ignores them. They survive if this process is killed.
   for (const { filename } of own) await rename(join(committedFolder, filename), aside(filename));
   const hashes = own.map(({ hash }) => hash);
   if (applied.length > 0) {
@@ -88,7 +90,7 @@ async function reorder(
 const aside = (filename: string) => join(committedFolder, filename + asideSuffix);
 
 async function commitAgain(target: Target, { body, message }: CommittedMigration, report: (line: string) => void) {
-  // As graphile-migrate's uncommit has it: what was included is included again, as others may have changed it.
+  // Restore the include directives, as graphile-migrate's uncommit does, because others may have changed the fixtures.
   const sql = body.replace(/^--! Included (\S+)$[\s\S]*?^--! EndIncluded \1$/gm, '--! include $1');
   const settings = await migrateSettings(target, report);
   await keepingCurrent(async () => {
@@ -98,6 +100,6 @@ async function commitAgain(target: Target, { body, message }: CommittedMigration
 }
 
 function failure(filename: string, { message }: Error): string {
-  return `${filename} does not run behind the others: ${message}
-It is where it was. It has to be able to run again on a database that has had it: begin with drop … if exists. Change it there and run: npm run db -- rebase --mine ${filename}`;
+  return `${filename} fails after the others: ${message}
+The file is unchanged. It must be able to run again on a database that has already applied it: start with drop … if exists. Edit the file and run: npm run db -- rebase --mine ${filename}`;
 }

@@ -5,8 +5,8 @@ import { databaseOf } from '../../postgres/target/scratch.ts';
 import type { Target } from '../../postgres/target/target.ts';
 import { withClient } from '../../postgres/withClient.ts';
 import { command, onTarget } from '../cli/command.ts';
-import { lookAt } from '../cli/lookAt.ts';
-import { table } from '../cli/table.ts';
+import { withMonitoringClient } from '../cli/monitoringClient.ts';
+import { table } from '../cli/output.ts';
 import { wholeNumber } from '../cli/wholeNumber.ts';
 
 const orders = ['total', 'mean', 'calls'] as const;
@@ -17,31 +17,31 @@ interface Options {
   readonly json?: boolean;
 }
 
-export const slowCommand = command('slow', 'show what takes most time, from pg_stat_statements')
-  .addOption(new Option('--order <by>', 'what the first has most of').choices(orders).default('total'))
-  .option('--limit <number>', 'how many', wholeNumber(1), 20)
-  .option('--json', 'for machines')
+export const slowCommand = command('slow', 'show the statements that take the most time, from pg_stat_statements')
+  .addOption(new Option('--order <by>', 'sort key, in descending order').choices(orders).default('total'))
+  .option('--limit <number>', 'maximum number of statements', wholeNumber(1), 20)
+  .option('--json', 'print JSON')
   .action(onTarget(slow));
 
-/** object_not_in_prerequisite_state: installed, and not in shared_preload_libraries. */
+/** SQLSTATE object_not_in_prerequisite_state: the extension is installed, but not in shared_preload_libraries. */
 const notLoaded = '55000';
 
 interface Slow {
-  /** The GraphQL operation that was the first to ask for it; null for what is no operation's, or has no name. */
+  /** The first GraphQL operation that ran the statement; null if there is none or it has no name. */
   readonly operation: string | null;
   readonly calls: number;
   /** Milliseconds. */
   readonly mean: number;
   readonly total: number;
-  /** Of all statements' time in this database, in percent. */
+  /** Share of the total time of all statements in this database, in percent. */
   readonly share: number;
   readonly rows: number;
-  /** Pages that were in memory, in percent of those read. */
+  /** Pages found in shared buffers, in percent of all pages read. */
   readonly hits: number | null;
   readonly statement: string;
 }
 
-// Only statements that read or change rows: Postgres writes values as $1 there, and as they are everywhere else.
+// Only statements that read or change rows, because Postgres replaces their values with $1. Others may show values.
 const statements = (view: string) => `
   select substring(query from '/\\* operation (\\w+) \\*/') as operation, calls::float8 as calls,
     mean_exec_time as mean, total_exec_time as total, 100 * total_exec_time / nullif(sum(total_exec_time) over (), 0) as share,
@@ -51,15 +51,16 @@ const statements = (view: string) => `
   where dbid = (select oid from pg_database where datname = $1)
     and query ~* '^\\s*(select|insert|update|delete|merge|with)\\M'`;
 
-/** What takes most time in the target's database. */
+/** Prints the slowest statements of the target's database. */
 async function slow(target: Target, { order, limit, json }: Options): Promise<ExitCode> {
   const database = databaseOf(target.ownerUrl);
   const read = (client: pg.Client) => readStatements(client, database, order, limit);
-  // The view shows the statements of all databases, and may be installed in the admin's alone.
-  const found = (await lookAt(target, read)) ?? (target.adminUrl && (await withClient(target.adminUrl, read)));
+  // The view covers all databases, so try the admin's database too if only that one has the extension.
+  const found =
+    (await withMonitoringClient(target, read)) ?? (target.adminUrl && (await withClient(target.adminUrl, read)));
   if (!found) {
     throw new UsageError(
-      'pg_stat_statements is not there. Put it into shared_preload_libraries, restart Postgres, and as an admin: create extension pg_stat_statements. (Neon has it: there the second is enough.)',
+      'pg_stat_statements is not available. Add it to shared_preload_libraries and restart Postgres (not needed on Neon). Then run as an admin: create extension pg_stat_statements.',
     );
   }
   if (json) console.log(JSON.stringify({ database: target.name, statements: found }));
@@ -81,7 +82,7 @@ async function slow(target: Target, { order, limit, json }: Options): Promise<Ex
   return 0;
 }
 
-/** Undefined where the extension is not installed in the database that `client` is connected to, or not loaded. */
+/** Returns `undefined` if the extension is not loaded, or not installed in the database of `client`. */
 async function readStatements(
   client: pg.Client,
   database: string,

@@ -9,17 +9,17 @@ import { demandShadow } from '../../postgres/target/shadow.ts';
 import type { Target } from '../../postgres/target/target.ts';
 import { withClient } from '../../postgres/withClient.ts';
 import { command, onTarget } from '../cli/command.ts';
-import { withReport } from '../cli/withReport.ts';
+import { withReport } from '../cli/progress.ts';
 import { describeSchema } from '../describe/describeSchema.ts';
 
 export const snapshotCommand = command(
   'snapshot',
-  'write migrations/snapshot.txt from the shadow database, built again',
+  'rebuild the shadow database and write its schema to migrations/snapshot.txt',
 ).action(onTarget(snapshot));
 
 const snapshotFile = join(root, 'migrations', 'snapshot.txt');
 
-/** Builds the shadow database again from the committed migrations, and writes down its schema. */
+/** Rebuilds the shadow database from the committed migrations and writes its schema to a file. */
 async function snapshot(target: Target): Promise<ExitCode> {
   await demandShadow(target);
   await withReport(`Building the shadow database of ${target.name}`, async (report) =>
@@ -29,22 +29,22 @@ async function snapshot(target: Target): Promise<ExitCode> {
   return 0;
 }
 
-/** Writes migrations/snapshot.txt from the shadow database as it is. */
+/** Writes migrations/snapshot.txt from the current shadow database, without rebuilding it. */
 export async function writeSnapshot({ shadowUrl }: Target): Promise<void> {
   await writeFile(snapshotFile, await withClient(shadowUrl as string, takeSnapshot));
   console.log('Wrote migrations/snapshot.txt');
 }
 
-/** What migrations/snapshot.txt says of a database: its schema, as this version of Postgres shows it. */
+/** Describes the schema of a database in the format of migrations/snapshot.txt, as this version of Postgres shows it. */
 export async function takeSnapshot(client: pg.Client): Promise<string> {
   const { rows } = await client.query("select current_setting('server_version_num')::int / 10000 as major");
   return `-- Postgres ${rows[0].major}\n\n${await describeSchema(client)}`;
 }
 
-/** @throws UsageError where there is none. */
+/** @throws UsageError if migrations/snapshot.txt does not exist. */
 export function readSnapshot(): Promise<string> {
   return readFile(snapshotFile, 'utf8').catch((error) => {
     if (error.code !== 'ENOENT') throw error;
-    throw new UsageError('There is no migrations/snapshot.txt: npm run db -- snapshot writes it.');
+    throw new UsageError('There is no migrations/snapshot.txt. To write it, run npm run db -- snapshot.');
   });
 }

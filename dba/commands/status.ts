@@ -6,7 +6,7 @@ import { foreignDatabase } from '../../postgres/target/foreignDatabase.ts';
 import type { Target } from '../../postgres/target/target.ts';
 import { withClient } from '../../postgres/withClient.ts';
 import { command, onAnyTarget } from '../cli/command.ts';
-import { reportProblems } from '../cli/reportProblems.ts';
+import { reportProblems } from '../cli/output.ts';
 import { compareSchema } from '../drift/compareSchema.ts';
 import { currentEncodingProblems } from '../migrations/demandSound.ts';
 import { forgottenFixtures } from '../migrations/fixtures.ts';
@@ -18,7 +18,7 @@ export const statusCommand = command(
   'status',
   'compare the database with the migrations, the fixtures and the snapshot',
 )
-  .option('--json', 'for machines')
+  .option('--json', 'print JSON')
   .action(onAnyTarget<{ json?: boolean }>((target, { json = false }) => status(target, json)));
 
 /** Compares the target's record of migrations with the files, and its schema with the snapshot. */
@@ -30,7 +30,7 @@ async function status(target: Target, json: boolean): Promise<ExitCode> {
     const fixtures = await forgottenFixtures(migrations);
     const foreign = await foreignDatabase(client, migrations);
     const migrating = await lockHolder(client);
-    // Until every migration is applied the schema cannot be the snapshot's.
+    // The schema matches the snapshot only once all migrations are applied.
     const schema = state.problems.length === 0 ? await drift(client) : [];
     const problems = [...(foreign ? [foreign] : []), ...unreadable, ...state.problems, ...fixtures, ...schema];
     if (json) {
@@ -60,7 +60,10 @@ async function drift(client: pg.Client): Promise<string[]> {
   return [...(await compareSchema(client, await readSnapshot(), schema)), ...(await foreignMembers(client))];
 }
 
-/** Roles of others that can become one of Hedgerow's here. Admins can in any case, and `lint` finds who bypasses policies. */
+/**
+ * Finds foreign roles that can connect and are members of one of Hedgerow's roles. Skips admins, which may become any
+ * role, and roles with BYPASSRLS, which `lint` reports.
+ */
 async function foreignMembers(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query<{ member: string; roles: string }>(
     `select r.rolname as member, string_agg(distinct g.rolname, ', ') as roles
@@ -73,7 +76,7 @@ async function foreignMembers(client: pg.Client): Promise<string[]> {
   return rows.map(({ member, roles }) => `role ${member} is a member of ${roles}: revoke ${roles} from ${member}`);
 }
 
-/** Behind a pooler the session, and what was set in it, goes to somebody else; a transaction takes it back. */
+/** Runs `work` in a transaction, so that its settings do not leak to other clients of a pooler. */
 async function inTransaction<Result>(client: pg.Client, work: () => Promise<Result>): Promise<Result> {
   await client.query('begin isolation level repeatable read read only');
   try {

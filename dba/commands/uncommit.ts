@@ -5,19 +5,19 @@ import { migrateSettings } from '../../postgres/migrate/migrateSettings.ts';
 import { demandShadow } from '../../postgres/target/shadow.ts';
 import type { Target } from '../../postgres/target/target.ts';
 import { command, onTarget } from '../cli/command.ts';
-import { withReport } from '../cli/withReport.ts';
+import { withReport } from '../cli/progress.ts';
 import { waiting, withMigrationLock } from '../migrations/migrationLock.ts';
 import { writeSnapshot } from './snapshot.ts';
 
 export const uncommitCommand = waiting(
-  command('uncommit', 'move the last committed migration back to current.sql; never once others have applied it'),
+  command('uncommit', 'move the last committed migration back to current.sql; only before others have applied it'),
 ).action(onTarget<{ wait: number }>((target, { wait }) => uncommit(target, wait)));
 
-/** Takes the last committed migration back into current.sql, and out of the database's record. */
+/** Moves the last committed migration back to current.sql and deletes it from the database's record. */
 async function uncommit(target: Target, wait: number): Promise<ExitCode> {
   if (process.env.NODE_ENV === 'production') {
     throw new UsageError(
-      'What production has applied stays: write the next migration (`npm run db -- undo` begins it).',
+      'A migration that production has applied cannot be uncommitted. Write a new migration; `npm run db -- undo` drafts it.',
     );
   }
   await demandShadow(target);

@@ -6,18 +6,18 @@ import { currentFile, demandBlankCurrent } from '../../postgres/migrate/currentS
 import { withScratch } from '../../postgres/target/scratch.ts';
 import type { Target } from '../../postgres/target/target.ts';
 import { command, onTarget } from '../cli/command.ts';
+import { reportProblems } from '../cli/output.ts';
 import { withProgress } from '../cli/progress.ts';
-import { reportProblems } from '../cli/reportProblems.ts';
 import { chainProblems } from '../migrations/chain.ts';
 import { fixturesFolder, included } from '../migrations/fixtures.ts';
 import { reverseLast } from '../undo/reverseLast.ts';
 
 export const undoCommand = command(
   'undo',
-  'write the reverse of the last committed migration into current.sql, as the next migration',
+  'write the reverse of the last committed migration to current.sql, as the next migration',
 ).action(onTarget(undo));
 
-/** Writes the reverse of the last migration into current.sql, and tells what has no reverse. Changes no database. */
+/** Writes the reverse of the last migration to current.sql and prints what it cannot undo. Changes no database. */
 async function undo(target: Target): Promise<ExitCode> {
   await demandBlankCurrent();
   const { migrations, unreadable } = await readCommitted();
@@ -27,26 +27,30 @@ async function undo(target: Target): Promise<ExitCode> {
   if (!last) throw new UsageError('There is no committed migration.');
   const earlier = new Map(migrations.slice(0, -1).flatMap(({ body }) => included(body)));
   const fixtures = await earlierFixtures(earlier, last);
-  const { statements, lost } = await withProgress(`Trying the reverse of ${last.filename} beside ${target.name}`, () =>
-    withScratch(target, (scratch) =>
-      reverseLast(
-        scratch,
-        migrations,
-        fixtures.map(({ sql }) => sql),
+  const { statements, lost } = await withProgress(
+    `Testing the reverse of ${last.filename} in a scratch database beside ${target.name}`,
+    () =>
+      withScratch(target, (scratch) =>
+        reverseLast(
+          scratch,
+          migrations,
+          fixtures.map(({ sql }) => sql),
+        ),
       ),
-    ),
   );
   for (const { path, sql } of fixtures) await writeFile(join(fixturesFolder, path), `${sql}\n`);
   await writeFile(currentFile, text(last, fixtures, statements, lost));
   console.log(
-    `Wrote the reverse of ${last.filename} into current.sql, as the next migration: read it, then commit it.`,
+    `Wrote the reverse of ${last.filename} to current.sql, as the next migration. Review it, then commit it.`,
   );
-  console.log('Databases that have the last migration go forward with it. Rows and values do not come back.');
+  console.log(
+    'It also applies to databases that already have the last migration. Dropped rows and values do not come back.',
+  );
   for (const { path } of fixtures) console.log(`Wrote migrations/fixtures/${path} as it was before`);
   const first = included(last.body).filter(([path]) => !earlier.has(path));
   if (first.length > 0) {
     console.log(
-      `No earlier migration has these fixtures, they stay as they are: ${first.map(([path]) => path).join(', ')}`,
+      `These fixtures stay unchanged, because no earlier migration includes them: ${first.map(([path]) => path).join(', ')}`,
     );
   }
   reportProblems(lost);
@@ -58,15 +62,15 @@ interface Fixture {
   readonly sql: string;
 }
 
-/** The fixtures that the last migration included, as an earlier one had them. */
+/** Returns the fixtures that the last migration changed, with their earlier text. */
 async function earlierFixtures(earlier: ReadonlyMap<string, string>, last: CommittedMigration): Promise<Fixture[]> {
   const changed: Fixture[] = [];
   for (const [path, now] of included(last.body)) {
     const sql = earlier.get(path);
     if (sql === undefined || sql === now) continue;
     const onDisk = await readFile(join(fixturesFolder, path), 'utf8').catch(() => undefined);
-    // Another fixture's include is compiled into it: the file cannot be told from that.
-    if (sql.includes('\n--! Included ')) throw new UsageError(`${path} includes another fixture: put it back by hand.`);
+    // The compiled text contains the nested fixture, so the original file cannot be derived from it.
+    if (sql.includes('\n--! Included ')) throw new UsageError(`${path} includes another fixture: restore it by hand.`);
     if (onDisk?.trim() !== now) {
       throw new UsageError(
         `migrations/fixtures/${path} has changed since ${last.filename}: include it in a migration first.`,
@@ -86,8 +90,8 @@ function text(
   return [
     `--! Message: undo ${message ?? filename.replace('.sql', '')}`,
     '',
-    `-- The reverse of ${filename}, from the schemas before and behind it.`,
-    '-- What is dropped here is dropped with its rows and values; what that migration did to rows is not undone.',
+    `-- The reverse of ${filename}, derived from the schemas before and after it.`,
+    '-- Dropped tables and columns lose their data. Changes that the migration made to rows are not undone.',
     ...lost.map((sentence) => `-- Not undone: ${sentence.replaceAll('\n', ' ')}`),
     '',
     ...fixtures.map(({ path }) => `--! include ${path}`),

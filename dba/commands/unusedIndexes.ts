@@ -3,12 +3,12 @@ import type pg from 'pg';
 import type { ExitCode } from '../../common/usageError.ts';
 import type { Target } from '../../postgres/target/target.ts';
 import { command, onTarget } from '../cli/command.ts';
-import { lookAt } from '../cli/lookAt.ts';
-import { table } from '../cli/table.ts';
+import { withMonitoringClient } from '../cli/monitoringClient.ts';
+import { table } from '../cli/output.ts';
 import { appliedMigrations } from '../migrations/migrationState.ts';
 
 export const unusedIndexesCommand = command('unused-indexes', 'show indexes that no statement has used')
-  .option('--json', 'for machines')
+  .option('--json', 'print JSON')
   .action(onTarget(unusedIndexes));
 
 interface Index {
@@ -18,7 +18,7 @@ interface Index {
   readonly definition: string;
 }
 
-// Not told: what holds a constraint, and what a foreign key needs when its parent's row goes.
+// Excludes indexes of constraints, and indexes that a foreign key needs when a parent row is deleted.
 const indexes = `
   select format('%I.%I', s.schemaname, s.indexrelname) as index, format('%I.%I', s.schemaname, s.relname) as table,
     pg_relation_size(s.indexrelid)::float8 as bytes, pg_get_indexdef(s.indexrelid) as definition
@@ -32,7 +32,7 @@ const indexes = `
     )
   order by 3 desc, 1`;
 
-// A database whose statistics were never reset has them since it was made, which its first migration tells.
+// If statistics were never reset, they date from the creation of the database; the first migration gives that time.
 const since = `
   select stats_reset as since, exists (select from pg_stat_replication) as replicated,
     coalesce(clock_timestamp() - coalesce(stats_reset, $1) < interval '7 days', true) as young
@@ -40,7 +40,7 @@ const since = `
 
 interface Statistics {
   readonly since: Date | null;
-  /** They are of less than a week, or nobody knows. */
+  /** Whether the statistics cover less than a week, or an unknown time. */
   readonly young: boolean;
   readonly replicated: boolean;
 }
@@ -50,17 +50,18 @@ async function readStatistics(client: pg.Client): Promise<Statistics | undefined
   return (await client.query<Statistics>(since, [first?.date])).rows[0];
 }
 
-/** Indexes without a use since the statistics began: 1 where there are any and a week has gone by. */
+/** Prints indexes without scans since the statistics were reset. Exits with 1 if there are any after at least a week. */
 async function unusedIndexes(target: Target, { json }: { json?: boolean }): Promise<ExitCode> {
-  const { rows, statistics } = await lookAt(target, async (client) => ({
+  const { rows, statistics } = await withMonitoringClient(target, async (client) => ({
     rows: (await client.query<Index>(indexes)).rows,
     statistics: await readStatistics(client),
   }));
   if (json) console.log(JSON.stringify({ database: target.name, since: statistics?.since ?? null, indexes: rows }));
   else {
-    const from = statistics?.since?.toISOString().slice(0, 10) ?? 'the database was made';
+    const from = statistics?.since?.toISOString().slice(0, 10) ?? 'the database was created';
     console.log(`${target.name}, statistics since ${from}`);
-    if (rows.length === 0) console.log(`${styleText('green', '✓')} every index has been used, or holds a constraint`);
+    if (rows.length === 0)
+      console.log(`${styleText('green', '✓')} every index has been used or is needed by a constraint`);
     else
       console.log(
         table(rows, [
@@ -69,8 +70,8 @@ async function unusedIndexes(target: Target, { json }: { json?: boolean }): Prom
           { heading: 'definition', value: ({ definition }) => definition },
         ]),
       );
-    if (statistics?.young) console.log('That may be less than a week: wait before you drop any.');
-    if (statistics?.replicated) console.log('Replicas have statistics of their own: look there, too.');
+    if (statistics?.young) console.log('The statistics may cover less than a week: wait before you drop an index.');
+    if (statistics?.replicated) console.log('Replicas have separate statistics: check them, too.');
   }
   return rows.length > 0 && !statistics?.young ? 1 : 0;
 }

@@ -17,28 +17,28 @@ interface Options extends RetryOptions {
 }
 
 export const validateCommand = withRetryOptions(
-  command('validate', 'finish constraints that were added with NOT VALID, while the database is in use'),
+  command('validate', 'validate constraints that were added with NOT VALID, while the database is in use'),
 )
-  .argument('[table]', 'only of this table: app_public.todos')
-  .option('--list', 'only tell which there are')
-  .option('--json', 'for machines')
+  .argument('[table]', 'only constraints of this table: app_public.todos')
+  .option('--list', 'only list the constraints')
+  .option('--json', 'print JSON')
   .action(onTarget<Options, [string | undefined]>(validate));
 
 interface Constraint {
   readonly name: string;
   readonly table: string;
   readonly oid: number;
-  /** The table that a foreign key speaks of. */
+  /** The oid of the table that a foreign key references; null for other constraints. */
   readonly references: number | null;
   readonly definition: string;
 }
 
 interface Outcome extends Pick<Constraint, 'name' | 'table' | 'definition'> {
-  /** What Postgres says of a row that does not fit; null where all do, undefined where none was looked at. */
+  /** The error message about a violating row; null if all rows satisfy it; undefined if not checked. */
   readonly violation: string | null | undefined;
 }
 
-/** A row that is null, names nothing, or does not satisfy a check. */
+/** SQLSTATEs of not_null_violation, foreign_key_violation and check_violation. */
 const violations = ['23502', '23503', '23514'];
 
 async function validate(target: Target, options: Options, table: string | undefined): Promise<ExitCode> {
@@ -60,7 +60,7 @@ async function validate(target: Target, options: Options, table: string | undefi
       if (!json) describe(outcomes.at(-1) as Outcome);
     }
     if (json) console.log(JSON.stringify({ database: target.name, constraints: outcomes }));
-    else if (constraints.length === 0) console.log(`${styleText('green', '✓')} there are none`);
+    else if (constraints.length === 0) console.log(`${styleText('green', '✓')} none`);
     return outcomes.some(({ violation }) => violation !== null) ? 1 : 0;
   } finally {
     await connection.close();
@@ -74,7 +74,7 @@ async function unvalidated(client: pg.Client, table: string | undefined): Promis
      from pg_constraint c
      where not c.convalidated and c.conrelid <> 0 and c.conparentid = 0
        and ($1::text is null or c.conrelid = $1::regclass)
-       -- Since Postgres 18 a constraint can be left unenforced for good.
+       -- Since Postgres 18 a constraint can be permanently not enforced.
        and to_jsonb(c) ->> 'conenforced' is distinct from 'false'
      order by 2, 1`,
     [table ?? null],
@@ -83,11 +83,11 @@ async function unvalidated(client: pg.Client, table: string | undefined): Promis
 }
 
 /**
- * Validates under a lock that lets reads and writes pass. A foreign key is validated by a query as the owner, which
- * sees no rows under FORCE ROW LEVEL SECURITY and finds nothing wrong; so the owner is let see them meanwhile. Checks
- * and not-null constraints look at the table itself.
+ * Validates a constraint under a lock that does not block reads and writes. Postgres validates a foreign key with a query
+ * as the owner. Under FORCE ROW LEVEL SECURITY that query sees no rows and finds no violation, so temporary policies let
+ * the owner see them. Checks and not-null constraints scan the table directly.
  *
- * @returns what is wrong with the rows, or null.
+ * @returns the error message about a violating row, or null.
  */
 async function finish(connection: RetryingConnection, { name, table, oid, references }: Constraint) {
   const hidden = await connection.transaction(async (client) => {

@@ -14,7 +14,7 @@ import { waiting } from '../migrations/migrationLock.ts';
 import { whileMigrating } from '../migrations/whileMigrating.ts';
 import { lintSchema } from '../servedApi/lintSchema.ts';
 
-/** graphile-migrate's own choice: polling also sees what git puts back, and a file is left alone while it is written. */
+/** The options of graphile-migrate's own watcher. Polling also detects files that git restores; a file must be stable. */
 const observing = {
   usePolling: true,
   ignoreInitial: true,
@@ -26,19 +26,21 @@ interface Options {
   readonly wait: number;
 }
 
-export const watchCommand = waiting(command('watch', 'apply current.sql now and at every save, and lint'))
-  .option('--once', 'apply it once and stop; exit code 1 for errors of the linter')
+export const watchCommand = waiting(command('watch', 'apply and lint current.sql now and at every save'))
+  .option('--once', 'apply it once and stop; exit with 1 if the linter finds errors')
   .action(onTarget<Options>(watch));
 
 /**
- * Applies current.sql and inspects what it made, and again at every save until the process is told to stop.
+ * Applies current.sql and lints the result, again at every save until the process receives a signal.
  *
- * graphile-migrate's own watcher begins a second application beside one that is under way, which gives up after
- * `lock_timeout`: what was saved last would not be applied.
+ * graphile-migrate's own watcher starts a second run while the first is still running. The second one fails after
+ * `lock_timeout`, and the last save would not be applied. This watcher runs one after the other.
  */
 async function watch(target: Target, options: Options): Promise<ExitCode> {
   if (process.env.NODE_ENV === 'production') {
-    throw new UsageError('What is not committed is not for production: there it is `npm run db -- migrate`.');
+    throw new UsageError(
+      'watch does not run with NODE_ENV=production. Commit current.sql, then run `npm run db -- migrate`.',
+    );
   }
   console.log(`${options.once ? 'Applying' : 'Watching'} current.sql on ${target.name}`);
   if (options.once) return apply(target, options.wait);
@@ -67,12 +69,12 @@ async function apply(target: Target, wait: number): Promise<ExitCode> {
   return report.findings.some(({ level }) => level === 'error') ? 1 : 0;
 }
 
-/** Not to wait for an application that is under way, and Postgres rolls it back. */
+/** Exits without waiting for a running application, which Postgres then rolls back. */
 async function end(target: Target): Promise<void> {
   try {
     await target.close();
   } finally {
-    // Also where the folder of the checkout is gone, and the target with it.
+    // Exit even if closing fails, for example because the checkout's folder was deleted.
     process.exit(0);
   }
 }

@@ -2,8 +2,8 @@ import type pg from 'pg';
 import type { CommittedMigration } from '../../postgres/migrate/committed.ts';
 
 /**
- * Notes that migrations without a transaction are about to run. graphile-migrate records one when it is through; where it
- * is killed before, this note is what remains to tell of it.
+ * Records that migrations without a transaction are about to run. graphile-migrate records a migration only when it has
+ * finished. If the process is killed earlier, this row is the only trace.
  */
 export async function noteAttempts(client: pg.Client, migrations: readonly CommittedMigration[]): Promise<void> {
   if (migrations.length === 0) return;
@@ -23,7 +23,7 @@ export async function noteAttempts(client: pg.Client, migrations: readonly Commi
   }
 }
 
-/** When the migration with this hash was last begun; undefined where it was not, or not by `npm run db --`. */
+/** Returns when `npm run db --` last started the migration with this hash; `undefined` if never. */
 export async function attemptOf(client: pg.Client, { hash }: CommittedMigration): Promise<Date | undefined> {
   const { rows } = await client.query("select to_regclass('graphile_migrate.attempts') is not null as found");
   if (!rows[0].found) return undefined;

@@ -1,8 +1,8 @@
 import { tokenize } from '../../lint/tokens.ts';
 
 /**
- * SQL with spaces in the place of comments, string literals, quoted names and dollar-quoted bodies. Length and lines stay,
- * so that a position in the result is one in the SQL.
+ * Replaces comments, string literals, quoted names and dollar-quoted bodies with spaces. The length and the line breaks
+ * stay the same, so that positions in the result are positions in the SQL.
  */
 export function blank(sql: string): string {
   let text = '';
@@ -13,7 +13,7 @@ export function blank(sql: string): string {
   return text + sql.slice(text.length).replace(/[^\n]/g, ' ');
 }
 
-/** SQL with a blank or a line end in the place of each comment. */
+/** Replaces each comment with a space, or with a newline if it spans lines. */
 export function withoutComments(sql: string): string {
   let text = '';
   let from = 0;
@@ -28,18 +28,18 @@ export function withoutComments(sql: string): string {
   return text + between(sql.length);
 }
 
-/** The body of a `do` statement, without its quotes; undefined for any other statement. */
+/** Returns the unquoted body of a `do` statement; `undefined` for any other statement. */
 export function bodyOfDo(sql: string): string | undefined {
   const [first, ...rest] = tokenize(sql);
   if (first?.kind !== 'word' || first.value !== 'do') return undefined;
-  // The name of the language may be a literal too. Literals with a line end between them are one.
+  // The language name may be a literal too. Postgres concatenates literals that only a newline separates.
   const parts = rest.filter(
     ({ kind }, index) => kind === 'literal' && !/^language$/i.test(index > 0 ? (rest[index - 1]?.value ?? '') : ''),
   );
   return parts.length === 0 ? undefined : parts.map(({ value }) => value).join('');
 }
 
-/** The arguments of every call of a function, in quotes or not, as they stand in the SQL. */
+/** Returns the arguments of every call of the function `name`, quoted or not, as SQL text. */
 export function callArguments(sql: string, name: string): string[][] {
   const tokens = tokenize(sql);
   return tokens.flatMap(({ kind, value }, index): string[][] => {

@@ -1,10 +1,10 @@
 import type { CommittedMigration } from '../../postgres/migrate/committed.ts';
 
 /**
- * What is wrong with the chain of migrations, a sentence each: two with one number, one that does not name the hash of the
- * one before it, one whose body is not what its hash was made of.
+ * Checks that each committed migration follows the one before it. Returns a sentence for each problem: a duplicate
+ * number, a previous hash that does not match, or a body that does not match its own hash.
  *
- * @param migrations in the order of their numbers.
+ * @param migrations sorted by number.
  */
 export function chainProblems(migrations: readonly CommittedMigration[]): string[] {
   return migrations.flatMap((migration, index) => {
@@ -16,13 +16,13 @@ export function chainProblems(migrations: readonly CommittedMigration[]): string
     } else if (previous !== (before?.hash ?? null)) {
       problems.push(
         before
-          ? `${filename} does not follow ${before.filename}: it was made behind another migration; run \`npm run db -- rebase\``
-          : `${filename} is the first, but names one before it: a file is missing`,
+          ? `${filename} does not follow ${before.filename}: it was committed after another migration; run \`npm run db -- rebase\``
+          : `${filename} is the first migration, but its header names a previous one: a file is missing`,
       );
     }
     if (bodyHash !== hash) {
       problems.push(
-        `${filename} was edited after it was committed: its body makes ${bodyHash}, its header says ${hash}`,
+        `${filename} was edited after it was committed: its body has the hash ${bodyHash}, its header says ${hash}`,
       );
     }
     return problems;

@@ -5,9 +5,9 @@ import { readGmrc } from '../../postgres/migrate/gmrc.ts';
 import { committedProblems, encodingProblems, textProblems } from './checkText.ts';
 
 /**
- * Refuses current.sql and fixtures that must not run, before anything of them does.
+ * Checks current.sql and the fixtures before any of their statements run.
  *
- * @throws UsageError with every mistake, its line and what to write instead.
+ * @throws UsageError with every mistake, its line and the SQL to write instead.
  */
 export async function demandSoundCurrent(): Promise<void> {
   const { pgSettings } = await readGmrc();
@@ -21,12 +21,12 @@ export async function demandSoundCurrent(): Promise<void> {
   );
 }
 
-/** @throws UsageError if a committed migration would be applied half. */
+/** @throws UsageError if a committed migration could be applied halfway. */
 export function demandSoundCommitted(migrations: readonly CommittedMigration[]): void {
   refuse(migrations.flatMap(({ filename, body }) => committedProblems(`migrations/committed/${filename}`, body)));
 }
 
-/** Faults of the encoding of current.sql and the fixtures, one sentence each. */
+/** Returns the encoding problems of current.sql and the fixtures, one sentence each. */
 export async function currentEncodingProblems(): Promise<string[]> {
   const sources = (await readSources()).filter(({ committed }) => !committed);
   return sources.flatMap(({ file, bytes }) => encodingProblems(file, bytes));

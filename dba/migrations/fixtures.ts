@@ -7,7 +7,10 @@ import { readCurrent } from '../../postgres/migrate/currentSql.ts';
 
 export const fixturesFolder = join(root, 'migrations', 'fixtures');
 
-/** Fixtures that databases do not get: not included in current.sql, and not as the last migration has them. */
+/**
+ * Finds fixtures whose current text no migration applies. The text differs from the last migration that includes the
+ * fixture, or no migration includes it, and neither does current.sql.
+ */
 export async function forgottenFixtures(migrations: readonly CommittedMigration[]): Promise<string[]> {
   const applied = new Map<string, string>();
   for (const { body } of migrations) for (const [path, sql] of included(body)) applied.set(path, sql);
@@ -35,7 +38,7 @@ async function fixturePaths(): Promise<string[]> {
     .sort();
 }
 
-/** The fixtures in a compiled migration, those inside of others too. */
+/** Returns the fixtures included in a compiled migration, nested ones too. */
 export function included(sql: string): [path: string, sql: string][] {
   return [...sql.matchAll(/^--! Included (.+)\n([\s\S]*?)\n--! EndIncluded \1$/gm)].flatMap(
     ([, path = '', content = '']) => [[path, content], ...included(content)] as [string, string][],

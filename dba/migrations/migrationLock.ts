@@ -5,23 +5,28 @@ import type pg from 'pg';
 import { UsageError } from '../../common/usageError.ts';
 import { newClient } from '../../postgres/withClient.ts';
 
-/** Advisory locks: ours, held for as long as a verb runs, and the one that graphile-migrate takes for each migration. */
+/**
+ * The advisory locks: ours, which a subcommand holds while it runs, and that of graphile-migrate, which takes it for each
+ * migration.
+ */
 const locks = { ours: [1751474535, 1000000], theirs: '4727445306447283' } as const;
 
+/** Milliseconds between two attempts to take the lock. */
 const pause = 200;
 
-/** Gives a verb the option that `withMigrationLock` needs. */
+/** Adds the option `--wait`, which `withMigrationLock` needs. */
 export function waiting(command: Command): Command {
-  return command.option('--wait <seconds>', 'how long to wait while somebody else migrates', seconds, 30);
+  return command.option('--wait <seconds>', 'how long to wait for another migration to finish', seconds, 30);
 }
 
 /**
- * Runs `work` while nobody else changes this database's migrations. graphile-migrate fails where another one is at it; here
- * the second one waits, and is told for whom.
+ * Runs `work` while no other process changes this database's migrations. graphile-migrate alone would fail if another
+ * process were migrating. Here the second process waits and prints which process it waits for.
  *
- * @param verb what is about to be done; others are told.
- * @param wait seconds; after them it fails with who is at it.
- * @param work gets the connection that holds the lock.
+ * @param verb the name of the subcommand, shown to waiting processes.
+ * @param wait seconds to wait for the lock.
+ * @param work receives the connection that holds the lock.
+ * @throws UsageError that names the lock holder, once `wait` has passed.
  */
 export async function withMigrationLock<Result>(
   url: string,
@@ -29,9 +34,11 @@ export async function withMigrationLock<Result>(
   wait: number,
   work: (client: pg.Client) => Promise<Result>,
 ): Promise<Result> {
-  // Postgres cuts names off at 63 bytes.
+  // Postgres truncates application names at 63 bytes.
   const client = newClient(url, `hedgerow ${verb} on ${hostname()}`);
-  client.on('error', ({ message }) => console.error(`The connection that keeps others waiting was lost: ${message}`));
+  client.on('error', ({ message }) =>
+    console.error(`The connection that holds the migration lock was lost: ${message}`),
+  );
   await client.connect();
   try {
     await acquire(client, wait);
@@ -42,8 +49,8 @@ export async function withMigrationLock<Result>(
 }
 
 /**
- * Asks again and again: a session that waits inside of Postgres keeps a snapshot, for which a `create index concurrently`
- * of who holds the lock would wait in turn.
+ * Polls for the lock. A session that waits for a lock inside Postgres holds a snapshot. A `create index concurrently` of
+ * the lock holder would wait for that snapshot: a deadlock.
  */
 async function acquire(client: pg.Client, wait: number): Promise<void> {
   const end = performance.now() + wait * 1000;
@@ -52,11 +59,11 @@ async function acquire(client: pg.Client, wait: number): Promise<void> {
     const { rows } = await client.query('select pg_try_advisory_lock($1, $2) as locked', [...locks.ours]);
     const holder = await lockHolder(client);
     if (rows[0].locked && !holder) return;
-    // Two that hold one lock each would wait for one another.
+    // Release ours while graphile-migrate's lock is taken. Two processes that hold one lock each would deadlock.
     if (rows[0].locked) await client.query('select pg_advisory_unlock($1, $2)', [...locks.ours]);
     if (performance.now() >= end) {
       throw new UsageError(
-        `Migrations are being applied by ${holder ?? 'somebody who has just finished'}. Waited for ${wait} s; nothing was done. Try again when it is through, or wait longer with --wait.`,
+        `Migrations are being applied by ${holder ?? 'a process that has just finished'}. Waited for ${wait} s; nothing was changed. Try again when it has finished, or wait longer with --wait.`,
       );
     }
     if (!told && holder) process.stderr.write(`Waiting up to ${wait} s: migrations are being applied by ${holder}\n`);
@@ -65,7 +72,7 @@ async function acquire(client: pg.Client, wait: number): Promise<void> {
   }
 }
 
-/** Who is changing the migrations of the database that `client` is connected to, apart from itself. */
+/** Describes the session, other than `client`, that is changing the migrations of the database of `client`. */
 export async function lockHolder(client: pg.Client): Promise<string | undefined> {
   const { rows } = await client.query(
     `select a.pid, a.application_name, a.usename, host(a.client_addr) as address, a.backend_start
@@ -86,7 +93,7 @@ export async function lockHolder(client: pg.Client): Promise<string | undefined>
 function seconds(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !(value >= 0 && value <= 86_400)) {
-    throw new InvalidArgumentError('It must be a number of seconds.');
+    throw new InvalidArgumentError('It must be a number of seconds, from 0 to 86400.');
   }
   return value;
 }

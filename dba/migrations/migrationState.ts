@@ -4,7 +4,7 @@ import { compareMigrations, type Migration } from '../../server/tenancy/migratio
 import { attemptOf } from './attempts.ts';
 import { chainProblems } from './chain.ts';
 
-/** How the migrations stand in one database. */
+/** The state of the migrations in one database. */
 export interface MigrationState {
   readonly migrations: readonly {
     readonly filename: string;
@@ -12,12 +12,12 @@ export interface MigrationState {
     readonly appliedAt: Date | null;
   }[];
   readonly pending: readonly CommittedMigration[];
-  /** What was applied and is not in the files, or not as it was: nothing can be applied behind it. */
+  /** Applied migrations that the files lack or that differ from the files. Nothing can be applied after them. */
   readonly foreign: readonly string[];
-  /** That the next migration, which has no transaction, was begun and is not recorded. */
+  /** Set if the next migration runs without a transaction and was started, but is not recorded as applied. */
   readonly halfApplied: string | undefined;
   readonly invalidIndexes: readonly string[];
-  /** All of it, a sentence each. */
+  /** All problems, a sentence each. */
   readonly problems: readonly string[];
 }
 
@@ -34,7 +34,7 @@ export async function migrationState(
   const pending = committed.filter(({ number }) => !byNumber.has(number));
   const halfApplied = await breakOff(client, pending[0]);
   const invalid = await invalidIndexes(client);
-  // An edit may have changed the header with the body, or left it alone.
+  // Compare both hashes: an edit of the body may or may not have updated the header.
   const byBody = committed.map(({ filename, bodyHash }) => ({ filename, hash: bodyHash }));
   const differences = new Set([...compareMigrations(committed, applied), ...compareMigrations(byBody, applied)]);
   const unapplied = new Set(compareMigrations(pending, []));
@@ -58,7 +58,7 @@ export async function migrationState(
   };
 }
 
-/** What graphile-migrate has recorded, in the order of the files. */
+/** Returns the migrations that graphile-migrate has recorded as applied, sorted by file name. */
 export async function appliedMigrations(client: pg.Client): Promise<Applied[]> {
   const { rows } = await client.query("select to_regclass('graphile_migrate.migrations') is not null as found");
   if (!rows[0].found) return [];
@@ -66,7 +66,10 @@ export async function appliedMigrations(client: pg.Client): Promise<Applied[]> {
     .rows;
 }
 
-/** Whether the next migration runs without a transaction and was begun already: noted by us, or seen by its indexes. */
+/**
+ * Detects an interrupted migration: the next one runs without a transaction and was started already. The evidence is the
+ * row of `noteAttempts`, or an index that the migration creates.
+ */
 async function breakOff(client: pg.Client, next: CommittedMigration | undefined): Promise<string | undefined> {
   if (!next || next.transaction) return undefined;
   const begun = await attemptOf(client, next);
@@ -81,8 +84,8 @@ async function breakOff(client: pg.Client, next: CommittedMigration | undefined)
   }
   if (!begun && made.length === 0) return undefined;
   const when = begun ? ` at ${begun.toISOString()}` : '';
-  const there = made.length > 0 ? `; there is ${made.join(', ')} already` : '';
-  return `migration ${next.filename} has no transaction and was begun${when}, but is not recorded${there}`;
+  const there = made.length > 0 ? `; ${made.join(', ')} exists already` : '';
+  return `migration ${next.filename} has no transaction and was started${when}, but is not recorded as applied${there}`;
 }
 
 /** `create index concurrently <index> on <schema>.<table>`. */
@@ -91,17 +94,19 @@ const indexPattern =
 
 const unquoted = (name = '') => (name.startsWith('"') ? name.slice(1, -1) : name.toLowerCase());
 
-/** Indexes that `create index concurrently` left when it broke off: Postgres keeps them up to date and never uses them. */
+/**
+ * Finds indexes that an interrupted `create index concurrently` left behind. Postgres updates them but never uses them.
+ */
 export async function invalidIndexes(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query(`
     select format('%I.%I', n.nspname, c.relname) as name
     from pg_index i join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
     where not i.indisvalid and c.relkind = 'i' and n.nspname not like 'pg\\_%'
-      -- One that is being built is not left over.
+      -- Skip indexes that are still being built.
       and not exists (select from pg_stat_progress_create_index p where p.index_relid = i.indexrelid)
     order by 1`);
   return rows.map(
     ({ name }) =>
-      `index ${name} is invalid, and \`if not exists\` would take it for made: \`drop index concurrently ${name}\`, then migrate again`,
+      `index ${name} is invalid, and \`create index … if not exists\` would skip it: run \`drop index concurrently ${name}\`, then migrate again`,
   );
 }

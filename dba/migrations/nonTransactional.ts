@@ -9,9 +9,9 @@ export interface NonTransactional {
   readonly instead: string;
 }
 
-const outside = 'run it outside of migrations, which belong to one database';
+const outside = 'run it outside migrations, because a migration belongs to one database';
 
-/** Masked statements, the command (by default group 1) and what to write instead. */
+/** Patterns for masked statements, the name of the command (by default group 1) and its replacement. */
 const commands: readonly { readonly pattern: RegExp; readonly command?: string; readonly instead?: string }[] = [
   { pattern: /^((?:create(?: unique)?|drop) index concurrently)\b/i },
   { pattern: /^reindex \([^)]*\bconcurrently\b(?! (?:false|off|0)\b)/i, command: 'reindex (concurrently)' },
@@ -36,7 +36,11 @@ const commands: readonly { readonly pattern: RegExp; readonly command?: string; 
   },
 ];
 
-/** The command of `statement` that cannot run in a transaction; undefined if all of it can, behind those `before` it. */
+/**
+ * Returns the command of a statement that cannot run in a transaction; `undefined` if the statement can.
+ *
+ * @param before the statements before it in the same migration.
+ */
 export function nonTransactional({ sql }: Statement, before: readonly Statement[]): NonTransactional | undefined {
   const { text } = maskQuoted(sql);
   for (const { pattern, command, instead = '' } of commands) {
@@ -46,7 +50,7 @@ export function nonTransactional({ sql }: Statement, before: readonly Statement[
   return ofSubscription(sql, before);
 }
 
-/** A subscription that connects to its publisher or changes a slot there cannot do that in a transaction. */
+/** Finds subscription commands that connect to the publisher or change its slots: they cannot run in a transaction. */
 function ofSubscription(sql: string, before: readonly Statement[]): NonTransactional | undefined {
   const { text } = maskQuoted(sql);
   const [, verb, name = '', rest = ''] =
@@ -76,7 +80,7 @@ function ofSubscription(sql: string, before: readonly Statement[]): NonTransacti
   return hasNoSlot ? undefined : { command, instead };
 }
 
-/** Whether an option of a statement is off. */
+/** Whether a statement sets an option to false. */
 function isFalse(sql: string, option: string): boolean {
   const { text, restore } = maskQuoted(sql);
   const [, value] = new RegExp(`[(,] ${option} = (\\S+)`, 'i').exec(text) ?? [];

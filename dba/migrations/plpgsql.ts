@@ -1,13 +1,13 @@
 import { type Token, tokenize } from '../../lint/tokens.ts';
 
 /**
- * The statements of a PL/pgSQL body, each by its tokens. Declarations are left out, and so are labels and the words that
- * statements stand between (`begin`, `then`, `else`, `loop`).
+ * Splits a PL/pgSQL body into statements, each an array of tokens. Omits declarations, labels and the keywords that
+ * precede statements (`begin`, `then`, `else`, `loop`).
  */
 export function plpgsqlStatements(body: string): Token[][] {
   const statements: Token[][] = [[]];
   let declares = false;
-  // How deep in `case … end` of an expression, whose `then` and `else` begin no statement, and in brackets.
+  // Nesting depth in `case … end` expressions, whose `then` and `else` start no statement, and in brackets.
   let cases = 0;
   let depth = 0;
   let skipped = 0;
@@ -38,8 +38,9 @@ export function plpgsqlStatements(body: string): Token[][] {
 const starters = new Set(['then', 'else', 'loop']);
 
 /**
- * The SQL that a statement of PL/pgSQL runs by `execute`, as far as literals say it, with `%` for everything else:
- * `'set ' || name` is `set %`, and `format('set %I', name)` is `set "%"`. Empty if there is none.
+ * Approximates the SQL that a PL/pgSQL statement runs with `execute`. Literals keep their text; `%` replaces everything
+ * else: `'set ' || name` becomes `set %`, and `format('set %I', name)` becomes `set "%"`. Returns an empty string if the
+ * statement has no `execute`.
  */
 export function dynamicSql(statement: readonly Token[]): string {
   const at = statement.findIndex(({ kind, value }) => kind === 'word' && value === 'execute');

@@ -5,7 +5,7 @@ const name = '((?:"(?:[^"]|"")+"|[\\w$\\u0080-\\uffff]+)(?:\\.(?:"(?:[^"]|"")+"|
 const kinds = 'table|view|materialized view|foreign table|function|procedure|aggregate|type|domain|sequence';
 const options = '(?:(?:if not exists|if exists|only|concurrently) )*';
 
-/** Masked statements by what they name; group 1 is the name that needs a schema. */
+/** Patterns for masked statements; group 1 is the name that needs a schema. */
 const patterns = [
   `^create (?:or replace )?(?:unlogged |recursive )*(?:${kinds}) ${options}${name}`,
   `^(?:alter|drop) (?:${kinds}|index) (?!all in tablespace\\b)${options}${name}`,
@@ -29,7 +29,7 @@ const renaming = new RegExp(
   'is',
 );
 
-/** Names of temporary relations, which need no schema, and of their indexes. */
+/** Returns the names of temporary relations and their indexes, which need no schema. */
 function temporaryNames(statements: readonly Masked[]): Set<string> {
   const names = new Set<string>();
   for (const { text, restore } of statements) {
@@ -46,7 +46,7 @@ function temporaryNames(statements: readonly Masked[]): Set<string> {
 
 type Masked = ReturnType<typeof maskQuoted>;
 
-/** A name as Postgres knows it: `tags`, `TAGS` and `"tags"` are one. */
+/** Normalizes a name as Postgres does: `tags`, `TAGS` and `"tags"` are the same name. */
 const fold = (one: string) => tokenize(one)[0]?.value ?? one;
 
 /** Whether a statement sets the search path itself. */
@@ -56,7 +56,7 @@ function setsSearchPath({ text, restore }: Masked): boolean {
   return name !== undefined && /^search_path$/i.test(fold(restore(name)));
 }
 
-/** Names without a schema, which a connection with `search_path = pg_catalog` does not find. */
+/** Finds names without a schema, which a connection with `search_path = pg_catalog` cannot resolve. */
 export function unqualifiedName(statements: readonly Statement[]): { line: number; message: string }[] {
   const masked = statements.map(({ sql, line }) => ({ ...maskQuoted(sql), line }));
   const known = temporaryNames(masked);

@@ -3,31 +3,33 @@ import { maskQuoted } from '../../lint/tokens.ts';
 import { bodyOfDo, callArguments, withoutComments } from './blank.ts';
 import { dynamicSql, plpgsqlStatements } from './plpgsql.ts';
 
-/** A mistake that must be corrected before a migration runs, and where it is. */
+/** A mistake that must be corrected before a migration runs. */
 export interface Mistake {
   readonly line: number;
   readonly message: string;
 }
 
-/** Of a masked statement. `reset := true` assigns to a variable; behind `%`, dynamic SQL is unknown. */
+/**
+ * Matches a masked statement that changes session settings. `reset := true` does not match: it assigns to a variable.
+ * `set %` does not match either: `%` marks the unknown part of dynamic SQL.
+ */
 const sessionSetting =
   /^(?:set(?! (?:(?:local|constraints|transaction)\b|%))|reset|discard)\b(?! ?(?::=|=|\[|\.))|^update (?:only )?(?:pg_catalog\.)?pg_settings\b/i;
 
-/** Masked statements that keep an expression for later, or hold none, and call nothing now. */
+/** Matches masked statements that call no function when they run: they store an expression, or contain none. */
 const callsNothing =
   /^(create (or replace )?(temp(orary)? |recursive )*(function|procedure|view|policy|trigger|constraint trigger|event trigger|rule)|alter (function|procedure|policy|view|role|database)|comment|grant|revoke|drop|security label)\b/i;
 
-/** The mistakes of a statement that changes settings of the session, not of the transaction. */
+/** Finds changes of session settings in a statement. Only settings of the transaction are allowed. */
 export function sessionSettings({ text, sql, line }: Statement): Mistake[] {
-  const message = (instead: string) =>
-    `it changes the session and would hold for the migrations after this one: ${instead}`;
+  const message = (instead: string) => `it changes the session and would also affect later migrations: ${instead}`;
   const local = text.replace(/^set (session (?!authorization\b|characteristics\b))?/i, 'set local ');
   const masked = maskQuoted(sql).text;
   if (sessionSetting.test(masked)) {
     const isSet = /^set\b/i.test(text) && !/^set session characteristics/i.test(text);
     const instead = isSet
       ? `write \`${local.slice(0, 80)}\``
-      : 'remove it; settings made by `set local` end with the migration';
+      : 'remove it; settings of `set local` end with the migration';
     return [{ line, message: `\`${text.slice(0, 80)}\`: ${message(instead)}` }];
   }
   const body = bodyOfDo(sql);
@@ -44,7 +46,7 @@ export function sessionSettings({ text, sql, line }: Statement): Mistake[] {
     .map((mistake) => ({ ...mistake, message: `\`execute\` in a \`do\` block: ${mistake.message}` }));
 }
 
-/** Whether the arguments of a call of `set_config` say in plain words that the setting ends with the transaction. */
+/** Whether the literal arguments of a `set_config` call make the setting local to the transaction. */
 function isLocal(given: readonly string[]): boolean {
   const named = given.find((one) => /^\s*"?is_local"?\s*(=>|:=)/i.test(withoutComments(one)));
   let value = withoutComments(named?.replace(/^[\s\S]*?(=>|:=)/, '') ?? given[2] ?? '').trim();
@@ -60,7 +62,11 @@ function isLocal(given: readonly string[]): boolean {
   return /^(true|'\s*(t|tr|tru|true|y|ye|yes|on|1)\s*')$/i.test(value);
 }
 
-/** Whether a statement of a PL/pgSQL body is one of the commands, a pattern for masked statements. */
+/**
+ * Whether a PL/pgSQL body contains one of the commands.
+ *
+ * @param commands a pattern for masked statements.
+ */
 export function beginsInBody(body: string, commands: RegExp): boolean {
   return plpgsqlStatements(body).some((statement) =>
     commands.test(maskQuoted(body.slice(statement[0]?.start, statement.at(-1)?.end)).text),

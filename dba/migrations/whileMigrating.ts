@@ -8,17 +8,18 @@ import { demandSoundCommitted, demandSoundCurrent } from './demandSound.ts';
 import { withMigrationLock } from './migrationLock.ts';
 import { invalidIndexes, migrationState } from './migrationState.ts';
 
-/** What a verb that applies migrations is called, and how many seconds it waits for another one. */
 export interface Migrating {
+  /** Name of the subcommand that applies migrations. */
   readonly verb: string;
+  /** Seconds to wait for another process that migrates. */
   readonly wait: number;
 }
 
 /**
- * Runs `work`, which lets graphile-migrate apply migrations to the target, while nobody else does.
+ * Runs `work` under the migration lock. `work` lets graphile-migrate apply migrations to the target.
  *
- * @throws UsageError where that would end badly: a broken chain; a record of migrations that the files do not continue; an
- *   invalid index, which the migration that broke off would take for made.
+ * @throws UsageError if the chain of files is broken, or if the database has migrations that the files lack.
+ * @throws UsageError if an interrupted migration left an invalid index, because a new attempt would skip that index.
  */
 export async function whileMigrating<Result>(
   { ownerUrl }: Pick<Target, 'ownerUrl'>,
@@ -40,16 +41,16 @@ export async function whileMigrating<Result>(
 
 async function prepare(client: pg.Client): Promise<void> {
   const { migrations, unreadable } = await readCommitted();
-  refuse('The committed migrations are no chain:', [...unreadable, ...chainProblems(migrations)]);
+  refuse('The chain of committed migrations is broken:', [...unreadable, ...chainProblems(migrations)]);
   const { foreign, halfApplied, invalidIndexes: invalid, pending } = await migrationState(client, migrations);
   refuse(
-    'The database has other migrations than the files. `npm run db -- reset` builds one of your own again:',
+    'The migrations of the database differ from the files. To rebuild a development database, run `npm run db -- reset`:',
     foreign,
   );
   demandSoundCommitted(pending);
   if (halfApplied) {
-    refuse('A migration broke off:', invalid);
-    console.error(`${halfApplied}; it is run again`);
+    refuse('A migration was interrupted:', invalid);
+    console.error(`${halfApplied}; it will be run again`);
   }
   await noteAttempts(
     client,

@@ -5,12 +5,12 @@ import type { Target } from '../../postgres/target/target.ts';
 import { type Branch, type Branches, type BranchUrls, checkName, keptName } from '../branches/branch.ts';
 import type { NeonProject } from './project.ts';
 
-/** What our branches' names begin with in Neon's console: no other is listed, reset or deleted. */
+/** Prefix of our branch names in Neon's console. Hedgerow never lists, resets or deletes branches without it. */
 const prefix = 'hedgerow/';
 
 const readWrite = 'read_write' as EndpointType.ReadWrite;
 
-/** Branches of Neon's: copy-on-write, each with a compute of its own, and nobody has to be disconnected. */
+/** Neon branches: copy-on-write, each with its own compute. No connection has to be closed to create one. */
 export function neonBranches(target: Target, neon: NeonProject): Branches {
   return {
     parent: `${target.name}, Neon project ${neon.id}`,
@@ -18,7 +18,7 @@ export function neonBranches(target: Target, neon: NeonProject): Branches {
       checkName(name);
       const parent = await branchOfTarget(target, neon);
       if ((await ours(neon)).some((branch) => shortName(branch) === name)) {
-        throw new UsageError(`There is a branch ${name} already: choose another name.`);
+        throw new UsageError(`A branch ${name} already exists: choose another name.`);
       }
       const made = await neon.ask((api) =>
         api.createProjectBranch(neon.id, {
@@ -36,7 +36,7 @@ export function neonBranches(target: Target, neon: NeonProject): Branches {
     urls: async (name) => urls(target, neon, await find(neon, name)),
     reset: async (name) => {
       const { id, parent_id: parent } = await find(neon, name);
-      if (!parent) throw new UsageError(`Branch ${name} is a copy of nothing, so that it cannot be reset.`);
+      if (!parent) throw new UsageError(`Branch ${name} has no parent branch, so it cannot be reset.`);
       const { operations } = await neon.ask((api) =>
         api.restoreProjectBranch(neon.id, id, { source_branch_id: parent }),
       );
@@ -82,17 +82,21 @@ function shortName({ name }: NeonBranch): string {
 }
 
 /**
- * Takes the target back to how it was at a time, behind the same connection strings.
+ * Restores the target to an earlier time. Its connection strings stay the same.
  *
- * @param at ISO 8601, within the history that Neon keeps of the project.
- * @returns the branch that the database is from now on.
+ * @param at a time in ISO 8601, within the project's history retention on Neon.
+ * @returns the name of the branch that keeps the replaced data.
  */
 export async function restoreToTime(target: Target, neon: NeonProject, at: string): Promise<string> {
   const branch = await branchOfTarget(target, neon);
   return replace(neon, branch, `Restoring ${branch.name}`, { source_branch_id: branch.id, source_timestamp: at });
 }
 
-/** Gives a branch the data of a source and keeps what it had; its computes, and so its connection strings, stay. */
+/**
+ * Replaces the data of a branch with that of a source. The computes, and thereby the connection strings, stay.
+ *
+ * @returns the name of the branch that keeps the replaced data.
+ */
 async function replace(
   neon: NeonProject,
   branch: NeonBranch,
@@ -107,26 +111,26 @@ async function replace(
   return kept;
 }
 
-/** The branch whose compute the target's connection string names. */
+/** Finds the branch whose compute has the host name of the target's connection string. */
 async function branchOfTarget({ ownerUrl }: Target, neon: NeonProject): Promise<NeonBranch> {
   const { hostname } = new URL(ownerUrl);
   const { endpoints } = await neon.ask((api) => api.listProjectEndpoints(neon.id));
   const endpoint = endpoints.find(({ host }) => host === hostname);
   if (!endpoint) {
     throw new UsageError(
-      `Neon project ${neon.id} has no compute ${hostname}. Set DATABASE_URL_DIRECT and NEON_PROJECT_ID to the same project, or leave NEON_API_KEY away.`,
+      `Neon project ${neon.id} has no compute ${hostname}. Set DATABASE_URL_DIRECT and NEON_PROJECT_ID to the same project, or unset NEON_API_KEY.`,
     );
   }
   return (await neon.ask((api) => api.getProjectBranch(neon.id, endpoint.branch_id))).branch;
 }
 
-/** A branch that Neon has kept under a name has no compute, and without one nobody connects to it. */
+/** Creates a compute unless the branch has one. A branch that keeps replaced data has none, and cannot be connected to. */
 async function demandCompute(neon: NeonProject, { id, name }: NeonBranch): Promise<void> {
   const { endpoints } = await neon.ask((api) => api.listProjectEndpoints(neon.id));
   if (endpoints.some(({ branch_id, type }) => branch_id === id && type === readWrite)) return;
   const endpoint = { branch_id: id, type: readWrite };
   const { operations } = await neon.ask((api) => api.createProjectEndpoint(neon.id, { endpoint }));
-  await neon.finished(`Giving ${name} a compute`, operations);
+  await neon.finished(`Creating a compute for ${name}`, operations);
 }
 
 async function urls(target: Target, neon: NeonProject, branch: NeonBranch): Promise<BranchUrls> {

@@ -2,33 +2,41 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { createApiClient, Operation } from '@neondatabase/api-client';
 import { UsageError } from '../../common/usageError.ts';
 import { withProgress } from '../cli/progress.ts';
-import { explain, type Response } from './explain.ts';
 
 type Api = ReturnType<typeof createApiClient>;
 
-/** How often a request is tried, and the milliseconds before the second try, which double with each. */
-const tries = 8;
-const firstPause = 500;
-/** No hint of Neon's makes a request wait for longer than this. */
-const longestPause = 60_000;
-/** Milliseconds between two looks at an operation, from the first ones to later ones, and after which it is given up. */
-const look = { first: 50, later: 500 };
-const patience = 10 * 60_000;
+/** Maximum attempts of a request, and the delay before the second one in milliseconds. The delay doubles each time. */
+const maxAttempts = 8;
+const firstDelay = 500;
+/** Upper limit of a `retry-after` header, in milliseconds. */
+const maxDelay = 60_000;
+/** Milliseconds between polls of an operation, which grow from `first` to `later`, and the time until polling gives up. */
+const pollInterval = { first: 50, later: 500 };
+const operationTimeout = 10 * 60_000;
 
-/** What Neon's API answers and what goes wrong with it, in our words. Never shows the key. */
+/** A client of Neon's API for one project. Its errors explain how to proceed, and never contain the key. */
 export interface NeonProject {
   readonly id: string;
-  /** Sends a request, again where that is safe: https://api-docs.neon.tech/reference/ says of each answer whether it is. */
+  /**
+   * Sends a request, and retries it if that is safe. https://api-docs.neon.tech/reference/ lists the safe statuses.
+   *
+   * @throws UsageError that explains the failed request.
+   */
   ask<Data>(request: (api: Api) => Promise<{ data: Data }>): Promise<Data>;
-  /** Waits until what an answer began is done. */
+  /**
+   * Waits until the operations that a request started have finished.
+   *
+   * @param what the description of the work: "Resetting trial".
+   * @throws UsageError if an operation fails, or takes longer than 10 minutes.
+   */
   finished(what: string, operations: readonly Operation[]): Promise<void>;
 }
 
-/** The project of NEON_API_KEY and NEON_PROJECT_ID; undefined where not both are set. */
+/** Opens the project of NEON_API_KEY and NEON_PROJECT_ID; returns `undefined` unless both are set. */
 export function neonProject(env: NodeJS.ProcessEnv): NeonProject | undefined {
   const { NEON_API_KEY: apiKey, NEON_PROJECT_ID: id, NEON_API_HOST: baseURL } = env;
   if (!apiKey || !id) return undefined;
-  // Loaded for those alone who use Neon: it would be a fifth of what any verb takes to start.
+  // Load the client only if it is used: it takes a fifth of the start time of any subcommand.
   const client = async () => {
     const { createApiClient } = await import('@neondatabase/api-client');
     return createApiClient({ apiKey, timeout: 30_000, ...(baseURL && { baseURL }) });
@@ -43,16 +51,17 @@ export function neonProject(env: NodeJS.ProcessEnv): NeonProject | undefined {
         return (await request(api)).data;
       } catch (error) {
         const failed = error as Failure;
-        if (!mayRepeat(failed) || attempt === tries) throw new UsageError(explain(failed.response, id, failed.code));
+        if (!mayRepeat(failed) || attempt === maxAttempts)
+          throw new UsageError(describeFailure(failed.response, id, failed.code));
         await sleep(pause(failed.response, attempt));
       }
     }
   };
 
   const finished = async (what: string, operations: readonly Operation[]) => {
-    const deadline = performance.now() + patience;
+    const deadline = performance.now() + operationTimeout;
     for (const { id: operationId, action } of operations) {
-      for (let pause = look.first; ; pause = Math.min(look.later, 2 * pause)) {
+      for (let pause = pollInterval.first; ; pause = Math.min(pollInterval.later, 2 * pause)) {
         const { operation } = await ask((neon) => neon.getProjectOperation(id, operationId));
         if (['finished', 'skipped'].includes(operation.status)) break;
         if (['failed', 'cancelled'].includes(operation.status)) {
@@ -62,7 +71,7 @@ export function neonProject(env: NodeJS.ProcessEnv): NeonProject | undefined {
         }
         if (performance.now() > deadline) {
           throw new UsageError(
-            `${what}: Neon's operation ${action} is still ${operation.status} after 10 minutes; it may yet end.`,
+            `${what}: Neon's operation ${action} is still ${operation.status} after 10 minutes. It may still finish: see the console of Neon.`,
           );
         }
         await sleep(pause);
@@ -73,14 +82,17 @@ export function neonProject(env: NodeJS.ProcessEnv): NeonProject | undefined {
   return { id, ask, finished: (what, operations) => withProgress(what, () => finished(what, operations)) };
 }
 
-/** What axios throws. It has the key in it, so that it goes no further. */
+/** An error of axios. It contains the API key, so it must not leave this module. */
 interface Failure {
   readonly code?: string;
   readonly config?: { readonly method?: string };
   readonly response?: Response;
 }
 
-/** A locked, limited or absent service has done nothing; of any other failure only a reading request is sure of that. */
+/**
+ * Whether a failed request can be sent again without side effects. With status 423, 429 or 503 Neon has done nothing.
+ * After any other failure only a GET is safe.
+ */
 function mayRepeat({ response, config }: Failure): boolean {
   if (response && [423, 429, 503].includes(response.status)) return true;
   return config?.method === 'get' && (response === undefined || response.status >= 500);
@@ -90,6 +102,36 @@ function pause(response: Response | undefined, attempt: number): number {
   const hint = response?.headers['retry-after'];
   const asked =
     hint === undefined ? Number.NaN : /^\d+$/.test(hint) ? Number(hint) * 1000 : Date.parse(hint) - Date.now();
-  const chosen = Number.isNaN(asked) ? firstPause * 2 ** (attempt - 1) : asked;
-  return Math.min(longestPause, Math.max(0, chosen));
+  const chosen = Number.isNaN(asked) ? firstDelay * 2 ** (attempt - 1) : asked;
+  return Math.min(maxDelay, Math.max(0, chosen));
+}
+
+/** The parts of a response of Neon that are used here. */
+interface Response {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly data?: { readonly code?: string; readonly message?: string };
+}
+
+/**
+ * Explains a failed request to Neon, and the next step.
+ *
+ * @param response undefined if Neon did not respond.
+ * @param code the code of the connection error, such as ECONNREFUSED.
+ */
+function describeFailure(response: Response | undefined, project: string, code = 'no response'): string {
+  if (!response)
+    return `Cannot reach Neon's API (${code}). Check that this machine is online and may connect to console.neon.tech by https.`;
+  const { status, data } = response;
+  const said = data?.message ? ` Neon says: ${data.message}` : '';
+  if (status === 401)
+    return 'Neon does not accept NEON_API_KEY. Create a key in its console, under Settings, API keys.';
+  if (status === 403) return `NEON_API_KEY may not do this in project ${project}.${said}`;
+  if (status === 404) return `NEON_API_KEY finds no such object in project ${project}. Check NEON_PROJECT_ID.${said}`;
+  if (status === 402 || /LIMIT|QUOTA/.test(data?.code ?? '')) {
+    return `Project ${project} has reached a limit of its plan.${said} Delete branches that you do not need (\`npm run db -- branch list\`), or change the plan.`;
+  }
+  if (status === 423) return `Project ${project} is still busy with another operation. Try again later.${said}`;
+  if (status === 429) return `Neon's rate limit is reached. Try again in a minute.${said}`;
+  return `Neon responded with status ${status}.${said}`;
 }

@@ -2,12 +2,14 @@ import { UsageError } from '../../common/usageError.ts';
 import type { CommittedMigration } from '../../postgres/migrate/committed.ts';
 
 /**
- * Which migrations have to go behind the others, in their order. Where two follow the same one, the one that this database
- * has applied is one's own, for others' have come with git and are not in it yet; what follows it is one's own, too.
+ * Selects the migrations of this developer, which have to move after the others. If two migrations follow the same one,
+ * the one that this database has applied is the developer's own. The other came with git and is not applied yet.
+ * Successors of an own migration are own, too.
  *
- * @param applied hashes that the database has recorded.
- * @param named file names given with --mine; they are taken as they are.
- * @throws UsageError where the database has neither of two, or both.
+ * @param applied hashes of the migrations that the database has recorded.
+ * @param named file names given with --mine. They always count as own.
+ * @returns the own migrations, in their order.
+ * @throws UsageError if the database has applied neither or both of two competing migrations.
  */
 export function ownMigrations(
   migrations: readonly CommittedMigration[],
@@ -15,7 +17,7 @@ export function ownMigrations(
   named: readonly string[],
 ): CommittedMigration[] {
   const unknown = named.find((name) => !migrations.some(({ filename }) => filename === name));
-  if (unknown) throw new UsageError(`There is no migrations/committed/${unknown}.`);
+  if (unknown) throw new UsageError(`There is no file migrations/committed/${unknown}.`);
   const own = new Set(migrations.filter(({ filename }) => named.includes(filename)));
   const followers = (hash: string | null) => migrations.filter((one) => one.previous === hash && !own.has(one));
   const add = (one: CommittedMigration) => {
@@ -41,7 +43,7 @@ export function ownMigrations(
   const lost = migrations.find((one) => !own.has(one) && !others.has(one));
   if (lost) {
     throw new UsageError(
-      `${lost.filename} follows a migration that is not there. If it is yours, put it behind the others: npm run db -- rebase --mine ${lost.filename}`,
+      `${lost.filename} follows a migration that does not exist. If it is yours, move it after the others: npm run db -- rebase --mine ${lost.filename}`,
     );
   }
   return migrations.filter((one) => own.has(one));
@@ -50,5 +52,5 @@ export function ownMigrations(
 function question(candidates: readonly CommittedMigration[], applied: number): string {
   const names = candidates.map(({ filename }) => filename);
   const has = applied === 0 ? 'none of them' : 'more than one of them';
-  return `${names.join(' and ')} follow the same migration, and the database has ${has}. Say which is yours and nobody else's yet: npm run db -- rebase --mine ${names.at(-1)}`;
+  return `${names.join(' and ')} follow the same migration, and the database has ${has}. Name the one that only you have, for example: npm run db -- rebase --mine ${names.at(-1)}`;
 }

@@ -1,15 +1,15 @@
 import { withClient } from '../../postgres/withClient.ts';
 
-/** How much a table is used. */
+/** The size and the statistics counters of a table. */
 export interface Activity {
   readonly rows: number;
   readonly bytes: number;
-  /** Scans and changed rows since Postgres began to count. */
+  /** Scans and changed rows since the statistics were last reset. */
   readonly reads: number;
   readonly writes: number;
 }
 
-/** What is known of the tables of a database that is in use, by their quoted names. */
+/** Reads the activity of all tables of the database, by quoted table name. */
 export async function readActivity(ownerUrl: string): Promise<Map<string, Activity>> {
   return withClient(ownerUrl, async (client) => {
     const { rows } = await client.query<Activity & { table: string }>(
@@ -22,23 +22,29 @@ export async function readActivity(ownerUrl: string): Promise<Map<string, Activi
   });
 }
 
-/** What makes a table one whose users notice a lock. */
-const many = { rows: 10_000, perSecond: 1 };
+/** A table with this many rows, or this many scans and changed rows per second, counts as busy. */
+const busyFrom = { rows: 10_000, perSecond: 1 };
 
 export interface Use {
   readonly rows: number;
   readonly bytes: number;
-  /** Scans and changed rows a second while we looked. */
+  /** Scans and changed rows per second during the rehearsal. */
   readonly readRate: number;
   readonly writeRate: number;
   readonly busy: boolean;
 }
 
-/** Compares what is known of a table at two times, `seconds` apart. */
+/** Computes the rates of a table from its counters at two times, `seconds` apart. */
 export function useOf(before: Activity | undefined, after: Activity | undefined, seconds: number): Use | undefined {
   if (!before || !after) return undefined;
   const readRate = Math.max(0, after.reads - before.reads) / seconds;
   const writeRate = Math.max(0, after.writes - before.writes) / seconds;
   const { rows, bytes } = after;
-  return { rows, bytes, readRate, writeRate, busy: rows >= many.rows || readRate + writeRate >= many.perSecond };
+  return {
+    rows,
+    bytes,
+    readRate,
+    writeRate,
+    busy: rows >= busyFrom.rows || readRate + writeRate >= busyFrom.perSecond,
+  };
 }

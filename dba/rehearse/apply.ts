@@ -6,22 +6,22 @@ import { hintOf } from '../migrations/hint.ts';
 import { blindTables, changesBetween, countChanges } from './blindChanges.ts';
 import { type Lock, type LockWatch, watchLocks } from './lockWatch.ts';
 
-/** What a statement of the migration did. Times are performance.now()'s. */
+/** The effects of one statement of the migration. Times are values of `performance.now()`. */
 export interface Ran {
   readonly statement: Statement;
   readonly began: number;
   readonly ended: number;
-  /** Milliseconds of it that it waited for locks. */
+  /** Milliseconds spent waiting for locks. */
   readonly waited: number;
-  /** Locks on tables that it was the first to take, and when they were released. */
+  /** Table locks that no earlier statement had taken. */
   readonly locks: readonly (Lock & { readonly taken: number; readonly released: number })[];
-  /** Tables that were written again. */
+  /** Tables that Postgres rewrote. */
   readonly rewritten: readonly string[];
-  /** Rows that the statement changed, also by functions and `do` blocks; null if it is about no rows. */
+  /** Rows that the statement changed, including through functions and `do` blocks; null if it changes no rows. */
   readonly rows: number | null;
-  /** Whether it found no row of a table to change or to read, because row-level security hides them from the owner. */
+  /** Whether row-level security hid from the owner all rows that the statement should have changed or read. */
   readonly blind: boolean;
-  /** The tables that `blind` is about. */
+  /** The tables of these rows. */
   readonly blindTables: readonly string[];
 }
 
@@ -29,15 +29,15 @@ export interface Applied {
   readonly file: string;
   readonly ran: readonly Ran[];
   readonly waiters: LockWatch['waiters'];
-  /** The statement that failed, and what Postgres said. */
+  /** The failed statement and the error message. */
   readonly failure: { readonly statement: Statement; readonly message: string } | undefined;
 }
 
 /**
- * Runs a compiled migration statement by statement, as graphile-migrate would run it whole: in one transaction, or
- * behind `--! no-transaction` as one query without.
+ * Runs a compiled migration, statement by statement in one transaction. A migration with `--! no-transaction` runs as one
+ * query without a transaction. graphile-migrate has the same effect, but sends the whole migration at once.
  *
- * @param settings what graphile-migrate sets for its connection.
+ * @param settings the session settings of graphile-migrate.
  */
 export async function apply(
   ownerUrl: string,
@@ -60,7 +60,7 @@ export async function apply(
     const transaction = found.every(({ inTransaction }) => inTransaction);
     const whole = { ...found[0], sql, text: found.map(({ text }) => text).join('; ') } as Statement;
     const statements = transaction || found.length === 0 ? found : [whole];
-    // Statements that wait for other transactions without blocking them have no lock_timeout, as in `migrate`.
+    // As in `migrate`: `concurrently` waits for other transactions without blocking them, so it needs no lock_timeout.
     if (!transaction && /\bconcurrently\b/i.test(whole.text)) await client.query('set lock_timeout = 0');
     if (transaction) await client.query('begin');
     const seen = new Set<string>();
@@ -133,7 +133,7 @@ async function runOne(client: pg.Client, watch: LockWatch, statement: Statement,
   };
 }
 
-/** Tables and the files that hold them: another file is another copy. */
+/** Returns the tables and the files that store them. If the file changes, Postgres has rewritten the table. */
 async function files(client: pg.Client): Promise<Map<number, { name: string; file: number }>> {
   const { rows } = await client.query<{ oid: number; name: string; file: number }>(
     `select c.oid::int8::int as oid, format('%I.%I', n.nspname, c.relname) as name, pg_relation_filenode(c.oid)::int8::int as file

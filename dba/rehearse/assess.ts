@@ -5,18 +5,18 @@ import type { Applied, Ran } from './apply.ts';
 import { blocks, type Lock, type LockWatch } from './lockWatch.ts';
 import type { Done } from './traffic.ts';
 
-/** A lock of a statement, and what it did to others. Times are milliseconds. */
+/** A lock of a statement and its effect on tenants. Durations are in milliseconds. */
 export interface AssessedLock {
   readonly table: string;
   readonly mode: string;
   readonly blocks: ReturnType<typeof blocks>;
   readonly held: number;
-  /** The longest that a tenant's read and write took that waited for it. */
+  /** The duration of the longest tenant read and write that waited for the lock. */
   readonly longestRead: number;
   readonly longestWrite: number;
-  /** How the table is used where the migration is going to run; undefined where it is not there. */
+  /** The use of the table in the target database; undefined if the table does not exist there. */
   readonly use: Use | undefined;
-  /** Whether tenants of a busy table would notice. */
+  /** Whether the table is busy and the lock blocks tenants for longer than allowed. */
   readonly tooLong: boolean;
 }
 
@@ -28,22 +28,27 @@ export interface AssessedStatement {
   readonly waited: number;
   readonly rows: number | null;
   readonly rewritten: readonly string[];
-  /** Those that make a difference: not the ones on a table of which it has a stronger one. */
+  /** The locks of the statement, except those that a stronger lock on the same table covers. */
   readonly locks: readonly AssessedLock[];
   readonly blind: Ran['blind'];
   readonly blindTables: Ran['blindTables'];
-  /** What blocks less, where it blocks for too long. */
+  /** An alternative that blocks less, if a lock is held for too long. */
   readonly instead: string | undefined;
 }
 
-/** The tables' use before and after the rehearsal, in the database that the migration is meant for. */
+/** The activity of the tables in the target database, before and after the rehearsal. */
 export interface Uses {
   readonly before: ReadonlyMap<string, Activity>;
   readonly after: ReadonlyMap<string, Activity>;
   readonly seconds: number;
 }
 
-/** Puts together what a migration did and whom that kept waiting, statement by statement. */
+/**
+ * Combines the effects of each statement with the delays of the tenants that waited for its locks.
+ *
+ * @param done the reads and writes of tenants during the rehearsal.
+ * @param maxBlock the longest acceptable delay on a busy table, in milliseconds.
+ */
 export function assess(
   { ran, waiters }: Applied,
   done: readonly Done[],
@@ -68,7 +73,7 @@ export function assess(
   });
 }
 
-/** Whether the migration has a stronger lock on the table already, so that this one makes no difference. */
+/** Whether the migration already holds a stronger lock on the table, so that this lock has no effect. */
 function isCovered(lock: Lock, locks: readonly Lock[]): boolean {
   return locks.some(
     (other) =>
@@ -85,16 +90,19 @@ function summary({ statement, began, ended, waited, rows, blind, blindTables, re
   return { file, line, text, milliseconds: ended - began, waited, rows, blind, blindTables, rewritten };
 }
 
-/** A lock is held until the commit: what makes it long may be a statement behind the one that took it. */
+/**
+ * Suggests an alternative for the statement that makes a lock long. A lock is held until the commit, so this may be a
+ * later statement than the one that took the lock.
+ */
 function blame(one: Ran, ran: readonly Ran[], locks: readonly AssessedLock[]): string | undefined {
   if (!locks.some(({ tooLong }) => tooLong)) return undefined;
   const behind = ran.slice(ran.indexOf(one));
   const longest = behind.reduce((a, b) => (b.ended - b.began > a.ended - a.began ? b : a));
   const { text, line } = longest.statement;
-  return longest === one ? instead(text) : `line ${line}, for which it is held: ${instead(text)}`;
+  return longest === one ? instead(text) : `for line ${line}, which prolongs the lock: ${instead(text)}`;
 }
 
-/** The longest read and write that waited for each lock, by who was seen waiting. */
+/** Finds the longest read and write that waited for each lock, from the observed waiters. */
 function pausesOf<Held extends Lock>(
   locks: readonly Held[],
   waiters: LockWatch['waiters'],
@@ -105,7 +113,7 @@ function pausesOf<Held extends Lock>(
     const waiter = waiters.find((one) => one.pid === pid && one.at >= began && one.at <= ended);
     if (!waiter) continue;
     const lock = locks.find((one) =>
-      // A statement that waits for a row waits for the transaction that changed it.
+      // A waiter without a table waits for a row that the migration has changed.
       waiter.table === undefined
         ? one.table === table && one.mode === 'ROW EXCLUSIVE'
         : one.table === waiter.table &&

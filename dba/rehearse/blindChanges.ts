@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { blank, bodyOfDo } from '../migrations/blank.ts';
 import { statementTables } from './statementTables.ts';
 
-/** Rows that the transaction has inserted, updated and deleted so far, by table. */
+/** Counts the rows that the transaction has inserted, updated and deleted so far, by table. */
 export async function countChanges(client: pg.Client): Promise<Map<string, number>> {
   const { rows } = await client.query<{ table: string; changes: number }>(
     `select format('%I.%I', schemaname, relname) as table, (n_tup_ins + n_tup_upd + n_tup_del)::float8 as changes
@@ -11,7 +11,7 @@ export async function countChanges(client: pg.Client): Promise<Map<string, numbe
   return new Map(rows.map(({ table, changes }) => [table, changes]));
 }
 
-/** How many rows of each table a statement has changed, by the counts before and after it. */
+/** Computes the rows of each table that a statement has changed, from the counts before and after it. */
 export function changesBetween(
   before: ReadonlyMap<string, number>,
   after: ReadonlyMap<string, number>,
@@ -22,19 +22,20 @@ export function changesBetween(
 
 interface Done {
   readonly sql: string;
-  /** Whether the statement ran in a transaction, which an error would end. */
+  /** Whether the statement ran in a transaction, which an error would abort. */
   readonly inTransaction: boolean;
   /** Rows that the statement has changed, by table. */
   readonly changed: ReadonlyMap<string, number>;
-  /** Tables that the statement was the first to lock for changing rows. */
+  /** Tables on which the statement was the first to take a ROW EXCLUSIVE lock. */
   readonly locked: readonly string[];
 }
 
 /**
- * The tables whose rows row-level security hides from the owner, so that a statement found none of them: those that it was
- * meant to change, and those that it read to change or to fill another table. Knows `update`, `delete`, `merge`, `insert`,
- * `create table … as`, `select … into`, materialized views and `setval`, alone, in `do` blocks and in functions; views count
- * as the tables behind them.
+ * Finds tables of which a statement saw no rows, because row-level security hides them from the owner. Considers tables
+ * that the statement should change, and tables that it reads to change or fill another one.
+ *
+ * Supports `update`, `delete`, `merge`, `insert`, `create table … as`, `select … into`, materialized views and `setval`:
+ * as statements, in `do` blocks and in functions. A view counts as its underlying tables.
  */
 export async function blindTables(client: pg.Client, { sql, inTransaction, changed, locked }: Done): Promise<string[]> {
   const body = bodyOfDo(sql);
@@ -51,7 +52,7 @@ export async function blindTables(client: pg.Client, { sql, inTransaction, chang
   return [...blind];
 }
 
-/** The tables of these names, and those behind views, that row-level security applies to. */
+/** Returns those of the named tables, and of the tables under named views, that have row-level security active. */
 async function hidden(client: pg.Client, names: readonly string[]): Promise<string[]> {
   const { rows } = await client.query<{ object: string }>(
     `with recursive reached as (
@@ -74,7 +75,7 @@ async function seesRows(client: pg.Client, table: string, inTransaction: boolean
     const { rows } = await client.query<{ sees: boolean }>(`select exists (select from ${table}) as sees`);
     return rows[0]?.sees === true;
   } catch {
-    // A statement that reads what the owner may not read has failed itself.
+    // The owner may not read the table. Then the statement itself has failed, and there is nothing to report.
     return true;
   } finally {
     if (inTransaction) await client.query('rollback to savepoint hedgerow_sees; release savepoint hedgerow_sees');
@@ -83,7 +84,7 @@ async function seesRows(client: pg.Client, table: string, inTransaction: boolean
 
 const name = '((?:"(?:[^"]|"")+"|[\\w$\\u0080-\\uffff]+)(?:\\.(?:"(?:[^"]|"")+"|[\\w$\\u0080-\\uffff]+))?)';
 
-/** The bodies of the functions that SQL calls by their schema, and of those that they call, `depth` levels deep. */
+/** Returns the bodies of the functions that the SQL calls with a schema, and of nested calls up to `depth` levels. */
 async function bodiesOf(client: pg.Client, sql: string, depth = 3): Promise<string[]> {
   const names = [...sql.matchAll(new RegExp(`${name}\\s*\\(`, 'g'))].map(([, called]) => called);
   if (names.length === 0 || depth === 0) return [];

@@ -1,10 +1,11 @@
 import type pg from 'pg';
 
+/** A foreign key that is marked as valid although rows violate it. */
 export interface UnkeptForeignKey {
-  /** Quoted where it has to be. */
+  /** Quoted if necessary. */
   readonly table: string;
   readonly name: string;
-  /** What Postgres says of the first row that does not fit. */
+  /** The message of Postgres about the first row that violates the key. */
   readonly message: string;
 }
 
@@ -15,7 +16,7 @@ interface ForeignKey {
   readonly definition: string;
 }
 
-/** The valid foreign keys of tables that force row-level security, or that speak of one; by oid. */
+/** Returns the valid foreign keys from or to tables that force row-level security, by oid. */
 export async function foreignKeys(client: pg.Client): Promise<Map<number, ForeignKey>> {
   const { rows } = await client.query<ForeignKey & { oid: number }>(
     `select c.oid::int8::int as oid, c.conrelid::regclass::text as "table", c.confrelid::regclass::text as parent,
@@ -27,9 +28,11 @@ export async function foreignKeys(client: pg.Client): Promise<Map<number, Foreig
 }
 
 /**
- * Adds the foreign keys that are not among `before` once more, as an owner who sees all rows, and takes that back. When
- * the owner adds or validates one, Postgres asks by a query, which under FORCE ROW LEVEL SECURITY sees no rows and finds
- * nothing wrong. Locks the tables: for a copy that nobody else uses.
+ * Finds new foreign keys that rows violate. Postgres validates a foreign key with a query as the owner. Under FORCE ROW
+ * LEVEL SECURITY that query sees no rows and finds no violation. This function therefore adds each key a second time, as
+ * an owner that sees all rows, and rolls back. It locks the tables, so use it only on a copy without other users.
+ *
+ * @param before the result of `foreignKeys` before the migration.
  */
 export async function unkeptForeignKeys(
   client: pg.Client,

@@ -2,21 +2,25 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ourSchema } from '../../postgres/ownObjects.ts';
 import { newClient } from '../../postgres/withClient.ts';
 
-/** A lock on a table that was there before the migration. Times are performance.now()'s. */
+/**
+ * Watches the locks of a migration on a second connection. `watchLocks` starts polling. `look` polls once more,
+ * immediately. `stop` ends the polling, closes the connection and throws the error of a failed poll.
+ */
+
+/** A lock on a table that existed before the migration. Times are values of `performance.now()`. */
 export interface Lock {
   /** Quoted, with its schema. */
   readonly table: string;
-  /** As in the documentation: ACCESS EXCLUSIVE. */
+  /** As in the Postgres documentation: ACCESS EXCLUSIVE. */
   readonly mode: string;
   readonly firstSeen: number;
-  /** When it was seen for the last time. */
   lastSeen: number;
 }
 
-/** Somebody who waited for the migration. */
+/** A session that waited for a lock of the migration. */
 interface Waiter {
   readonly pid: number;
-  /** Undefined where what they waited for was a row. */
+  /** Undefined if the session waited for a row. */
   readonly table: string | undefined;
   readonly at: number;
 }
@@ -24,16 +28,16 @@ interface Waiter {
 export interface LockWatch {
   /** The migration's locks on tables, by table and mode. */
   readonly locks: ReadonlyMap<string, Lock>;
-  /** Those who were seen to wait for the migration, in order. */
+  /** Sessions that waited for the migration, in the order of observation. */
   readonly waiters: readonly Waiter[];
-  /** Milliseconds that the migration itself was seen to wait for a lock. */
+  /** Milliseconds that the migration itself waited for locks. */
   readonly waited: number;
-  /** Looks now, and not only when it is time. */
+  /** Polls immediately. */
   look(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Milliseconds between two looks: what is shorter is no pause that anybody notices. */
+/** Milliseconds between polls. Nobody notices a shorter delay. */
 const interval = 15;
 
 interface Row {
@@ -43,7 +47,7 @@ interface Row {
   readonly granted: boolean;
 }
 
-// A table that the migration itself makes is in nobody else's catalog until the commit, and blocks nobody.
+// Skips tables that the migration creates: until the commit no other session sees them, so their locks block nobody.
 const locksOf = `select l.pid, l.mode, l.granted, case when c.oid is not null then format('%I.%I', n.nspname, c.relname) end as "table"
   from pg_locks l
   left join pg_class c on l.locktype = 'relation' and c.oid = l.relation and c.relkind in ('r', 'p', 'm')
@@ -53,7 +57,7 @@ const locksOf = `select l.pid, l.mode, l.granted, case when c.oid is not null th
     or (l.pid = $1 and not l.granted)
     or (l.pid <> $1 and not l.granted and $1 = any(pg_blocking_pids(l.pid)))`;
 
-/** Watches the locks of the backend `pid`, and who waits for it, on a connection of its own. */
+/** Watches the locks of the backend `pid`, and the sessions that wait for it, on a separate connection. */
 export async function watchLocks(connectionString: string, pid: number): Promise<LockWatch> {
   const client = newClient(connectionString, 'hedgerow rehearsal');
   await client.connect();
@@ -78,7 +82,7 @@ export async function watchLocks(connectionString: string, pid: number): Promise
       await sleep(interval);
     }
   })();
-  // What fails is told by who looks or stops next.
+  // Avoid an unhandled rejection; `stop` awaits the loop and throws its error.
   loop.catch(() => {});
   return Object.assign(watch, {
     look,
@@ -101,7 +105,7 @@ function note(locks: Map<string, Lock>, table: string, mode: string, now: number
   else locks.set(key, { table, mode: name, firstSeen: now, lastSeen: now });
 }
 
-/** Which of a tenant's work on a table waits for a lock. */
+/** Returns the operations of tenants on a table that a lock mode blocks. */
 export function blocks(mode: string): 'reads and writes' | 'writes' | 'nothing' {
   if (mode === 'ACCESS EXCLUSIVE') return 'reads and writes';
   return ['EXCLUSIVE', 'SHARE ROW EXCLUSIVE', 'SHARE'].includes(mode) ? 'writes' : 'nothing';

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 
-/** What a tenant does with a table: the columns are those of before the migration, as a server that runs knows them. */
+/** A tenant's read or write of a table. It uses the columns from before the migration, as a running server does. */
 export interface Operation {
   /** Quoted, with its schema. */
   readonly table: string;
@@ -8,7 +8,7 @@ export interface Operation {
   readonly text: string;
 }
 
-/** Names are quoted. */
+/** The columns that a tenant may access. All names are quoted. */
 interface Grants {
   readonly table: string;
   readonly readable: string[];
@@ -16,7 +16,7 @@ interface Grants {
   readonly updatable: string[];
 }
 
-/** The reads and writes that hedgerow_tenant may do in app_public, from the catalog. */
+/** Derives the reads and writes that hedgerow_tenant may do in app_public from the catalog. */
 export async function readOperations(client: pg.Client): Promise<Operation[]> {
   const allowed = (privilege: string) => `coalesce(array_agg(quote_ident(a.attname) order by a.attnum) filter (
     where has_column_privilege('hedgerow_tenant', c.oid, a.attnum, '${privilege}') and a.attgenerated = ''), '{}')`;
@@ -34,13 +34,13 @@ function operationsOf({ table, readable: read, insertable: inserted, updatable: 
   const operations: Operation[] = [];
   if (read.length === 0) return operations;
   operations.push({ table, kind: 'read', text: `select ${read.join(', ')} from ${table} limit 20` });
-  // Rows become what they are already: the locks are the same, and so are the triggers.
+  // Set each column to its current value: this takes the same locks and fires the same triggers as a real update.
   if (updated.length > 0) {
     const set = updated.map((column) => `${column} = ${column}`).join(', ');
     const text = `update ${table} set ${set} where ctid = any(array(select ctid from ${table} limit 1))`;
     operations.push({ table, kind: 'write', text });
   }
-  // A copy of a row that is there tells whether what a server inserts today is still accepted.
+  // Insert a copy of an existing row: this shows whether the database still accepts what a running server inserts.
   if (inserted.length > 0 && inserted.every((column) => read.includes(column))) {
     const columns = inserted.join(', ');
     const text = `insert into ${table} (${columns}) select ${columns} from ${table} limit 1`;

@@ -10,14 +10,14 @@ import { compile } from '../../postgres/migrate/compile.ts';
 import { readGmrc } from '../../postgres/migrate/gmrc.ts';
 import { migrationState } from '../migrations/migrationState.ts';
 
-/** SQL that a database does not have yet, as it is sent to Postgres. */
+/** SQL that is not yet applied to a database, in the form that Postgres receives. */
 export interface Pending {
-  /** Relative to the checkout. */
+  /** Path relative to the checkout. */
   readonly file: string;
   readonly sql: string;
 }
 
-/** The placeholders of `.gmrc` and their values; `!ENV` is the environment variable of the same name. */
+/** Reads the placeholders of `.gmrc` and their values. `!ENV` stands for the environment variable of the same name. */
 async function readPlaceholders(): Promise<Record<string, string>> {
   const { placeholders } = await readGmrc();
   return Object.fromEntries(
@@ -30,12 +30,12 @@ async function readPlaceholders(): Promise<Record<string, string>> {
   );
 }
 
-/** The committed migrations that the database of `client` lacks, and current.sql where something is in it. */
+/** Returns the committed migrations that the database of `client` lacks, and current.sql unless it is blank. */
 export async function readPending(client: pg.Client): Promise<Pending[]> {
   const { pending } = await migrationState(client, (await readCommitted()).migrations);
   const current = await compile(await readFile(join(root, 'current.sql'), 'utf8'));
   const { rows } = await client.query('select current_database() as name');
-  // It reads nothing else of the settings.
+  // `compilePlaceholders` reads only these settings.
   const settings = {
     databaseName: rows[0].name,
     databaseOwner: 'hedgerow_owner',

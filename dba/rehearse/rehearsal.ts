@@ -14,40 +14,43 @@ import { readPending } from './pending.ts';
 import { schemaDiff } from './schemaDiff.ts';
 import { type Done, probe, someTenants, startTraffic } from './traffic.ts';
 
-/** What a reviewer wants to know of a migration. */
+/** The effects of a migration, for its reviewer. */
 export interface Rehearsal {
   readonly database: string;
   readonly migrations: readonly {
     readonly file: string;
     readonly statements: readonly AssessedStatement[];
-    /** Where it failed, and what Postgres said. */
+    /** The line of the failed statement, and the error message. */
     readonly failure: { readonly line: number; readonly message: string } | undefined;
   }[];
-  /** New foreign keys that rows do not keep to, which the owner does not see. */
+  /** New foreign keys that rows violate. Postgres misses the violations, because the owner does not see the rows. */
   readonly unkept: readonly UnkeptForeignKey[];
   readonly traffic: {
     readonly workers: number;
     readonly operations: number;
-    /** What a tenant could do before and cannot any more. */
+    /** Operations of tenants that worked before the migration and fail now. */
     readonly broken: readonly { readonly table: string; readonly kind: string; readonly message: string }[];
   };
-  /** A diff of the schema; empty where nothing changed. */
+  /** A diff of the schema; empty if nothing changed. */
   readonly schema: readonly string[];
   readonly findings: readonly Finding[];
 }
 
 export interface Settings {
+  /** Number of connections that read and write as tenants. */
   readonly traffic: number;
-  /** Milliseconds. */
+  /** The longest acceptable delay of tenants of a busy table, in milliseconds. */
   readonly maxBlock: number;
-  /** Whether one tenant is attacked with another in the end. */
+  /** Whether to attack one tenant as another after the migration. */
   readonly attacks: boolean;
 }
 
 /**
- * Applies what `target` lacks, and current.sql, to `branch`, a copy of it, while tenants use the copy.
+ * Applies the pending migrations of `target`, and current.sql, to a copy of it while simulated tenants use the copy.
  *
+ * @param branch the copy.
  * @param report receives a line for each step.
+ * @throws UsageError if the database is empty or nothing is pending.
  */
 export async function rehearseOn(
   branch: Target,
@@ -61,10 +64,11 @@ export async function rehearseOn(
   await owner.connect();
   try {
     const { rows } = await owner.query("select to_regclass('app_public.users') is null as empty");
-    if (rows[0].empty) throw new UsageError('The database is empty: `npm run db -- migrate` keeps nobody waiting.');
+    if (rows[0].empty)
+      throw new UsageError('The database is empty, so migrations block nobody. Run `npm run db -- migrate`.');
     const pending = await readPending(owner);
     if (pending.length === 0)
-      throw new UsageError('Nothing to rehearse: current.sql is blank, and no migration waits.');
+      throw new UsageError('Nothing to rehearse: current.sql is blank and no migration is pending.');
     const before = await describeSchema(owner);
     const keysBefore = await foreignKeys(owner);
     const [operations, tenants] = workers > 0 ? [await readOperations(owner), await someTenants(owner)] : [[], []];

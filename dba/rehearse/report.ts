@@ -4,10 +4,10 @@ import type { Use } from './activity.ts';
 import type { AssessedLock, AssessedStatement } from './assess.ts';
 import type { Rehearsal } from './rehearsal.ts';
 
-/** Characters of a line of SQL or of the schema that a person gets to read. */
-const shown = 160;
+/** Maximum length of a printed line of SQL or of the schema. */
+const maxLength = 160;
 
-/** Whether a reviewer has something to mend. */
+/** Whether the rehearsal found a problem that has to be fixed. */
 export function hasFindings({ migrations, unkept, traffic, findings }: Rehearsal): boolean {
   return (
     traffic.broken.length > 0 ||
@@ -20,11 +20,11 @@ export function hasFindings({ migrations, unkept, traffic, findings }: Rehearsal
   );
 }
 
-/** The report as lines, with colors where the terminal has them. */
+/** Formats the report as lines, with colors if the terminal supports them. */
 export function reportLines(rehearsal: Rehearsal): string[] {
   const { database, migrations, unkept, traffic, schema, findings } = rehearsal;
   const failed = migrations.some(({ failure }) => failure);
-  const unseen = '  not looked at, because the migration failed';
+  const unseen = '  not checked, because the migration failed';
   const heading = (text: string) => ['', styleText('bold', text)];
   return [
     `Rehearsal on a copy of ${database}`,
@@ -34,30 +34,30 @@ export function reportLines(rehearsal: Rehearsal): string[] {
       ...(failure ? [`${bad} line ${failure.line}: ${failure.message}`] : []),
     ]),
     ...unkept.map(
-      ({ table, name, message }) => `${bad} ${table}: the foreign key ${name} counts as valid, but ${message}`,
+      ({ table, name, message }) => `${bad} ${table}: the foreign key ${name} is marked as valid, but ${message}`,
     ),
     ...heading('Tenants'),
     traffic.workers === 0
-      ? '  none were there (--traffic 0)'
-      : `  ${traffic.operations} reads and writes by ${traffic.workers} at a time`,
+      ? '  no traffic (--traffic 0)'
+      : `  ${traffic.operations} reads and writes on ${traffic.workers} connections`,
     ...traffic.broken.map(
       ({ table, kind, message }) => `${bad} a ${kind} of ${table} that worked before fails: ${message}`,
     ),
     ...heading('Schema'),
-    ...(failed ? [unseen] : schema.length > 0 ? schema.map(coloured) : ['  unchanged']),
+    ...(failed ? [unseen] : schema.length > 0 ? schema.map(colored) : ['  unchanged']),
     ...heading('Lint and attacks'),
     ...(findings.length > 0
       ? findings.map(
           ({ rule, level, object, detail, page }) =>
             `${level === 'error' ? bad : warning} ${rule} ${object}: ${detail} ${styleText('dim', page)}`,
         )
-      : [failed ? unseen : `${good} nothing found`]),
+      : [failed ? unseen : `${good} no findings`]),
     '',
-    hasFindings(rehearsal) ? `${bad} not ready: see what is marked above` : `${good} ready`,
+    hasFindings(rehearsal) ? `${bad} not ready: fix the problems marked above` : `${good} ready`,
   ];
 }
 
-/** The report for a pull request. */
+/** Formats the report as Markdown, for a pull request. */
 export function reportMarkdown(rehearsal: Rehearsal): string {
   const [title, ...lines] = reportLines(rehearsal).map(stripVTControlCharacters);
   return `### ${title}\n\n\`\`\`diff\n${lines.slice(1).join('\n')}\n\`\`\`\n`;
@@ -84,14 +84,14 @@ function statementLines({
   const notes = [
     ...(waited > 0 ? [`waited ${time(waited)} for locks`] : []),
     ...(rows === null ? [] : [`${rows.toLocaleString('en')} rows`]),
-    ...rewritten.map((table) => `writes ${table} again`),
+    ...rewritten.map((table) => `rewrites ${table}`),
   ];
   return [
     `  ${String(line).padStart(4)} ${time(milliseconds).padStart(8)}  ${brief(text)}`,
     ...(notes.length > 0 ? [`        ${notes.join(', ')}`] : []),
     ...blindTables.map(
       (table) =>
-        `    ${bad}   found no row of ${table}: under FORCE ROW LEVEL SECURITY the owner sees none (docs/dba.md, Data migrations)`,
+        `    ${bad}   found no rows of ${table}: FORCE ROW LEVEL SECURITY hides them from the owner (docs/dba.md, Data migrations)`,
     ),
     ...notable.map(lockLine),
     ...(instead ? [`        ${styleText('yellow', 'instead:')} ${instead}`] : []),
@@ -103,25 +103,25 @@ function lockLine({ table, mode, blocks, held, longestRead, longestWrite, use, t
     ...(longestRead > 0 ? [`a read took ${time(longestRead)}`] : []),
     ...(longestWrite > 0 ? [`a write took ${time(longestWrite)}`] : []),
   ];
-  const does = blocks === 'nothing' ? 'its rows' : `blocks ${blocks}`;
-  const parts = [`${does} for ${time(held)}`, ...pauses, describeUse(use)];
+  const effect = blocks === 'nothing' ? 'locks rows' : `blocks ${blocks}`;
+  const parts = [`${effect} for ${time(held)}`, ...pauses, describeUse(use)];
   return `    ${tooLong ? bad : ' '}   ${mode} on ${table}: ${parts.join(', ')}`;
 }
 
 function describeUse(use: Use | undefined): string {
-  if (!use) return 'not there yet';
+  if (!use) return 'not in the database yet';
   const { busy, rows, bytes, readRate, writeRate } = use;
   const rate = (value: number) => value.toLocaleString('en', { maximumFractionDigits: 1 });
-  return `${busy ? 'busy' : 'not busy'}: ${Math.round(rows).toLocaleString('en')} rows, ${size(bytes)}, ${rate(readRate)} reads and ${rate(writeRate)} writes a second`;
+  return `${busy ? 'busy' : 'not busy'}: ${Math.round(rows).toLocaleString('en')} rows, ${size(bytes)}, ${rate(readRate)} reads and ${rate(writeRate)} writes per second`;
 }
 
-function coloured(line: string): string {
+function colored(line: string): string {
   return styleText(line.startsWith('+') ? 'green' : line.startsWith('-') ? 'red' : 'dim', brief(line));
 }
 
 function brief(text: string): string {
   const line = text.replace(/\n/g, ' ');
-  return line.length > shown ? `${line.slice(0, shown)}…` : line;
+  return line.length > maxLength ? `${line.slice(0, maxLength)}…` : line;
 }
 
 function time(milliseconds: number): string {

@@ -1,6 +1,6 @@
 /**
- * How two descriptions by `describeSchema` differ, as a diff that a person reads: below the first line of each object
- * that changed, its lines that are gone (`-`) and those that are new (`+`).
+ * Compares two descriptions by `describeSchema`. The result is a diff for people: the first line of each changed object,
+ * followed by its removed lines (`-`) and its added lines (`+`).
  */
 export function schemaDiff(before: string, after: string): string[] {
   const [old, now] = [objects(before), objects(after)];
@@ -16,7 +16,7 @@ export function schemaDiff(before: string, after: string): string[] {
   });
 }
 
-/** An object's lines by its kind and name, with which the first of them begins. */
+/** Groups the lines of a description by object. The key is kind and name, the start of the object's first line. */
 function objects(text: string): Map<string, string[]> {
   return new Map(
     text

@@ -1,10 +1,10 @@
 import { withoutComments } from '../migrations/blank.ts';
 
-/** The names of the tables that a statement is about; not every name is a table. */
+/** The names that a statement may use as tables. Some of them are not tables. */
 export interface StatementTables {
   /** Tables whose rows are updated, deleted or merged into. */
   readonly changed: readonly string[];
-  /** Whether the statement changes or makes rows of anything, or sets a sequence. */
+  /** Whether the statement changes or inserts rows, or sets a sequence. */
   readonly changes: boolean;
   /** Tables and views that are read. */
   readonly read: readonly string[];
@@ -19,10 +19,10 @@ const reading = new RegExp(`\\b(?:from|join|using|table)\\s+(?:only\\s+)?${name}
 const qualified = new RegExp(`(${identifier}\\.${identifier})`, 'g');
 const common = new RegExp(`(${identifier})\\s*(?:\\([^()]*\\)\\s*)?as\\s+(?:(?:not\\s+)?materialized\\s+)?\\(`, 'gi');
 
-/** Statements that make a relation from a query: `create table … as`, `select … into`, materialized views. */
+/** Matches statements that create a relation from a query: `create table … as`, `select … into`, materialized views. */
 const makes =
   /^\s*(create\s+[^;]*?\btable\b[^;]*?\bas\s*\(*\s*(select|with|values|table|execute)\b|create\s+materialized\s+view\b|refresh\s+materialized\s+view\b|(select|with|\()[\s\S]*\binto\b)/i;
-/** The relation that such a statement makes; it is not read. */
+/** Matches the relation that such a statement creates. The statement does not read it. */
 const madeInto = new RegExp(
   `\\b(?:table|materialized\\s+view|into)\\s+(?:if\\s+not\\s+exists\\s+|concurrently\\s+|temp(?:orary)?\\s+|unlogged\\s+|table\\s+)*${name}`,
   'i',
@@ -31,9 +31,9 @@ const considered = /^\s*(update|delete|merge|insert|with|select|values|call|crea
 const keepsQuery = /^\s*create\s+(?:or\s+replace\s+)?(?!materialized\b|[^(]*\btable\b)/i;
 
 /**
- * The tables of a statement and of the bodies that it runs.
+ * Finds the tables of a statement and of the bodies that it runs.
  *
- * @param sql the statement; undefined for a `do` block, which is a body.
+ * @param sql the statement; undefined for a `do` block, whose body is in `bodies`.
  * @param bodies of functions and `do` blocks.
  */
 export function statementTables(sql: string | undefined, bodies: readonly string[]): StatementTables {
@@ -45,7 +45,7 @@ export function statementTables(sql: string | undefined, bodies: readonly string
     if (!considered.test(text) || keepsQuery.test(text) || /\bwith\s+no\s+data\s*$/i.test(text))
       return { changed: [], changes: false, read: [] };
     made = makes.test(text) && !/^\s*(with|select|\()[\s\S]*\b(insert|merge)\s+into\b/i.test(text);
-    // The query of a materialized view that is refreshed stands in the catalog.
+    // A refreshed materialized view reads the tables of its query, which is in the catalog.
     refreshed = /^\s*refresh\b/i.test(text) ? [madeInto.exec(text)?.[1] ?? ''] : [];
     texts.push(made ? text.replace(madeInto, ' ') : text);
   }
@@ -62,7 +62,7 @@ export function statementTables(sql: string | undefined, bodies: readonly string
   };
 }
 
-/** A body without its comments, and without its literals if it executes none of them. */
+/** Removes the comments of a body, and its literals too unless the body has an `execute`, which may run them. */
 function runInBody(body: string): string {
   const text = withoutComments(body);
   return /\bexecute\b/i.test(text) ? text : text.replace(literal, "''");

@@ -4,12 +4,12 @@ import { UsageError } from '../../common/usageError.ts';
 import { newClient } from '../../postgres/withClient.ts';
 import type { Operation } from './operations.ts';
 
-/** Something that a tenant did; times are performance.now()'s. */
+/** A completed operation of a tenant. Times are values of `performance.now()`. */
 export interface Done extends Operation {
   readonly pid: number;
   readonly began: number;
   readonly ended: number;
-  /** What Postgres said, where it failed. */
+  /** The error message, if the operation failed. */
   readonly error: string | undefined;
   readonly rows: number;
 }
@@ -19,14 +19,15 @@ export interface Traffic {
   stop(): Promise<void>;
 }
 
-/** Another tenant's key, or the same row a second time: not the migration's doing. */
-const usual = ['23505', '23P01'];
+/** Unique and exclusion violations: another tenant has the key, or the row exists. The migration does not cause them. */
+const expectedErrors = ['23505', '23P01'];
 
 /**
- * Does `operations` at random, as tenants at random, on `workers` connections, until it is stopped. Each is a
- * transaction that is rolled back.
+ * Runs random operations as random tenants, until stopped. Each operation is a transaction that is rolled back.
  *
- * @param urls connections that may become hedgerow_tenant; the first that works is used.
+ * @param urls connection strings of roles that may become hedgerow_tenant. The first that works is used.
+ * @param workers the number of connections.
+ * @throws UsageError if no connection can become hedgerow_tenant.
  */
 export async function startTraffic(
   urls: readonly string[],
@@ -38,7 +39,7 @@ export async function startTraffic(
   const clients = await Promise.all(Array.from({ length: workers }, () => connect(urls)));
   let running = true;
   const work = async (client: pg.Client, index: number) => {
-    // Every other one only reads and the rest only write: all of them could wait with a write, and no read be seen.
+    // Half of the workers only read and half only write. Otherwise all could be blocked in writes, and no read measured.
     const mine = workers === 1 ? operations : operations.filter(({ kind }) => kind === (index % 2 ? 'write' : 'read'));
     while (running) {
       const operation = pick(mine);
@@ -61,7 +62,7 @@ export async function startTraffic(
   };
 }
 
-/** Does each operation until it has met a row, or every tenant has tried: what a server is going to meet. */
+/** Runs each operation as one tenant after another, until it affects a row. Predicts the errors of a running server. */
 export async function probe(
   urls: readonly string[],
   operations: readonly Operation[],
@@ -99,7 +100,7 @@ async function perform(client: pg.Client, operation: Operation, tenant: string):
     count = (await client.query(operation.text)).rowCount ?? 0;
   } catch (failure) {
     const { code = '', message } = failure as { code?: string; message: string };
-    if (!usual.includes(code)) error = message;
+    if (!expectedErrors.includes(code)) error = message;
   }
   const ended = performance.now();
   await client.query('rollback');
@@ -120,7 +121,7 @@ async function connect(urls: readonly string[]): Promise<pg.Client> {
     }
   }
   throw new UsageError(
-    `Nobody can act as a tenant on the branch (${reasons.join('; ')}): set DATABASE_URL to hedgerow_authenticator, or say --traffic 0.`,
+    `No connection to the branch can become hedgerow_tenant (${reasons.join('; ')}). Set DATABASE_URL to a connection of hedgerow_authenticator, or add --traffic 0.`,
   );
 }
 
@@ -128,11 +129,11 @@ function pick<Item>(items: readonly Item[]): Item | undefined {
   return items[Math.floor(Math.random() * items.length)];
 }
 
-/** Up to 50 tenants of the database; made-up ones where it has none: tables lock as well without rows. */
+/** Returns up to 50 tenant ids. If there are none, returns random ids, because locks do not depend on rows. */
 export async function someTenants(owner: pg.Client): Promise<string[]> {
   await owner.query('begin');
   try {
-    // On a branch, and rolled back: the owner does not see tenants otherwise.
+    // The owner does not see users otherwise. This is a branch, and the transaction is rolled back.
     await owner.query('alter table app_public.users no force row level security');
     const { rows } = await owner.query<{ id: string }>('select id::text from app_public.users limit 50');
     return rows.length > 0 ? rows.map(({ id }) => id) : Array.from({ length: 10 }, () => crypto.randomUUID());

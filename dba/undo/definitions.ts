@@ -28,8 +28,9 @@ const queries: readonly string[] = [
 ];
 
 /**
- * Statements that make what the snapshot has on one line only, and so not as it was written: functions, views, triggers
- * and policies, by `function <signature>`, `view <name>`, `trigger <table> <name>`, `policy <table> <name>`.
+ * Reads the `create` statements of functions, views, triggers, rules and policies. The snapshot shows these on one line
+ * and cannot reproduce them. Keys are `function <signature>`, `view <name>`, `trigger <table> <name>`,
+ * `rule <table> <name>` and `policy <table> <name>`.
  */
 export async function readDefinitions(client: pg.Client): Promise<Map<string, string>> {
   await client.query("select set_config('search_path', 'pg_catalog', false)");
@@ -41,13 +42,13 @@ export async function readDefinitions(client: pg.Client): Promise<Map<string, st
   return definitions;
 }
 
-/** The comments on our objects, as statements without their text: `comment on table app_public.todos is`. */
+/** Reads the comments on our objects. Keys are statements without the text: `comment on table app_public.todos is`. */
 export async function readComments(client: pg.Client): Promise<Map<string, string>> {
   const { rows } = await client.query<{ statement: string; text: string }>(`
     select format('comment on %s %s is', regexp_replace(i.type, '^.+ (column|constraint)$', '\\1'), i.identity) as statement,
       quote_literal(d.description) as text
     from pg_description d, lateral pg_identify_object(d.classoid, d.objoid, d.objsubid) i
-    -- Below are those that Postgres comes with.
+    -- Lower oids belong to the objects that come with Postgres.
     where d.objoid >= 16384 and i.type <> 'extension'
       and not exists (select from pg_depend e where e.objid = d.objoid and e.classid = d.classoid and e.deptype = 'e')`);
   return new Map(rows.map(({ statement, text }) => [statement, text]));

@@ -2,18 +2,19 @@ import { reverseLines } from './reverseRelation.ts';
 import { parseSnapshot, type SnapshotObject } from './schemaText.ts';
 import { grants, order, type Step } from './steps.ts';
 
-/** What turns the schema of one snapshot back into that of another. */
+/** The statements that restore an earlier schema. */
 export interface Reverse {
   readonly statements: readonly string[];
-  /** What cannot be brought back, a sentence each. */
+  /** Changes that the statements cannot undo, a sentence each. */
   readonly lost: readonly string[];
 }
 
 /**
  * Derives the statements that lead from the schema `after` back to `before`. Each can run twice.
  *
- * @param before and @param after texts of `describeSchema`.
- * @param definitions of `readDefinitions`, from the database as it was before.
+ * @param before the earlier schema, as text of `describeSchema`.
+ * @param after the current schema, as text of `describeSchema`.
+ * @param definitions the result of `readDefinitions` for the earlier schema.
  */
 export function reverse(before: string, after: string, definitions: ReadonlyMap<string, string>): Reverse {
   const [old, now] = [parseSnapshot(before), parseSnapshot(after)];
@@ -24,10 +25,10 @@ export function reverse(before: string, after: string, definitions: ReadonlyMap<
     if (old.has(key)) continue;
     const { kind, name, header } = object;
     if (kind.endsWith('table')) tables.push(name);
-    else if (byHand.has(kind)) lost.push(`${key} were set: set them back by hand`);
+    else if (byHand.has(kind)) lost.push(`${key} were set: restore them by hand`);
     else steps.push({ phase: dropPhase(kind), sql: `drop ${dropKind(kind, header)} if exists ${name}` });
   }
-  // Together, because they may name one another.
+  // In one statement, because the tables may reference each other.
   if (tables.length > 0) steps.push({ phase: 'drop tables', sql: `drop table if exists ${tables.join(', ')}` });
   for (const [key, object] of old) {
     const present = now.get(key);
@@ -38,25 +39,25 @@ export function reverse(before: string, after: string, definitions: ReadonlyMap<
       if (definition) steps.push(...remake(object, present, definition));
     } else if (present && !byHand.has(object.kind) && !unaltered.has(object.kind)) {
       steps.push(...reverseLines(object, present, definitions, lost));
-    } else lost.push(present ? `${key} was changed: change it back by hand` : `${key} was dropped with what was in it`);
+    } else lost.push(present ? `${key} was changed: change it back by hand` : `${key} was dropped with its contents`);
   }
   const sorted = order.flatMap((phase) => steps.filter((step) => step.phase === phase));
   return { statements: sorted.map(({ sql }) => sql), lost };
 }
 
-/** Kinds that are set and cannot be dropped. */
+/** Kinds that are settings, not objects, and cannot be dropped. */
 const byHand = new Set(['default privileges', 'settings of', 'privileges on']);
 
-/** Objects of one line, which are not altered back. */
+/** Kinds that the snapshot describes on one line. Changes of them are not reversed. */
 const unaltered = new Set(['type', 'aggregate', 'operator', 'operator class', 'cast', 'extension']);
 
-/** Lines that say of an object what is not the default. */
+/** Restores the owner and the replica identity, which the snapshot shows only if they are not the default. */
 function reverseProperties(object: SnapshotObject, present: SnapshotObject, lost: string[]): Step[] {
   const property = (lines: readonly string[], name: string) =>
     lines.find((line) => line.startsWith(`${name} `))?.slice(name.length + 1);
   const owner = property(object.lines, 'owner') ?? 'hedgerow_owner';
   if (owner !== (property(present.lines, 'owner') ?? 'hedgerow_owner')) {
-    lost.push(`${object.kind} ${object.name} belonged to ${owner}: give it back by hand`);
+    lost.push(`${object.kind} ${object.name} belonged to ${owner}: restore the owner by hand`);
   }
   const identity = property(object.lines, 'replica identity') ?? 'default';
   if (identity === (property(present.lines, 'replica identity') ?? 'default')) return [];
@@ -67,7 +68,7 @@ function remake(object: SnapshotObject, present: SnapshotObject | undefined, def
   const { kind, name, header } = object;
   const isFunction = kind === 'function';
   const result = (text = '') => / returns (.*?), \w+, (?:immutable|stable|volatile)/.exec(text)?.[1];
-  // A function can be replaced while it returns the same, and keeps its grants; a view that loses columns cannot.
+  // `create or replace` keeps the grants of a function, but requires the same result type. A view cannot lose columns.
   const dropped = isFunction ? result(present?.header) !== result(header) : shape(present) !== shape(object);
   const steps: Step[] = [];
   if (dropped)
@@ -78,7 +79,7 @@ function remake(object: SnapshotObject, present: SnapshotObject | undefined, def
   return [...steps, ...grants(object, dropped ? [] : (present?.lines ?? []))];
 }
 
-/** All but its grants. */
+/** Returns the description of an object without its grants. */
 function shape(object: SnapshotObject | undefined): string | undefined {
   return object && [object.header, ...object.lines.filter((line) => !line.startsWith('grant '))].join('\n');
 }

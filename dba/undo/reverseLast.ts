@@ -13,10 +13,10 @@ import { readComments, readDefinitions } from './definitions.ts';
 import { type Reverse, reverse } from './reverse.ts';
 
 /**
- * The reverse of the last migration, derived from the schema before and behind it, and tried.
+ * Derives the reverse of the last migration from the schemas before and after it, and tests the reverse.
  *
  * @param scratch an empty database.
- * @param fixtures texts that the fixtures had before; they run first.
+ * @param fixtures the earlier texts of the fixtures; they run first.
  */
 export async function reverseLast(
   scratch: Target,
@@ -34,7 +34,7 @@ export async function reverseLast(
     failed.push(...(await trial(client, statements)));
     const commented = reverseComments(comments, await readComments(client));
     const runs = (sql: string) => !failed.some(({ statement }) => statement === sql);
-    // Twice, as `watch` runs it at every save.
+    // Run the statements a second time, because `watch` runs current.sql at every save.
     failed.push(...(await trial(client, [...statements.filter(runs), ...commented])));
     const left = reverse(before, await describeSchema(client), definitions).statements;
     return {
@@ -42,13 +42,13 @@ export async function reverseLast(
       lost: [
         ...lost,
         ...failed.map(({ statement, message }) => `${statement.split('\n', 1)[0]} does not run: ${message}`),
-        ...left.filter(runs).map((sql) => `still to do: ${sql}`),
+        ...left.filter(runs).map((sql) => `not undone yet: ${sql}`),
       ],
     };
   });
 }
 
-/** Applies `migrations`, which are the first ones, and no others. */
+/** Applies only these migrations, from a temporary folder. */
 async function migrateTo(scratch: Target, migrations: readonly CommittedMigration[]): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'hedgerow-undo-'));
   try {
@@ -62,7 +62,7 @@ async function migrateTo(scratch: Target, migrations: readonly CommittedMigratio
   }
 }
 
-/** Runs each statement for itself, and tells which do not. */
+/** Runs each statement separately and returns those that fail. */
 async function trial(client: pg.Client, statements: readonly string[]) {
   const failed: { statement: string; message: string }[] = [];
   for (const statement of statements) {

@@ -2,9 +2,9 @@ import { lineKey, type SnapshotObject } from './schemaText.ts';
 import { grants, type Step } from './steps.ts';
 
 /**
- * The steps that bring the lines of a table, a sequence or a schema that is still there back to what they were.
+ * Derives the steps that restore the lines of a table, sequence or schema that still exists.
  *
- * @param lost gets a sentence for each that cannot be brought back.
+ * @param lost receives a sentence for each change that cannot be undone.
  */
 export function reverseLines(
   before: SnapshotObject,
@@ -26,7 +26,7 @@ export function reverseLines(
     const present = now.get(key);
     if (present?.rest === line.rest) continue;
     if (line.kind === 'column') steps.push(...reverseColumn(name, line, present, lost));
-    // Where it is as the trial left it, it is dropped before it is made: the statements can run twice.
+    // Drop it before creating it even if it is missing now, so that the statements can run twice.
     else steps.push(...(present ? [] : drop(name, line)), make(name, line, definitions));
   }
   return [...steps, ...grants(before, after.lines)];
@@ -57,7 +57,7 @@ function drop(table: string, { kind, name }: Line): Step[] {
     return [{ phase: 'drop constraints and indexes', sql }];
   }
   if (kind === 'index') {
-    // An index is in the schema of its table.
+    // An index belongs to the schema of its table.
     const schema = table.slice(0, table.lastIndexOf('.') + 1);
     return [{ phase: 'drop constraints and indexes', sql: `drop index if exists ${schema}${name}` }];
   }
@@ -79,7 +79,7 @@ function reverseColumn(table: string, line: Line, present: Line | undefined, los
   if (!present) return [addAgain(table, line, lost)];
   const [, typeNow, notNullNow, kindNow, valueNow] = columnPattern.exec(present.rest) ?? [];
   if (type !== typeNow || [kind, kindNow].includes('generated as')) {
-    lost.push(`column ${table}.${line.name} was ${line.rest}, its values were converted: change it back by hand`);
+    lost.push(`column ${table}.${line.name} was ${line.rest} and its values were converted: change it back by hand`);
     return [];
   }
   const column = `alter table ${table} alter column ${line.name}`;
@@ -90,12 +90,12 @@ function reverseColumn(table: string, line: Line, present: Line | undefined, los
   return changes.flatMap((change) => (change ? { phase: 'alter columns' as const, sql: `${column} ${change}` } : []));
 }
 
-/** A dropped column comes back without its values: generated ones compute them again, others are null or the default. */
+/** Adds a dropped column without its values. Generated columns are computed again; others are null or the default. */
 function addAgain(table: string, { name, rest }: Line, lost: string[]): Step {
   const [, type, notNull, kind, value] = columnPattern.exec(rest) ?? [];
   const isGenerated = kind === 'generated as';
   const definition = isGenerated ? ` generated always as (${value}) stored` : value ? ` default ${value}` : '';
-  // Rows that are there have no value, and a column that must have one could not be added.
+  // Existing rows have no value for the column, so it can be `not null` only with a default or an expression.
   const required = notNull && (isGenerated || value !== undefined) ? ' not null' : '';
   if (!isGenerated) lost.push(`column ${table}.${name} (${rest}) was dropped with its values: it comes back empty`);
   if (notNull && !required) lost.push(`column ${table}.${name} was not null: fill it, then set not null`);

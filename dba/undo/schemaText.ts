@@ -1,8 +1,8 @@
 /** An object of migrations/snapshot.txt: its first line, and the lines below it without their indent. */
 export interface SnapshotObject {
-  /** What kind of object it is: `table`, `view`, `function`, `schema`, … */
+  /** `table`, `view`, `function`, `schema`, … */
   readonly kind: string;
-  /** As SQL names it: `app_public.todos`, `app_search.words(text)`. */
+  /** The name in SQL: `app_public.todos`, `app_search.words(text)`. */
   readonly name: string;
   readonly header: string;
   readonly lines: readonly string[];
@@ -20,22 +20,26 @@ const headers = [
   /^(extension) (\S+) in schema /,
 ];
 
-/** Comments are brought back by themselves (`readComments`). */
+/** Comments are restored separately (`readComments`). */
 const isNoComment = (line: string) => !line.startsWith('comment ');
 
-/** The objects of a snapshot by kind and name. */
+/**
+ * Parses a snapshot into objects by kind and name.
+ *
+ * @throws Error if the first line of an object is of an unknown form.
+ */
 export function parseSnapshot(text: string): Map<string, SnapshotObject> {
   const objects = new Map<string, SnapshotObject>();
   for (const block of text.trim().split('\n\n').filter(Boolean)) {
     const [header = '', ...lines] = block.split('\n');
     const [, kind, name] = headers.map((pattern) => pattern.exec(header)).find((found) => found) ?? [];
-    if (!kind || !name) throw new Error(`the schema's description has a line that is not known: ${header}`);
+    if (!kind || !name) throw new Error(`Unknown line in the description of the schema: ${header}`);
     objects.set(`${kind} ${name}`, { kind, name, header, lines: lines.map((line) => line.trim()).filter(isNoComment) });
   }
   return objects;
 }
 
-/** What a line of a relation is about, and its name: `column`, `title`. */
+/** Parses a line of a relation into kind, name and the rest: `column`, `title`, `text not null`. */
 export function lineKey(line: string): { kind: string; name: string; rest: string } | undefined {
   const index = new RegExp(`^CREATE (?:UNIQUE )?INDEX (${name}) ON (.*)$`).exec(line);
   if (index) return { kind: 'index', name: index[1] as string, rest: line };

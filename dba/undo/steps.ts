@@ -1,6 +1,6 @@
 import { lineKey, type SnapshotObject } from './schemaText.ts';
 
-/** The order in which a reverse runs: what depends on something goes before it, and comes back behind it. */
+/** The order of the steps. Dependents are dropped before the objects that they depend on, and created after them. */
 export const order = [
   'drop dependents',
   'drop constraints and indexes',
@@ -18,21 +18,25 @@ export const order = [
   'grant',
 ] as const;
 
-/** A statement of the reverse, and when it runs. */
+/** A statement of the reverse and the phase in which it runs. */
 export interface Step {
   readonly phase: (typeof order)[number];
   readonly sql: string;
 }
 
-/** Revokes what roles have got since, and grants what they had. Of an object that is made again nothing is `present`. */
+/**
+ * Revokes privileges that were granted since, and grants those that were revoked.
+ *
+ * @param present the current lines of the object; empty if the reverse creates the object again.
+ */
 export function grants({ kind, name, lines }: SnapshotObject, present: readonly string[]): Step[] {
   const on = ['function', 'schema', 'sequence'].includes(kind) ? `${kind} ${name}` : name;
   const [had, has] = [lines.flatMap(privileges), present.flatMap(privileges)];
   const missing = (from: readonly Privilege[]) => (one: Privilege) => !from.some(({ text }) => text === one.text);
   const columns = lines.flatMap((line) => lineKey(line)?.name ?? []);
-  // A column that is dropped takes its privileges with it.
+  // The privileges of a dropped column disappear with it.
   const revoked = has.filter(missing(had)).filter(({ column }) => !column || columns.includes(column));
-  // To revoke a privilege on a table is to revoke it on its columns.
+  // Revoking a privilege on a table also revokes it on the columns, so grant those again.
   const regranted = (one: Privilege) =>
     revoked.some(({ role, privilege, column }) => !column && role === one.role && privilege === one.privilege);
   const granted = had.filter((one) => missing(has)(one) || regranted(one));
@@ -45,7 +49,7 @@ export function grants({ kind, name, lines }: SnapshotObject, present: readonly 
 interface Privilege {
   readonly privilege: string;
   readonly column: string | undefined;
-  /** With ` with grant option` where it has it. */
+  /** The role, followed by ` with grant option` if it has that. */
   readonly grantee: string;
   readonly role: string;
   /** `select`, `update (title)`. */
@@ -53,7 +57,7 @@ interface Privilege {
   readonly text: string;
 }
 
-/** Each privilege of a line by itself, so that one that cannot be granted takes no other with it. */
+/** Splits a line into single privileges, so that one that cannot be granted does not prevent the others. */
 function privileges(line: string): Privilege[] {
   const pattern = /^grant ([a-z, ]+?)(?: \((.*)\))? to ((\S+)(?: with grant option)?)$/;
   const [, list, columns, grantee = '', role = ''] = pattern.exec(line) ?? [];

@@ -26,7 +26,7 @@ export interface TestBed {
  * @param only selects the tables that requests read and write.
  */
 export async function prepareTestBed(
-  { world: context, tables, catalog }: Scratch,
+  { context, tables, catalog }: Scratch,
   admin: pg.Pool,
   only: (table: string) => boolean = () => true,
 ): Promise<TestBed> {

@@ -89,8 +89,8 @@ test('a killed or stopped backfill continues where it ended', async () => {
   await seen(100);
   stopped.kill('SIGINT');
   expect(await once(stopped, 'close')).toEqual([1, null]);
-  expect(output).toContain('going on after 50 rows');
-  expect(output).toContain('The same command goes on from there');
+  expect(output).toContain('continuing after 50 rows');
+  expect(output).toContain('Run the same command to continue');
   expect(await leftBehind()).toEqual({ policies: [], state: true });
 
   expect(await bench.db(...args, '0')).toMatchObject({ code: 0, output: expect.stringContaining('600 rows changed') });
@@ -133,9 +133,9 @@ test('a backfill retries after lock timeouts and lost connections', async () => 
 
 test('rows that still match WHERE at the end are a finding', async () => {
   const done = await backfill(todos, '--set', 'n = 1 -- one', '--where', 'n = 0 and title like $$%7$$ -- few');
-  expect(done).toMatchObject({ code: 0, output: expect.stringContaining('60 rows changed, none is left') });
+  expect(done).toMatchObject({ code: 0, output: expect.stringContaining('60 rows changed, none remain') });
   const undone = await backfill(todos, '--set', 'n = 1', '--where', 'n = 1');
-  expect(undone).toMatchObject({ code: 1, output: expect.stringContaining('60 are still to do') });
+  expect(undone).toMatchObject({ code: 1, output: expect.stringContaining('60 still match WHERE') });
 });
 
 test('a backfill sees the rows of another table that SET reads', async () => {

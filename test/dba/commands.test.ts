@@ -21,7 +21,7 @@ const read = (path: string) => readFile(join(checkout.directory, path), 'utf8');
 const writeCurrent = (sql: string) => writeFile(join(checkout.directory, 'current.sql'), sql);
 const committed = () => readdir(join(checkout.directory, 'migrations', 'committed'));
 
-test('a migration goes from current.sql to committed and back', async () => {
+test('commit moves current.sql to migrations/committed, and uncommit moves it back', async () => {
   const names = await committed();
   const before = await db('status', '--json');
   expect(before.code).toBe(1);
@@ -49,14 +49,14 @@ test('a migration goes from current.sql to committed and back', async () => {
   expect(await read('migrations/snapshot.txt')).not.toContain('notes');
 }, 120_000);
 
-test('reset erases only when told to, and never in production', async () => {
+test('reset needs a confirmation, and a second one in production', async () => {
   expect(await db('reset')).toMatchObject({ code: 2, output: expect.stringContaining('--yes') });
   expect((await checkout.run('dba/cli.ts', ['reset', '--yes'], { NODE_ENV: 'production' })).code).toBe(2);
   expect(await db('reset', '--yes')).toMatchObject({ code: 0 });
   expect(await db('status')).toMatchObject({ code: 0 });
 }, 120_000);
 
-test('a broken current.sql is an error that says where, and changes nothing', async () => {
+test('a broken current.sql fails with its location and changes nothing', async () => {
   const names = await committed();
   const sql =
     '--! Message: kept\n--! include functions/app_private.set_updated_at.sql\ncreate table app_private.broken (id nonsense);\n';
@@ -78,7 +78,7 @@ test('a broken current.sql is an error that says where, and changes nothing', as
   expect(await db('status')).toMatchObject({ code: 0 });
 }, 120_000);
 
-test('watch --once says by its exit code that the linter has found an error, and is not for production', async () => {
+test('watch --once exits with 1 for lint errors, and refuses production', async () => {
   await writeCurrent('drop table if exists app_public.bare;\ncreate table app_public.bare (id uuid primary key);\n');
   expect(await db('watch', '--once')).toMatchObject({ code: 1, output: expect.stringContaining('rls-not-enabled') });
   await writeCurrent('drop table if exists app_public.bare;\n');
@@ -86,12 +86,12 @@ test('watch --once says by its exit code that the linter has found an error, and
   const production = { NODE_ENV: 'production', DATABASE_URL_DIRECT: 'postgres://hedgerow_owner@127.0.0.1:1/x' };
   expect(await checkout.run('dba/cli.ts', ['watch', '--once'], production)).toMatchObject({
     code: 2,
-    output: expect.stringContaining('not for production'),
+    output: expect.stringContaining('watch does not run with NODE_ENV=production'),
   });
   await writeCurrent('');
 }, 120_000);
 
-test('a schema that no server could serve is not committed', async () => {
+test('commit refuses a schema that no server could serve', async () => {
   const names = await committed();
   const sql = `create type app_public.mood as enum ('glad');
 create table app_public.moods (user_id uuid, mood app_public.mood);
@@ -109,7 +109,7 @@ grant select on app_public.moods to hedgerow_tenant;
   await writeCurrent('');
 }, 120_000);
 
-test('a commit that was killed is not made twice', async () => {
+test('a commit that is killed and repeated creates one migration', async () => {
   const sql = 'drop table if exists app_private.once;\n';
   await writeCurrent(sql);
   expect(await db('commit', '-m', 'once')).toMatchObject({ code: 0 });
@@ -124,7 +124,7 @@ test('a commit that was killed is not made twice', async () => {
   await writeCurrent('');
 }, 120_000);
 
-test('an edited migration is told from an applied one', async () => {
+test('status distinguishes an edited migration from an applied one', async () => {
   const [name] = await committed();
   const file = join(checkout.directory, 'migrations', 'committed', name as string);
   const text = await readFile(file, 'utf8');
@@ -136,7 +136,7 @@ test('an edited migration is told from an applied one', async () => {
   await writeFile(file, text);
 }, 120_000);
 
-test("graphile-migrate's own command line works with .gmrc", async () => {
+test("graphile-migrate's own CLI works with .gmrc", async () => {
   const watching = checkout.run('dba/cli.ts', ['watch']);
   const watcher = await holder();
   const { output } = await db('env');
@@ -149,7 +149,7 @@ test("graphile-migrate's own command line works with .gmrc", async () => {
   expect(await watching).toMatchObject({ code: 0 });
 }, 120_000);
 
-test('watch ends when it is told to, also where its folder is gone', async () => {
+test('watch ends on a signal, even if its folder was deleted', async () => {
   const gone = await copyCheckout();
   const watching = gone.start('dba/cli.ts', ['watch']);
   await watching.line(/Finished/);
@@ -177,7 +177,7 @@ async function holder(): Promise<number> {
   }
 }
 
-test('a database of one’s own needs its direct connection', async () => {
+test('an external database needs DATABASE_URL_DIRECT', async () => {
   const env = { DATABASE_URL: 'postgres://hedgerow_authenticator:secret-word@localhost/x' };
   const { code, output } = await checkout.run('dba/cli.ts', ['migrate'], env);
   expect(code).toBe(2);
@@ -185,7 +185,7 @@ test('a database of one’s own needs its direct connection', async () => {
   expect(output).not.toContain('secret-word');
 }, 120_000);
 
-test('a connection string that cannot be read is told by its name, and not shown', async () => {
+test('an invalid connection string is reported by its variable, without its value', async () => {
   for (const url of ['hedgerow', 'postgres://hedgerow_owner:secret%word@127.0.0.1/x']) {
     const env = { ROOT_DATABASE_URL: url, DATABASE_URL_DIRECT: url, DATABASE_URL: url };
     for (const verb of ['migrate', 'init']) {

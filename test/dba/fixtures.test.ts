@@ -6,7 +6,7 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
-test('no function finds its names by the search_path of who calls it', async () => {
+test("no function resolves names through the caller's search_path", async () => {
   const functions = await db.asAdmin<{ name: string; bound: boolean }>(
     `select p.oid::regprocedure::text as name, p.prosqlbody is not null or p.proconfig::text like '%search_path=%' as bound
      from pg_proc p where p.pronamespace::regnamespace::text in ('app_public', 'app_private', 'app_search')
@@ -16,14 +16,14 @@ test('no function finds its names by the search_path of who calls it', async () 
   expect(functions.filter(({ bound }) => !bound)).toEqual([]);
 });
 
-test('current_user_id() is put into a query in place of the call', async () => {
+test('the planner replaces a call of current_user_id() with its body', async () => {
   const plan = await db.asAdmin('explain verbose select app_public.current_user_id() from generate_series(1, 2)');
   const text = JSON.stringify(plan);
   expect(text).toContain('current_setting(');
   expect(text).not.toContain('current_user_id()');
 });
 
-test('current_user() has the columns that the table has, also those that come later', async () => {
+test('current_user() returns all columns of the table, including later ones', async () => {
   const id = '00000000-0000-4000-8000-000000000001';
   await db.asAdmin("insert into app_public.users (id, email, username) values ($1, 'ada@example.com', 'ada')", [id]);
   await db.asAdmin("alter table app_public.users add column nickname text default 'A'");

@@ -15,7 +15,7 @@ const run = (args: string[], env: Record<string, string> = {}) =>
 const detect = (url: string) => withClient(url, (client) => transactionPooler('URL', url, client));
 
 if (hasPgBouncer()) {
-  test('a transaction pooler is refused before anything is done, and Postgres itself is named', async () => {
+  test('a transaction pooler is refused before any change, and a direct connection is requested', async () => {
     const { ownerUrl } = workbench.database;
     const pooler = await startPgBouncer(ownerUrl);
     try {
@@ -31,7 +31,7 @@ if (hasPgBouncer()) {
     }
   });
 
-  test('a busy pooler is told as well as an idle one, and one that keeps sessions is let through', async () => {
+  test('a transaction pooler is detected even if busy, and a session pooler is accepted', async () => {
     const { ownerUrl } = workbench.database;
     const [transactions, sessions] = [await startPgBouncer(ownerUrl), await startPgBouncer(ownerUrl, 'session')];
     const done = new AbortController();
@@ -53,11 +53,11 @@ if (hasPgBouncer()) {
   });
 }
 
-test('Postgres itself is no pooler', async () => {
+test('a direct connection is not taken for a pooler', async () => {
   expect(await detect(workbench.database.ownerUrl)).toBeUndefined();
 });
 
-test('a pooler of Neon tells by its name', async () => {
+test('a Neon pooler is detected by its host name', async () => {
   const pooled = 'postgres://hedgerow_owner:secret-word@ep-cool-rain-123456-pooler.eu-central-1.aws.neon.tech/hedgerow';
   const { code, output } = await run(['migrate'], { DATABASE_URL_DIRECT: pooled });
   expect({ code, output }).toEqual({
@@ -69,7 +69,7 @@ test('a pooler of Neon tells by its name', async () => {
   expect(neonPooler('URL', 'postgres://x@db-pooler.example.com/x')).toBeUndefined();
 });
 
-test('a database of somebody else is refused, an empty one is not, and neither is erased as the shadow', async () => {
+test('a foreign database is refused, an empty one is not, and neither is erased as the shadow', async () => {
   const root = workbench.env.ROOT_DATABASE_URL as string;
   const name = `${new URL(workbench.database.ownerUrl).pathname.slice(1)}_other`;
   const other = inDatabase(workbench.database.ownerUrl, name);
@@ -121,7 +121,7 @@ test('a database of somebody else is refused, an empty one is not, and neither i
   }
 }, 90_000);
 
-test('who comes second waits for so long, and is told for whom', async () => {
+test('a second migration waits for the given time and prints the lock holder', async () => {
   const { ownerUrl } = workbench.database;
   await withMigrationLock(ownerUrl, 'rehearsal', 0, async (client) => {
     const { rows } = await client.query('select pg_backend_pid() as pid');

@@ -19,7 +19,7 @@ afterAll(async () => {
 
 const query = (url: string, text: string) => withClient(url, (client) => client.query(text));
 
-test('an admin who is no superuser sets up roles and databases, twice', async () => {
+test('an admin without superuser rights creates roles and databases, twice', async () => {
   await query(cluster.adminUrl(), "create role admin login createrole createdb password 'admin'");
   await query(cluster.adminUrl(), 'grant create on database postgres to admin');
   const url = (user: string, database: string) => `postgres://${user}@127.0.0.1:${cluster.port}/${database}`;
@@ -68,7 +68,7 @@ test.each(['a\u00adb', 'a\u200bb', 'a\u200d\u00a0b', 'ﬁne ①', 'ﬆ\ufe0f', '
   },
 );
 
-test('init refuses a password that clients prepare in different ways', async () => {
+test('init refuses a password that clients normalize differently', async () => {
   for (const password of ['\u00ad', 'ﬁ\u0007']) {
     const word = encodeURIComponent(password);
     const env = {
@@ -91,7 +91,7 @@ test('a byte order mark in .env hides no variable', async () => {
   await rm(file);
 });
 
-test('init says which variables it needs', async () => {
+test('init lists the missing variables', async () => {
   const { code, output } = await checkout.run('dba/cli.ts', ['init']);
   expect(code).toBe(2);
   for (const name of ['ROOT_DATABASE_URL', 'DATABASE_URL_DIRECT', 'DATABASE_URL']) expect(output).toContain(name);

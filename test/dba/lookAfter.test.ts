@@ -53,14 +53,14 @@ async function json(...args: string[]) {
 
 const users = async () => (await admin.query('select id from app_public.users')).rowCount;
 
-test('check goes the whole way of a tenant, and leaves nothing behind', async () => {
+test('check runs all operations of a tenant and leaves no data behind', async () => {
   const { code, steps } = await json('check');
   expect(steps.map(({ error }: { error?: string }) => error)).toEqual(Array(10).fill(undefined));
   expect(code).toBe(0);
   expect(await users()).toBe(2);
 });
 
-test('check finds what a tenant would, and leaves nothing behind either', async () => {
+test('check finds an open policy and leaves no data behind', async () => {
   await admin.query('alter policy select_own on app_public.idempotency_keys using (true)');
   try {
     const { code, output } = await db('check');
@@ -77,7 +77,7 @@ test('check finds what a tenant would, and leaves nothing behind either', async 
   }
 });
 
-test("check needs the server's connection, and tells when it is refused", async () => {
+test("check needs the server's connection and reports a refused one", async () => {
   const direct = { DATABASE_URL_DIRECT: embedded.ownerUrl };
   expect(await checkout.run('dba/cli.ts', ['check'], direct)).toMatchObject({
     code: 2,
@@ -90,7 +90,7 @@ test("check needs the server's connection, and tells when it is refused", async 
   expect(output).not.toContain('wrong-word');
 });
 
-test('slow tells the GraphQL operation of a statement, and no values', async () => {
+test('slow shows the GraphQL operation of a statement, but no values', async () => {
   const options = { size: 1, timeout: 5, recycle: 1800, preparedStatements: true };
   const database = new TenantDatabase(embedded.serverUrl, options, pino({ level: 'silent' }));
   const tenant = database.as(Identity.tenant(ada, ada), { operation: 'Overview' });
@@ -119,11 +119,11 @@ test('slow tells the GraphQL operation of a statement, and no values', async () 
   expect(calls).toEqual(calls.toSorted((a: number, b: number) => b - a));
 });
 
-test.each([[['--order', 'size']], [['--limit', '0']]])('slow %j is not understood', async (args) => {
+test.each([[['--order', 'size']], [['--limit', '0']]])('slow refuses %j', async (args) => {
   expect(await db('slow', ...args)).toMatchObject({ code: 2 });
 });
 
-test('explain shows the plan under the policies of the user that is named', async () => {
+test('explain shows the plan under the policies of the given user', async () => {
   const asAda = await json('explain', '--as', 'ada@example.com', '--analyze', 'select title from app_public.todos');
   expect(asAda.code).toBe(0);
   expect(asAda.plans[0].tree['Actual Rows']).toBe(2);
@@ -132,7 +132,7 @@ test('explain shows the plan under the policies of the user that is named', asyn
   expect(asBob.plans[0].tree['Actual Rows']).toBe(1);
 });
 
-test('explain runs a GraphQL document, and keeps nothing of it', async () => {
+test('explain runs a GraphQL document and rolls it back', async () => {
   const document = `mutation Add($title: String!) {
     a: createTodo(input: {todo: {title: $title}}) { todo { title } }
     b: createTodo(input: {todo: {title: "second"}}) { todo { title } }
@@ -155,7 +155,7 @@ test('explain runs a GraphQL document, and keeps nothing of it', async () => {
   expect(html).not.toMatch(/<script|https?:|src=/);
 });
 
-test('explain of a document that fails says so', async () => {
+test('explain reports the errors of a document', async () => {
   const { code, output } = await db('explain', '--as', 'ada@example.com', '{ nonsense }');
   expect(code).toBe(1);
   expect(output).toContain('nonsense');
@@ -163,14 +163,14 @@ test('explain of a document that fails says so', async () => {
 
 test.each([
   ['two statements', 'select 1; drop table app_public.todos', 'multiple commands'],
-  ['what is no statement', 'tell me', 'syntax error'],
-  ['nothing', ' ; ', 'nothing to explain'],
+  ['text that is not SQL', 'tell me', 'syntax error'],
+  ['nothing', ' ; ', 'The text is empty'],
 ])('explain refuses %s', async (_, sql, message) => {
   const { code, output } = await db('explain', '--as', 'ada@example.com', sql);
   expect({ code, output }).toEqual({ code: 2, output: expect.stringContaining(message) });
 });
 
-test('explain reads its text from a file, and says who is unknown', async () => {
+test('explain reads its text from a file and reports an unknown user', async () => {
   expect(await db('explain', '--as', 'carol@example.com', 'select 1')).toMatchObject({
     code: 2,
     output: expect.stringContaining('carol@example.com'),
@@ -184,7 +184,7 @@ test('explain reads its text from a file, and says who is unknown', async () => 
   expect(await db('explain', '--as', 'ada@example.com', `@${file}.missing`)).toMatchObject({ code: 2 });
 });
 
-test('locks tells who waits for whom, and for what', async () => {
+test('locks shows waiting sessions, their blockers and the locks', async () => {
   expect(await db('locks')).toMatchObject({ code: 0 });
   const [holder, waiter] = [await connect(), await connect()];
   try {
@@ -211,13 +211,13 @@ test('locks tells who waits for whom, and for what', async () => {
   }
 });
 
-test('what a role may not see is not called fine', async () => {
+test('locks reports data that is hidden from the role as hidden', async () => {
   const { code, output } = await asOwner('locks');
-  expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('how old transactions are is hidden') });
+  expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('the age of transactions is hidden') });
   expect(output).toContain('grant pg_read_all_stats to hedgerow_owner');
 });
 
-test('bloat tells of dead rows that vacuum should have come by for', async () => {
+test('bloat reports dead rows that vacuum has not removed', async () => {
   await admin.query('create table app_private.churned (id int) with (autovacuum_enabled = off)');
   await admin.query('insert into app_private.churned select generate_series(1, 400)');
   await admin.query('select pg_stat_force_next_flush()');
@@ -234,7 +234,7 @@ test('bloat tells of dead rows that vacuum should have come by for', async () =>
   expect(await find()).toMatchObject({ code: 0, dead: 0 });
 });
 
-test('unused-indexes tells those without a use that nothing needs', async () => {
+test('unused-indexes lists indexes that no statement used and no constraint needs', async () => {
   await admin.query('create index todos_title_idx on app_public.todos (title)');
   const find = async () => (await json('unused-indexes')).indexes.map(({ index }: { index: string }) => index);
   const unused = await find();

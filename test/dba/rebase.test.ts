@@ -22,7 +22,7 @@ async function fromElsewhere(parent: string, name: string, sql: string): Promise
 const table = (name: string) => `drop table if exists app_private.${name};\ncreate table app_private.${name} (id int);`;
 const fixture = 'functions/app_private.set_updated_at.sql';
 
-test('two migrations with one number are put in order, and what was included is included again', async () => {
+test('rebase renumbers a migration with a duplicate number and includes its fixtures again', async () => {
   const before = await committed();
   await writeFile(file('migrations', 'fixtures', fixture), `-- mine\n${await read('migrations', 'fixtures', fixture)}`);
   await current(`${table('mine')}\n--! include ${fixture}\n`);
@@ -45,7 +45,7 @@ test('two migrations with one number are put in order, and what was included is 
   expect(await db('rebase')).toMatchObject({ code: 0, output: expect.stringContaining('nothing to do') });
 }, 120_000);
 
-test('what does not run behind the others stays where it was', async () => {
+test('a migration that fails after the others stays unchanged', async () => {
   const parent = (await committed()).at(-1) as string;
   await current('alter table app_private.theirs add column if not exists more int;\n');
   expect(await db('commit', '-m', 'alters')).toMatchObject({ code: 0 });
@@ -65,7 +65,7 @@ test('what does not run behind the others stays where it was', async () => {
   expect(await db('status')).toMatchObject({ code: 0 });
 }, 120_000);
 
-test('what is in current.sql is not written over', async () => {
+test('rebase does not overwrite current.sql', async () => {
   await current('select 1;\n');
   expect(await db('rebase')).toMatchObject({ code: 2, output: expect.stringContaining('current.sql is not empty') });
   expect(await read('current.sql')).toBe('select 1;\n');

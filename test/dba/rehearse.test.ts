@@ -21,7 +21,7 @@ const write = (sql: string) => writeFile(join(bench.checkout.directory, 'current
 const rehearse = (...args: string[]) => bench.db('rehearse', '--disconnect', '--yes', '--no-attacks', ...args);
 const branches = async () => JSON.parse((await bench.db('branch', 'list', '--json')).output).branches;
 
-test('a migration that would hurt is told from one that does not, and why', async () => {
+test('rehearse distinguishes a blocking migration from a harmless one, with the reason', async () => {
   await write(`alter table app_public.todos add column place uuid default gen_random_uuid();
     -- Holds the lock for longer than --max-block allows.
     select pg_sleep(0.5);
@@ -72,7 +72,7 @@ test('a migration that would hurt is told from one that does not, and why', asyn
   expect(column).toBeUndefined();
 }, 120_000);
 
-test('changes that row-level security hides from the owner are found in every kind of statement', async () => {
+test('rehearse finds statements of every kind whose rows are hidden from the owner', async () => {
   await write(`create table app_private.copies (title text);
     insert into app_private.copies select title from app_public.todos;
     delete from app_public.todos where title = 'x';
@@ -112,7 +112,7 @@ test('changes that row-level security hides from the owner are found in every ki
   ]);
 }, 120_000);
 
-test('a statement that makes or changes rows of what the owner does not see is found, whatever it makes', async () => {
+test('rehearse finds statements that copy from rows hidden from the owner', async () => {
   await write(`create table app_private.copies (title text);
     create table app_private.made as select title from app_public.todos;
     select title into app_private.chosen from app_public.todos where title <> '';
@@ -150,7 +150,7 @@ test('a statement that makes or changes rows of what the owner does not see is f
   expect(found).toEqual([...todos, ...lists].sort(byLine));
 }, 120_000);
 
-test('placeholders of .gmrc have their values, and what must not run is refused before a branch is made', async () => {
+test('placeholders of .gmrc are replaced, and an invalid current.sql is refused before a branch is created', async () => {
   const gmrc = JSON.parse(await readFile(bench.file('.gmrc'), 'utf8'));
   await writeFile(bench.file('.gmrc'), JSON.stringify({ ...gmrc, placeholders: { ':TABLE_NAME': 'rehearsed' } }));
   try {
@@ -169,17 +169,17 @@ test('placeholders of .gmrc have their values, and what must not run is refused 
   expect(output).not.toContain('Copying');
 }, 120_000);
 
-test('a migration that fails is a finding, with its line', async () => {
+test('a failing migration is a finding with its line', async () => {
   await write('create table app_private.a ();\n\nselect 1 / 0;\n');
   const { code, output } = await rehearse();
   expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining('✗ line 3: division by zero') });
-  expect(output).toMatch(/Lint and attacks\n {2}not looked at/);
+  expect(output).toMatch(/Lint and attacks\n {2}not checked/);
   await write('create table app_private.a ();\ncommit;\n');
   expect(await rehearse()).toMatchObject({ code: 2, output: expect.stringContaining('controls the transaction') });
   expect(await branches()).toEqual([]);
 }, 120_000);
 
-test('a table that lets everybody in is attacked, and what was reached is told', async () => {
+test('a table with an open policy is attacked, and the leak is reported', async () => {
   await write(`create table app_public.notes (
       user_id uuid not null default app_public.current_user_id() references app_public.users on delete cascade,
       id uuid not null default gen_random_uuid(),
@@ -200,7 +200,7 @@ test('a table that lets everybody in is attacked, and what was reached is told',
   expect(code).toBe(1);
 }, 120_000);
 
-test('interrupted it leaves nothing, and what a killed one leaves goes with the next', async () => {
+test('an interrupted rehearsal drops its branch, and the next one drops that of a killed rehearsal', async () => {
   await write('select pg_sleep(60);');
   const killed = start();
   await until(killed, 'Applying');
@@ -212,17 +212,17 @@ test('interrupted it leaves nothing, and what a killed one leaves goes with the 
   const words = await until(interrupted, 'Applying');
   interrupted.kill('SIGINT');
   expect(await once(interrupted, 'close')).toEqual([2, null]);
-  expect(words()).toMatch(/^Dropping branch rehearsal-[\s\S]*interrupted, and its branch is dropped.\n$/);
+  expect(words()).toMatch(/^Dropping branch rehearsal-[\s\S]*interrupted, and its branch was dropped.\n$/);
   expect(await branches()).toEqual([]);
 }, 120_000);
 
-test('what was not rehearsed is not promoted', async () => {
+test('--promote refuses changes that were not rehearsed', async () => {
   await write('select 1;');
   const running = start('--promote');
   const words = await until(running, 'Inspecting');
   await write('create table app_private.unseen ();');
   expect(await once(running, 'close')).toEqual([2, null]);
-  expect(words()).toContain('rehearse it again');
+  expect(words()).toContain('rehearse again');
 }, 120_000);
 
 function start(...args: string[]): ChildProcess {
@@ -244,7 +244,7 @@ async function until(child: ChildProcess, words: string): Promise<() => string> 
   return () => all;
 }
 
-test('without findings it can be promoted; there is a report for the pull request', async () => {
+test('a rehearsal without findings is promoted and writes a Markdown report', async () => {
   await write(
     '--! no-transaction\ncreate index concurrently if not exists todos_title_idx on app_public.todos (user_id, title);\n',
   );
@@ -271,7 +271,7 @@ test('without findings it can be promoted; there is a report for the pull reques
   expect(await rehearse()).toMatchObject({ code: 2, output: expect.stringContaining('Nothing to rehearse') });
 }, 120_000);
 
-test('while others are connected it refuses, and says who they are', async () => {
+test('rehearse refuses and lists the other connections', async () => {
   await bench.database.asAdmin('select 1');
   expect(await bench.db('rehearse')).toMatchObject({ code: 2, output: expect.stringMatching(/pid \d+.* as postgres/) });
 }, 120_000);

@@ -13,7 +13,7 @@ async function describe(): Promise<string> {
   return withClient(db.ownerUrl, takeSnapshot);
 }
 
-test('migrations/snapshot.txt is the schema that the migrations make; otherwise run `npm run db -- snapshot`', async () => {
+test('migrations/snapshot.txt matches the migrations; otherwise run `npm run db -- snapshot`', async () => {
   const bare = await createTestDatabase('bare');
   try {
     expect(await withClient(bare.ownerUrl, takeSnapshot)).toBe(await readFile('migrations/snapshot.txt', 'utf8'));

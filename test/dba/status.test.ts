@@ -29,7 +29,7 @@ async function changed(path: string, change: (text: string) => string, use: () =
   }
 }
 
-test('what is applied is told with its time', async () => {
+test('status lists applied migrations with their times', async () => {
   const names = await committed();
   expect(await status()).toMatchObject({
     code: 0,
@@ -40,7 +40,7 @@ test('what is applied is told with its time', async () => {
   });
 });
 
-test('an edited body is told although the header is as it was, and nothing is applied behind it', async () => {
+test('an edited body is reported even with an unchanged header, and blocks further migrations', async () => {
   const [first, second] = (await committed()) as [string, string];
   await changed(
     file('migrations', 'committed', second),
@@ -57,7 +57,7 @@ test('an edited body is told although the header is as it was, and nothing is ap
       expect(await db('migrate')).toMatchObject({ code: 2, output: expect.stringContaining(second) });
       expect(await db('check-chain')).toMatchObject({
         code: 1,
-        output: expect.stringContaining('its body makes sha1:'),
+        output: expect.stringContaining('its body has the hash sha1:'),
       });
     },
   );
@@ -78,7 +78,7 @@ test('an edited body is told although the header is as it was, and nothing is ap
   expect(await db('check-chain')).toMatchObject({ code: 0 });
 });
 
-test('a fixture that databases do not get is told until it is included', async () => {
+test('a fixture that no migration applies is reported until it is included', async () => {
   const path = 'functions/app_private.set_updated_at.sql';
   const fresh = file('migrations', 'fixtures', 'functions', 'app_private.fresh.sql');
   await writeFile(fresh, 'select 1;\n');
@@ -143,25 +143,25 @@ async function migrateUntilWaiting(interrupt: (migrate: { pid: number; backend: 
   await blocker.end();
 }
 
-test('an index that broke off is told, and is not taken for made', async () => {
+test('an invalid index is reported, and migrate does not skip it', async () => {
   const filename = await commitIndex('audit_log_event_idx');
   await migrateUntilWaiting(({ backend }) => workbench.database.asAdmin('select pg_terminate_backend($1)', [backend]));
   const found = await status();
   expect(found.migrations.at(-1)).toEqual({ filename, state: 'half-applied', appliedAt: null });
   expect(found.problems).toEqual([
     `migration ${filename} has not been applied`,
-    expect.stringMatching(`^migration ${filename} has no transaction and was begun at .* already$`),
+    expect.stringMatching(`^migration ${filename} has no transaction and was started at .* already$`),
     expect.stringContaining('`drop index concurrently app_private.audit_log_event_idx`'),
   ]);
   const refused = await db('migrate');
   expect(refused).toMatchObject({ code: 2, output: expect.stringContaining('drop index concurrently') });
 
   await workbench.database.asAdmin('drop index app_private.audit_log_event_idx');
-  expect(await db('migrate')).toMatchObject({ code: 0, output: expect.stringContaining('it is run again') });
+  expect(await db('migrate')).toMatchObject({ code: 0, output: expect.stringContaining('it will be run again') });
   expect((await status()).migrations.at(-1)).toMatchObject({ filename, state: 'applied' });
 });
 
-test('a migration whose process was killed before it was recorded is told, and runs again', async () => {
+test('a migration that was killed before it was recorded is reported and runs again', async () => {
   const filename = await commitIndex('audit_log_event_again_idx');
   await migrateUntilWaiting(async ({ pid }) => process.kill(pid, 'SIGKILL'));
   // Postgres, which knows nothing of it, builds the index to its end.
@@ -177,7 +177,7 @@ test('a migration whose process was killed before it was recorded is told, and r
   expect((await status()).migrations.at(-1)).toMatchObject({ filename, state: 'applied' });
 });
 
-test('a schema that was changed by hand is told', async () => {
+test('a manual change of the schema is reported', async () => {
   await appendFile(file('migrations', 'snapshot.txt'), '\ntable app_private.gone owner hedgerow_owner\n');
   const { drift } = await status();
   expect(drift).toContain('missing from the database: table app_private.gone owner hedgerow_owner');
@@ -186,7 +186,7 @@ test('a schema that was changed by hand is told', async () => {
 
 const bin = systemBin();
 if (bin) {
-  test('what another version of Postgres shows in another way is no difference', async () => {
+  test('a different notation of another Postgres version is no difference', async () => {
     const other = await startSystemPostgres(bin);
     try {
       await commitSql(

@@ -20,7 +20,7 @@ async function commit(sql: string): Promise<void> {
 /** Writes the reverse into current.sql, applies it twice and commits it. */
 async function undone(code: 0 | 1): Promise<string> {
   const undo = await db('undo');
-  expect(undo.output).toContain('go forward');
+  expect(undo.output).toContain('It also applies to databases');
   expect(`${undo.code}\n${undo.output}`).toMatch(`${code}\n`);
   // Once, and at the commit again.
   const { code: watched, output } = await db('watch', '--once');
@@ -76,7 +76,7 @@ grant select on app_public.lists to hedgerow_auth with grant option;
 create domain app_more.short as text check (char_length(value) < 9);
 `;
 
-test('what the last migration made, changed and dropped is put back, with fixtures, grants and comments', async () => {
+test('undo restores what the last migration created, changed and dropped, with fixtures, grants and comments', async () => {
   const [snapshot, function_, before] = [
     await read('migrations', 'snapshot.txt'),
     await read(...fixture),
@@ -102,7 +102,7 @@ function allComments() {
   );
 }
 
-test('a dropped column comes back empty, with its grants, constraints, indexes and comments', async () => {
+test('undo restores a dropped column empty, with its grants, constraints, indexes and comments', async () => {
   await commit(`alter table app_private.audit_log
       add column note text collate "C" not null default 'none',
       add column source inet not null,
@@ -126,7 +126,7 @@ test('a dropped column comes back empty, with its grants, constraints, indexes a
   );
 }, 120_000);
 
-test('production goes forward only', async () => {
+test('uncommit and rebase refuse production', async () => {
   const env = { ...workbench.env, NODE_ENV: 'production' };
   for (const verb of ['uncommit', 'rebase']) {
     expect(await workbench.checkout.run('dba/cli.ts', [verb], env)).toMatchObject({ code: 2 });

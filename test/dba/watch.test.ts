@@ -15,7 +15,7 @@ const tables = () =>
     return rows.map(({ relname }) => relname);
   });
 
-test('what is saved while the one before is being applied is applied behind it, however long that takes', async () => {
+test('a save during a run is applied after that run, however long it takes', async () => {
   const settings = JSON.parse(await readFile(bench.file('.gmrc'), 'utf8'));
   settings.pgSettings.lock_timeout = '100ms';
   await writeFile(bench.file('.gmrc'), JSON.stringify(settings));

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { makeBackup } from '../../../dba/backup/make.ts';
 import { readManifest } from '../../../dba/backup/manifest.ts';
-import { lookAt, restoreBackup } from '../../../dba/backup/restore.ts';
+import { readState, restoreBackup } from '../../../dba/backup/restore.ts';
 import { verifyBackup } from '../../../dba/backup/verify.ts';
 import { openBranches } from '../../../dba/branches/branches.ts';
 import { machine } from '../../../postgres/target/scratch.ts';
@@ -21,7 +21,7 @@ async function refused(): Promise<void> {
     const { code, output } = await checkout.run('dba/cli.ts', ['backup', 'x'], { PG_BIN: checkout.directory });
     expect({ code, output }).toEqual({
       code: 2,
-      output: expect.stringContaining('there are no pg_dump and pg_restore'),
+      output: expect.stringContaining('pg_dump and pg_restore are not in PG_BIN'),
     });
   } finally {
     await checkout.remove();
@@ -56,7 +56,7 @@ function backups(bin: string): void {
   const backUp = async (to: string, more: NodeJS.ProcessEnv = {}) => makeBackup(await target(more), to, false);
   const restore = async (from: string) => {
     const into = await target();
-    return restoreBackup(into, await lookAt(into), {
+    return restoreBackup(into, await readState(into), {
       file: from,
       manifest: await readManifest(from),
       disconnect: false,
@@ -66,7 +66,7 @@ function backups(bin: string): void {
   const databases = (server = postgres) =>
     server.query('postgres', "select datname from pg_database where datname ~ 'shop|scratch' order by 1");
 
-  test('a backup is verified, and restored; what was there before is a branch', async () => {
+  test('a backup is verified and restored, and the replaced database is kept as a branch', async () => {
     // Somebody writes once the backup has begun; and what else is in pg_dump's arguments?
     const PG_BIN = join(checkout.directory, 'bin');
     await mkdir(PG_BIN);
@@ -94,7 +94,7 @@ exec ${bin}/pg_dump "$@"`,
     expect(tables).toContainEqual({ table: 'app_public.users', rows: 2, checksum: expect.stringMatching(/^-?\d+$/) });
 
     const verified = await db(['backup', 'verify', file, '--no-attacks']);
-    expect(verified).toMatchObject({ code: 0, output: expect.stringContaining('each as it was') });
+    expect(verified).toMatchObject({ code: 0, output: expect.stringContaining('all as in the manifest') });
     expect(await databases()).toEqual(['shop']);
 
     const refused = await db(['restore', file, '--yes']);
@@ -132,14 +132,14 @@ exec ${bin}/pg_dump "$@"`,
     await branches.drop(kept?.name as string);
   }, 180_000);
 
-  test('nothing writes over a backup, or makes one without rows', async () => {
+  test('backup refuses to overwrite a file, and refuses a role that cannot see all rows', async () => {
     const before = await stat(file);
     await expect(backUp(file)).rejects.toThrow('--force');
     const other = join(checkout.directory, 'other.backup');
     const asOwner = { ROOT_DATABASE_URL: postgres.url('hedgerow_owner', 'postgres') };
     await expect(backUp(other, asOwner)).rejects.toThrow('BYPASSRLS');
     const without = await db(['backup', other], { ...env(), PG_BIN: checkout.directory });
-    const words = `The server is Postgres ${postgres.major}, and there are no pg_dump and pg_restore`;
+    const words = `The server is Postgres ${postgres.major}, and pg_dump and pg_restore are not in PG_BIN`;
     expect(without).toMatchObject({ code: 2, output: expect.stringContaining(words) });
 
     // Row-level security does not bind it, and it may not read the tables.
@@ -158,10 +158,10 @@ exec ${bin}/pg_dump "$@"`,
     expect((await readdir(checkout.directory)).filter((name) => name.includes('.backup'))).toEqual(files);
   });
 
-  test('what is wrong with a backup is found, and nothing comes of restoring it', async () => {
+  test('a damaged backup is detected and not restored', async () => {
     const bad = join(checkout.directory, 'bad.backup');
     await copyFile(file, bad);
-    await expect(readManifest(bad)).rejects.toThrow('bad.backup.json cannot be read');
+    await expect(readManifest(bad)).rejects.toThrow(/Cannot read .*bad\.backup\.json/);
 
     // A manifest of another day: as many users, and not the same.
     const { tables, ...rest } = await readManifest(file);
@@ -173,11 +173,11 @@ exec ${bin}/pg_dump "$@"`,
     const { code, output } = await db(['backup', 'verify', bad, '--no-attacks', '--json']);
     expect(code).toBe(1);
     expect(JSON.parse(output).differences).toEqual([
-      'table app_public.users has 2 rows as it had, but not the same',
+      'table app_public.users has 2 rows as expected, but other values',
       'table app_public.gone is missing',
-      'table app_public.lists was not there',
+      'table app_public.lists is not in the manifest',
     ]);
-    await expect(restore(bad)).rejects.toThrow('app_public.users has 2 rows as it had, but not the same');
+    await expect(restore(bad)).rejects.toThrow('app_public.users has 2 rows as expected, but other values');
     expect(await databases()).toEqual(['shop']);
 
     const bytes = await readFile(bad);
@@ -187,7 +187,7 @@ exec ${bin}/pg_dump "$@"`,
     expect(await users()).toEqual(['ada', 'bob']);
   });
 
-  test('what came into an empty database during its restore is kept', async () => {
+  test('data written to an empty database during its restore is kept', async () => {
     const into = await target();
     const manifest = await readManifest(file);
     const kept = await restoreBackup(into, { prepared: true, empty: true }, { file, manifest, disconnect: false });
@@ -196,7 +196,7 @@ exec ${bin}/pg_dump "$@"`,
     await openBranches(into).drop(kept as string);
   });
 
-  test('a verified backup is inspected: a policy that lets everybody in is found', async () => {
+  test('verify inspects the restored database and finds an open policy', async () => {
     const open = join(checkout.directory, 'open.backup');
     await postgres.query('shop', 'alter policy select_own on app_public.todos using (true)');
     await backUp(open);
@@ -213,7 +213,7 @@ exec ${bin}/pg_dump "$@"`,
     });
   }, 120_000);
 
-  test('a server that has never seen Hedgerow gets roles, database and data', async () => {
+  test('restore creates roles and the database on a new server', async () => {
     const fresh = await startSystemPostgres(bin);
     try {
       const { DATABASE_URL, ...without } = env(fresh);
@@ -230,7 +230,10 @@ exec ${bin}/pg_dump "$@"`,
         ['branch', 'list'],
         ['restore', file, '--replace', '--yes'],
       ]) {
-        expect(await db(verb, elsewhere)).toMatchObject({ code: 2, output: expect.stringContaining('another server') });
+        expect(await db(verb, elsewhere)).toMatchObject({
+          code: 2,
+          output: expect.stringContaining('different servers'),
+        });
       }
     } finally {
       await fresh.stop();

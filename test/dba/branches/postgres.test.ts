@@ -41,11 +41,11 @@ const addUser = (url: string, who: string) =>
 const users = (url: string) => query(url, 'select username from app_public.users order by 1');
 const adminOf = async (branch: string) => (await branches.urls(branch)).admin as string;
 
-test('a branch has the data and the grants, and what is done to it is not done to the database', async () => {
+test('a branch has the data and grants of the database, and its changes do not affect the database', async () => {
   const made = await db('branch', 'create', 'trial');
   expect(made).toMatchObject({ code: 0, output: expect.stringMatching(/branch trial: \d+\.\d MB in \d+\.\d s/) });
   const listed = await db('branch', 'list');
-  expect(listed).toMatchObject({ code: 0, output: expect.stringMatching(/1 branch\n {2}trial .* made 20.* by /) });
+  expect(listed).toMatchObject({ code: 0, output: expect.stringMatching(/1 branch\n {2}trial .* created 20.* by /) });
 
   const { owner, authenticator, admin } = JSON.parse((await db('branch', 'url', 'trial', '--json')).output);
   await query(owner, 'alter table app_public.todos add column note text');
@@ -63,7 +63,7 @@ test('a branch has the data and the grants, and what is done to it is not done t
   expect(await branches.list()).toEqual([]);
 });
 
-test('settings of the database, and the grants on it, are those of the branch', async () => {
+test('a branch has the settings of the database and the grants on it', async () => {
   const { adminUrl } = bench.database;
   await query(adminUrl, `grant connect on database ${name} to pg_monitor`);
   await query(adminUrl, `alter database ${name} set search_path = app_public, pg_catalog`);
@@ -80,7 +80,7 @@ test('settings of the database, and the grants on it, are those of the branch', 
   await query(adminUrl, `alter role hedgerow_owner in database ${name} reset all`);
 });
 
-test('anyone who is connected is named and left alone, until they are to be disconnected', async () => {
+test('other sessions are listed, and terminated only with --disconnect', async () => {
   const other = await connect(bench.database.ownerUrl, { application_name: 'a long report' });
   const [pid] = (await other.query({ text: 'select pg_backend_pid()', rowMode: 'array' })).rows.flat();
   await expect(branches.create('busy')).rejects.toThrow(`pid ${pid}, a long report, as hedgerow_owner, since 20`);
@@ -95,7 +95,7 @@ test('anyone who is connected is named and left alone, until they are to be disc
   await branches.drop('busy');
 });
 
-test('a server that connects again and again does not keep a branch from being made, promoted and deleted', async () => {
+test('a server that keeps reconnecting does not prevent a branch from being created, promoted and deleted', async () => {
   let stopped = false;
   let client: pg.Client | undefined;
   const server = (async () => {
@@ -114,7 +114,7 @@ test('a server that connects again and again does not keep a branch from being m
   for (const { name } of await branches.list()) await branches.drop(name, { disconnect: true });
 });
 
-test('a promoted branch is the database, and what was there before can be taken back', async () => {
+test('a promoted branch replaces the database, and the replaced database can be promoted back', async () => {
   const { adminUrl } = bench.database;
   await branches.create('next');
   await addUser(await adminOf('next'), 'carol');
@@ -135,7 +135,7 @@ test('a promoted branch is the database, and what was there before can be taken 
   await branches.drop(second);
 });
 
-test('a database that is not marked as a branch is nobody’s to touch', async () => {
+test('a database without the mark of a branch is left alone', async () => {
   const root = inDatabase(bench.database.adminUrl, 'postgres');
   const database = `${name}_branch_precious`;
   await query(root, `create database ${database}`);
@@ -147,7 +147,7 @@ test('a database that is not marked as a branch is nobody’s to touch', async (
   await query(root, `drop database ${database}`);
 });
 
-test('a copy that was killed is gone with the next one, whether it had come to its mark or not', async () => {
+test('the next copy drops the rest of a killed one, marked or not', async () => {
   const root = inDatabase(bench.database.adminUrl, 'postgres');
   const broken = `hedgerow_scratch_${machine}_999999999_0123abcd`;
   await query(root, `create database ${broken}`);
@@ -156,11 +156,11 @@ test('a copy that was killed is gone with the next one, whether it had come to i
   await branches.drop('other');
 });
 
-test('an admin who may not end a connection is told so', async () => {
+test('an admin that may not terminate a connection gets an explanation', async () => {
   const work = () => Promise.reject(Object.assign(new Error('in use'), { code: '55006' }));
   const other = await connect(bench.database.adminUrl);
   await expect(exclusively(bench.database.ownerUrl, [name], { disconnect: true }, work)).rejects.toThrow(
-    'may not end the connections of postgres',
+    'may not terminate the connections of postgres',
   );
   await other.query('select 1');
   await other.end();
@@ -173,17 +173,20 @@ test.each(['a+b', 'a%2Bb', 'ä "q" 🦔', "it's/x"])('database %j keeps its name
   expect(new URL(url).search).toBe('?sslmode=disable');
 });
 
-test('a name of 63 bytes has branches, too, and each has its own', () => {
+test('a database with a name of 63 bytes can have branches with distinct names', () => {
   const [one, other] = ['x', 'y'].map((end) => branchDatabase('é'.repeat(31) + end, 'before-20260101000000'));
   expect(Buffer.byteLength(one as string)).toBeLessThanOrEqual(63);
   expect(one).not.toBe(other);
 });
 
-test.each(['Big', '-x', 'a b', 'x"; drop database postgres; --', 'x'.repeat(31)])('%j is no name', async (bad) => {
-  await expect(branches.create(bad)).rejects.toThrow('lower-case');
-});
+test.each(['Big', '-x', 'a b', 'x"; drop database postgres; --', 'x'.repeat(31)])(
+  'the branch name %j is refused',
+  async (bad) => {
+    await expect(branches.create(bad)).rejects.toThrow('lower-case');
+  },
+);
 
-test('a command runs on the branch, and its exit code and signals are passed on', async () => {
+test('exec runs a command on the branch and forwards its exit code and signals', async () => {
   await branches.create('work');
   const script = `const { DATABASE_URL, DATABASE_URL_DIRECT, ROOT_DATABASE_URL, SHADOW_DATABASE_URL } = process.env;
     const urls = [DATABASE_URL, DATABASE_URL_DIRECT, ROOT_DATABASE_URL, SHADOW_DATABASE_URL].map((url) => new URL(url));
@@ -196,7 +199,7 @@ test('a command runs on the branch, and its exit code and signals are passed on'
   );
   expect(code).toBe(7);
   const absent = await db('branch', 'shell', 'work', '--', 'no-such-command');
-  expect(absent).toMatchObject({ code: 2, output: expect.stringContaining('no-such-command could not be run') });
+  expect(absent).toMatchObject({ code: 2, output: expect.stringContaining('Cannot run no-such-command') });
 
   const told = `process.on('SIGTERM', () => { console.log('told'); process.exit(3); });
     console.log('ready');
@@ -215,7 +218,7 @@ test('a command runs on the branch, and its exit code and signals are passed on'
   expect(words).toBe('ready\ntold\n');
 });
 
-test('the embedded Postgres runs as long as the command does', async () => {
+test('the embedded Postgres runs as long as the command of exec', async () => {
   const run = (...args: string[]) => bench.checkout.run('dba/cli.ts', ['branch', ...args]);
   expect(await run('create', 'own')).toMatchObject({ code: 0 });
   const script = `const { default: pg } = await import('pg');

@@ -17,7 +17,7 @@ const read = (name: string) => readFile(join(root, 'migrations', 'committed', na
 const isValidated = async () =>
   (await db.asAdmin(`select from pg_constraint where conname = 'users_email_check' and convalidated`)).length === 1;
 
-test('the check of addresses is replaced without a pass over the users, and validated while users can be written', async () => {
+test('the check of email addresses is replaced without scanning users, and validated while users can be written', async () => {
   expect(await isValidated()).toBe(true);
   const validation = /^alter table app_public\.users validate constraint users_email_check;$/m.exec(
     await read('000010-clear-what-has-expired-for-all-tenants.sql'),

@@ -88,7 +88,7 @@ describe('a setting that outlives its migration is refused', () => {
   });
 });
 
-describe('a migration that only mentions these is fine', () => {
+describe('a migration that only mentions these commands is accepted', () => {
   test.each([
     'set local lock_timeout = 0',
     'set constraints all deferred',
@@ -160,7 +160,7 @@ describe('a migration that only mentions these is fine', () => {
   ])('%s', (sql) => expect(problems(`${sql};\n`)).toEqual([]));
 });
 
-describe('a command of psql is refused with what to write instead', () => {
+describe('a psql command is refused with its replacement', () => {
   test.each([
     ['\\i seed.sql', '--! include'],
     ['\\ir seed.sql', '--! include'],
@@ -218,20 +218,22 @@ describe('a statement that cannot run in a transaction', () => {
     ['alter table app_public.a detach partition app_public.b concurrently', '`detach partition concurrently`'],
     ['vacuum', '`vacuum`'],
     ['vacuum (full, analyze) app_public.a', '`vacuum`'],
-    ['create database x', 'outside of migrations'],
-    ['drop database if exists x', 'outside of migrations'],
-    ["create tablespace fast location '/x'", 'outside of migrations'],
-    ['drop tablespace fast', 'outside of migrations'],
-    ['alter database x set tablespace fast', 'outside of migrations'],
+    ['create database x', 'outside migrations'],
+    ['drop database if exists x', 'outside migrations'],
+    ["create tablespace fast location '/x'", 'outside migrations'],
+    ['drop tablespace fast', 'outside migrations'],
+    ['alter database x set tablespace fast', 'outside migrations'],
     ['alter system set work_mem = 1', '`alter system` .*alter database'],
     ["create subscription s connection 'create_slot = false' publication p", 'with \\(create_slot = false\\)'],
     ['alter subscription s refresh publication', '`alter subscription … refresh`'],
     ['alter subscription s add publication p', 'refresh = false'],
     ['alter subscription s set (failover = true)', '`alter subscription … set`'],
     ['alter subscription b set (slot_name = none); drop subscription s', 'slot_name = none'],
-  ])('%s is refused with what to write instead', (sql, expected) => {
+  ])('%s is refused with its replacement', (sql, expected) => {
     expect(problems(`${sql};`)).toEqual([expect.stringMatching(new RegExp(expected))]);
-    expect(problems(`${sql};`)[0]).toContain('put it alone into a migration whose first line is `--! no-transaction`');
+    expect(problems(`${sql};`)[0]).toContain(
+      'make it the only statement of a migration whose first line is `--! no-transaction`',
+    );
     if (!sql.includes(';')) expect(problems(`--! no-transaction\n${sql};`)).toEqual([]);
   });
   test.each([
@@ -245,26 +247,26 @@ describe('a statement that cannot run in a transaction', () => {
     'alter subscription s add publication p with (refresh = false)',
     'alter subscription s disable; alter subscription s set (slot_name = none); drop subscription s',
   ])('is not %s', (sql) => expect(problems(`${sql};`)).toEqual([]));
-  test('stands alone', () => {
+  test('must be the only statement', () => {
     const beside = `--! no-transaction\n${create}comment on table app_public.lists is 'x';`;
-    expect(problems(beside)).toEqual([expect.stringMatching(/:2: .*migration of their own/)]);
+    expect(problems(beside)).toEqual([expect.stringMatching(/:2: .*must be the only statement of its migration/)]);
   });
-  test('is told that the line must be the first', () => {
+  test('needs --! no-transaction in the first line', () => {
     expect(problems(`${create}--! no-transaction\n`)).toContainEqual(expect.stringMatching(/:2: .*first line/));
   });
 });
 
-test('a statement that controls the transaction of a migration without one hears what to remove', () => {
+test('the error for a transaction command after --! no-transaction says what to remove', () => {
   const sql = '--! no-transaction\nbegin;\nupdate app_public.lists set title = title;\ncommit;';
   expect(problems(sql)).toEqual([
     expect.stringMatching(/:2: `begin` .*Remove `--! no-transaction` and `begin`/),
     expect.stringMatching(/:4: `commit` .*Remove `--! no-transaction` and `commit`/),
   ]);
-  expect(problems(sql).join()).not.toContain('a migration is one transaction of its own');
+  expect(problems(sql).join()).not.toContain('every migration already runs in one transaction');
   expect(problems('--! no-transaction\ndo $$ begin commit; end $$;')[0]).toMatch(/leaves half of its work/);
 });
 
-test('a text that Postgres or a hash would stumble over is refused by the name of the mistake', () => {
+test('each encoding problem is refused with its name', () => {
   const encoding = (text: string) => encodingProblems('current.sql', Buffer.from(text));
   expect(encoding('\ufeffselect 1;')).toEqual([expect.stringContaining('byte order mark')]);
   expect(encoding('select 1;\r\n')).toEqual([expect.stringContaining('CRLF')]);

@@ -37,7 +37,7 @@ async function commitUnchecked(words: string, sql: string): Promise<string> {
 const refusing = [['watch', '--once'], ['commit'], ['lint'], ['rehearse', '--yes', '--disconnect']];
 
 test.each(refusing)(
-  '%s runs nothing of a migration that commits half-way',
+  '%s runs nothing of a migration that commits halfway',
   async (...verb) => {
     await save('drop table if exists app_private.half;\ncreate table app_private.half ();\ncommit;\nselect 1 / 0;\n');
     const { code, output } = await bench.db(...verb);
@@ -48,7 +48,7 @@ test.each(refusing)(
 );
 
 test.each(refusing)(
-  '%s names a byte order mark and CRLF line ends',
+  '%s reports a byte order mark and CRLF line endings',
   async (...verb) => {
     await save('\ufeffselect 1;\n');
     expect(await bench.db(...verb)).toMatchObject({ code: 2, output: expect.stringContaining('byte order mark') });
@@ -58,7 +58,7 @@ test.each(refusing)(
   120_000,
 );
 
-test('status and check-chain name them too, also in fixtures and committed migrations', async () => {
+test('status and check-chain report encoding problems, also in fixtures and committed migrations', async () => {
   const fixture = bench.file('migrations', 'fixtures', 'marked.sql');
   await mkdir(bench.file('migrations', 'fixtures'), { recursive: true });
   await writeFile(fixture, '\ufeffselect 1;\n');
@@ -68,9 +68,9 @@ test('status and check-chain name them too, also in fixtures and committed migra
   for (const verb of ['status', 'check-chain']) {
     const { code, output } = await bench.db(verb);
     expect(code).toBe(1);
-    expect(output).toMatch(/current\.sql has CRLF line ends/);
-    expect(output).toMatch(/fixtures\/marked\.sql begins with a byte order mark/);
-    expect(output).toMatch(/committed|-marked\.sql begins with a byte order mark/);
+    expect(output).toMatch(/current\.sql has CRLF line endings/);
+    expect(output).toMatch(/fixtures\/marked\.sql starts with a byte order mark/);
+    expect(output).toMatch(/committed|-marked\.sql starts with a byte order mark/);
   }
   await Promise.all([rm(fixture), rm(path)]);
 }, 120_000);
@@ -115,14 +115,14 @@ test('temporary tables, cursors and prepared statements of one committed migrati
   expect(added).toHaveLength(2);
 }, 120_000);
 
-test('lint, watch, commit and status name a file in Latin-1', async () => {
+test('lint, watch, commit and status report a file in Latin-1', async () => {
   await writeFile(bench.file('current.sql'), Buffer.from('-- caf\xe9\nselect 1;\n', 'latin1'));
   for (const verb of [['watch', '--once'], ['commit'], ['lint'], ['status']]) {
     expect((await bench.db(...verb)).output).toMatch(/current\.sql:1: has bytes that are not UTF-8/);
   }
 }, 120_000);
 
-test('a committed migration that would be applied half is refused before any is applied', async () => {
+test('a committed migration that could be applied halfway is refused before any is applied', async () => {
   const before = await commitUnchecked('sound', 'create table app_private.sound ();');
   const half = await commitUnchecked('half', 'create table app_private.half ();\ncommit;');
   expect(await bench.db('migrate')).toMatchObject({ code: 2, output: expect.stringMatching(/-half\.sql:2: `commit`/) });
@@ -155,7 +155,7 @@ describe('create index concurrently', () => {
     });
   }
 
-  test('waits longer than lock_timeout for transactions that are older', async () => {
+  test('waits longer than lock_timeout for older transactions', async () => {
     await writeFile(bench.file('.gmrc'), gmrc.replace('"5s"', '"100ms"'));
     const path = await commitUnchecked('patient', create('patient_idx'));
     const { code } = await whileLocked(
@@ -171,7 +171,7 @@ describe('create index concurrently', () => {
     expect(path).toMatch(/patient/);
   }, 120_000);
 
-  test('that is cancelled is told with the invalid index and how to drop it', async () => {
+  test('reports the invalid index and how to drop it when canceled', async () => {
     await save(create('cancelled_idx'));
     const { code, output } = await whileLocked(
       () => bench.db('watch', '--once'),

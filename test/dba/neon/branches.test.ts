@@ -33,7 +33,7 @@ const addUser = (url: string, name: string) =>
   query(url, `insert into app_public.users (email, username) values ('${name}@x.test', '${name}')`);
 const users = (url: string) => query(url, 'select username from app_public.users order by 1');
 
-test('a branch is made, reset and deleted, each waited for until it is done', async () => {
+test('create, reset and delete wait until Neon has finished', async () => {
   await addUser(db.adminUrl, 'ada');
   const made = await branches.create('trial');
   expect(made).toMatchObject({ name: 'trial', of: 'main' });
@@ -57,7 +57,7 @@ test('a branch is made, reset and deleted, each waited for until it is done', as
   expect(neon.names()).toEqual(['main']);
 });
 
-test('a promoted branch is behind the same connection string, and so is what was there before', async () => {
+test('a promoted branch keeps the connection string, and the replaced one can be promoted back', async () => {
   await branches.create('next');
   const { admin } = await branches.urls('next');
   await addUser(admin as string, 'carol');
@@ -68,7 +68,7 @@ test('a promoted branch is behind the same connection string, and so is what was
   expect(await users(db.adminUrl)).toEqual(['ada']);
 });
 
-test('only branches of ours are touched', async () => {
+test('only branches with the Hedgerow prefix are affected', async () => {
   const names = neon.names();
   for (const act of [branches.drop, branches.reset, branches.promote, branches.urls]) {
     await expect(act('main')).rejects.toThrow(/has no branch hedgerow\/main/);
@@ -79,7 +79,7 @@ test('only branches of ours are touched', async () => {
   );
 });
 
-test('the database is taken back to an earlier time', async () => {
+test('restore --at restores an earlier time', async () => {
   await neon.remember();
   await addUser(db.adminUrl, 'dave');
   const kept = await restoreToTime(target, neonProject(neon.env) as never, '2026-02-28T12:00:00.000Z');
@@ -87,7 +87,7 @@ test('the database is taken back to an earlier time', async () => {
   expect(await users((await branches.urls(kept)).admin as string)).toEqual(['ada', 'dave']);
 });
 
-test('what is safe to repeat is repeated, and nothing else', async () => {
+test('only requests that are safe to repeat are retried', async () => {
   const headers = { 'retry-after': '0' };
   for (const status of [423, 429, 503]) neon.instead.push({ method: 'POST', status, headers });
   for (const status of [429, 500, 503]) neon.instead.push({ method: 'GET', status, headers });
@@ -98,24 +98,24 @@ test('what is safe to repeat is repeated, and nothing else', async () => {
   // Whether a change was made before the answer was lost is not known.
   neon.requests.length = 0;
   neon.instead.push({ method: 'POST', status: 502, headers });
-  await expect(branches.create('lost')).rejects.toThrow('Neon answers 502');
+  await expect(branches.create('lost')).rejects.toThrow('Neon responded with status 502');
   expect(neon.requests.filter((request) => request.startsWith('POST'))).toHaveLength(1);
   await branches.drop('patient');
 });
 
 test.each([
   [{ status: 401 }, 'does not accept NEON_API_KEY'],
-  [{ status: 404, body: { message: 'project not found' } }, 'is NEON_PROJECT_ID right? Neon says: project not found'],
+  [{ status: 404, body: { message: 'project not found' } }, 'Check NEON_PROJECT_ID. Neon says: project not found'],
   [
     { status: 422, body: { code: 'BRANCHES_LIMIT_EXCEEDED', message: 'too many' } },
-    'what its plan allows. Neon says: too many',
+    'limit of its plan. Neon says: too many',
   ],
-])('%j is explained', async (answer, words) => {
+])('the error for %j explains the cause', async (answer, words) => {
   neon.instead.push(answer);
   await expect(branches.list()).rejects.toThrow(words);
 });
 
-test('what Neon cannot do, and who cannot be reached, is told', async () => {
+test('a failed operation and an unreachable API are reported', async () => {
   neon.endAs = 'failed';
   await expect(branches.create('unlucky')).rejects.toThrow('operation create_branch failed. no disk');
   await branches.drop('unlucky');
@@ -123,7 +123,7 @@ test('what Neon cannot do, and who cannot be reached, is told', async () => {
   await expect(openBranches(elsewhere, neon.env).create('x')).rejects.toThrow('has no compute other.example');
 });
 
-test('the verbs go to Neon where its key is set, and never show it', async () => {
+test('the subcommands use Neon if its key is set, and never print the key', async () => {
   const checkout = await copyCheckout();
   try {
     const run = (...args: string[]) => checkout.run('dba/cli.ts', args, neon.env);

@@ -26,13 +26,13 @@ const adviceFor = (first: number, second: number) =>
   assess(migration(first, second), [], { before: busy, after: busy, seconds: 1 }, 100)[0]?.instead;
 
 describe('a lock on a busy table that is held for too long', () => {
-  test('is blamed on the longest statement behind it', () => {
-    expect(adviceFor(20, 500)).toMatch(/^line 3, for which it is held: `create index concurrently/);
+  test('is attributed to the longest later statement', () => {
+    expect(adviceFor(20, 500)).toMatch(/^for line 3, which prolongs the lock: `create index concurrently/);
   });
-  test('is blamed on its own statement where that is the longest', () => {
-    expect(adviceFor(500, 20)).not.toMatch(/^line/);
+  test('is attributed to its own statement if that is the longest', () => {
+    expect(adviceFor(500, 20)).not.toMatch(/^for line/);
   });
-  test('is blamed on none where it is short', () => {
+  test('gets no advice if it is short', () => {
     expect(adviceFor(20, 20)).toBeUndefined();
   });
 });
