@@ -84,7 +84,7 @@ export function openPatient(
 
 function reasonToRetry(error: unknown): string | undefined {
   const fault = connectionFault(error);
-  if (fault) return fault.passes ? fault.cause : undefined;
+  if (fault) return fault.temporary ? fault.cause : undefined;
   const { code = '', message } = error as { code?: string; message: string };
   return contention.includes(code) ? message : undefined;
 }

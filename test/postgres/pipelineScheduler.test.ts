@@ -3,6 +3,7 @@ import pg from 'pg';
 import { Batch } from '../../postgres/batch.ts';
 import { Cancellation, CancelledError } from '../../postgres/cancellation.ts';
 import { connectionFault } from '../../postgres/connectionErrors.ts';
+import { destroyStream, streamOf } from '../../postgres/internals/nodePostgres.ts';
 import { sendPipelined } from '../../postgres/sendPipelined.ts';
 import type { Statement } from '../../postgres/statement.ts';
 import { withClient } from '../../postgres/withClient.ts';
@@ -30,7 +31,6 @@ const as = (name: string) => identities[name] as Identity;
 const who: Statement = { name: 'who', text: `select current_user as role, app_public.current_user_id() as id` };
 const answer = (name: string) => [{ role: 'hedgerow_tenant', id: ids[name] }];
 
-/** What becomes of transactions that are sent to one connection together: rows of the last statement, or an error. */
 /** Keeps a connection of the pool busy until the function that it returns is called. */
 async function occupy(database: Database): Promise<() => Promise<void>> {
   const holder = new pg.Client({ connectionString: db.adminUrl });
@@ -43,6 +43,7 @@ async function occupy(database: Database): Promise<() => Promise<void>> {
   };
 }
 
+/** Sends transactions to one connection together. @returns the rows of each transaction's last statement, or its error. */
 async function together(client: pg.Client, ...transactions: readonly (readonly Statement[])[]) {
   const batches = transactions.map((statements) => new Batch(statements, true));
   const taken = sendPipelined(client, batches);
@@ -63,8 +64,7 @@ async function prepared<T>(work: (client: pg.Client, writes: () => number) => Pr
   await client.connect();
   try {
     await together(client, [as('ada').statement, who]);
-    const { stream } = (client as unknown as { connection: { stream: { write(...args: unknown[]): boolean } } })
-      .connection;
+    const stream = streamOf(client) as unknown as { write(...args: unknown[]): boolean };
     const write = stream.write.bind(stream);
     let count = 0;
     stream.write = (...args) => {
@@ -142,14 +142,14 @@ test('behind a connection that ends nothing is answered, and behind an open tran
       [as('carol').statement, who],
     );
     expect(opened.slice(1).map(lost)).toEqual(['connection lost', 'connection lost']);
-    (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+    destroyStream(client);
   });
   expect(await todoTitles(db)).toEqual([]);
 });
 
 test('an error is its own transaction’s alone, in whatever language the server says so', () =>
   prepared(async (client) => {
-    const { stream } = (client as unknown as { connection: { stream: NodeJS.EventEmitter } }).connection;
+    const stream = streamOf(client) as unknown as NodeJS.EventEmitter;
     const emit = stream.emit.bind(stream);
     const inCzech = (data: Buffer) => Buffer.from(data.toString('latin1').replaceAll('SERROR\0', 'SCHYBA\0'), 'latin1');
     stream.emit = (event, ...args) => emit(event, ...(event === 'data' ? [inCzech(args[0])] : args));
@@ -178,7 +178,7 @@ test('an answer that is another identity’s is nobody’s', async () => {
         // So that both are there when the first is read.
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
         const [first, second] = await answers;
-        expect(first).toEqual(new Error('the answer is for somebody else: the connection was closed'));
+        expect(first).toEqual(new Error('an answer has another identity: the connection was closed'));
         expect(connectionFault(second)?.cause).toBe('connection lost');
       });
     }
@@ -190,7 +190,7 @@ test('nobody waits for COPY, nor for what is behind it', async () => {
   await prepared(async (client) => {
     const copy = { text: 'copy app_public.copied from stdin' };
     const [alone] = await together(client, [as('ada').statement, copy]);
-    expect(alone).toEqual(new Error('COPY is not spoken here: the connection was closed'));
+    expect(alone).toEqual(new Error('COPY is not supported here: the connection was closed'));
   });
   await prepared(async (client) => {
     const copy = { text: 'copy app_public.copied from stdin' };
@@ -254,10 +254,10 @@ test('a user whose statement was slow once does not wait for the connections of 
   // Bob's statement needs more than 50 and 500 ms, and holds the only connection of its lane.
   const cancellation = new Cancellation();
   const holds = database.as(as('bob'), { cancellation, readOnly: true }).query(slow(60));
-  while (database.load().lanes.bypass === 0) await sleep(5);
+  while (database.load().shares.bypass === 0) await sleep(5);
   await database.as(as('ada'), { readOnly: true }).query(slow(0.1));
-  expect(database.load().lanes.bypass).toBe(1);
-  expect(database.counts.lanes.bypass.waits).toBe(0);
+  expect(database.load().shares.bypass).toBe(1);
+  expect(database.counts.shares.bypass.waits).toBe(0);
   cancellation.cancel('client gone');
   await expect(holds).rejects.toThrow(CancelledError);
   await database.close();
@@ -289,13 +289,13 @@ test('many statements of one tick have one budget, and a user holds a share of t
   };
   const bursts = Promise.all(Array.from({ length: 4 }, burst));
   while (database.counts.bypassed === 0) {
-    expect(database.load().lanes.unshared).toBeLessThanOrEqual(1);
+    expect(database.load().shares.unshared).toBeLessThanOrEqual(1);
     await sleep(5);
   }
   // Together they need 600 ms, with which their user goes on in the lane of slow statements.
   await bursts;
-  expect(database.counts.lanes.unshared.waits).toBeGreaterThan(0);
-  expect(database.counts.lanes.bypass.waits).toBeGreaterThan(0);
+  expect(database.counts.shares.unshared.waits).toBeGreaterThan(0);
+  expect(database.counts.shares.bypass.waits).toBeGreaterThan(0);
   await database.close();
 });
 
@@ -306,10 +306,10 @@ test('work of no signed-in user has one share of the writes, and a tenant has th
     database.as(Identity.signIn, { cancellation }).transaction(({ query }) => query({ text: 'select pg_sleep(60)' })),
   );
   const given = Promise.allSettled(anonymous);
-  while (database.load().lanes.write < 2) await sleep(5);
+  while (database.load().shares.write < 2) await sleep(5);
   await database.as(as('ada')).transaction(({ query }) => query(insertTodo('not behind them')));
   expect(await todoTitles(db)).toEqual(['not behind them']);
-  expect(database.load().lanes.write).toBe(2);
+  expect(database.load().shares.write).toBe(2);
   cancellation.cancel('client gone');
   expect((await given).every(({ status }) => status === 'rejected')).toBe(true);
   await database.close();
@@ -368,7 +368,7 @@ test('a connection whose last waiting write was given up is kept until Postgres 
   for (const given of stuck) await expect(given).rejects.toThrow(CancelledError);
   expect(database.load().draining).toBeLessThanOrEqual(1);
   expect((await connectionState(database)).pid).toBe(pid);
-  expect(database.load()).toMatchObject({ draining: 0, lanes: { write: 0 } });
+  expect(database.load()).toMatchObject({ draining: 0, shares: { write: 0 } });
   expect(database.counts.destroyed).toMatchObject({ cancelled: 0, busy: 0, unanswered: 0 });
   await database.close();
 });
@@ -421,7 +421,7 @@ test('who waits behind too many others is told', async () => {
 test('a meter counts bytes, and not characters', async () => {
   let read = 0;
   const meter = {
-    mostOnWire: 1_000_000,
+    maxAnswerBytes: 1_000_000,
     refusal: () => new Error('too much'),
     add: (bytes: number) => {
       read += bytes;

@@ -216,7 +216,7 @@ describe('with a Postgres that comes and goes', () => {
   });
 
   test('a database that stays away is told soon, and used as soon as it is back', async () => {
-    const database = openConnections({ serverUrl: cluster.adminUrl(), preparedStatements: true }, { patience: 0.2 });
+    const database = openConnections({ serverUrl: cluster.adminUrl(), preparedStatements: true }, { retryTime: 0.2 });
     await cluster.close();
     expect(connectionFault(await failure(database.inspect(pid)))?.cause).toBe('refused');
     cluster = await openCluster({ directory });

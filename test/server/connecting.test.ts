@@ -64,7 +64,10 @@ const causeOf = (work: Promise<unknown>) => work.then(String, (error: unknown) =
 
 test('an address that accepts connections and stays silent is tried several times while the database may wake up', async () => {
   proxy.silent = true;
-  const database = openConnections({ serverUrl, preparedStatements }, { attempt: 0.3, patience: 0.3, timeout: 20 });
+  const database = openConnections(
+    { serverUrl, preparedStatements },
+    { attemptTimeout: 0.3, retryTime: 0.3, timeout: 20 },
+  );
   const asked = database.inspect(ask);
   while (proxy.accepted < 3) await sleep(20);
   proxy.silent = false;
@@ -74,7 +77,10 @@ test('an address that accepts connections and stays silent is tried several time
 
 test('a database that does not wake up is told within the time that requests wait, and the next requests wait for less', async () => {
   proxy.silent = true;
-  const database = openConnections({ serverUrl, preparedStatements }, { attempt: 0.5, patience: 0.5, timeout: 3 });
+  const database = openConnections(
+    { serverUrl, preparedStatements },
+    { attemptTimeout: 0.5, retryTime: 0.5, timeout: 3 },
+  );
   expect(await causeOf(database.inspect(ask))).toBe('no answer');
   expect(proxy.accepted).toBeGreaterThan(1);
   const before = proxy.accepted;
@@ -87,7 +93,7 @@ test('a database that does not wake up is told within the time that requests wai
 });
 
 test('an address that falls silent while it is in use is not waited for', async () => {
-  const options = { attempt: 0.2, patience: 0.2, timeout: 60, size: 2 };
+  const options = { attemptTimeout: 0.2, retryTime: 0.2, timeout: 60, size: 2 };
   const database = openConnections({ serverUrl, preparedStatements }, options);
   await database.inspect(ask);
   proxy.silent = true;
@@ -99,7 +105,7 @@ test('an address that falls silent while it is in use is not waited for', async 
 });
 
 test('a busy event loop is not taken for a silent database', async () => {
-  const database = openConnections({ serverUrl, preparedStatements }, { attempt: 0.5, patience: 0.01 });
+  const database = openConnections({ serverUrl, preparedStatements }, { attemptTimeout: 0.5, retryTime: 0.01 });
   const asked = database.inspect(ask);
   for (let n = 0; n < 3; n++) {
     await new Promise((resolve) => setImmediate(resolve));

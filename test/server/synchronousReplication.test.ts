@@ -79,7 +79,7 @@ test.each([
     await leaveDuringCommit(title, key);
     await sleep(300);
     await commitsWaiting(1);
-    expect(server.database.load()).toMatchObject({ draining: 1, lanes: { write: 1 } });
+    expect(server.database.load()).toMatchObject({ draining: 1, shares: { write: 1 } });
     replication.goOnReceiving();
     await idle();
     expect(server.database.counts.destroyed.cancelled).toBe(cancelled);
