@@ -5,7 +5,7 @@ import { ConnectionShares, ShareTimeoutError, shareSizes } from '../../postgres/
 const timeout = 20_000;
 const never = new Cancellation();
 
-/** Runs all pending microtasks and immediates. */
+/** Lets all pending microtasks and `setImmediate` callbacks run. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 test.each([

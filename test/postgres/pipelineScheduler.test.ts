@@ -77,7 +77,7 @@ async function prepared<T>(work: (client: pg.Client, writes: () => number) => Pr
   }
 }
 
-test('transactions in one write have an identity, an end and an answer each', () =>
+test('each transaction of one write has its own identity, Sync and answer', () =>
   prepared(async (client, writes) => {
     const failing: Statement = { text: 'select 1 / 0' };
     const gone = Identity.tenant(ids.bob as string, '00000000-0000-4000-8000-000000000000');
@@ -102,7 +102,7 @@ test('transactions in one write have an identity, an end and an answer each', ()
     expect(await todoTitles(db)).toEqual(['done']);
   }));
 
-test('what has yet to be prepared is the last of a write, and what cannot be sent is left out', () =>
+test('a batch with unprepared statements is the last of a write, and a batch that cannot be encoded is left out', () =>
   prepared(async (client, writes) => {
     const circular: Record<string, unknown> = {};
     circular.circular = circular;
@@ -121,7 +121,7 @@ test('what has yet to be prepared is the last of a write, and what cannot be sen
     expect(writes()).toBe(1);
   }));
 
-test('behind a connection that ends nothing is answered, and behind an open transaction nothing happens', async () => {
+test('no batch is answered after its connection ended, and none runs after an open transaction', async () => {
   const lost = (error: unknown) => connectionFault(error)?.cause;
   await prepared(async (client) => {
     const killed = await together(
@@ -147,7 +147,7 @@ test('behind a connection that ends nothing is answered, and behind an open tran
   expect(await todoTitles(db)).toEqual([]);
 });
 
-test('an error is its own transaction’s alone, in whatever language the server says so', () =>
+test('an error fails only its own transaction, in any language of the server', () =>
   prepared(async (client) => {
     const stream = streamOf(client) as unknown as NodeJS.EventEmitter;
     const emit = stream.emit.bind(stream);
@@ -163,7 +163,7 @@ test('an error is its own transaction’s alone, in whatever language the server
     expect(await todoTitles(db)).toEqual(['behind']);
   }));
 
-test('an answer that is another identity’s is nobody’s', async () => {
+test('an answer with another identity closes the connection and reaches no request', async () => {
   for (const said of [
     `select 'hedgerow_tenant', '${ids.bob}'`,
     'select',
@@ -185,7 +185,7 @@ test('an answer that is another identity’s is nobody’s', async () => {
   }
 });
 
-test('nobody waits for COPY, nor for what is behind it', async () => {
+test('COPY closes the connection, and the batches after it fail', async () => {
   await db.asAdmin('create table app_public.copied (); grant insert on app_public.copied to hedgerow_tenant');
   await prepared(async (client) => {
     const copy = { text: 'copy app_public.copied from stdin' };
@@ -199,7 +199,7 @@ test('nobody waits for COPY, nor for what is behind it', async () => {
   });
 });
 
-test('requests at the same time share a connection, and each is answered its own', async () => {
+test('concurrent requests share a connection, and each gets its own answer', async () => {
   const database = openConnections(db, { preparedStatements: true });
   const names = Array.from({ length: 60 }, (_, index) => ['ada', 'bob', 'carol'][index % 3] as string);
   const answers = await Promise.all(names.map((name) => database.as(as(name), { readOnly: true }).query(who)));
@@ -210,7 +210,7 @@ test('requests at the same time share a connection, and each is answered its own
   await database.close();
 });
 
-test('who keeps others waiting is stopped, begins again alone, and stays apart for a while', async () => {
+test('a slow pipelined transaction is canceled, runs again alone, and its user bypasses pipelining for a while', async () => {
   const database = openConnections(db, { preparedStatements: true });
   const slow = { text: `insert into app_public.todos (title) select 'slow' from pg_sleep(0.2)` };
   const [, quick] = await Promise.all([
@@ -231,7 +231,7 @@ test('who keeps others waiting is stopped, begins again alone, and stays apart f
   await database.close();
 });
 
-test('a user whose statement was slow because of others goes back to the pipelines at once', async () => {
+test('a user whose statement was slow because of others returns to pipelining at once', async () => {
   const database = openConnections(db, { preparedStatements: true });
   await database.as(as('ada')).query(who);
   await withClient(db.ownerUrl, async (owner) => {
@@ -281,7 +281,7 @@ test('a tenant’s statement in an explicit transaction has 4 s, and so has one 
   await database.close();
 });
 
-test('many statements of one tick have one budget, and a user holds a share of the connections with them', async () => {
+test('many statements of one tick share one time budget, and their user is limited to a share of the connections', async () => {
   const database = openConnections(db, { preparedStatements: true, size: 4, timeout: 60 });
   const burst = () => {
     const client = database.as(as('ada'), { readOnly: true });
@@ -315,7 +315,7 @@ test('work of no signed-in user has one share of the writes, and a tenant has th
   await database.close();
 });
 
-test('who is given up while waiting is not begun, and takes nobody along while under way', async () => {
+test('a transaction that is canceled while it waits does not run, and one that is canceled while it runs affects no other', async () => {
   const database = openConnections(db, { preparedStatements: true });
   const [waits, runs] = [new Cancellation(), new Cancellation()];
   const release = await occupy(database);
@@ -343,7 +343,7 @@ test('who is given up while waiting is not begun, and takes nobody along while u
   await database.close();
 });
 
-test('a connection whose last waiting read was given up is destroyed', async () => {
+test('a connection whose last awaited read was canceled is destroyed', async () => {
   const database = openConnections(db, { preparedStatements: true });
   await database.as(as('ada')).query(who);
   const cancellation = new Cancellation();
@@ -357,7 +357,7 @@ test('a connection whose last waiting read was given up is destroyed', async () 
   await database.close();
 });
 
-test('a connection whose last waiting write was given up is kept until Postgres has answered', async () => {
+test('a connection whose last awaited write was canceled is kept until Postgres has answered', async () => {
   const database = openConnections(db, { preparedStatements: true });
   await database.as(as('ada')).query(who);
   const { pid } = await connectionState(database);
@@ -373,7 +373,7 @@ test('a connection whose last waiting write was given up is kept until Postgres 
   await database.close();
 });
 
-test('who cannot have a connection is told, and who asks later has a try of their own', async () => {
+test('a failed checkout rejects the requests queued before it, and later requests retry', async () => {
   const database = openConnections(db, { preparedStatements: true, timeout: 2 });
   const release = await occupy(database);
   const exhausted = ['ada', 'bob'].map((name) => database.as(as(name)).query(who));
@@ -389,7 +389,7 @@ test('who cannot have a connection is told, and who asks later has a try of thei
   await database.close();
 });
 
-test('who waits for a share of a connection has a place among those who want one alone', async () => {
+test('a pipelined transaction has its place in the queue of requests for an exclusive connection', async () => {
   const database = openConnections(db, { preparedStatements: true });
   await database.as(as('ada')).query(who);
   const order: string[] = [];
@@ -409,7 +409,7 @@ test('who waits for a share of a connection has a place among those who want one
   await database.close();
 });
 
-test('who waits behind too many others is told', async () => {
+test('a request behind too many others fails with the cause "pool exhausted"', async () => {
   const database = openConnections(db, { preparedStatements: true, timeout: 1 });
   const waiting = Array.from({ length: 200 }, () => database.as(as('ada')).query({ text: 'select pg_sleep(0.02)' }));
   const answers = await Promise.allSettled(waiting);

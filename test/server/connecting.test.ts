@@ -62,7 +62,7 @@ const preparedStatements = true;
 const ask = { text: 'select 1 as one' };
 const causeOf = (work: Promise<unknown>) => work.then(String, (error: unknown) => connectionFault(error)?.cause);
 
-test('an address that accepts connections and stays silent is tried several times while the database may wake up', async () => {
+test('a server that accepts connections and stays silent is tried several times while the database may wake up', async () => {
   proxy.silent = true;
   const database = openConnections(
     { serverUrl, preparedStatements },
@@ -75,7 +75,7 @@ test('an address that accepts connections and stays silent is tried several time
   await database.close();
 });
 
-test('a database that does not wake up is told within the time that requests wait, and the next requests wait for less', async () => {
+test('a database that does not wake up is reported within the timeout, and later requests wait for less', async () => {
   proxy.silent = true;
   const database = openConnections(
     { serverUrl, preparedStatements },
@@ -92,7 +92,7 @@ test('a database that does not wake up is told within the time that requests wai
   await database.close();
 });
 
-test('an address that falls silent while it is in use is not waited for', async () => {
+test('a server that falls silent while it is in use is not retried', async () => {
   const options = { attemptTimeout: 0.2, retryTime: 0.2, timeout: 60, size: 2 };
   const database = openConnections({ serverUrl, preparedStatements }, options);
   await database.inspect(ask);
@@ -104,7 +104,7 @@ test('an address that falls silent while it is in use is not waited for', async 
   await database.close();
 });
 
-test('a busy event loop is not taken for a silent database', async () => {
+test('a busy event loop does not count as a silent database', async () => {
   const database = openConnections({ serverUrl, preparedStatements }, { attemptTimeout: 0.5, retryTime: 0.01 });
   const asked = database.inspect(ask);
   for (let n = 0; n < 3; n++) {
@@ -115,7 +115,7 @@ test('a busy event loop is not taken for a silent database', async () => {
   await database.close();
 });
 
-test('a direct connection is asked once who it is, and nothing else is opened', async () => {
+test('a direct connection is probed once, and no other connection is opened', async () => {
   const database = openConnections({ serverUrl, preparedStatements }, { size: 3 });
   await Promise.all(Array.from({ length: 3 }, () => database.inspect(ask)));
   expect(proxy.accepted).toBe(3);
