@@ -1,4 +1,4 @@
-/** Text that is HTML already. */
+/** Text that is already escaped HTML. */
 export class Markup {
   readonly text: string;
 
@@ -9,12 +9,12 @@ export class Markup {
 
 type Part = Markup | string | number | undefined | readonly Part[];
 
-/** A template of HTML: whatever is put into it is escaped, unless it came out of this template itself. */
+/** Template tag for HTML. Escapes all parts except Markup, which this function returns. */
 export function html(literals: TemplateStringsArray, ...parts: readonly Part[]): Markup {
   return new Markup(String.raw({ raw: literals }, ...parts.map(render)));
 }
 
-/** JSON that may stand in a script element: no `<` in it, so that no value can end the element. */
+/** JSON for a script element. It escapes `<`, so that no value can close the element. */
 export function jsonInScript(value: unknown): Markup {
   return new Markup(JSON.stringify(value).replaceAll('<', '\\u003c'));
 }

@@ -1,12 +1,12 @@
-/** Runs work one at a time. */
+/** Runs some work one at a time. */
 export interface OneAtATime {
-  /** Runs it now, or once more behind the run that is under way. */
+  /** Runs the work now, or once more after the current run. */
   call(): void;
-  /** Resolves once no run is under way or due. */
+  /** Resolves once no run is in progress or requested. */
   idle(): Promise<void>;
 }
 
-/** @param work must not reject. However often it was called for during a run, it is one more run. */
+/** Any number of calls during a run cause one further run. @param work must not reject. */
 export function oneAtATime(work: () => Promise<void>): OneAtATime {
   let running: Promise<void> | undefined;
   let due = false;

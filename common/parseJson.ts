@@ -1,4 +1,4 @@
-/** Undefined where `text` is no JSON. */
+/** Parses JSON. Returns undefined for invalid JSON instead of throwing. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,5 +1,5 @@
-/** The exit code of a verb: 0 fine, 1 findings, 2 something could not be judged. An error that it throws is 2, too. */
+/** Exit code of a command: 0 for success, 1 for findings, 2 if a check could not run or the command throws. */
 export type ExitCode = 0 | 1 | 2;
 
-/** Something about the command's input or surroundings that its user can mend. */
+/** A problem with the input or the environment of a command that its user can fix. */
 export class UsageError extends Error {}

@@ -4,7 +4,7 @@ import { Problem } from '../server/http/problem.ts';
 import { Identity } from '../server/tenancy/identity.ts';
 import type { Database, IdentifiedClient } from '../server/tenancy/tenantDatabase.ts';
 
-/** Two tenants to try the API with. Only ever made in the embedded development database. */
+/** Two tenants to try the API with. They exist only in the embedded development database. */
 export const demoTenants = [
   { email: 'ada@example.com', username: 'ada', password: 'ada-demo-password' },
   { email: 'bob@example.com', username: 'bob', password: 'bob-demo-password' },
@@ -13,9 +13,9 @@ export const demoTenants = [
 const nowhere = { address: undefined, userAgent: undefined };
 
 /**
- * Creates the demo tenants that are not there yet, with a list and two todos each.
+ * Creates the missing demo tenants, with a list and two todos each.
  *
- * @param report gets a sentence if a tenant has no rows, because the tables of the example are gone or have changed.
+ * @param report receives a sentence if a tenant has no rows, because the example tables were removed or changed.
  */
 export async function createDemoTenants(database: Database, report: (sentence: string) => void): Promise<void> {
   for (const tenant of demoTenants) {

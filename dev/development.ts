@@ -13,22 +13,22 @@ import type { Development, Step } from '../server/run.ts';
 import { createDemoTenants, demoTenants } from './demoTenants.ts';
 import { watchSchema } from './schemaChanges.ts';
 
-/** Prepares development: an embedded Postgres where DATABASE_URL is not set, with migrations and demo tenants. */
+/** Prepares development. Without DATABASE_URL it starts an embedded Postgres with migrations and demo tenants. */
 export async function prepare(config: Config, step: Step): Promise<Development> {
   const embedded = config.databaseUrl === undefined ? await startEmbedded(step) : undefined;
   const databaseUrl = config.databaseUrl ?? (embedded?.serverUrl as string);
-  // From before the API is built: what is applied during that is not in it.
+  // Watch before the API is built, because migrations during the build are not part of that API.
   const changes = await watchSchema(config.listenUrl ?? databaseUrl);
   return {
     databaseUrl,
     embedded: embedded !== undefined,
-    jwtSecret: await keptSecret(),
+    jwtSecret: await persistentSecret(),
     mailDirectory: join(root, '.data', 'mail'),
     async ready({ database, graphql, log, url }) {
       changes.follow(() => reload(graphql, log));
       if (embedded) {
         const report = (sentence: string) => log.warn(sentence);
-        await step('made two demo tenants', () => createDemoTenants(database, report));
+        await step('created two demo tenants', () => createDemoTenants(database, report));
       }
       console.log(embedded ? invitation(url, graphql.schema) : `\n  GraphiQL  ${url}/\n  GraphQL   ${url}/graphql\n`);
     },
@@ -44,7 +44,7 @@ async function reload(graphql: GraphQLApi, log: Logger): Promise<void> {
     await graphql.reload();
     log.info('the schema changed: the API was built again');
   } catch (err) {
-    log.error({ err }, 'the schema changed, and no API can be built from it: the one before goes on');
+    log.error({ err }, 'the schema changed, and no API can be built from it: the previous API stays active');
   }
 }
 
@@ -59,8 +59,8 @@ async function startEmbedded(step: Step): Promise<EmbeddedTarget> {
   }
 }
 
-/** A secret that survives a restart, so that tokens do too. */
-async function keptSecret(): Promise<string> {
+/** Returns a secret that survives a restart, so that tokens stay valid. */
+async function persistentSecret(): Promise<string> {
   const file = join(root, '.data', 'jwt-secret');
   await mkdir(join(root, '.data'), { recursive: true });
   await writeFile(file, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 }).catch((error) => {
@@ -69,7 +69,7 @@ async function keptSecret(): Promise<string> {
   return readFile(file, 'utf8');
 }
 
-/** Queries to try, the first that the API answers: the example may have been removed. */
+/** Example queries. The output shows the first one that the API can answer, because the example may have been removed. */
 const firstQueries = [
   ['Sign in and read your todos:', '{ currentUser { username } todos { nodes { title priority } } }'],
   ['Sign in and ask who you are:', '{ currentUser { username } }'],

@@ -4,24 +4,24 @@ import { type OneAtATime, oneAtATime } from '../common/oneAtATime.ts';
 import { PostgresClient } from '../postgres/client.ts';
 import { clientOptions } from '../postgres/connectionString.ts';
 
-/** What `.gmrc` has graphile-migrate notify after each change of the schema (`migrations/notify.sql`). */
+/** Channel that graphile-migrate notifies after each schema change, as `.gmrc` says (`migrations/notify.sql`). */
 const channel = 'hedgerow_schema';
 
-/** Milliseconds after which a lost connection is tried again. */
+/** Milliseconds before the next attempt to connect. */
 const pause = 1000;
 
-/** Hears of each migration that is applied to a database. */
+/** Reports each migration that is applied to a database. */
 export interface SchemaChanges {
-  /** Calls `changed` for what was heard of so far, and from then on: one call at a time, never rejecting. */
+  /** Calls `changed` for earlier and later changes, one call at a time. @param changed must not reject. */
   follow(changed: () => Promise<void>): void;
   close(): Promise<void>;
 }
 
 /**
- * Listens to the database of `url`, for development alone: it keeps a connection open. Where that was lost, a change may
- * have been missed, and counts as heard of.
+ * Listens for schema changes in the database of `url`. It keeps a connection open, so use it for development only. A
+ * reconnect counts as a change, because the listener may have missed one.
  *
- * @returns once it listens, or the first try has failed; then it is tried again.
+ * @returns once it listens or the first attempt has failed. Failed attempts are repeated.
  */
 export async function watchSchema(url: string): Promise<SchemaChanges> {
   const ending = new AbortController();
@@ -44,7 +44,7 @@ export async function watchSchema(url: string): Promise<SchemaChanges> {
       listening();
       await lost.promise;
     } catch {
-      // It is tried again.
+      // The loop below connects again.
     } finally {
       await client?.end().catch(() => {});
     }

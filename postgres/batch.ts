@@ -1,61 +1,55 @@
 import pg from 'pg';
-import { serialize } from 'pg-protocol';
 import { isUnreplicated } from './commitWait.ts';
+import { type ProtocolConnection, prepareValue, serialize } from './internals/nodePostgres.ts';
 import { isStale, type Prepared, PreparedStatements } from './prepared.ts';
 import { type Column, columnsOf, type Field, ResultReader } from './result.ts';
 import { type Meter, type Result, type Statement, sentText } from './statement.ts';
-
-/** What is used of node-postgres' Connection and utils: what pg-cursor uses too, without published types. */
-export interface Wire {
-  readonly stream: {
-    readonly destroyed: boolean;
-    write(message: Buffer): void;
-    destroy(): void;
-    on(event: 'data', listener: (chunk: Buffer) => void): void;
-    off(event: 'data', listener: (chunk: Buffer) => void): void;
-  };
-  on(event: 'readyForQuery' | 'end', listener: () => void): this;
-  off(event: 'readyForQuery' | 'end', listener: () => void): this;
-}
-const { utils } = pg as unknown as { utils: { prepareValue(value: unknown): Buffer | string | null } };
 
 const describePortal = serialize.describe({ type: 'P' });
 const execute = serialize.execute();
 const sync = serialize.sync();
 
 /**
- * Several statements between two Syncs of the extended protocol: one implicit transaction, one write, one read. They
- * stand or fall together: when one fails, none has happened, and those behind it have not run.
+ * Several statements between two Syncs of the extended protocol: one implicit transaction, one write, one read. If one
+ * statement fails, Postgres rolls back those before it and skips those after it.
  *
- * Driven by the client through node-postgres' Submittable interface, as pg-cursor and pg-query-stream are.
+ * A batch goes through these states:
+ *
+ * - _new_: `submit` or `encode` produces its messages, once.
+ * - _sent_: the client passes it the messages of the server (`handle…`).
+ * - _failed_: a statement failed. The batch waits for ReadyForQuery, so that the rollback is complete, and then rejects.
+ * - _ended_: `ended` is called, and then `done` settles.
+ *
+ * The client drives a batch through node-postgres' Submittable interface, as it drives pg-cursor and pg-query-stream.
  */
 export class Batch {
-  /** Answers once the server has finished and the connection's state is known; rejects with what went wrong first. */
+  /** Settles once the server has finished and the connection's state is known. Rejects with the first error. */
   readonly done: Promise<Result<unknown>[]>;
-  /** Called ahead of the answer, once the server has ended the transaction, or with what ended the connection. */
+  /** Called before `done` settles, when the server has ended the transaction. `fault` is what ended the connection. */
   ended: (fault?: Error) => void = () => {};
 
   readonly #statements: readonly Statement[];
   #prepare: boolean;
   readonly #results: Result<unknown>[] = [];
-  /** What the connection keeps of each statement; undefined where it is not kept. */
+  /** The prepared statement of each statement; undefined for one that the connection does not keep. */
   readonly #prepared: (Prepared | undefined)[] = [];
   readonly #settle: { resolve(results: Result<unknown>[]): void; reject(error: Error): void };
-  /** Names that it prepares. */
+  /** Names of statements that this batch prepares. */
   #parsed: readonly string[] = [];
   #rowError: Error | undefined;
-  #confirmed = false;
-  /** Of the connection that it was made for. */
-  #wire: Wire | undefined;
+  /** Whether the current result has a row with the expected user id. */
+  #hasExpectedUser = false;
+  /** The connection that the messages were encoded for; undefined before. */
+  #connection: ProtocolConnection | undefined;
   #current: ResultReader | undefined;
-  /** Counts the rows of all statements: they are one request's. */
+  /** Counts the rows of all statements, because they belong to one request. */
   readonly #meter: Meter | undefined;
-  /** Bytes of rows that were counted. */
-  #read = 0;
-  /** Stops counting what comes on the connection. */
+  /** Bytes of rows that the meter has counted. */
+  #countedBytes = 0;
+  /** Stops counting the bytes that arrive on the connection. */
   #stopCounting = () => {};
 
-  /** @param prepare whether named statements are prepared on the connection; off for poolers that do not track them. */
+  /** @param prepare whether to prepare named statements on the connection; false for poolers that do not track them. */
   constructor(statements: readonly Statement[], prepare: boolean) {
     this.#statements = statements;
     this.#prepare = prepare;
@@ -70,43 +64,42 @@ export class Batch {
     this.#prepare = false;
   }
 
-  /** What there is to send, unless it was handed out before. */
-  submit(wire: Wire): Error | null {
-    this.#countOn(wire);
-    if (this.#wire) return null;
+  /** Sends the messages, unless `encode` has already returned them. Node-postgres calls this. */
+  submit(connection: ProtocolConnection): Error | null {
+    this.#countBytesOn(connection);
+    if (this.#connection) return null;
     const messages: Buffer[] = [];
     try {
-      this.encode(wire, messages);
+      this.encode(connection, messages);
     } catch (error) {
       return error as Error;
     }
     // One buffer, one write: a system call costs more than the copy.
-    wire.stream.write(Buffer.concat(messages));
+    connection.stream.write(Buffer.concat(messages));
     return null;
   }
 
   /**
-   * Adds the messages for `wire`, which have to be sent before anything else is.
+   * Appends the messages for `connection`. The caller sends them before anything else on that connection.
    *
-   * @returns whether what the connection keeps prepared stays as it is, whatever becomes of the batch.
-   * @throws where a value cannot be sent; then nothing was added.
+   * @returns whether the prepared statements of the connection stay the same, even if the batch fails.
+   * @throws if a value cannot be encoded; `messages` is then unchanged.
    */
-  encode(wire: Wire, messages: Buffer[]): boolean {
-    // Values are made ready before the first message: a value that cannot be sent must not leave half a batch.
-    const values = this.#statements.map(({ values = [] }) => values.map(utils.prepareValue));
-    this.#wire = wire;
+  encode(connection: ProtocolConnection, messages: Buffer[]): boolean {
+    // Encode all values before the first message: a value that cannot be encoded must not leave half a batch.
+    const values = this.#statements.map(({ values = [] }) => values.map(prepareValue));
+    this.#connection = connection;
     const before = messages.length;
-    const prepared = this.#prepare ? PreparedStatements.of(wire) : undefined;
+    const prepared = this.#prepare ? PreparedStatements.of(connection) : undefined;
     const toParse = prepared?.keep(this.#statements, messages);
     this.#parsed = [...(toParse ?? [])];
     const keeps = toParse?.size === 0 && messages.length === before;
-    for (const [index, asked] of this.#statements.entries()) {
-      const { name = '', discard } = asked;
-      const statement = prepared ? name : '';
-      if (statement === '' || toParse?.delete(statement))
-        messages.push(serialize.parse({ name: statement, text: sentText(asked) }));
-      messages.push(serialize.bind({ statement, values: values[index] ?? [] }));
-      const known = prepared?.get(statement);
+    for (const [index, statement] of this.#statements.entries()) {
+      const { name: givenName = '', discard } = statement;
+      const name = prepared ? givenName : '';
+      if (name === '' || toParse?.delete(name)) messages.push(serialize.parse({ name, text: sentText(statement) }));
+      messages.push(serialize.bind({ statement: name, values: values[index] ?? [] }));
+      const known = prepared?.get(name);
       this.#prepared.push(known);
       if (!discard && !known?.columns) messages.push(describePortal);
       messages.push(execute);
@@ -125,7 +118,7 @@ export class Batch {
   handleDataRow({ fields }: { fields: readonly (string | null)[] }): void {
     if (this.#rowError) return;
     const { discard, expectedUserId } = this.#statements[this.#results.length] ?? {};
-    if (expectedUserId !== undefined && fields[1] === expectedUserId) this.#confirmed = true;
+    if (expectedUserId !== undefined && fields[1] === expectedUserId) this.#hasExpectedUser = true;
     if (discard) return;
     try {
       if (this.#meter) this.#count(fields);
@@ -138,9 +131,9 @@ export class Batch {
 
   handleCommandComplete({ text }: { text: string }): void {
     const { expectedUserId } = this.#statements[this.#results.length] ?? {};
-    if (expectedUserId !== undefined && !(this.#confirmed && text === 'SELECT 1'))
-      this.#close('the answer is for somebody else');
-    this.#confirmed = false;
+    if (expectedUserId !== undefined && !(this.#hasExpectedUser && text === 'SELECT 1'))
+      this.#close('an answer has another identity');
+    this.#hasExpectedUser = false;
     this.#results.push((this.#current ?? this.#reader()).complete(text));
     this.#current = undefined;
   }
@@ -149,15 +142,15 @@ export class Batch {
     this.#results.push(this.#reader());
   }
 
-  /** Answers a failed statement only once the server has rolled back, so that the connection's state is known. */
-  handleError(error: Error, wire: Wire): void {
-    // From the failed statement on, the server may or may not have got to preparing.
+  /** Rejects only once the server has rolled back, so that the connection's state is known. */
+  handleError(error: Error, connection: ProtocolConnection): void {
+    // From the failed statement on, it is unknown which statements the server has prepared.
     const stale = isStale(error);
-    if (stale) PreparedStatements.of(wire).becameStale();
+    if (stale) PreparedStatements.of(connection).markAllStale();
     for (const { name } of this.#statements.slice(this.#results.length)) {
-      if (name && (stale || this.#parsed.includes(name))) PreparedStatements.of(wire).doubt(name);
+      if (name && (stale || this.#parsed.includes(name))) PreparedStatements.of(connection).forget(name);
     }
-    // Not its severity, which is in the server's language: behind what ends the connection, its end comes.
+    // The severity is no criterion: it is in the server's language. An error that ends the connection is followed by `end`.
     if (!(error instanceof pg.DatabaseError)) {
       this.fail(error);
       return;
@@ -168,27 +161,27 @@ export class Batch {
       this.ended();
       this.#reject(error);
     };
-    const gone = () => {
+    const disconnected = () => {
       stop();
       this.ended(new Error('Connection terminated'));
       this.#reject(error);
     };
     const stop = () => {
-      wire.off('readyForQuery', rolledBack);
-      wire.off('end', gone);
+      connection.off('readyForQuery', rolledBack);
+      connection.off('end', disconnected);
     };
-    wire.on('readyForQuery', rolledBack).on('end', gone);
+    connection.on('readyForQuery', rolledBack).on('end', disconnected);
   }
 
-  /** Ends it with what ended the connection. */
+  /** Fails the batch with the error that ended its connection. */
   fail(fault: Error): void {
     this.#stopCounting();
     this.ended(fault);
     this.#reject(this.#rowError ?? fault);
   }
 
-  handleReadyForQuery(wire: Wire): void {
-    if (isUnreplicated(wire))
+  handleReadyForQuery(connection: ProtocolConnection): void {
+    if (isUnreplicated(connection))
       this.#rowError ??= new Error('Connection terminated: the standby may not have the commit');
     this.#stopCounting();
     this.ended();
@@ -196,35 +189,35 @@ export class Batch {
     else this.#settle.resolve(this.#results);
   }
 
-  /** COPY takes the Sync that was sent behind it for its own: nothing else gets the connection out of it. */
+  /** COPY ignores the Sync that was sent after it, so only closing the connection ends it. */
   handleCopyInResponse(): void {
-    this.#close('COPY is not spoken here');
+    this.#close('COPY is not supported here');
   }
 
   handleCopyData(): void {}
   handlePortalSuspended(): void {}
 
-  /** Nothing that comes on this connection from now on is anybody's. */
+  /** Closes the connection, so that no later answer on it reaches a request. */
   #close(reason: string): void {
     this.#rowError = new Error(`${reason}: the connection was closed`);
-    this.#wire?.stream.destroy();
+    this.#connection?.stream.destroy();
   }
 
-  /** @throws what the meter says of a row that is too much. */
+  /** @throws the error of the meter for a row that exceeds its limit. */
   #count(values: readonly (string | null)[]): void {
     const bytes = values.reduce((sum, value) => sum + (value === null ? 0 : Buffer.byteLength(value)), 0);
-    this.#read += bytes;
+    this.#countedBytes += bytes;
     this.#meter?.add(bytes);
   }
 
-  /** Closes the connection where one answer becomes too large: of a row, nothing is known before all of it has come. */
-  #countOn({ stream }: Wire): void {
+  /** Closes the connection when an answer becomes too large. Nothing of a row is known before all of it has arrived. */
+  #countBytesOn({ stream }: ProtocolConnection): void {
     const meter = this.#meter;
     if (!meter) return;
     let received = 0;
     const count = ({ length }: Buffer) => {
       received += length;
-      if (received <= meter.mostOnWire) return;
+      if (received <= meter.maxAnswerBytes) return;
       this.#stopCounting();
       this.#rowError ??= meter.refusal();
       stream.destroy();
@@ -234,7 +227,7 @@ export class Batch {
   }
 
   #reject(error: Error): void {
-    this.#meter?.add(-this.#read);
+    this.#meter?.add(-this.#countedBytes);
     this.#settle.reject(error);
   }
 

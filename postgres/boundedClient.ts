@@ -1,21 +1,22 @@
 import type pg from 'pg';
 import { PostgresClient } from './client.ts';
+import { destroyStream } from './internals/nodePostgres.ts';
 
-/** Parts of an attempt that are timed one after the other. */
+/** Consecutive timers that divide the timeout of an attempt. */
 const parts = 15;
 
 type Config = ConstructorParameters<typeof PostgresClient>[0];
 
 /**
- * A client whose attempt to connect, with TLS and authentication, takes `milliseconds` at the most.
+ * A client class whose attempt to connect, with TLS and authentication, takes at most `milliseconds`.
  *
- * The time is counted in parts. While the event loop is held up, no more than one of them passes: an answer that has come
- * meanwhile, and only was not read yet, is not taken for silence, as it is by node-postgres' own connectionTimeoutMillis.
+ * The timeout is divided into parts. While the event loop is blocked, at most one part passes. So an answer that arrived
+ * during the block still counts. With node-postgres' own connectionTimeoutMillis it would count as a timeout.
  */
 export function boundedClient(milliseconds: number): typeof PostgresClient {
   return class extends PostgresClient {
     constructor(config?: Config) {
-      // Work before the connection, such as the request for TLS, has a timeout of its own.
+      // This timeout covers work before the connection, such as asking whether the server offers TLS.
       super(config && { ...config, connectionTimeoutMillis: 4 * milliseconds });
     }
 
@@ -41,7 +42,7 @@ export function boundedClient(milliseconds: number): typeof PostgresClient {
       };
       const expire = () => {
         const error = new Error('timeout expired');
-        this.connection.stream.destroy(error);
+        destroyStream(this, error);
         settle(error);
       };
       count();

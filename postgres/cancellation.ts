@@ -1,4 +1,4 @@
-/** Why a request's work was given up before it had an answer. */
+/** A request's work was canceled before it finished. */
 export class CancelledError extends Error {
   readonly reason: 'deadline' | 'client gone' | 'stopping' | 'no answer';
   constructor(reason: CancelledError['reason']) {
@@ -8,40 +8,48 @@ export class CancelledError extends Error {
 }
 
 /**
- * Whether the work for a request is still wanted. In place of AbortSignal, which creates a DOMException with a stack
- * for every request that ends: a sixth of the time of a short one.
+ * The cancellation of one request's work. It is _active_ until `cancel` or an expiry makes it _canceled_, for good. `end`
+ * stops the expiry.
+ *
+ * It replaces AbortSignal, which creates a DOMException with a stack for every request that ends. That takes a sixth of the
+ * time of a short request.
  */
 export class Cancellation {
   #error: CancelledError | undefined;
   #timer: NodeJS.Timeout | undefined;
   readonly #listeners = new Set<(error: CancelledError) => void>();
 
-  /** Gives the work up: what runs is stopped, and what has not begun does not begin. */
+  /** Stops running work, and keeps further work from starting. Later calls have no effect. */
   cancel(reason: CancelledError['reason']): void {
     if (this.#error) return;
     this.#error = new CancelledError(reason);
     for (const listener of [...this.#listeners]) listener(this.#error);
   }
 
-  /** Gives the work up in `seconds` from now, whatever was said before, unless it has ended by then. */
+  /** Cancels the work in `seconds` from now, unless `end` is called before. Replaces an earlier expiry. */
   expireIn(seconds: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.cancel('deadline'), seconds * 1000);
   }
 
-  /** The work is done, or nobody waits for it: it expires no more. */
+  /** Stops the expiry, because the work has finished. */
   end(): void {
     clearTimeout(this.#timer);
   }
 
-  /** @throws CancelledError once the work was given up. */
+  /** @throws CancelledError once the work is canceled. */
   check(): void {
     if (this.#error) throw this.#error;
   }
 
-  /** Begins `work` if it is still wanted, and waits for it as long as it is; `stop` then ends it. */
+  /**
+   * Runs `work` and settles as it does, or rejects as soon as the work is canceled.
+   *
+   * @param stop stops the work when it is canceled.
+   * @throws CancelledError; what `work` throws.
+   */
   race<T>(work: () => Promise<T>, stop: (error: CancelledError) => void): Promise<T> {
-    // One promise by hand: `Promise.race` would cost four more for each statement.
+    // One explicit promise: `Promise.race` would create four more for each statement.
     return new Promise((resolve, reject) => {
       this.check();
       const listener = (error: CancelledError) => {

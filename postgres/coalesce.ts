@@ -2,46 +2,51 @@ import pg from 'pg';
 import { connectionFault } from './connectionErrors.ts';
 import type { Result, Statement } from './statement.ts';
 
-/** Statements of one tick that share a transaction; more of them go into the next. */
-const limit = 20;
+/** Maximum of statements per transaction. Further statements of the tick go into the next transaction. */
+const maxStatements = 20;
 
-interface Asked {
+interface PendingStatement {
   readonly statement: Statement;
   resolve(result: Result<unknown>): void;
   reject(error: unknown): void;
 }
 
-/** Gathers what is asked for in one tick, and runs it together. What then fails as a whole is run again one by one. */
+/**
+ * Coalesces the statements of one tick into one transaction. If that fails, each statement runs again separately.
+ *
+ * @param run runs statements as one implicit transaction.
+ * @returns a function that runs one statement.
+ */
 export function coalesce(
   run: (statements: readonly Statement[]) => Promise<Result<unknown>[]>,
 ): (statement: Statement) => Promise<Result<unknown>> {
-  const alone = async (statement: Statement) => (await run([statement]))[0] as Result<unknown>;
-  const flush = async (asked: readonly Asked[]) => {
+  const runSeparately = async (statement: Statement) => (await run([statement]))[0] as Result<unknown>;
+  const flush = async (pending: readonly PendingStatement[]) => {
     try {
-      const results = await run(asked.map(({ statement }) => statement));
-      for (const [index, { resolve }] of asked.entries()) resolve(results[index] as Result<unknown>);
+      const results = await run(pending.map(({ statement }) => statement));
+      for (const [index, { resolve }] of pending.entries()) resolve(results[index] as Result<unknown>);
     } catch (error) {
-      // Only the server's refusal of a statement says for certain that none of them has happened.
-      const again = asked.length > 1 && error instanceof pg.DatabaseError && !connectionFault(error);
-      for (const { statement, resolve, reject } of asked) {
-        if (again) alone(statement).then(resolve, reject);
+      // Only an error that the server raised for a statement proves that the transaction had no effect.
+      const hadNoEffect = error instanceof pg.DatabaseError && !connectionFault(error);
+      for (const { statement, resolve, reject } of pending) {
+        if (pending.length > 1 && hadNoEffect) runSeparately(statement).then(resolve, reject);
         else reject(error);
       }
     }
   };
-  let waiting: Asked[] | undefined;
+  let current: PendingStatement[] | undefined;
   return (statement) =>
     new Promise((resolve, reject) => {
-      if (waiting && waiting.length < limit) {
-        waiting.push({ statement, resolve, reject });
+      if (current && current.length < maxStatements) {
+        current.push({ statement, resolve, reject });
         return;
       }
-      const asked: Asked[] = [{ statement, resolve, reject }];
-      waiting = asked;
-      // After the microtasks that are due: the tick's other statements have been asked for by then.
+      const pending: PendingStatement[] = [{ statement, resolve, reject }];
+      current = pending;
+      // This runs after the pending microtasks, in which the other statements of the tick arrive.
       process.nextTick(() => {
-        if (waiting === asked) waiting = undefined;
-        void flush(asked);
+        if (current === pending) current = undefined;
+        void flush(pending);
       });
     });
 }

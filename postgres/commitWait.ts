@@ -1,23 +1,20 @@
 import type pg from 'pg';
+import { connectionOf, destroyStream } from './internals/nodePostgres.ts';
 
-/** Connections whose commit was ended before the standby had it. */
+/** Connections with a commit that returned before the standby had it. */
 const unreplicated = new WeakSet<object>();
 
-interface Wired {
-  readonly connection: { readonly stream: { destroy(): void } };
-}
-
 /**
- * Watches `client` for a commit whose wait for a synchronous standby was canceled, by an administrator for example. Postgres
+ * Watches `client` for a commit whose wait for a synchronous standby was canceled, for example by an administrator. Postgres
  * then reports success with a warning, although a failover would lose the transaction. The batch reports a lost connection
- * instead: its outcome is unknown. The warning is recognized by the function in Postgres, because its text is translated.
+ * instead: its outcome is unknown. The name of the Postgres function identifies the warning, because its text is translated.
  */
 export function watchCommits(client: pg.ClientBase): void {
-  const { connection } = client as unknown as Wired;
+  const connection = connectionOf(client);
   client.on('notice', ({ routine }) => {
     if (routine !== 'SyncRepWaitForLSN') return;
     unreplicated.add(connection);
-    connection.stream.destroy();
+    destroyStream(client);
   });
 }
 

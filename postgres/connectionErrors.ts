@@ -1,124 +1,140 @@
 import { isNativeError } from 'node:util/types';
 import pg from 'pg';
 import { CancelledError } from './cancellation.ts';
-import { type Lane, LaneTimeoutError } from './lanes.ts';
+import { type Share, ShareTimeoutError } from './connectionShares.ts';
 import { isStale } from './prepared.ts';
 
-/** Why the database cannot be used right now, and what the operator can do. */
+/** A reason why the database cannot be used right now, and advice for the operator. */
 export interface ConnectionFault {
   readonly cause: string;
   readonly advice: string;
-  /** Whether the next attempt, a moment later, may find it gone. */
-  readonly passes: boolean;
-  /** The attempt ended without any answer: the database may be waking up. */
+  /** Whether another attempt, a moment later, may succeed. */
+  readonly temporary: boolean;
+  /** Whether the attempt ended without any answer. The database may be waking up. */
   readonly silent: boolean;
 }
 
-/** A read of a subscription had no answer in its time. */
+/** A read of a subscription got no answer within its time. */
 export class UnansweredReadError extends Error {}
 
-/** A request was given up while its commit was under way, and Postgres has not answered since. */
+/** A request was canceled during its commit, and Postgres has not answered since. */
 export class UnansweredCommitError extends Error {}
 
-const fault = (cause: string, advice: string, passes: boolean, silent = false): ConnectionFault => ({
+const fault = (cause: string, advice: string, temporary: boolean, silent = false): ConnectionFault => ({
   cause,
   advice,
-  passes,
+  temporary,
   silent,
 });
 
 const wrongPassword = fault(
   'wrong password',
-  'Check user and password in DATABASE_URL, or run `npm run db -- init`.',
+  'Check the user and password in DATABASE_URL, or run `npm run db -- init`.',
   false,
 );
 const unknownDatabase = fault(
   'unknown database',
-  'Check the database name in DATABASE_URL, or run `npm run db -- init`.',
+  'Check the database name in DATABASE_URL, or create the database with `npm run db -- init`.',
   false,
 );
 const unknownHost = fault(
   'unknown host',
-  'Check the host name in DATABASE_URL, and that this machine can resolve it.',
+  'Check the host name in DATABASE_URL, and check that this machine can resolve it.',
   true,
 );
-const refused = fault('refused', 'Nothing listens there: start Postgres or its pooler, or check host and port.', true);
-const unreachable = fault('unreachable', 'No answer: check network, firewall and address.', true);
+const refused = fault(
+  'refused',
+  'Nothing listens at this address. Start Postgres or its pooler, or check host and port.',
+  true,
+);
+const unreachable = fault('unreachable', 'The host does not answer. Check network, firewall and address.', true);
 const noAnswer = fault(
   'no answer',
-  'The address did not answer in time: it is waking up or frozen, a proxy in front of it has no server, or a firewall drops packets.',
+  'The database did not answer in time. It may be waking up or frozen, a proxy in front of it may have no server, or a firewall may drop packets.',
   true,
   true,
 );
-const tls = fault('TLS', 'Check sslmode and sslrootcert in DATABASE_URL against the certificate of the server.', false);
+const tls = fault(
+  'TLS',
+  "The TLS handshake failed. Check sslmode and sslrootcert in DATABASE_URL against the server's certificate.",
+  false,
+);
 const unbound = fault(
   'channel binding',
-  'The server is not proven to be the one that knows the password: check the host, and what ends TLS in front of it.',
+  'The server did not prove that it knows the password. Check the host, and check for a proxy that terminates TLS.',
   false,
 );
 const tooMany = fault(
   'too many connections',
-  'Lower DB_POOL_SIZE, put a pooler in front, or raise max_connections.',
+  'Postgres accepts no more connections. Lower DB_POOL_SIZE, put a pooler in front, or raise max_connections.',
   true,
 );
-const suspended = fault('suspended', 'The database is starting, stopping or waking up; it is tried again.', true);
-const lost = fault('connection lost', 'The server or the network ended the connection; a new one is opened.', true);
+const suspended = fault('suspended', 'The database is starting, stopping or waking up. The server retries.', true);
+const lost = fault(
+  'connection lost',
+  'The database server or the network closed the connection. The pool opens a new one.',
+  true,
+);
 const poolBusy = fault(
   'pool exhausted',
-  'Every connection is in use: look for slow statements and waiting commits, or raise DB_POOL_SIZE.',
+  'Every connection is in use. Look for slow statements and waiting commits, or raise DB_POOL_SIZE.',
   false,
 );
 const stalledWrites = fault(
   'writes stalled',
-  'Every connection for writes is in use: look in pg_stat_activity for commits that wait for a synchronous standby (wait_event SyncRep), for locks, and for slow statements.',
+  'Every connection for writes is in use. Look in pg_stat_activity for commits that wait for a synchronous standby (wait_event SyncRep), for locks, and for slow statements.',
   false,
 );
 const slowStatements = fault(
   'slow statements',
-  'Every connection for slow statements is in use: make them faster (see `npm run db -- slow`), or raise DB_POOL_SIZE.',
+  'Every connection for slow statements is in use. Make them faster (see `npm run db -- slow`), or raise DB_POOL_SIZE.',
   false,
 );
-const exportsBusy = fault('exports', 'Every connection for exports is in use: wait, or raise DB_POOL_SIZE.', false);
+const exportsBusy = fault('exports', 'Every connection for exports is in use. Wait, or raise DB_POOL_SIZE.', false);
 const unansweredCommit = fault(
   'commit not answered',
-  'Postgres does not answer a commit. It may wait for a synchronous standby (wait_event SyncRep in pg_stat_activity): bring the standby back, or take it out of synchronous_standby_names. Or the server is frozen or unreachable.',
+  'Postgres does not answer a commit. If the commit waits for a synchronous standby (wait_event SyncRep in pg_stat_activity), restore the standby or remove it from synchronous_standby_names. Otherwise the database server is frozen or unreachable.',
   false,
 );
 const schemaChanged = fault(
   'schema changed',
-  'A migration changed what prepared statements return: the transaction was rolled back. The next one prepares them again.',
+  'A migration changed the columns of prepared statements, and the transaction was rolled back. The next transaction prepares them again.',
   false,
 );
-const readOnly = fault('read-only', 'This is a replica, or a failover is under way.', false);
+const readOnly = fault(
+  'read-only',
+  'DATABASE_URL points at a replica, or a failover is in progress. Point it at the primary.',
+  false,
+);
 const diskFull = fault(
   'disk full',
-  'The disk of the database server is full: free space or enlarge it. Writes then work again by themselves.',
+  'The disk of the database server is full. Free space or enlarge it. Writes then resume without a restart.',
   false,
 );
 const outOfMemory = fault(
   'out of memory',
-  'The database server has no memory left: lower work_mem or max_connections, or enlarge it.',
+  'The database server is out of memory. Lower work_mem or max_connections, or add memory.',
   false,
 );
-const outOfResources = fault('out of resources', 'A resource of the database server is exhausted: see its log.', false);
+const outOfResources = fault('out of resources', 'A resource of the database server is exhausted. See its log.', false);
 const noPorts = fault(
   'out of sockets',
-  'This machine has no file descriptors or ports left for connections: raise its limits (ulimit -n), or lower DB_POOL_SIZE.',
+  'This machine has no file descriptors or ports left for connections. Raise its limits (ulimit -n), or lower DB_POOL_SIZE.',
   true,
 );
 const poolerQueue = fault(
   'pooler has no connection',
-  'PgBouncer had no server connection free within query_wait_timeout: the database is away, or its pool is too small (default_pool_size, max_db_connections).',
+  'PgBouncer had no free server connection within query_wait_timeout. Check that the database runs, or enlarge the pool (default_pool_size, max_db_connections).',
   true,
 );
 const poolerLogin = fault(
   'pooler cannot log in',
-  'PgBouncer cannot connect to the database: see its log, and check that the database runs and that PgBouncer knows host and password.',
+  'PgBouncer cannot connect to the database. See its log. Check that the database runs, and that PgBouncer has the right host and password.',
   true,
 );
 const poolerFull = fault(
   'pooler full',
-  'PgBouncer takes no more clients: raise max_client_conn, or lower DB_POOL_SIZE.',
+  'PgBouncer accepts no more clients. Raise max_client_conn, or lower DB_POOL_SIZE.',
   true,
 );
 
@@ -137,16 +153,30 @@ const bySqlState: Readonly<Record<string, ConnectionFault>> = {
   '25006': readOnly,
 };
 
+/** Faults by the error codes of Node. */
 const byCode: Readonly<Record<string, ConnectionFault>> = {
-  ...{ ENOTFOUND: unknownHost, EAI_AGAIN: unknownHost, ECONNREFUSED: refused, ENOENT: refused },
-  ...{ ETIMEDOUT: unreachable, EHOSTUNREACH: unreachable, ENETUNREACH: unreachable },
-  ...{ ECONNRESET: lost, EPIPE: lost, ECONNABORTED: lost, ENOTCONN: lost, ENETRESET: lost },
-  ...{ EHOSTDOWN: unreachable, ENETDOWN: unreachable },
-  ...{ EMFILE: noPorts, ENFILE: noPorts, EADDRNOTAVAIL: noPorts, ENOBUFS: noPorts },
+  EADDRNOTAVAIL: noPorts,
+  EAI_AGAIN: unknownHost,
+  ECONNABORTED: lost,
+  ECONNREFUSED: refused,
+  ECONNRESET: lost,
+  EHOSTDOWN: unreachable,
+  EHOSTUNREACH: unreachable,
+  EMFILE: noPorts,
+  ENETDOWN: unreachable,
+  ENETRESET: lost,
+  ENETUNREACH: unreachable,
+  ENFILE: noPorts,
+  ENOBUFS: noPorts,
+  ENOENT: refused,
+  ENOTCONN: lost,
+  ENOTFOUND: unknownHost,
+  EPIPE: lost,
+  ETIMEDOUT: unreachable,
 };
 
-/** PgBouncer's own errors, most of which have the SQLSTATE 08P01. */
-const byPoolersWords: readonly (readonly [RegExp, ConnectionFault])[] = [
+/** Faults by the messages of PgBouncer. Most of its errors have the SQLSTATE 08P01. */
+const byPoolerMessage: readonly (readonly [RegExp, ConnectionFault])[] = [
   [/query_wait_timeout/, poolerQueue],
   [/no more connections allowed|too many connections/, poolerFull],
   [/no such database|does not exist in config/, unknownDatabase],
@@ -155,15 +185,15 @@ const byPoolersWords: readonly (readonly [RegExp, ConnectionFault])[] = [
   [/shutting down|starting up|paused/, suspended],
 ];
 
-const byLane: Readonly<Record<Lane, ConnectionFault>> = {
+const byShare: Readonly<Record<Share, ConnectionFault>> = {
   write: stalledWrites,
   unshared: poolBusy,
   bypass: slowStatements,
   export: exportsBusy,
 };
 
-/** What node-postgres says without a code. */
-const byWords: readonly (readonly [RegExp, ConnectionFault])[] = [
+/** Faults by the messages of node-postgres' errors without a code. */
+const byMessage: readonly (readonly [RegExp, ConnectionFault])[] = [
   [/^timeout exceeded when trying to connect/, poolBusy],
   [/connection timeout|^timeout expired/, noAnswer],
   [/^Connection terminated|^Client has encountered a connection error|^Client was closed/, lost],
@@ -172,28 +202,28 @@ const byWords: readonly (readonly [RegExp, ConnectionFault])[] = [
 ];
 
 /**
- * Names what keeps a statement from reaching the database or its answer from coming back. Undefined: the database
- * answered, and the fault is the statement's.
+ * Returns the fault that kept a statement from reaching the database, or its answer from coming back. Returns undefined if
+ * the database answered and rejected the statement itself.
  */
 export function connectionFault(error: unknown): ConnectionFault | undefined {
   if (!isNativeError(error) || error instanceof CancelledError) return undefined;
-  if (error instanceof LaneTimeoutError) return byLane[error.lane];
+  if (error instanceof ShareTimeoutError) return byShare[error.share];
   if (error instanceof UnansweredCommitError) return unansweredCommit;
   if (error instanceof UnansweredReadError) return noAnswer;
   const { code = '', errors } = error as { code?: string; errors?: readonly unknown[] };
-  if (error instanceof pg.DatabaseError) return isStale(error) ? schemaChanged : ofPostgres(code, error.message);
-  // Node tries every address of a host and reports them together.
+  if (error instanceof pg.DatabaseError) return isStale(error) ? schemaChanged : faultOfPostgres(code, error.message);
+  // Node tries every address of a host and reports all errors together.
   if (errors) return connectionFault(errors[0]);
   if (/^(CERT_|ERR_TLS|ERR_SSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/.test(code)) return tls;
-  return byCode[code] ?? byWords.find(([words]) => words.test(error.message))?.[1];
+  return byCode[code] ?? byMessage.find(([pattern]) => pattern.test(error.message))?.[1];
 }
 
-function ofPostgres(code: string, message: string): ConnectionFault | undefined {
-  if (code.startsWith('08')) return byPoolersWords.find(([words]) => words.test(message))?.[1] ?? lost;
+function faultOfPostgres(code: string, message: string): ConnectionFault | undefined {
+  if (code.startsWith('08')) return byPoolerMessage.find(([pattern]) => pattern.test(message))?.[1] ?? lost;
   return bySqlState[code] ?? (code.startsWith('53') ? outOfResources : undefined);
 }
 
-/** Whether an error means that the database is away, and not that the statement was wrong. */
+/** Whether an error means that the database is unavailable, and not that the statement was wrong. */
 export function isUnavailable(error: unknown): boolean {
   return connectionFault(error) !== undefined;
 }

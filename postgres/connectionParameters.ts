@@ -1,20 +1,21 @@
-/** A connection string that cannot be used. The message never contains the string, which may hold a password. */
+/** A connection string is unusable. The message never contains the string, which may hold a password. */
 export class ConnectionStringError extends Error {}
 
-/** The message for text that is no connection string. */
+/** Message for text that is not a connection string. */
 export const unreadable =
   'cannot be read. It must look like postgres://user:password@host:5432/database, with special characters percent-encoded: @ as %40, / as %2F, % as %25';
 
-/** Parameters of libpq with the values that every connection honors; undefined where any value is honored. */
-const values: Readonly<Record<string, readonly string[] | undefined>> = {
+/** Allowed values of libpq parameters that every connection honors. */
+const allowedValues: Readonly<Record<string, readonly string[] | undefined>> = {
   channel_binding: ['disable', 'prefer', 'require'],
   sslmode: ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'],
   sslnegotiation: ['postgres', 'direct'],
 };
 
 interface Unsupported {
-  /** Values that a connection honors without doing anything for them. */
+  /** Values that match the behavior of node-postgres anyway. */
   readonly honored?: RegExp;
+  /** Advice: what to write instead. */
   readonly instead: string;
 }
 
@@ -23,8 +24,8 @@ const scram = { instead: 'remove it and write the password, which connections he
 const gss = { instead: 'remove it; connections here do not use GSSAPI' };
 
 /**
- * Parameters that node-postgres cannot honor. Dropping them silently would connect to another server, or less safely, than
- * the connection string says.
+ * Parameters that node-postgres cannot honor. Ignoring them could connect to another server, or less securely, than the
+ * connection string says.
  */
 const unsupported: Readonly<Record<string, Unsupported>> = {
   gssencmode: { honored: /^(disable|prefer)$/, ...gss },
@@ -75,21 +76,29 @@ const unsupported: Readonly<Record<string, Unsupported>> = {
 const authentication = 'remove it; channel_binding=require is how to demand SCRAM-SHA-256 with channel binding';
 const server = 'remove it; the host of the connection string is the server';
 
-/** Beginnings of names that can only be meant for TLS, authentication or the choice of the server, and what to do. */
+/** Prefixes of unknown names that must concern TLS, authentication or the choice of the server, with advice. */
 const relevantToSecurity: readonly (readonly [RegExp, string])[] = [
-  [/^(ssl|tls)/i, 'set the sslmode that is wanted'],
+  [/^(ssl|tls)/i, 'set sslmode instead'],
   [/^(channel|require|auth|gss|krb|oauth|scram)/i, authentication],
   [/^(host|target)/i, server],
   [/^service/i, 'remove it; host, user and database stand in the connection string'],
   [/^pass/i, 'remove it; the password stands before the @, or in the file that PGPASSFILE names'],
 ];
 
+/** Parameters that are safe with any value. */
 const otherNames = [
-  ...['application_name', 'client_encoding', 'connect_timeout', 'fallback_application_name', 'gsslib', 'krbsrvname'],
-  ...['sslcert', 'sslkey', 'sslrootcert'],
+  'application_name',
+  'client_encoding',
+  'connect_timeout',
+  'fallback_application_name',
+  'gsslib',
+  'krbsrvname',
+  'sslcert',
+  'sslkey',
+  'sslrootcert',
 ];
 
-/** The parameters of a connection URI. `+` is a plus sign, as for libpq; a space is `%20`. */
+/** Parses the parameters of a connection URI. As in libpq, `+` is a plus sign and a space is `%20`. */
 export function readParameters(search: string): Map<string, string> {
   const parts = search.replace(/^\?/, '').split('&').filter(Boolean);
   return new Map(
@@ -114,7 +123,7 @@ export function decode(text: string): string {
 }
 
 /**
- * Replaces `ssl`, which libpq takes from JDBC's connection strings, by the `sslmode` that it stands for.
+ * Replaces `ssl`, which libpq accepts from JDBC's connection strings, by the equivalent `sslmode`.
  *
  * @throws ConnectionStringError if it contradicts `sslmode`.
  */
@@ -131,7 +140,7 @@ export function replaceSsl(parameters: Map<string, string>): void {
   }
 }
 
-/** @throws ConnectionStringError if the parameters ask for what a connection to `host` cannot keep. */
+/** @throws ConnectionStringError if a connection to `host` cannot honor the parameters. */
 export function checkParameters(parameters: ReadonlyMap<string, string>, host: string | undefined): void {
   for (const [name, value] of parameters) checkParameter(name, value);
   const mode = parameters.get('sslmode');
@@ -156,7 +165,7 @@ export function checkParameters(parameters: ReadonlyMap<string, string>, host: s
 }
 
 function checkParameter(name: string, value: string): void {
-  const known = values[name];
+  const known = allowedValues[name];
   if (known && !known.includes(value)) {
     throw new ConnectionStringError(`has an unknown ${name}: use one of ${known.join(', ')}`);
   }
@@ -165,7 +174,7 @@ function checkParameter(name: string, value: string): void {
     throw new ConnectionStringError(`has the parameter ${name} with a value that cannot be honored here: ${instead}`);
   }
   if (known || instead !== undefined || otherNames.includes(name)) return;
-  const [, advice] = relevantToSecurity.find(([beginning]) => beginning.test(name)) ?? [];
+  const [, advice] = relevantToSecurity.find(([prefix]) => prefix.test(name)) ?? [];
   if (advice === undefined) return;
   throw new ConnectionStringError(`has the parameter ${name.replace(/\W/g, '')}, which libpq does not know: ${advice}`);
 }

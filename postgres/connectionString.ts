@@ -13,8 +13,8 @@ import { ignoresEnvironment, inheritParameters } from './libpqEnvironment.ts';
 export { ConnectionStringError } from './connectionParameters.ts';
 
 /**
- * Parameters that node-postgres gets. It reads every parameter as one of its own settings, so that `?query_timeout=…` or
- * a parameter of another tool (`pgbouncer=true`) would change how it works.
+ * Parameters to pass to node-postgres. It reads every parameter as one of its settings. So `?query_timeout=…` or a parameter
+ * of another tool (`pgbouncer=true`) would change its behavior.
  */
 const passedOn = new Set([
   'application_name',
@@ -34,12 +34,15 @@ const passedOn = new Set([
 ]);
 
 /**
- * Rewrites a connection URI so that `URL`, node-postgres and libpq read the same from it. Parameters that libpq lets name
- * the server (`?host=`, `?user=` and so on) move to where URIs have them; the directory of a Unix-domain socket becomes
- * a percent-encoded host; a space is `%20`; `ssl` becomes `sslmode`. Environment variables of libpq add the parameters that
- * the string does not have. Rewriting twice changes nothing.
+ * Rewrites a connection URI so that `URL`, node-postgres and libpq read the same from it:
  *
- * @throws ConnectionStringError if it cannot be read, contradicts itself or asks for what connections here cannot keep.
+ * - Parameters for the server (`?host=`, `?user=` and so on) move to the places that URIs have for them.
+ * - The directory of a Unix-domain socket becomes a percent-encoded host. A space becomes `%20`, and `ssl` `sslmode`.
+ * - Environment variables of libpq add the parameters that are missing.
+ *
+ * Rewriting twice changes nothing.
+ *
+ * @throws ConnectionStringError if the text is malformed, contradicts itself, or has parameters that cannot be honored.
  */
 export function canonicalUrl(text: string): string {
   const parts = split(text.trim());
@@ -70,7 +73,7 @@ export function canonicalUrl(text: string): string {
   return url;
 }
 
-/** Adds to the message of a ConnectionStringError which environment variables have set the parameters in it. */
+/** Runs `check`. Adds the environment variables that set the rejected parameters to the message of its error. */
 function nameVariables(inherited: ReadonlyMap<string, string>, check: () => void): void {
   try {
     check();
@@ -85,11 +88,11 @@ function nameVariables(inherited: ReadonlyMap<string, string>, check: () => void
 }
 
 /**
- * node-postgres' options for a connection URI, with `sslmode` and `channel_binding` as libpq means them.
+ * Returns node-postgres' options for a connection URI, with the semantics of libpq for `sslmode` and `channel_binding`.
  *
  * - `require` encrypts; `verify-ca` and `verify-full` also check the certificate.
  * - `prefer` and `allow` encrypt if the server offers TLS, and connect without it otherwise.
- * - `channel_binding=require` needs TLS and a server that proves by SCRAM-SHA-256-PLUS that it knows the password.
+ * - `channel_binding=require` needs TLS, and a server that proves through SCRAM-SHA-256-PLUS that it knows the password.
  *
  * @throws ConnectionStringError as `canonicalUrl`.
  */
@@ -111,9 +114,9 @@ export function clientOptions(text: string): PostgresClientConfig & { readonly c
     parameters.set('uselibpqcompat', 'true');
     if (mode === 'no-verify') parameters.delete('sslrootcert');
   }
-  // Otherwise PGSSLROOTCERT would replace what is removed here when graphile-migrate's string is read again.
+  // Otherwise PGSSLROOTCERT would replace the removed parameter when the string for graphile-migrate is read again.
   if (system || mode === 'no-verify') parameters.set('libpq_environment', 'off');
-  // libpq's name for the certificates that the system trusts, which are Node's default.
+  // In libpq, `system` means the certificates that the system trusts. Node trusts its own list by default.
   if (system) parameters.delete('sslrootcert');
   url.search = writeParameters(parameters);
   const connectTimeout = seconds(given.get('connect_timeout'));
@@ -122,10 +125,10 @@ export function clientOptions(text: string): PostgresClientConfig & { readonly c
     connectionString: url.href,
     application_name: 'hedgerow',
     keepAlive: given.get('keepalives') !== '0',
-    // Node's default leaves it to the system, which waits for two hours.
+    // Node's default is that of the operating system: two hours.
     keepAliveInitialDelayMillis: (seconds(given.get('keepalives_idle')) || 30) * 1000,
     ...(connectTimeout > 0 && { connectionTimeoutMillis: connectTimeout * 1000 }),
-    // Otherwise node-postgres reads PGSSLMODE and PGSSLNEGOTIATION; parameters in the URI win over these.
+    // Without these, node-postgres would read PGSSLMODE and PGSSLNEGOTIATION. Parameters in the URI take precedence.
     ssl: false,
     sslnegotiation: 'postgres',
     enableChannelBinding: bound,
@@ -133,12 +136,12 @@ export function clientOptions(text: string): PostgresClientConfig & { readonly c
   };
 }
 
-/** Whole seconds; 0 stands for the default. */
+/** Parses whole seconds. Returns 0, the default, for other text. */
 function seconds(text = ''): number {
   return /^\d{1,6}$/.test(text) ? Number(text) : 0;
 }
 
-/** The host of a connection URI as a person writes it: a name, an address, or the directory of a socket. */
+/** Returns the decoded host of a connection URI: a name, an address, or the directory of a socket. */
 export function hostOf(url: string): string {
   return decode(new URL(url).hostname);
 }
@@ -154,7 +157,7 @@ interface Parts {
   readonly search: string;
 }
 
-/** Splits a connection URI as libpq does: `#` and `?` may stand in a password, and `#` anywhere. */
+/** Splits a connection URI as libpq does: a password may contain `#` and `?`, and other parts may contain `#`. */
 function split(text: string): Parts {
   const [, scheme, rest] = /^(postgres(?:ql)?:)\/\/(.*)$/s.exec(text) ?? [];
   if (scheme === undefined || rest === undefined) throw new ConnectionStringError(unreadable);
@@ -166,7 +169,7 @@ function split(text: string): Parts {
   return { scheme, user, password, host, port, database, search };
 }
 
-/** The index of the `@` behind the credentials, or -1. A password may hold `@`, which libpq does not read. */
+/** Returns the index of the `@` after the credentials, or -1. Unlike in libpq, a password may contain `@`. */
 function endOfCredentials(rest: string): number {
   const [beforeSlash = ''] = rest.split('/', 1);
   const [beforeQuery = ''] = beforeSlash.split(/[?#]/, 1);

@@ -2,7 +2,7 @@ import type { Cancellation } from './cancellation.ts';
 import type { Lease } from './lease.ts';
 import type { Result, Statement } from './statement.ts';
 
-/** A transaction that an identity has been established in. */
+/** A transaction with an established identity. */
 export interface Transaction {
   query<Row>(statement: Statement): Promise<Result<Row>>;
 }
@@ -10,27 +10,27 @@ export interface Transaction {
 const commit: Statement = { name: 'hedgerow_commit', text: 'commit' };
 const rollback: Statement = { name: 'hedgerow_rollback', text: 'rollback' };
 
-/** Statements of one transaction that are kept to be sent again. */
-const mostReplayed = 20;
+/** Maximum of statements that a transaction keeps to replay them. */
+const maxReplayed = 20;
 
-/** Times that a transaction begins again: each time the connection has prepared what was stale. */
-const mostBeginnings = 4;
+/** Maximum of attempts per statement. Each restart has the connection prepare its stale statements again. */
+const maxAttempts = 4;
 
-/** A statement that answered without rows, and how many rows it changed. */
-interface Done {
+/** A statement that returned no rows, and the number of rows that it changed. */
+interface CompletedStatement {
   readonly statement: Statement;
   readonly rowCount: number | null;
 }
 
 /**
- * A transaction of several statements, one after the other, on one connection.
+ * A transaction of several statements on one connection. The statements run one after the other.
  *
- * - _not begun_: BEGIN and the identity go ahead of the first statement, in its batch.
- * - _begun_: each statement is a batch of its own.
- * - _begun again_: a statement was stale, because a migration has changed what it returns. Nothing is committed, so the
- *   transaction is rolled back, its statements so far are sent again, and then the stale one. That is done while those have
- *   answered without rows and change as many rows as before: then nobody can tell the difference.
- * - _broken_: it could not be begun again. Every further statement fails, and so does the commit.
+ * - _not begun_: BEGIN and the identity precede the first statement, in the same batch.
+ * - _begun_: each statement is a separate batch.
+ * - _restarted_: a statement was stale, because a migration has changed its columns. Nothing is committed, so the
+ *   transaction rolls back, replays its earlier statements, and runs the stale one again. It restarts only if the earlier
+ *   statements returned no rows and change as many rows as before: then the restart has no visible effect.
+ * - _broken_: the restart failed. Every further statement fails, and so does the commit.
  */
 export class ExplicitTransaction implements Transaction {
   /** Milliseconds that its statements have taken, without the commit. */
@@ -41,13 +41,13 @@ export class ExplicitTransaction implements Transaction {
   readonly #isStale: (error: unknown) => boolean;
   #begun = false;
   #broken: unknown;
-  /** Statements to send again; undefined once one has answered with rows. */
-  #done: Done[] | undefined = [];
+  /** Statements to replay; undefined once one has returned rows, because a restart is then impossible. */
+  #completed: CompletedStatement[] | undefined = [];
   #last: Promise<unknown> = Promise.resolve();
 
   /**
-   * @param opening what begins it and establishes its identity.
-   * @param isStale whether a statement did nothing because what the connection keeps prepared was stale.
+   * @param opening statements that begin the transaction and establish its identity.
+   * @param isStale whether a statement failed without any effect because a prepared statement was stale.
    */
   constructor(
     lease: Lease,
@@ -66,28 +66,28 @@ export class ExplicitTransaction implements Transaction {
     return result as Result<Row>;
   }
 
-  /** Commits, behind the statements `last`. @throws where the transaction was rolled back instead. */
+  /** Runs the statements `last` and commits. @throws Error if Postgres rolled the transaction back instead. */
   async commit(last: readonly Statement[]): Promise<void> {
     const ended = (await this.#inTurn([...last, commit], true)).at(-1) as Result<unknown> & { command: string };
-    // A transaction that failed inside answers COMMIT with ROLLBACK and no error.
+    // In a failed transaction, Postgres answers COMMIT with the tag ROLLBACK and no error.
     if (ended.command !== 'COMMIT') throw new Error('the transaction was rolled back');
   }
 
-  /** Rolls back what was begun. Where this fails, the connection is not idle and will not be used again. */
+  /** Rolls back the transaction if it has begun. If this fails, the connection is not idle and the pool destroys it. */
   async rollback(): Promise<void> {
     await this.#last;
     if (this.#begun) await this.#lease.send([rollback]).catch(() => {});
   }
 
-  /** Statements that are asked for at the same time wait for one another: the first one may have to be sent twice. */
+  /** Runs concurrent statements one after the other, because the first one may run twice. */
   #inTurn(statements: readonly Statement[], mayCommit: boolean): Promise<Result<unknown>[]> {
-    const answer = this.#last.then(() => this.#run(statements, mayCommit));
-    this.#last = answer.catch(() => {});
-    return answer;
+    const results = this.#last.then(() => this.#run(statements, mayCommit));
+    this.#last = results.catch(() => {});
+    return results;
   }
 
   async #run(statements: readonly Statement[], mayCommit: boolean): Promise<Result<unknown>[]> {
-    for (let beginnings = 1; ; beginnings++) {
+    for (let attempt = 1; ; attempt++) {
       this.#cancellation.check();
       if (this.#broken) throw this.#broken;
       const isFirst = !this.#begun;
@@ -96,14 +96,14 @@ export class ExplicitTransaction implements Transaction {
         this.#keep(statements, results);
         return results;
       } catch (error) {
-        // The connection of what was given up is destroyed: that is not why it failed.
+        // Cancellation destroys the connection. Report the cancellation, and not the lost connection.
         this.#cancellation.check();
-        if (!this.#isStale(error) || beginnings === mostBeginnings || !this.#done) {
-          // It is not known whether it was begun at all: nothing must run without its identity.
+        if (!this.#isStale(error) || attempt === maxAttempts || !this.#completed) {
+          // It is unknown whether the transaction has begun. No statement may run without its identity.
           if (isFirst) this.#broken = error;
           throw error;
         }
-        await this.#beginAgain(error, this.#done);
+        await this.#restart(error, this.#completed);
       }
     }
   }
@@ -118,19 +118,20 @@ export class ExplicitTransaction implements Transaction {
   }
 
   #keep(statements: readonly Statement[], results: readonly Result<unknown>[]): void {
-    if (results.some(({ rows }) => rows.length > 0) || (this.#done?.length ?? 0) > mostReplayed) this.#done = undefined;
+    if (results.some(({ rows }) => rows.length > 0) || (this.#completed?.length ?? 0) > maxReplayed)
+      this.#completed = undefined;
     for (const [index, statement] of statements.entries())
-      this.#done?.push({ statement, rowCount: results[index]?.rowCount ?? null });
+      this.#completed?.push({ statement, rowCount: results[index]?.rowCount ?? null });
   }
 
-  async #beginAgain(stale: unknown, done: readonly Done[]): Promise<void> {
-    // It fails later unless all of this succeeds, whatever its user makes of the error.
+  async #restart(stale: unknown, completed: readonly CompletedStatement[]): Promise<void> {
+    // The transaction stays broken unless all of this succeeds, even if its caller ignores the error.
     this.#broken = stale;
     await this.#lease.send([rollback]);
     this.#begun = false;
-    for (const { statement, rowCount } of done) {
-      const [again] = await this.#send([statement]);
-      if (!again || again.rows.length > 0 || again.rowCount !== rowCount) throw stale;
+    for (const { statement, rowCount } of completed) {
+      const [replayed] = await this.#send([statement]);
+      if (!replayed || replayed.rows.length > 0 || replayed.rowCount !== rowCount) throw stale;
     }
     this.#broken = undefined;
   }

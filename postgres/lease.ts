@@ -1,36 +1,38 @@
 import type pg from 'pg';
 import { Batch } from './batch.ts';
-import { requestCancel } from './cancelRequest.ts';
+import { requestCancel } from './internals/cancelRequest.ts';
+import { isQueryable, isReadyForQuery, streamOf } from './internals/nodePostgres.ts';
 import type { Result, Statement } from './statement.ts';
 
-/** Why a connection was thrown away instead of given to the next request. */
+/** Reasons to destroy a connection instead of reusing it. */
 export type DestroyReason = 'cancelled' | 'lost' | 'in transaction' | 'busy' | 'unanswered';
 
-/** How a lease tells the pool what becomes of its connection. */
+/** The pool's side of a lease. */
 export interface LeaseOwner {
-  /** Whether named statements are prepared. */
+  /** Whether named statements are prepared on the connection. */
   prepares(): boolean;
-  /** The pool is closing: nothing is waited for. */
+  /** Whether the pool is closing, so that leases do not wait for answers. */
   isClosing(): boolean;
-  /** The lease has ended; `reason` says why its connection was destroyed, if it was. */
+  /** Called when the lease ends. @param reason why the connection was destroyed; undefined if it can be reused. */
   ended(lease: Lease, reason: DestroyReason | undefined): void;
-  /** The request was given up while a commit was under way, and still there is no answer. */
+  /** Called when an abandoned commit still has no answer after a second. */
   unanswered(): void;
 }
 
-/** Milliseconds until a commit without an answer is reported, and until its connection is dropped. */
-const patience = { report: 1000, drop: 5 * 60_000 };
+/** Milliseconds until an unanswered commit is reported, and until its connection is dropped. */
+const unansweredAfter = { report: 1000, drop: 5 * 60_000 };
 
 /**
- * One connection, for one piece of work.
+ * One connection, checked out for one piece of work.
  *
- * - _active_: the work runs. When it settles, the connection returns to the pool, or is destroyed where its state is in
- *   doubt.
- * - _canceled_: the request was given up before anything was sent that can commit. Postgres is asked to cancel the
- *   statement, and the connection is destroyed.
- * - _draining_: the request was given up after that. A cancel request would end a commit's wait for a synchronous standby:
- *   the row would be visible, and lost in a failover. Closing the socket would leave the backend behind. So the connection is
- *   kept until Postgres answers. After five minutes, or when the pool closes, it is dropped without a cancel request.
+ * - _active_: the work runs. When it settles, the connection returns to the pool. If its state is unknown, the pool
+ *   destroys it.
+ * - _canceled_: the request was canceled before it sent anything that can commit. The lease asks Postgres to cancel the
+ *   statement, and destroys the connection.
+ * - _draining_: the request was canceled after that. A cancel request would end a commit's wait for a synchronous standby:
+ *   the row would be visible, and a failover would lose it. Closing the socket would leave the backend running. So the
+ *   lease keeps the connection until Postgres answers. After five minutes, or when the pool closes, it drops the
+ *   connection without a cancel request.
  */
 export class Lease {
   readonly client: pg.PoolClient;
@@ -40,7 +42,7 @@ export class Lease {
   #over = false;
   #timers: NodeJS.Timeout[] = [];
 
-  /** @param leave called once the connection is free, or gone. */
+  /** @param leave called once the connection is free or destroyed. */
   constructor(client: pg.PoolClient, owner: LeaseOwner, leave: () => void) {
     this.client = client;
     this.#owner = owner;
@@ -50,18 +52,18 @@ export class Lease {
   /**
    * Sends `statements` as one batch.
    *
-   * @param mayCommit whether the batch can commit a write: from then on the lease is not canceled any more.
-   * @throws pg.DatabaseError, or the error of the connection.
+   * @param mayCommit whether the batch can commit a write. After such a batch, the lease sends no cancel request.
+   * @throws pg.DatabaseError; the error of the connection.
    */
   send(statements: readonly Statement[], mayCommit = false): Promise<Result<unknown>[]> {
     const batch = new Batch(statements, this.#owner.prepares());
-    if (mayCommit) this.commits();
+    if (mayCommit) this.markCommitting();
     this.client.query(batch as never);
     return batch.done;
   }
 
-  /** From now on the connection may be committing. */
-  commits(): void {
+  /** Marks the connection as possibly committing from now on. */
+  markCommitting(): void {
     this.#mayCommit = true;
   }
 
@@ -73,12 +75,12 @@ export class Lease {
     }
   }
 
-  /** Gives the connection back; one whose state is in doubt is destroyed. */
+  /** Returns the connection to the pool, or destroys it if its state is unknown. */
   release(): void {
-    this.#end(doubt(this.client));
+    this.#end(reasonToDestroy(this.client));
   }
 
-  /** Nobody waits for the work any more. */
+  /** Ends the lease because its request was canceled; see the states above. */
   giveUp(): void {
     if (this.#over) return;
     if (!this.#mayCommit) {
@@ -87,8 +89,8 @@ export class Lease {
     } else if (this.#owner.isClosing()) {
       this.drop();
     } else {
-      const report = setTimeout(() => this.#owner.unanswered(), patience.report);
-      this.#timers = [report.unref(), setTimeout(() => this.drop(), patience.drop).unref()];
+      const report = setTimeout(() => this.#owner.unanswered(), unansweredAfter.report);
+      this.#timers = [report.unref(), setTimeout(() => this.drop(), unansweredAfter.drop).unref()];
     }
   }
 
@@ -96,7 +98,7 @@ export class Lease {
     return this.#timers.length > 0 && !this.#over;
   }
 
-  /** Closes the connection, whatever it does. */
+  /** Closes the connection, even during a commit. */
   drop(): void {
     this.#end('unanswered');
   }
@@ -111,14 +113,9 @@ export class Lease {
   }
 }
 
-/** Why a connection must not be used again; undefined when it is known to be idle, outside any transaction. */
-export function doubt(client: pg.PoolClient): DestroyReason | undefined {
-  const { _queryable, readyForQuery, connection } = client as unknown as {
-    _queryable: boolean;
-    readyForQuery: boolean;
-    connection: { stream: { writable: boolean } };
-  };
-  if (!_queryable || !connection.stream.writable) return 'lost';
-  if (!readyForQuery) return 'busy';
+/** The reason not to reuse a connection; undefined if it is known to be idle outside any transaction. */
+export function reasonToDestroy(client: pg.PoolClient): DestroyReason | undefined {
+  if (!isQueryable(client) || !streamOf(client).writable) return 'lost';
+  if (!isReadyForQuery(client)) return 'busy';
   return client.getTransactionStatus() === 'I' ? undefined : 'in transaction';
 }

@@ -1,9 +1,9 @@
 /**
- * Environment variables of libpq and the parameters that they set where a connection string does not. node-postgres reads
- * some in another sense (`PGSSLMODE=require` checks the certificate) and ignores others (`PGCHANNELBINDING`).
+ * Environment variables of libpq, and the parameters that they set if the connection string lacks them. node-postgres gives
+ * some another meaning (`PGSSLMODE=require` checks the certificate) and ignores others (`PGCHANNELBINDING`).
  *
- * Not here are those that node-postgres reads as libpq does (`PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`, `PGPASSFILE`,
- * `PGDATABASE`, `PGOPTIONS`).
+ * The list omits variables that node-postgres reads as libpq does: `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`,
+ * `PGPASSFILE`, `PGDATABASE`, `PGOPTIONS`.
  */
 const variables: Readonly<Record<string, string>> = {
   PGCHANNELBINDING: 'channel_binding',
@@ -33,9 +33,9 @@ const variables: Readonly<Record<string, string>> = {
 };
 
 /**
- * Adds what the environment says to the parameters of a connection string, as libpq does.
+ * Adds parameters from the environment to those of a connection string, as libpq does.
  *
- * @returns the variables that were read, by the parameter that they set.
+ * @returns the variables that set a parameter, by parameter.
  */
 export function inheritParameters(parameters: Map<string, string>, env: NodeJS.ProcessEnv): Map<string, string> {
   const inherited = new Map<string, string>();
@@ -49,7 +49,7 @@ export function inheritParameters(parameters: Map<string, string>, env: NodeJS.P
   return inherited;
 }
 
-/** An environment without the variables that a connection string has the parameters of. */
+/** Returns a copy of the environment without the variables that set parameters of a connection string. */
 export function withoutLibpqVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(env).filter(([variable]) => !(variable in variables) && variable !== 'PGREQUIRESSL'),
@@ -58,7 +58,7 @@ export function withoutLibpqVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv
 
 const ownServers = new Set<string>();
 
-/** Has connections to a server of this process take nothing from the environment, which is about other servers. */
+/** Makes connections to a server of this process ignore the environment, which concerns other servers. */
 export function ignoreEnvironmentFor(host: string, port: number): void {
   ownServers.add(`${host}:${port}`);
 }

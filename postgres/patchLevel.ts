@@ -1,15 +1,15 @@
 import type { Result, Statement } from './statement.ts';
 
-/** Runs statements that read catalogs alone. */
+/** Runs statements that read only catalogs. */
 interface CatalogReader {
   inspect<Row>(statement: Statement): Promise<Result<Row>>;
 }
 
-/** The first minor version of each major one in which `insert … on conflict do update … where` tells nothing of rows that policies hide. */
+/** First fixed minor version by major version. Before it, `insert … on conflict do update … where` leaks rows that policies hide. */
 const fixedIn: Readonly<Record<number, number>> = { 15: 20, 16: 16, 17: 12, 18: 7 };
 
 /**
- * What to do about a Postgres that lacks a fix which row-level security needs; undefined where it has it.
+ * Returns advice for a Postgres without a fix that row-level security needs; undefined if it has the fix.
  *
  * @param version `server_version_num`, such as 180007.
  */
@@ -21,7 +21,7 @@ export function patchAdvice(version: number): string | undefined {
   return `Postgres ${major}.${minor} lets a wrong guess about a hidden row be told from a right one: update to ${to}`;
 }
 
-/** Advice about the Postgres of `database`, one sentence each. It is for servers that the operator can update. */
+/** Returns advice about the Postgres of `database`, one sentence each, for operators who can update it. */
 export async function postgresAdvice(database: CatalogReader): Promise<string[]> {
   const { rows } = await database.inspect<{ version: number }>({
     text: "select current_setting('server_version_num')::int as version",

@@ -5,25 +5,31 @@ import type { ConnectionPool } from './pool.ts';
 import { sendPipelined } from './sendPipelined.ts';
 import type { Result, Statement } from './statement.ts';
 
-/** Transactions that one write carries at the most: nobody waits for more than three commits of others. */
+/** Maximum of transactions per write, so that no request waits for more than three commits of others. */
 const maxPipelinedTransactions = 4;
 
-/** A transaction that waits for a connection, or is under way. */
-interface Asked {
+/** A transaction that waits for a connection, or runs. */
+interface ScheduledTransaction {
   readonly batch: Batch;
-  /** Milliseconds, of the clock that has no date. */
+  /** Time of its arrival, in milliseconds of `performance.now()`. */
   readonly since: number;
-  /** Nobody waits for it any more. */
+  /** Called when the request is canceled. */
   leave(): void;
 }
 
 /**
- * Connections that transactions of different requests share. What has come in while all were busy is written at once to
- * the next one that is free: each with its own identity, its own Sync and its own answer. A write and a read of a socket
- * cost a request more time in Node than its own SQL does.
+ * Runs transactions of different requests on shared connections. Transactions that arrive while all connections are busy go
+ * to the next free one in a single write. Each keeps its own identity, its own Sync and its own answer. A write and a read
+ * of a socket cost a request more time in Node than its SQL does.
  *
- * Pipelined statements need a short statement timeout, because other requests wait for them. Reads and writes
- * have pipelines of their own, so that no read waits behind a commit. A connection that carries writes is never canceled.
+ * A transaction is
+ *
+ * - _waiting_ until a connection is free, or until the checkout that would serve it fails;
+ * - _running_: it was sent, alone or in one write with up to three others;
+ * - _answered_. If no request waits for the remaining transactions of the write, the scheduler cancels their connection.
+ *
+ * Pipelined statements need a short statement timeout, because other requests wait for them. Reads and writes use separate
+ * schedulers, so that no read waits behind a commit. Connections with writes are never canceled.
  */
 export class PipelineScheduler {
   /** Transactions that were sent in one write with others. */
@@ -31,122 +37,128 @@ export class PipelineScheduler {
   readonly #pool: ConnectionPool;
   readonly #connections: number;
   readonly #writes: boolean;
-  #waiting: Asked[] = [];
-  /** Connections that were asked for, and those that have come. */
-  #wanted = 0;
+  #waiting: ScheduledTransaction[] = [];
+  /** Checkouts that wait for a connection. */
+  #requested = 0;
+  /** Connections that run transactions. */
   #used = 0;
-  #due = false;
+  /** Whether `#checkOut` is scheduled. */
+  #scheduled = false;
 
-  /** @param connections how many it may use at a time. @param writes whether its transactions may commit a write. */
+  /** @param connections maximum of connections in use. @param writes whether its transactions may commit a write. */
   constructor(pool: ConnectionPool, connections: number, writes: boolean) {
     this.#pool = pool;
     this.#connections = connections;
     this.#writes = writes;
   }
 
-  /** Transactions that wait, beyond the connections that were asked for. */
+  /** Transactions that wait, without those that the requested connections will serve. */
   get waiting(): number {
-    return Math.max(0, this.#waiting.length - this.#wanted);
+    return Math.max(0, this.#waiting.length - this.#requested);
   }
 
-  /** Runs `statements` as one transaction. @throws as `ConnectionPool.use`, and what Postgres says of them. */
+  /** Runs `statements` as one transaction. @throws as `ConnectionPool.use`; the error of Postgres. */
   run(cancellation: Cancellation, statements: readonly Statement[]): Promise<Result<unknown>[]> {
-    const asked: Asked = {
+    const transaction: ScheduledTransaction = {
       batch: new Batch(statements, true),
       since: performance.now(),
       leave: () => {
-        this.#waiting = this.#waiting.filter((other) => other !== asked);
+        this.#waiting = this.#waiting.filter((other) => other !== transaction);
       },
     };
     return cancellation.race(
       () => {
-        this.#waiting.push(asked);
-        this.#callSoon();
-        return asked.batch.done;
+        this.#waiting.push(transaction);
+        this.#schedule();
+        return transaction.batch.done;
       },
-      () => asked.leave(),
+      () => transaction.leave(),
     );
   }
 
-  /** Behind all requests that can be read by now: they may share a write. */
-  #callSoon(): void {
-    if (this.#due) return;
-    this.#due = true;
+  /** Checks connections out after all requests that can be read by now, so that these can share a write. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
     setImmediate(() => {
-      this.#due = false;
-      this.#call();
+      this.#scheduled = false;
+      this.#checkOut();
     });
   }
 
-  /** As many connections as there are, and beyond them one for each group: so that it has its place in the pool's queue. */
-  #call(): void {
+  /**
+   * Requests connections up to the maximum. Beyond it, requests one for each group of waiting transactions, so that the
+   * group has its place in the queue of the pool.
+   */
+  #checkOut(): void {
     const waiting = this.#waiting.length;
     while (
-      this.#wanted * maxPipelinedTransactions < waiting ||
-      (this.#wanted < waiting && this.#wanted + this.#used < this.#connections)
+      this.#requested * maxPipelinedTransactions < waiting ||
+      (this.#requested < waiting && this.#requested + this.#used < this.#connections)
     )
       void this.#serve();
   }
 
   async #serve(): Promise<void> {
-    const before = performance.now();
+    const requestedAt = performance.now();
     const connection = new Cancellation();
-    let group: readonly Asked[] | undefined;
-    let came = false;
-    this.#wanted++;
+    let group: readonly ScheduledTransaction[] | undefined;
+    let connected = false;
+    this.#requested++;
     try {
-      await this.#pool.use({ cancellation: connection, lanes: this.#writes ? ['write'] : [] }, (lease) => {
-        came = true;
-        this.#wanted--;
+      await this.#pool.use({ cancellation: connection, shares: this.#writes ? ['write'] : [] }, (lease) => {
+        connected = true;
+        this.#requested--;
         this.#used++;
-        if (this.#writes) lease.commits();
-        group = this.#take(lease);
+        if (this.#writes) lease.markCommitting();
+        group = this.#send(lease);
         return answered(group, connection);
       });
     } catch (error) {
-      // Without a connection it failed those who asked before it was asked for; the others have a try of their own.
-      const failed = group ?? this.#waiting.splice(0, this.#waiting.findLastIndex(({ since }) => since <= before) + 1);
-      // Nobody waits for those that were given up, and Postgres may still answer them.
+      // If checkout fails, reject the transactions queued before it; later ones retry.
+      const failed =
+        group ?? this.#waiting.splice(0, this.#waiting.findLastIndex(({ since }) => since <= requestedAt) + 1);
+      // No request waits for canceled transactions, and Postgres may still answer them.
       if (!(error instanceof CancelledError)) for (const { batch } of failed) batch.fail(error as Error);
     }
-    if (came) this.#used--;
-    else this.#wanted--;
-    this.#call();
+    if (connected) this.#used--;
+    else this.#requested--;
+    this.#checkOut();
   }
 
-  /** Sends this connection's share of those who wait. */
-  #take({ client }: Lease): readonly Asked[] {
+  /** Sends this connection's part of the waiting transactions. */
+  #send({ client }: Lease): readonly ScheduledTransaction[] {
     const { prepares } = this.#pool;
-    // A pooler that does not keep statements may not expect a transaction behind another one either.
-    const share = prepares
-      ? Math.min(maxPipelinedTransactions, Math.ceil(this.#waiting.length / (this.#wanted + 1)))
+    // A pooler that does not keep prepared statements may not support pipelined transactions either.
+    const most = prepares
+      ? Math.min(maxPipelinedTransactions, Math.ceil(this.#waiting.length / (this.#requested + 1)))
       : 1;
-    const batches = this.#waiting.slice(0, share).map(({ batch }) => batch);
+    const batches = this.#waiting.slice(0, most).map(({ batch }) => batch);
     if (!prepares) for (const batch of batches) batch.doNotPrepare();
     const count = sendPipelined(client, batches);
     const group = this.#waiting.splice(0, count);
     if (group.length > 1) this.pipelined += group.length;
-    // The pool has counted one who waited.
+    // The pool has counted the wait of the first transaction.
     for (const { since } of group.slice(1)) this.#pool.countWait(since);
     return group;
   }
 }
 
-/** Waits until each has its answer. Where nobody waits for those that are left, the connection is given up. */
-async function answered(group: readonly Asked[], connection: Cancellation): Promise<void> {
+/** Waits until all transactions are answered. Cancels the connection when no request waits for the remaining ones. */
+async function answered(group: readonly ScheduledTransaction[], connection: Cancellation): Promise<void> {
   const wanted = new Set(group);
-  let left = group.length;
-  const leave = (asked: Asked) => {
-    wanted.delete(asked);
-    if (wanted.size === 0 && left > 0) connection.cancel('client gone');
+  let unanswered = group.length;
+  const leave = (transaction: ScheduledTransaction) => {
+    wanted.delete(transaction);
+    if (wanted.size === 0 && unanswered > 0) connection.cancel('client gone');
   };
-  const answers = group.map((asked) => {
-    asked.leave = () => leave(asked);
+  const answers = group.map((transaction) => {
+    transaction.leave = () => leave(transaction);
     const answer = () => {
-      left--;
-      leave(asked);
+      unanswered--;
+      leave(transaction);
     };
-    return asked.batch.done.then(answer, answer);
+    return transaction.batch.done.then(answer, answer);
   });
   await Promise.all(answers);
 }

@@ -4,74 +4,86 @@ import type { Logger } from 'pino';
 import { boundedClient } from './boundedClient.ts';
 import { Cancellation } from './cancellation.ts';
 import { watchCommits } from './commitWait.ts';
-import { Patience } from './connectBackoff.ts';
+import { ConnectRetry } from './connectBackoff.ts';
 import { connectionFault, UnansweredCommitError } from './connectionErrors.ts';
+import { ConnectionShares, type Share, type ShareCounts } from './connectionShares.ts';
 import { clientOptions } from './connectionString.ts';
 import { FaultLog } from './faultLog.ts';
-import { type Lane, type LaneCounts, Lanes } from './lanes.ts';
-import { type DestroyReason, doubt, Lease, type LeaseOwner } from './lease.ts';
+import { type DestroyReason, Lease, type LeaseOwner, reasonToDestroy } from './lease.ts';
 import { keepsPreparedStatements } from './poolerProbe.ts';
 import { isForeignSession, isStale } from './prepared.ts';
 
 /** Times in seconds. */
 export interface PoolOptions {
   readonly size: number;
-  /** How long a request waits for a connection. */
+  /** Maximum time that a request waits for a connection. */
   readonly timeout: number;
-  /** After how long a connection is replaced by a new one. */
+  /** Age at which a new connection replaces an old one. */
   readonly recycle: number;
-  /** How long a database that refuses connections is tried again; 1.5 by default, which lets one wake up. */
-  readonly patience?: number;
-  /** How long one attempt to connect may take, with TLS and authentication; 1.5 by default. */
-  readonly attempt?: number;
-  /** Whether named statements are prepared, as long as the server keeps them. */
+  /** Time for retries after a failed attempt to connect. The default of 1.5 lets a suspended database wake up. */
+  readonly retryTime?: number;
+  /** Timeout of one attempt to connect, with TLS and authentication; 1.5 by default. */
+  readonly attemptTimeout?: number;
+  /** Whether to prepare named statements. A server that does not keep them switches this off. */
   readonly preparedStatements: boolean;
 }
 
 /** Options of a checkout. */
 export interface Checkout {
-  /** Gives the work up. */
+  /** Cancels the work. */
   readonly cancellation: Cancellation;
-  /** Shares of the connections that it counts in; none for short reads. */
-  readonly lanes?: readonly Lane[] | undefined;
-  /** The user whose share of the lanes is used, or `unnamed`; undefined for work of several tenants. */
-  readonly tenant?: string | undefined;
+  /** Connection shares that the work counts in; none for short reads. */
+  readonly shares?: readonly Share[] | undefined;
+  /** Limits the connections of all work with this key; undefined for work without such a limit. */
+  readonly fairnessKey?: string | undefined;
 }
 
-/** What the pool has done since it was opened. */
+/** Events since the pool was opened. */
 export interface PoolCounts {
   waits: number;
   waitSeconds: number;
   retries: number;
   readonly destroyed: Record<DestroyReason, number>;
-  readonly lanes: Readonly<Record<Lane, LaneCounts>>;
+  readonly shares: Readonly<Record<Share, ShareCounts>>;
 }
 
-/** Milliseconds between two attempts to connect, at the most. */
-const longestPause = 250;
+/** Maximum of milliseconds between two attempts to connect. */
+const maxPause = 250;
 
-/** Postgres' reasons for the waits of the server's own sessions, the most frequent first. */
+/** Counts this role's active sessions by wait event, the most frequent first. */
 const waitEvents = `select coalesce(wait_event, 'running') as event, count(*)::int as sessions from pg_stat_activity
   where usename = session_user and datname = current_database() and state = 'active' and pid <> pg_backend_pid()
   group by 1 order by 2 desc`;
 
-/** A pool of connections as the role that `url` names, which never hands on a connection whose state is in doubt. */
+/**
+ * A pool of connections to `url`. It never reuses a connection in an unknown state.
+ *
+ * A connection is
+ *
+ * - _connecting_: attempts are repeated as `ConnectRetry` decides;
+ * - _probed_, the first one only: `keepsPreparedStatements` tests whether the server keeps prepared statements;
+ * - _leased_ to one request, see `Lease`;
+ * - _idle_ after that, or _destroyed_ if its state is unknown.
+ *
+ * Connection shares limit how many connections each kind of work may have. Requests wait for these shares before they
+ * enter the queue of the pool.
+ */
 export class ConnectionPool {
   readonly counts: PoolCounts;
-  readonly lanes: Lanes;
+  readonly shares: ConnectionShares;
   readonly faults: FaultLog;
   readonly #url: string;
   readonly #log: Logger;
   readonly #options: PoolOptions;
   readonly #Client: typeof pg.Client;
   readonly #pool: pg.Pool;
-  readonly #patience: Patience;
+  readonly #retry: ConnectRetry;
   /** Errors of requests that got no connection. */
-  readonly #unconnected = new WeakSet<object>();
+  readonly #checkoutErrors = new WeakSet<object>();
   readonly #draining = new Set<Lease>();
   /**
-   * One for all leases, and without getters: V8 allocates a getter of an object literal in the old generation, where it keeps
-   * all that the request has allocated until the next full collection.
+   * One object for all leases, and without getters. V8 allocates a getter of an object literal in the old generation. There
+   * it keeps all allocations of the request alive until the next full collection.
    */
   readonly #owner: LeaseOwner = {
     prepares: () => this.#prepares,
@@ -80,31 +92,31 @@ export class ConnectionPool {
       this.#draining.delete(lease);
       if (reason) this.counts.destroyed[reason]++;
     },
-    unanswered: () => this.faults.report(new UnansweredCommitError('the request was given up during its commit')),
+    unanswered: () => this.faults.report(new UnansweredCommitError('the request was canceled during its commit')),
   };
   #closing = false;
   #prepares: boolean;
-  /** It is not known yet whether the server keeps prepared statements. */
+  /** Whether the test for prepared statements is still to be done. */
   #unprobed: boolean;
-  /** Settles once it is known whether the server keeps prepared statements; undefined before the first connection. */
+  /** The running or finished test for prepared statements; undefined before the first connection. */
   #probe: Promise<void> | undefined;
 
   constructor(url: string, options: PoolOptions, log: Logger) {
-    const { size, timeout, recycle, patience = 1.5, attempt = 1.5, preparedStatements } = options;
+    const { size, timeout, recycle, retryTime = 1.5, attemptTimeout = 1.5, preparedStatements } = options;
     this.#url = url;
     this.#log = log;
     this.#options = options;
     this.#prepares = preparedStatements;
     this.#unprobed = preparedStatements;
-    this.#patience = new Patience(patience * 1000, timeout * 1000);
-    this.#Client = boundedClient(attempt * 1000);
-    this.lanes = new Lanes(size);
+    this.#retry = new ConnectRetry(retryTime * 1000, timeout * 1000);
+    this.#Client = boundedClient(attemptTimeout * 1000);
+    this.shares = new ConnectionShares(size);
     this.counts = {
       waits: 0,
       waitSeconds: 0,
       retries: 0,
       destroyed: { cancelled: 0, lost: 0, 'in transaction': 0, busy: 0, unanswered: 0 },
-      lanes: this.lanes.counts,
+      shares: this.shares.counts,
     };
     const explainedByWaits = new Set(['writes stalled', 'commit not answered']);
     this.faults = new FaultLog(log, (cause) => (explainedByWaits.has(cause) ? this.#waits() : undefined));
@@ -113,13 +125,13 @@ export class ConnectionPool {
       max: size,
       connectionTimeoutMillis: timeout * 1000,
       maxLifetimeSeconds: recycle,
-      // The pool's own timeout is for waiting, which may be longer than an attempt to connect.
+      // This timeout is for the wait in the queue, which may take longer than an attempt to connect.
       Client: this.#Client,
     });
     const report = (error: Error) => this.faults.report(error);
     this.#pool.on('error', report);
     this.#pool.on('connect', (client) => {
-      // Without this a connection that dies while it is checked out ends the process.
+      // Without a listener, the error of a checked-out connection would end the process.
       client.on('error', report);
       watchCommits(client);
     });
@@ -127,31 +139,32 @@ export class ConnectionPool {
 
   get load(): { open: number; idle: number; waiting: number; draining: number } {
     const { totalCount: open, idleCount: idle, waitingCount } = this.#pool;
-    return { open, idle, waiting: waitingCount + this.lanes.waiting, draining: this.#draining.size };
+    return { open, idle, waiting: waitingCount + this.shares.waiting, draining: this.#draining.size };
   }
 
-  /** Whether named statements are prepared. Known once there has been a connection. */
+  /** Whether named statements are prepared. The first connection may switch this off. */
   get prepares(): boolean {
     return this.#prepares;
   }
 
   /**
-   * Runs `work` on a connection that is no one else's meanwhile, once its lanes have room. When `cancellation` gives up, the
-   * caller is answered; what becomes of the connection is said at `Lease`.
+   * Runs `work` on an exclusive connection, once its shares have room. When `cancellation` cancels the work, the promise
+   * rejects at once. `Lease` then decides what happens to the connection.
    *
-   * @throws CancelledError; LaneTimeoutError; what keeps a connection from coming about; what `work` throws.
+   * @throws CancelledError; ShareTimeoutError; the error of the last attempt to connect; what `work` throws.
    */
-  async use<T>({ cancellation, lanes, tenant }: Checkout, work: (lease: Lease) => Promise<T>): Promise<T> {
+  async use<T>({ cancellation, shares, fairnessKey }: Checkout, work: (lease: Lease) => Promise<T>): Promise<T> {
     const start = performance.now();
     let leave = () => {};
     let client: pg.PoolClient;
     try {
-      if (lanes?.length) leave = await this.lanes.enter(lanes, tenant, cancellation, this.#options.timeout * 1000);
+      if (shares?.length)
+        leave = await this.shares.enter(shares, fairnessKey, cancellation, this.#options.timeout * 1000);
       client = await this.#checkOut(cancellation, start);
     } catch (error) {
       leave();
       if (connectionFault(error)) {
-        this.#unconnected.add(error as Error);
+        this.#checkoutErrors.add(error as Error);
         this.faults.report(error);
       }
       throw error;
@@ -174,15 +187,14 @@ export class ConnectionPool {
     );
   }
 
-  /** Whether `error` is of a request that got no connection, so that trying again has been tried. */
+  /** Whether the request of `error` got no connection. The pool has then retried already. */
   neverConnected(error: unknown): boolean {
-    return this.#unconnected.has(error as Error);
+    return this.#checkoutErrors.has(error as Error);
   }
 
   /**
-   * Takes notice of an error of a statement.
-   *
-   * @returns whether the statement may be sent again, because what the connection keeps prepared was the fault.
+   * Whether a statement failed without any effect because a prepared statement was stale, so that it may be sent again.
+   * Switches prepared statements off if another client uses the same session.
    */
   isStale(error: unknown): boolean {
     if (!isStale(error)) return false;
@@ -190,30 +202,31 @@ export class ConnectionPool {
     return true;
   }
 
+  /** Closes idle connections, drops draining ones, and waits for the leased ones. */
   close(): Promise<void> {
     this.#closing = true;
     for (const lease of this.#draining) lease.drop();
     return this.#pool.end();
   }
 
-  /** Counts somebody who waited for a connection from `start` until now, in milliseconds of `performance.now()`. */
+  /** Counts a wait for a connection from `start`, in milliseconds of `performance.now()`, until now. */
   countWait(start: number): void {
     this.counts.waits++;
     this.counts.waitSeconds += (performance.now() - start) / 1000;
   }
 
   async #checkOut(cancellation: Cancellation, start: number): Promise<pg.PoolClient> {
-    for (let pause = 25; ; pause = Math.min(pause * 2, longestPause)) {
+    for (let pause = 25; ; pause = Math.min(pause * 2, maxPause)) {
       try {
         const client = await this.#connect(cancellation);
-        this.#patience.connected();
+        this.#retry.connected();
         return client;
       } catch (error) {
         const fault = connectionFault(error);
-        if (!fault?.passes || !this.#patience.goesOn(fault, start)) throw error;
+        if (!fault?.temporary || !this.#retry.shouldRetry(fault, start)) throw error;
         this.counts.retries++;
       }
-      // Jitter: many requests wait for the same database, and should not come back all at once.
+      // Jitter: many requests wait for the same database and must not retry at the same moment.
       await sleep(pause * (0.5 + Math.random()));
       cancellation.check();
     }
@@ -224,25 +237,25 @@ export class ConnectionPool {
       let wanted = true;
       const connect = async () => {
         const client = await this.#pool.connect();
-        if (this.#unprobed) await this.#probed(client);
-        if (!wanted) client.release(doubt(client) !== undefined);
+        if (this.#unprobed) await this.#ensureProbed(client);
+        if (!wanted) client.release(reasonToDestroy(client) !== undefined);
         return client;
       };
       const client = await cancellation.race(connect, () => {
         wanted = false;
       });
-      const reason = doubt(client);
+      const reason = reasonToDestroy(client);
       if (!reason) return client;
-      // It died while it was idle, and nothing was sent on it yet: another one, and the request does not notice.
+      // The connection died while it was idle. Nothing was sent on it yet, so take another one.
       this.counts.destroyed[reason]++;
       client.release(true);
     }
   }
 
-  /** Resolves once it is known whether the server keeps prepared statements. The first connection finds out. */
-  async #probed(client: pg.PoolClient): Promise<void> {
+  /** Waits for the test for prepared statements, which runs on the first connection. */
+  async #ensureProbed(client: pg.PoolClient): Promise<void> {
     try {
-      this.#probe ??= this.#findOut(client);
+      this.#probe ??= this.#runProbe(client);
       await this.#probe;
       this.#unprobed = false;
     } catch (error) {
@@ -252,7 +265,7 @@ export class ConnectionPool {
     }
   }
 
-  async #findOut(client: pg.PoolClient): Promise<void> {
+  async #runProbe(client: pg.PoolClient): Promise<void> {
     const openOther = async () => {
       const other = new this.#Client(clientOptions(this.#url));
       other.on('error', () => {});
@@ -265,11 +278,11 @@ export class ConnectionPool {
   #stopPreparing(): void {
     this.#prepares = false;
     const advice =
-      'Use PgBouncer 1.21 or later with max_prepared_statements above 0, or set DB_PREPARED_STATEMENTS=off to say so yourself.';
+      'Use PgBouncer 1.21 or later with max_prepared_statements above 0, or set DB_PREPARED_STATEMENTS=off to switch them off explicitly.';
     this.#log.warn({ advice }, 'prepared statements are switched off: the pooler does not keep them for its clients');
   }
 
-  /** The server's own sessions by the wait event of Postgres. */
+  /** Counts the active sessions of this role by wait event. */
   async #waits(): Promise<{ waits: Record<string, number> }> {
     const cancellation = new Cancellation();
     cancellation.expireIn(1);

@@ -1,35 +1,42 @@
 import type pg from 'pg';
-import { serialize } from 'pg-protocol';
+import { serialize } from './internals/nodePostgres.ts';
 import type { Column } from './result.ts';
 import type { Statement } from './statement.ts';
 
 /**
- * Statements that each connection keeps prepared, and characters of their SQL: Postgres keeps plans of them, too. Beyond
- * it those that were not used for longest are closed.
+ * The maximum of prepared statements per connection, and of characters of their SQL. Postgres keeps memory for their plans
+ * too. Beyond the maximum, the connection closes the least recently used statements.
  */
-const limits = { statements: 100, characters: 300_000 } as const;
+const maxKept = { statements: 100, characters: 300_000 } as const;
 
-/** A statement that a connection keeps. */
+/** A statement that a connection keeps prepared. */
 export interface Prepared {
-  /** Undefined where an error left open whether it was prepared. */
+  /** Undefined if it is unknown whether the statement is prepared, for example after an error. */
   text: string | undefined;
-  /** What its rows are like: Postgres never changes that for as long as the statement stays prepared. */
+  /** The columns of its rows. Postgres never changes them while the statement stays prepared. */
   columns: readonly Column[] | undefined;
 }
 
 const keptBy = new WeakMap<object, PreparedStatements>();
 
-/** Counts the times that statements became stale: a migration makes them stale on every connection of the process. */
+/** Incremented when statements become stale. A migration makes them stale on every connection of the process. */
 let generation = 0;
 
-/** What a connection keeps prepared. */
+/**
+ * The prepared statements of one connection. Each of them is
+ *
+ * - _known_: `text` is what the server has prepared under this name;
+ * - _unknown_: an error or a new generation made it uncertain. Its next use closes it and prepares it again.
+ *
+ * The least recently used statements leave the cache first.
+ */
 export class PreparedStatements {
-  /** By name, the one that was not used for longest first. */
+  /** By name, the least recently used first. */
   readonly #kept = new Map<string, Prepared>();
   #generation = generation;
   #characters = 0;
 
-  /** Those of one connection. */
+  /** Returns the prepared statements of one connection. */
   static of(connection: object): PreparedStatements {
     const kept = keptBy.get(connection) ?? new PreparedStatements();
     keptBy.set(connection, kept);
@@ -41,33 +48,32 @@ export class PreparedStatements {
   }
 
   /**
-   * Keeps `statements`, as far as they have names.
+   * Marks the named ones of `statements` as prepared.
    *
-   * @param messages receives what closes others: ahead of all else, where nothing can have failed.
-   * @returns the names that have yet to be prepared.
+   * @param messages receives Close messages for other statements. They go first, where no earlier message can have failed.
+   * @returns the names that the caller has to prepare.
    */
   keep(statements: readonly Statement[], messages: Buffer[]): Set<string> {
     const kept = this.#kept;
     if (this.#generation !== generation) {
       this.#generation = generation;
-      for (const name of kept.keys()) this.doubt(name);
+      for (const name of kept.keys()) this.forget(name);
     }
     const toParse = new Set<string>();
     const toClose = new Set<string>();
     for (const { name, text } of statements) {
       if (!name) continue;
       const known = kept.get(name);
-      // Closing what does not exist is no error; preparing what exists is one.
+      // Postgres accepts closing a name that does not exist. It rejects preparing a name that exists.
       if (kept.delete(name) && known?.text !== text) toClose.add(name);
       if (known?.text !== text) toParse.add(name);
       kept.set(name, known?.text === text ? known : { text, columns: undefined });
       if (known?.text !== text) this.#characters += text.length - (known?.text?.length ?? 0);
     }
-    const asked = new Set(statements.map(({ name }) => name));
+    const needed = new Set(statements.map(({ name }) => name));
     for (const [oldest, { text }] of kept) {
-      if (kept.size <= limits.statements && this.#characters <= limits.characters) break;
-      // They are to be used right away.
-      if (asked.has(oldest)) continue;
+      if (kept.size <= maxKept.statements && this.#characters <= maxKept.characters) break;
+      if (needed.has(oldest)) continue;
       kept.delete(oldest);
       this.#characters -= text?.length ?? 0;
       toClose.add(oldest);
@@ -77,16 +83,16 @@ export class PreparedStatements {
   }
 
   /**
-   * A statement was stale: every connection prepares its statements again when they are next used. So a migration fails one
-   * statement, and not each statement once on each connection.
+   * Has every connection prepare its statements again at their next use, because one statement was stale. So a migration
+   * fails one statement, and not each statement once on each connection.
    */
-  becameStale(): void {
-    // A batch that was sent before the others knew is no news.
+  markAllStale(): void {
+    // A batch from before the current generation brings no news.
     if (this.#generation === generation) generation++;
   }
 
-  /** Whether this one is prepared is not known any more: it will be closed and prepared again. */
-  doubt(name: string): void {
+  /** Marks a statement as unknown, so that its next use closes it and prepares it again. */
+  forget(name: string): void {
     const known = this.#kept.get(name);
     if (!known) return;
     this.#characters -= known.text?.length ?? 0;
@@ -95,16 +101,18 @@ export class PreparedStatements {
 }
 
 /**
- * Whether a statement failed, before it did anything, because what the connection keeps prepared is not what was assumed. A
- * migration has changed the columns of its rows, which is told by where in Postgres the error is, because its SQLSTATE says
- * less. Or it does not exist, or exists already, because somebody has deallocated it or a pooler has changed the session.
+ * Whether a statement failed without any effect because the prepared statements of the session are not the expected ones:
+ *
+ * - A migration has changed the columns of its rows. The Postgres function that raised the error identifies this case,
+ *   because its SQLSTATE is less specific.
+ * - The statement does not exist or exists already: something has deallocated it, or a pooler has changed the session.
  */
 export function isStale(error: unknown): boolean {
   const { routine, code } = error as pg.DatabaseError;
   return routine === 'RevalidateCachedQuery' || code === '26000' || isForeignSession(error);
 }
 
-/** SQLSTATE of a name that is prepared already: connections count their names, so another client has prepared it. */
+/** Whether another client has used this session: the name is prepared already, but not by this connection. */
 export function isForeignSession(error: unknown): boolean {
   return (error as pg.DatabaseError).code === '42P05';
 }

@@ -1,16 +1,16 @@
 import pg from 'pg';
 import type { Result } from './statement.ts';
 
-/** How a column of a statement's rows is called and read. */
+/** The name of a column and the parser of its values. */
 export interface Column {
   readonly name: string;
   readonly parse: (text: string) => unknown;
 }
 
-/** A column as Postgres describes it. */
+/** A column in a RowDescription message. */
 export interface Field {
   readonly name: string;
-  /** The type's OID. */
+  /** OID of its type. */
   readonly dataTypeID: number;
 }
 
@@ -18,11 +18,11 @@ export function columnsOf(fields: readonly Field[]): Column[] {
   return fields.map(({ name, dataTypeID }) => ({ name, parse: pg.types.getTypeParser(dataTypeID, 'text') }));
 }
 
-/** What one statement answers, while it comes in: values in text form, read with the parsers of node-postgres. */
+/** Collects the result of one statement row by row. It parses values in text format with node-postgres' type parsers. */
 export class ResultReader implements Result<unknown> {
   readonly rows: unknown[] = [];
   rowCount: number | null = null;
-  /** What was done: `SELECT`, `COMMIT`, … */
+  /** The first word of the command tag: `SELECT`, `COMMIT`, … */
   command = '';
   readonly #columns: readonly Column[];
   readonly #asArray: boolean;

@@ -1,21 +1,22 @@
 import type pg from 'pg';
-import type { Batch, Wire } from './batch.ts';
+import type { Batch } from './batch.ts';
+import { connectionOf } from './internals/nodePostgres.ts';
 
 /**
- * Sends several batches to a client in one write, each a transaction of its own: Postgres takes them one after the other.
- * One that changes what the connection keeps prepared is the last, because whether it did is known with its answer only.
+ * Sends several batches to a client in one write. Postgres runs each as a separate transaction, in order. A batch that
+ * changes the prepared statements of the connection goes last, because only its answer tells whether they changed.
  *
- * @returns how many were sent, or have failed because they cannot be; those behind them are as they were.
+ * @returns the number of batches that were sent or could not be encoded. The batches after them are untouched.
  */
 export function sendPipelined(client: pg.ClientBase, batches: readonly Batch[]): number {
-  const { connection: wire } = client as unknown as { connection: Wire };
+  const connection = connectionOf(client);
   const messages: Buffer[] = [];
   const sent: Batch[] = [];
   let taken = 0;
   for (const batch of batches) {
     taken++;
     try {
-      const keeps = batch.encode(wire, messages);
+      const keeps = batch.encode(connection, messages);
       sent.push(batch);
       if (!keeps) break;
     } catch (error) {
@@ -27,16 +28,16 @@ export function sendPipelined(client: pg.ClientBase, batches: readonly Batch[]):
     batch.ended = (fault) => {
       if (!next) return;
       if (fault) next.fail(fault);
-      // What was read before it was closed still comes.
-      else if (wire.stream.destroyed || client.getTransactionStatus() !== 'I')
-        next.fail(new Error('Connection terminated: its state was in doubt'));
-      // Its messages are under way: now it is the one whose answer comes.
+      // Data that was read before the stream was destroyed still arrives here.
+      else if (connection.stream.destroyed || client.getTransactionStatus() !== 'I')
+        next.fail(new Error('Connection terminated: its state is unknown'));
+      // The messages of the next batch are already sent. Make it the receiver of the next answer.
       else client.query(next as never);
     };
   }
   const [first] = sent;
   if (first) {
-    wire.stream.write(Buffer.concat(messages));
+    connection.stream.write(Buffer.concat(messages));
     client.query(first as never);
   }
   return taken;

@@ -29,10 +29,10 @@ export interface AppParts {
   readonly graphql: GraphQLApi;
 }
 
-/** Bytes that the headers of a request may have. Node's own limit of 16 kB is too small for tokens with many groups. */
+/** Maximum size of request headers, in bytes. Node's default of 16 kB is too small for tokens with many groups. */
 export const headerLimit = 49_152;
 
-/** The whole path of a request. */
+/** Creates the Express app: all middleware and routes of a request, in order. */
 export async function createApp(parts: AppParts): Promise<Express> {
   const { config, log, database, readiness, admission, auth, graphql } = parts;
   const app = express();
@@ -44,10 +44,10 @@ export async function createApp(parts: AppParts): Promise<Express> {
   ]);
 
   app.set('trust proxy', config.trustProxy).disable('x-powered-by');
-  // GraphiQL runs inline scripts; it is not there in production.
+  // GraphiQL, which is absent in production, runs inline scripts.
   app.use(secureHeaders(config.production ? {} : { contentSecurityPolicy: false }));
   app.use(requestLog(log), metrics.middleware, deadline(config.requestTimeout), crossOrigin(config.allowedOrigins));
-  // The token's identity → the tenant's turn → tenant transaction → policies. A body that comes slowly holds no turn.
+  // The token's identity → the tenant's turn → tenant transaction → policies. A slow body upload holds no turn.
   app.post('/graphql', auth.signedIn, readBody(), auth.inTurn, parseBody, graphql.answer);
   app.use(health(readiness, log), metrics.routes);
   app.get('/.well-known/jwks.json', auth.wellKnown);

@@ -86,39 +86,39 @@ const environment = z.object({
   TRUST_PROXY: whole('proxies', 0, 100).default(0),
 });
 
-/** Everything the server takes from its environment, checked. Frozen; times in seconds. */
+/** The validated configuration of the server, frozen. Times are in seconds. */
 export interface Config {
   readonly production: boolean;
-  /** Absent only outside production: the embedded Postgres stands in. */
+  /** Absent only outside production, where the embedded Postgres replaces it. */
   readonly databaseUrl: string | undefined;
-  /** Where notifications are listened for; by default at `databaseUrl`. */
+  /** Connection string of the listener connection; `databaseUrl` by default. */
   readonly listenUrl: string | undefined;
   readonly pool: {
     readonly size: number;
     readonly timeout: number;
     readonly recycle: number;
     readonly preparedStatements: boolean;
-    /** A streaming replica that reads may go to. */
+    /** Connection string of a streaming replica for reads. */
     readonly replicaUrl: string | undefined;
   };
-  /** How many requests run at a time, in all and of one tenant, and how many of one tenant wait. */
+  /** Limits of concurrent requests, in total and per tenant, and of a tenant's queue. */
   readonly admission: AdmissionLimits;
-  /** How long a request may take before its work is given up. */
+  /** Time after which the work of a request is canceled. */
   readonly requestTimeout: number;
-  /** How long a connection without a request is kept open. */
+  /** Time after which an idle connection is closed. */
   readonly keepAliveTimeout: number;
-  /** How long requests are still served once the process was told to stop. */
+  /** Time for which the server still accepts requests after a signal to stop. */
   readonly drainDelay: number;
-  /** Keys for access tokens. Both are absent only outside production: a secret kept in `.data/` stands in. */
+  /** Keys for access tokens. Both are absent only outside production, where a secret in `.data/` replaces them. */
   readonly jwtSecret: string | undefined;
   readonly privateKeys: readonly PrivateJwk[] | undefined;
   readonly externalIssuer: ExternalIssuer | undefined;
-  /** How much more often than usual sign-in and the like may be tried. */
+  /** Factor for the rate limits of sign-in and similar requests. */
   readonly limitFactor: number;
-  /** Days that lines of the audit log are kept for; undefined keeps them forever. */
+  /** Retention of the audit log in days; undefined keeps it forever. */
   readonly auditRetentionDays: number | undefined;
   readonly mail: MailSettings;
-  /** Folder of the documents that alone may run in production; without one, any may. */
+  /** Folder of persisted documents. If it is set, production runs no other documents. */
   readonly persistedDocuments: string | undefined;
   readonly allowedOrigins: readonly string[];
   /** Lint rules whose errors in the live schema are logged and do not keep the server from starting. */
@@ -126,26 +126,26 @@ export interface Config {
   readonly port: number;
   readonly host: string;
   readonly logLevel: string;
-  /** How many proxies in front of the server may name the client's address. */
+  /** Number of trusted proxies in front of the server, which report the client's address. */
   readonly trustProxy: number;
 }
 
-/** What is wrong with the environment, one line for each variable. */
+/** The environment is invalid. Has one line for each wrong variable. */
 export class ConfigError extends Error {
   readonly problems: readonly string[];
   constructor(problems: readonly string[]) {
     super(
-      `The environment is not complete:\n${problems.map((problem) => `  - ${problem}`).join('\n')}\nSee .env.example for what each variable means.`,
+      `The environment is incomplete or invalid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}\nSee .env.example for what each variable means.`,
     );
     this.problems = problems;
   }
 }
 
 /**
- * Reads and checks the environment. An empty variable counts as absent.
+ * Reads and validates the environment. An empty variable counts as absent.
  *
- * @param mayBeIncomplete false: a database and a key are needed outside production too.
- * @throws ConfigError with every missing or wrong variable at once; never with a value, which may be a secret.
+ * @param mayBeIncomplete whether the database and the key may be absent outside production.
+ * @throws ConfigError with all missing and wrong variables, and without their values, which may be secrets.
  */
 export function readConfig(
   env: Readonly<Record<string, string | undefined>>,

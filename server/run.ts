@@ -19,18 +19,18 @@ import { type Database, TenantDatabase } from './tenancy/tenantDatabase.ts';
 
 class StartError extends Error {}
 
-/** Runs a step of the start, and prints how long it took. */
+/** Runs a step of the startup, and prints its duration. @param done a sentence for the output, such as "built the API". */
 export type Step = <T>(done: string, work: () => Promise<T>) => Promise<T>;
 
-/** Replacements, during development, for what the environment does not set. */
+/** Development defaults for settings that the environment lacks. */
 export interface Development {
   readonly databaseUrl: string;
-  /** Whether `databaseUrl` is the embedded Postgres, which its user does not operate. */
+  /** Whether `databaseUrl` is the embedded Postgres, which the user cannot update. */
   readonly embedded: boolean;
   readonly jwtSecret: string;
-  /** Folder that mail is written to where SMTP_URL is not set. */
+  /** Folder for mail if SMTP_URL is not set. */
   readonly mailDirectory: string;
-  /** Adds the demo tenants to an embedded database, prints what to try, and has the API follow the schema. */
+  /** Adds demo tenants to an embedded database, prints examples, and reloads the API when the schema changes. */
   ready(parts: { database: Database; graphql: GraphQLApi; log: Logger; url: string }): Promise<void>;
   close(): Promise<void>;
 }
@@ -39,12 +39,12 @@ export interface Development {
 type Develop = (config: Config, step: Step) => Promise<Development>;
 
 /**
- * Starts the server, and sets the exit code where that fails.
+ * Starts the server. Prints an error and sets the exit code if that fails.
  *
- * @param develop prepares development; absent in production.
+ * @param develop prepares the development environment; absent in production.
  */
 export async function runServer(develop?: Develop): Promise<void> {
-  await start(develop).catch(fail);
+  await start(develop).catch(reportFailure);
 }
 
 async function start(develop: Develop | undefined): Promise<void> {
@@ -67,12 +67,12 @@ async function start(develop: Develop | undefined): Promise<void> {
       const report = await readiness.report();
       const { reasons, advice } = report;
       if (config.production) refuseUnsafe(reasons);
-      // The embedded Postgres comes with the packages: its user cannot update it.
+      // The embedded Postgres is part of the npm packages, so the user cannot update it.
       const patches = development?.embedded ? [] : await postgresAdvice(database);
       for (const sentence of [...reasons, ...advice, ...patches]) log.warn(sentence);
       return report;
     });
-    // While the API is built, which keeps this process busy, and Postgres idle.
+    // Runs while the API is built, which keeps this process busy and Postgres idle.
     const policy = { allowed: config.allowedRules, schemaIsNewer };
     const unsafe = linter.then((inspectLive) => unsafeSchema(inspectLive, database, policy, log));
     unsafe.catch(() => {});
@@ -97,7 +97,7 @@ async function start(develop: Develop | undefined): Promise<void> {
     const listenUrl = config.listenUrl ?? databaseUrl;
     const graphql = await step('built the API', async () => {
       const catalog = prefetchIntrospection(database);
-      // Loaded only now: this takes longer than Postgres needs to answer.
+      // This import takes longer than Postgres needs to answer, so it starts after the query.
       const { createGraphQL } = await import('./graphql/api.ts');
       return createGraphQL({ database, catalog, listenUrl, log, production, documentsFolder: persistedDocuments });
     });
@@ -110,22 +110,22 @@ async function start(develop: Develop | undefined): Promise<void> {
     const timeouts = {
       headersTimeout: 10_000,
       requestTimeout: 30_000,
-      // Node looks every 30 s by itself, and would let the slowest be slow for four times as long as they may.
+      // Node's default interval of 30 s would let slow clients take four times the allowed time.
       connectionsCheckingInterval: 1000,
-      // Longer than a proxy keeps its idle connections: one that the server closes first may just carry a request.
+      // Must be longer than a proxy keeps idle connections. Otherwise the server may close one that carries a new request.
       keepAliveTimeout: config.keepAliveTimeout * 1000,
       maxHeaderSize: headerLimit,
     };
     const server = createServer(timeouts, app);
     const sockets = graphql.openSockets(server, { admission, authenticate: auth.authenticate, allowedOrigins });
-    // Before it listens: a signal must not end the process as soon as the first request can arrive.
+    // Handle signals before the server listens, so that none can end the process during the first request.
     const { drainDelay } = config;
     const close = async () => {
       await Promise.all([graphql.close(), auth.close()]);
       await stop();
     };
     const shutdown = new Shutdown({ server, sockets, readiness, drainDelay, log, close });
-    shutdown.closed.catch(fail);
+    shutdown.closed.catch(reportFailure);
     process.on('SIGTERM', () => shutdown.signal()).on('SIGINT', () => shutdown.signal());
     await listen(server, config);
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`;
@@ -137,12 +137,12 @@ async function start(develop: Develop | undefined): Promise<void> {
   }
 }
 
-/** @throws StartError where there are reasons not to serve. */
+/** @throws StartError if there are reasons not to serve. */
 function refuseUnsafe(reasons: readonly string[]): void {
   if (reasons.length > 0) throw new StartError(`This database is not safe to serve from:\n${list(reasons)}`);
 }
 
-/** The linter is a layer of its own, which this file alone puts together with the server. */
+/** Loads the linter. Only this file connects the linter layer with the server. */
 async function loadLinter(): Promise<InspectLive> {
   return (await import('../lint/live.ts')).loadLiveLinter();
 }
@@ -152,7 +152,7 @@ function listen(server: Server, { port, host }: Config): Promise<void> {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(
         error.code === 'EADDRINUSE'
-          ? new StartError(`Port ${port} is in use. Set PORT to another one, or to 0 for any.`)
+          ? new StartError(`Port ${port} is in use. Set PORT to another port, or to 0 for any free one.`)
           : error,
       );
     });
@@ -160,7 +160,7 @@ function listen(server: Server, { port, host }: Config): Promise<void> {
   });
 }
 
-/** Says what was done and how long it took, a line each; silent in production, whose log is read by machines. */
+/** Prints one line for each finished step, with its duration. Prints nothing in production, where machines read the log. */
 function stepper(silent: boolean): Step {
   return async <T>(done: string, work: () => Promise<T>): Promise<T> => {
     const start = performance.now();
@@ -174,12 +174,13 @@ function list(lines: readonly string[]): string {
   return lines.map((line) => `  - ${line}`).join('\n');
 }
 
-/** Ends the process with what a person can act on; the stack only of what we did not expect. */
-function fail(error: unknown): void {
+/** Prints a message for the operator and sets the exit code. Prints the stack only for unexpected errors. */
+function reportFailure(error: unknown): void {
   if ([ConfigError, StartError, DocumentsError].some((known) => error instanceof known))
     console.error((error as Error).message);
   else if (isUnavailable(error)) console.error(`The database cannot be reached: ${(error as Error).message}`);
-  else if (error instanceof pg.DatabaseError) console.error(`The database refused to start with: ${error.message}`);
+  else if (error instanceof pg.DatabaseError)
+    console.error(`The database rejected a statement during the start: ${error.message}`);
   else console.error(error);
   process.exitCode = 1;
 }

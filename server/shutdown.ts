@@ -4,13 +4,13 @@ import type { Logger } from 'pino';
 import type { Sockets } from './graphql/live/sockets.ts';
 import type { Readiness } from './tenancy/readiness.ts';
 
-/** Seconds for the drain delay and the requests in flight together: less than the 10 that Docker waits. */
+/** Seconds for the drain delay and the requests in flight together. Docker waits for 10. */
 const stopTime = 8;
 
-/** Seconds that requests in flight get at least, however long the drain delay is. */
+/** Minimum of seconds for requests in flight after the drain delay. */
 const leastTime = 3;
 
-/** Milliseconds between two looks for connections that have become idle while the server closes. */
+/** Milliseconds between two checks for idle connections while the server closes. */
 const idleCheck = 100;
 
 export interface ShutdownParts {
@@ -20,22 +20,22 @@ export interface ShutdownParts {
   /** Seconds between the first signal and the closing of the listener. */
   readonly drainDelay: number;
   readonly log: Logger;
-  /** Closes what the server works with, once no request needs it any more. */
+  /** Closes the resources of the server, once no request needs them. */
   close(): Promise<void>;
 }
 
 /**
- * Stops a server so that clients behind a balancer see no failed request.
+ * Stops a server so that clients behind a load balancer see no failed request.
  *
- * - serving.
- * - draining, from the first signal on: `/health/db` answers 503, so that balancers send their requests elsewhere. What
- *   arrives is still served, and every answer ends its connection.
- * - closing, after the drain delay: no new connections, websockets are told, requests in flight finish.
- * - cut, when their time is over or at the second signal: all connections are destroyed.
- * - closed: everything that was opened is closed, and the process ends.
+ * - _serving_.
+ * - _draining_, from the first signal on: `/health/db` answers 503, so that load balancers send requests elsewhere. The
+ *   server still answers requests, and closes the connection after each answer.
+ * - _closing_, after the drain delay: it accepts no connections, closes WebSockets, and lets requests in flight finish.
+ * - _cut_, when their time is over or at the second signal: it destroys all connections.
+ * - _closed_: all resources are closed, and the process ends.
  */
 export class Shutdown {
-  /** Resolves when everything is closed. @throws what closing has failed with. */
+  /** Resolves when everything is closed. @throws the error of `close`. */
   readonly closed: Promise<void>;
   readonly #parts: ShutdownParts;
   readonly #begun = Promise.withResolvers<void>();
@@ -50,7 +50,7 @@ export class Shutdown {
     });
   }
 
-  /** Begins at the first call, and cuts everything short at the second. */
+  /** Starts draining at the first call, and destroys all connections at the second. */
   signal(): void {
     if (this.#draining) this.#cut.abort();
     this.#draining = true;
@@ -66,7 +66,7 @@ export class Shutdown {
     await sleep(drainDelay * 1000, undefined, { signal }).catch(() => {});
 
     const ended = Promise.all([sockets.close(), new Promise((resolve) => server.close(resolve))]);
-    // Answers from before the first signal have not ended their connections.
+    // Connections with answers from before the first signal are still open.
     const idle = setInterval(() => server.closeIdleConnections(), idleCheck);
     const cut = () => {
       log.warn('connections of unfinished requests are cut');

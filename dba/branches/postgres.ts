@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { UsageError } from '../../common/usageError.ts';
-import { requestCancel } from '../../postgres/cancelRequest.ts';
+import { requestCancel } from '../../postgres/internals/cancelRequest.ts';
 import { createDatabase, databaseOf, dropLeftOvers, inDatabase, scratchName } from '../../postgres/target/scratch.ts';
 import { demandAdmin } from '../../postgres/target/shadow.ts';
 import { describeUrl, type Target } from '../../postgres/target/target.ts';

@@ -101,7 +101,7 @@ export function openRetryingConnection(
 
 function reasonToRetry(error: unknown): string | undefined {
   const fault = connectionFault(error);
-  if (fault) return fault.passes ? fault.cause : undefined;
+  if (fault) return fault.temporary ? fault.cause : undefined;
   const { code = '', message } = error as { code?: string; message: string };
   return contentionCodes.includes(code) ? message : undefined;
 }

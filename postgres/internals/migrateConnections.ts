@@ -5,8 +5,8 @@ import pg from 'pg';
 import { PostgresClient } from '../client.ts';
 import { clientOptions } from '../connectionString.ts';
 
-// graphile-migrate makes its connections by `new pg.Pool({ connectionString })` and has no option for it.
-// docs/adr/0061-connections-of-graphile-migrate.md says why its pools are replaced.
+// graphile-migrate connects through `new pg.Pool({ connectionString })`, without an option to change that.
+// docs/adr/0061-connections-of-graphile-migrate.md explains why this module replaces its pools.
 
 interface Statement {
   readonly text: string;
@@ -16,13 +16,13 @@ interface Statement {
 
 type Run = (statement: string | Statement, values?: readonly unknown[]) => Promise<unknown>;
 
-/** The statement by which graphile-migrate applies `pgSettings` of `.gmrc` to a connection. */
+/** The statement with which graphile-migrate applies `pgSettings` of `.gmrc` to a connection. */
 const setsSettings = /^select pg_catalog\.set_config\(\$1::text/;
 
-/** The statement that records a migration, after the migration itself. */
+/** Name of the statement that records a migration, after the migration itself. */
 const recordsMigration = 'migration-insert';
 
-/** Not `deallocate all`: node-postgres remembers which statements of its own are prepared. */
+/** Deallocates statements that a migration prepared. `deallocate all` would remove those of node-postgres too. */
 const deallocateOwn = `do $$ declare one text; begin
   for one in select name from pg_catalog.pg_prepared_statements where from_sql loop
     execute pg_catalog.format('deallocate %I', one);
@@ -30,9 +30,9 @@ const deallocateOwn = `do $$ declare one text; begin
 end $$`;
 
 /**
- * A connection of graphile-migrate. Settings, temporary tables, cursors and prepared statements that a migration made for
- * the session end with the migration. A statement that waits for other transactions without blocking anybody
- * (`create index concurrently`) has no `lock_timeout`.
+ * A connection of graphile-migrate. After each migration, it resets the session's settings, temporary tables, cursors and
+ * prepared statements. `create index concurrently` waits for other transactions without blocking them, so it runs without
+ * `lock_timeout`.
  */
 class MigrationClient extends PostgresClient {
   #settings: Statement | undefined;
@@ -49,7 +49,7 @@ class MigrationClient extends PostgresClient {
     const { text, name } = statement;
     if (setsSettings.test(text)) {
       this.#settings = statement;
-      // The connection may be one that a migration has used before.
+      // An earlier migration may have used this connection.
       await this.#resetSession(run);
       return;
     }
@@ -89,15 +89,15 @@ class MigrationPool extends Pool {
   }
 }
 
-/** Has graphile-migrate, which shares this process's `pg`, connect as everything else here does. */
+/** Makes graphile-migrate, which shares the `pg` module of this process, connect as the rest of Hedgerow does. */
 export function connectAsHedgerow(): void {
   pg.Pool = MigrationPool as typeof pg.Pool;
 }
 
 /**
- * Closes the connections that graphile-migrate keeps for 200 ms after their last use, and waits until Postgres has let go
- * of them, for 5 s at most. Otherwise their database cannot be copied, and graphile-migrate ends the process when one of
- * them loses its server.
+ * Closes the connections that graphile-migrate keeps for 200 ms after their last use. Waits up to 5 s until Postgres has
+ * closed them too. Open connections would prevent a copy of their database, and graphile-migrate ends the process when one
+ * of them loses its server.
  */
 export async function closeMigrateConnections(): Promise<void> {
   clearAllPools();

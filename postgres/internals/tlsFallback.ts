@@ -6,7 +6,7 @@ import type pg from 'pg';
 const sslRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 
 /**
- * Asks a server whether it offers TLS, over a connection of its own.
+ * Asks a server whether it offers TLS, over a separate connection.
  *
  * @param timeout milliseconds for connecting and for the answer.
  * @throws the error that keeps the server from answering.
@@ -31,8 +31,8 @@ export async function offersTls(host: string, port: number, timeout: number): Pr
 }
 
 /**
- * Has a client that is not connected yet connect without TLS. node-postgres decides that when the client is made and has
- * no public way to change it; docs/adr/0060-channel-binding-and-sslmode.md says why it is changed here.
+ * Makes a client connect without TLS; call it before `connect()`. node-postgres decides on TLS in the constructor and has no
+ * public way to change it. docs/adr/0060-channel-binding-and-sslmode.md explains why this function changes it.
  */
 export function disableTls(client: pg.Client): void {
   const fields = client as unknown as { ssl: unknown; connection: { ssl: unknown } };

@@ -15,13 +15,13 @@ export interface CommittedMigration {
   readonly number: number;
   /** The hash of the migration before this one, as its header says; null of the first. */
   readonly previous: string | null;
-  /** The header's. */
+  /** The hash in the header. */
   readonly hash: string;
-  /** What graphile-migrate computes from the body, and would have written into the header. */
+  /** The hash of the body, as graphile-migrate computes it for the header. */
   readonly bodyHash: string;
   readonly message: string | null;
   readonly body: string;
-  /** `--! no-transaction`: what fails half-way is not rolled back. */
+  /** False with `--! no-transaction`: a migration that fails halfway is then not rolled back. */
   readonly transaction: boolean;
 }
 
@@ -30,7 +30,7 @@ export const asideSuffix = '.rebase';
 
 export const committedFolder = join(root, 'migrations', 'committed');
 
-/** The committed migrations in the order of their numbers, and a sentence for each file that is none. */
+/** Reads the committed migrations, ordered by number. `unreadable` has a sentence for each file that is not a migration. */
 export async function readCommitted(): Promise<{ migrations: CommittedMigration[]; unreadable: string[] }> {
   const migrations: CommittedMigration[] = [];
   const unreadable: string[] = [];

@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { root } from '../../common/root.ts';
 import { compileIncludes, type ParsedSettings } from '../internals/graphileMigrate.ts';
 
-/** Puts fixtures in the place of the lines that include them, as graphile-migrate does when it runs or commits. */
+/** Replaces `--!include` lines by their fixtures, as graphile-migrate does when it runs or commits a migration. */
 export function compile(sql: string): Promise<string> {
-  // It reads nothing else of the settings.
+  // compileIncludes reads no other setting.
   const settings = { migrationsFolder: join(root, 'migrations') } as ParsedSettings;
   return compileIncludes(settings, sql, new Set());
 }

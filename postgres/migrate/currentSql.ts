@@ -8,12 +8,12 @@ import { compile } from './compile.ts';
 
 export const currentFile = join(root, 'current.sql');
 
-/** The text of current.sql; empty where there is none, as graphile-migrate makes it then. */
+/** Reads current.sql. Returns an empty text without the file, because graphile-migrate then creates an empty one. */
 export async function readCurrent(): Promise<string> {
   return (await readCurrentBytes()).toString('utf8');
 }
 
-/** The bytes of current.sql; none where there is no such file. */
+/** Reads the bytes of current.sql; none without the file. */
 export function readCurrentBytes(): Promise<Buffer> {
   return readFile(currentFile).catch((error) => {
     if (error.code === 'ENOENT') return Buffer.alloc(0);
@@ -21,23 +21,25 @@ export function readCurrentBytes(): Promise<Buffer> {
   });
 }
 
-/** @throws UsageError where current.sql has more than comments in it, which would be lost. */
+/** @throws UsageError if current.sql contains more than comments, which a command would overwrite. */
 export async function demandBlankCurrent(): Promise<void> {
   if (await isBlank()) return;
-  throw new UsageError('current.sql is not empty, and would be written over: commit what is in it, or put it aside.');
+  throw new UsageError(
+    'current.sql is not empty, and this command would overwrite it. Commit its content, or save it elsewhere.',
+  );
 }
 
-/** @throws UsageError where current.sql is no next migration: blank, or what a commit that was killed has committed. */
+/** @throws UsageError if current.sql is blank, or equal to the last migration because a commit was interrupted. */
 export async function demandNewCurrent(last: CommittedMigration | undefined): Promise<void> {
   if (await isBlank()) throw new UsageError('current.sql is blank: there is nothing to commit.');
   const { body } = parseMigrationText('current.sql', await compile(await readCurrent()), false);
   if (body.trim() !== last?.body.trim()) return;
   throw new UsageError(
-    `migrations/committed/${last.filename} is what current.sql is: a commit broke off. Where no database has applied it, remove that file and commit again; otherwise empty current.sql, and then: npm run db -- migrate && npm run db -- snapshot`,
+    `current.sql equals migrations/committed/${last.filename}: a commit was interrupted. If no database has applied it, remove that file and commit again. Otherwise empty current.sql, and run: npm run db -- migrate && npm run db -- snapshot`,
   );
 }
 
-/** Does `work`, and where it fails puts back current.sql as its author wrote it. */
+/** Runs `work`. If it fails, restores the previous text of current.sql. */
 export async function keepingCurrent<Result>(work: () => Promise<Result>): Promise<Result> {
   const text = await readCurrent();
   try {

@@ -7,9 +7,9 @@ import type { Target } from '../target/target.ts';
 import { readGmrc } from './gmrc.ts';
 
 /**
- * graphile-migrate's settings for `target`: `.gmrc`, with the target's connections.
+ * Returns graphile-migrate's settings for `target`: those of `.gmrc`, and the target's connections.
  *
- * @param report receives graphile-migrate's messages, and whether each tells of an error: then it may have several lines.
+ * @param report receives graphile-migrate's messages. Messages with `isError` may have several lines.
  */
 export async function migrateSettings(
   { ownerUrl, shadowUrl, adminUrl }: Pick<Target, 'ownerUrl' | 'shadowUrl' | 'adminUrl'>,

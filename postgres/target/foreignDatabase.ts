@@ -2,12 +2,12 @@ import type pg from 'pg';
 import type { CommittedMigration } from '../migrate/committed.ts';
 import { ourSchema } from '../ownObjects.ts';
 
-/** Names that are told of a database that is not ours. */
+/** Maximum of names in the message about a foreign database. */
 const shown = 3;
 
 /**
- * What a database has that shows that it is not Hedgerow's; undefined for one that is, and for an empty one. It is
- * Hedgerow's when graphile-migrate's record in it has one of our migrations.
+ * Returns why a database is not Hedgerow's; undefined if it is, or if it is empty. A database is Hedgerow's if
+ * graphile-migrate's record in it has one of Hedgerow's migrations.
  */
 export async function foreignDatabase(
   client: pg.Client,
@@ -41,5 +41,5 @@ export async function foreignDatabase(
 }
 
 function refusal(name: string, found: string): string {
-  return `Database ${name} is not Hedgerow's: ${found}. Name Hedgerow's database, or an empty one, which \`npm run db -- init\` makes.`;
+  return `Database ${name} is not Hedgerow's: ${found}. Use Hedgerow's database, or an empty one, which \`npm run db -- init\` creates.`;
 }

@@ -5,16 +5,16 @@ import { newClient } from '../withClient.ts';
 import { foreignDatabase } from './foreignDatabase.ts';
 import { neonPooler, transactionPooler } from './pooler.ts';
 
-/** Errors of connecting that say that there is nothing to protect: no such database, or nobody there. */
-const nobody = ['3D000', 'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH', 'ETIMEDOUT'];
+/** Connection errors that mean there is nothing to protect: the database does not exist, or no server answers. */
+const nothingThere = ['3D000', 'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH', 'ETIMEDOUT'];
 
 /**
- * Refuses what must not be worked on: a transaction pooler, and a database that is not Hedgerow's and not empty. Where
- * nobody answers it is left to the verb, which may not need the database.
+ * Rejects targets that a command must not change: a transaction pooler, and a foreign database that is not empty. If no
+ * server answers, the command decides, because it may not need the database.
  *
- * @param name of the variable that `url` is from.
- * @param more looks for more reasons to refuse it.
- * @throws UsageError with what was found and what to do.
+ * @param name the environment variable of `url`.
+ * @param more returns further reasons to reject the database.
+ * @throws UsageError with the reason and advice.
  */
 export async function guard(
   name: string,
@@ -27,7 +27,7 @@ export async function guard(
   try {
     await client.connect();
   } catch (error) {
-    if (nobody.includes((error as { code?: string }).code ?? '')) return;
+    if (nothingThere.includes((error as { code?: string }).code ?? '')) return;
     throw error;
   }
   try {

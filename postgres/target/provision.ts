@@ -7,15 +7,15 @@ import { UsageError } from '../../common/usageError.ts';
 import { withClient } from '../withClient.ts';
 
 export interface Provisioning {
-  /** Connection of a role that may create roles and databases; a superuser is not needed. */
+  /** Connection string of a role that may create roles and databases. It need not be a superuser. */
   readonly adminUrl: string;
-  /** Databases to make where they are missing, owned by hedgerow_owner. */
+  /** Databases to create if they are missing, owned by hedgerow_owner. */
   readonly databases: readonly string[];
   /** New passwords of hedgerow_owner and hedgerow_authenticator. */
   readonly passwords: { readonly owner: string; readonly authenticator: string };
 }
 
-/** Creates Hedgerow's roles and databases, or brings the ones that exist up to date. Safe to run again. */
+/** Creates or updates Hedgerow's roles and databases. It is idempotent. */
 export async function provision({ adminUrl, databases, passwords }: Provisioning): Promise<void> {
   await withClient(adminUrl, async (client) => {
     await client.query(await readFile(join(root, 'migrations', 'roles.sql'), 'utf8'));
@@ -28,7 +28,7 @@ export async function provision({ adminUrl, databases, passwords }: Provisioning
 async function createDatabase(client: pg.Client, database: string): Promise<void> {
   const found = await client.query('select from pg_database where datname = $1', [database]);
   if (found.rowCount) return;
-  // Only a member of the owning role may give it a database. A superuser is one without being told.
+  // Only a member of a role may create a database for it. A superuser counts as a member of every role.
   const { rows } = await client.query("select pg_has_role('hedgerow_owner', 'member') as member");
   if (!rows[0].member) await client.query('grant hedgerow_owner to current_user');
   // Since Postgres 16 the creator of a role is its member, without the right to use it.
@@ -36,22 +36,23 @@ async function createDatabase(client: pg.Client, database: string): Promise<void
   await client.query(`create database ${client.escapeIdentifier(database)} owner hedgerow_owner`);
 }
 
-/** Sets a password by its SCRAM verifier, so that the password itself is in no statement and in no log of the server. */
+/** Sets a password through its SCRAM verifier, so that statements and server logs do not contain the password. */
 async function setPassword(client: pg.Client, role: string, password: string): Promise<void> {
-  if (prepared(password) === '') throw new UsageError(`The password of ${role} consists of invisible characters only.`);
+  if (prepared(password) === '')
+    throw new UsageError(`The password of ${role} consists of invisible characters only. Choose another one.`);
   const set = (secret: string) => client.query(`alter role ${role} password ${client.escapeLiteral(secret)}`);
   try {
     await set(scramVerifier(password));
   } catch {
-    // Neon takes passwords only as they are.
+    // Neon accepts only passwords in plain text.
     await set(password);
   }
 }
 
 /**
- * A password as SASLprep (RFC 4013) maps it, which clients do before they prove that they know it: spaces become a space,
- * invisible characters vanish, the rest is normalized. Postgres and libpq leave a password alone that has a prohibited
- * character in it, node-postgres does not: one verifier cannot serve both, unless the mapping changes nothing.
+ * Maps a password with SASLprep (RFC 4013), as clients do for authentication: spaces become U+0020, invisible characters
+ * vanish, and the rest is normalized. Postgres and libpq do not map a password with a prohibited character, and
+ * node-postgres does. One verifier cannot serve both, unless the mapping changes nothing.
  *
  * @throws UsageError for such a password.
  */
@@ -61,13 +62,13 @@ function prepared(password: string): string {
   const mapped = password.replace(spaces, ' ').replace(invisible, '').normalize('NFKC');
   if (mapped !== password && prohibited.test(mapped)) {
     throw new UsageError(
-      'A password mixes characters that clients prepare in different ways: choose one of letters, digits and punctuation.',
+      'Clients encode some characters of this password differently. Choose a password of letters, digits and punctuation.',
     );
   }
   return mapped;
 }
 
-/** RFC 3454, tables C.2 to C.9, characters without an assignment, and texts from right to left. */
+/** Prohibited characters: RFC 3454, tables C.2 to C.9, unassigned characters, and right-to-left scripts. */
 const prohibited =
   /[\p{Cc}\p{Co}\p{Cs}\p{Cn}\u06dd\u070f\u180e\u200e\u200f\u2028-\u202e\u2061-\u2063\u206a-\u206f\u2ff0-\u2ffb\ufff9-\ufffd\u{1d173}-\u{1d17a}\u{1f000}-\u{1faff}\u{e0001}-\u{e007f}]|[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}]/u;
 

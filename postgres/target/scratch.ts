@@ -7,30 +7,30 @@ import { withClient } from '../withClient.ts';
 import { demandAdmin } from './shadow.ts';
 import { describeUrl, type Target } from './target.ts';
 
-/** What the comment on a database says that may be filled with anything and dropped. */
+/** Comment that marks a database as disposable. */
 const mark = 'hedgerow scratch';
 
-/** Process ids mean something on their own machine only. */
+/** Identifies this machine in database names, because process ids are unique on one machine only. */
 export const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
 
-/** The same connection to another database. */
+/** Returns `url` with another database. */
 export function inDatabase(url: string, database: string): string {
   const changed = new URL(url);
-  // As node-postgres reads it: it does not decode what stands for a delimiter, such as %2B.
+  // Encode as node-postgres decodes: it keeps encoded delimiters such as %2B.
   changed.pathname = `/${encodeURI(database).replace(/[?#]/g, encodeURIComponent)}`;
   return changed.href;
 }
 
-/** The name of the database that `url` connects to. */
+/** Returns the name of the database in `url`. */
 export function databaseOf(url: string): string {
   return decodeURI(new URL(url).pathname.slice(1));
 }
 
 /**
- * Makes a database, hands it to `use`, and drops it however that ends. It belongs to hedgerow_owner and is marked, so
- * that what destroys data (the prover) agrees to work on it.
+ * Creates a scratch database, passes it to `use`, and drops it in any case. Its owner is hedgerow_owner. A comment marks it,
+ * so that the prover, which destroys data, accepts it.
  *
- * @param template the database to copy, which nobody may be connected to; without one the scratch database is empty.
+ * @param template the database to copy, which must have no connections; without it, the scratch database is empty.
  * @throws UsageError without ROOT_DATABASE_URL.
  */
 export async function withScratch<Result>(
@@ -64,8 +64,8 @@ export async function withScratch<Result>(
 }
 
 /**
- * Waits until nobody is connected to a database, for 5 s at most. graphile-migrate keeps its connections for some time, and
- * ends the process when one of them loses its server.
+ * Waits up to 5 s until a database has no connections. graphile-migrate keeps its connections for some time, and ends the
+ * process when one of them loses its server.
  */
 async function disconnected(admin: pg.Client, database: string): Promise<void> {
   const connected = `select from pg_stat_activity where datname = $1 and backend_type = 'client backend'`;
@@ -73,23 +73,23 @@ async function disconnected(admin: pg.Client, database: string): Promise<void> {
   while (performance.now() < until && (await admin.query(connected, [database])).rowCount) await sleep(50);
 }
 
-/** A name that tells, while a database has no other mark, that it goes when this process has ended. */
+/** Returns a name that identifies a scratch database of this process, even before its comment exists. */
 export function scratchName(): string {
   return `hedgerow_scratch_${machine}_${process.pid}_${randomBytes(4).toString('hex')}`;
 }
 
-/** Creates a database of hedgerow_owner's that only the server's role may connect to, empty or as a copy. */
+/** Creates a database of hedgerow_owner, empty or as a copy. Only the server's role may connect to it. */
 export async function createDatabase(admin: pg.Client, name: string, template?: string): Promise<void> {
   const database = admin.escapeIdentifier(name);
   const create = `create database ${database} owner hedgerow_owner`;
   if (template === undefined) await admin.query(create);
   else await copyFiles(admin, `${create} template ${admin.escapeIdentifier(template)} strategy file_copy`);
-  // A copy does not have its template's grants on the database itself.
+  // A copy does not inherit the template's grants on the database itself.
   await admin.query(`revoke all on database ${database} from public`);
   await admin.query(`grant connect on database ${database} to hedgerow_authenticator`);
 }
 
-/** Runs `create`; since Postgres 18 the copy shares its blocks with the template where the file system can do that. */
+/** Runs `create`. Since Postgres 18, the copy shares its blocks with the template if the file system supports it. */
 async function copyFiles(admin: pg.Client, create: string): Promise<void> {
   const { rowCount } = await admin.query(
     "select set_config(name, 'clone', false) from pg_settings where name = 'file_copy_method' and 'clone' = any(enumvals)",
@@ -98,14 +98,14 @@ async function copyFiles(admin: pg.Client, create: string): Promise<void> {
   try {
     await admin.query(create);
   } catch (error) {
-    // "could not clone file": this file system cannot. What other reasons there are have codes of their own.
+    // "could not clone file": the file system does not support it. Other errors have other codes.
     if ((error as { code?: unknown }).code !== 'XX000') throw error;
     await admin.query('reset file_copy_method');
     await admin.query(create);
   }
 }
 
-/** Whether the database that `client` is connected to was made to be filled with anything and dropped. */
+/** Whether `client` is connected to a scratch database. */
 export async function isScratch(client: pg.ClientBase): Promise<boolean> {
   const { rows } = await client.query(
     `select shobj_description(oid, 'pg_database') = $1 as scratch from pg_database where datname = current_database()`,
@@ -114,7 +114,7 @@ export async function isScratch(client: pg.ClientBase): Promise<boolean> {
   return rows[0]?.scratch === true;
 }
 
-/** Drops the scratch databases of processes that ended without doing so, perhaps before they had marked them. */
+/** Drops scratch databases of processes that have ended, including databases without the comment. */
 export async function dropLeftOvers(admin: pg.Client): Promise<void> {
   const { rows } = await admin.query(
     `select datname, split_part(datname, '_', 4)::int as pid from pg_database

@@ -5,21 +5,21 @@ import { neonPooler } from './pooler.ts';
 import type { Target } from './target.ts';
 
 /**
- * Has a shadow database that may be erased.
+ * Checks that the target has a shadow database that may be erased.
  *
- * @throws UsageError where there is none, or nobody who may build it again, or where it is a database that somebody uses.
+ * @throws UsageError if it has none, if no role may create it again, or if the database is in use.
  */
 export async function demandShadow(target: Target): Promise<void> {
   const { shadowUrl, adminUrl } = target;
   if (!shadowUrl || !adminUrl) {
     throw new UsageError(
-      'A shadow database is needed, which is erased: set SHADOW_DATABASE_URL (user hedgerow_owner) and ROOT_DATABASE_URL (a role that may create databases).',
+      'This command needs a shadow database, which it erases. Set SHADOW_DATABASE_URL (user hedgerow_owner) and ROOT_DATABASE_URL (a role that may create databases).',
     );
   }
   demandAdmin(target);
   if (place(shadowUrl) === place(target.ownerUrl)) {
     throw new UsageError(
-      'SHADOW_DATABASE_URL is the database of DATABASE_URL_DIRECT, and the shadow database is erased: name another one.',
+      'SHADOW_DATABASE_URL and DATABASE_URL_DIRECT point at the same database, and the shadow database is erased. Set SHADOW_DATABASE_URL to another one.',
     );
   }
   await guard('SHADOW_DATABASE_URL', shadowUrl, hasUsers);
@@ -30,15 +30,15 @@ function place(url: string): string {
   return [hostname, port || '5432', pathname].join(' ');
 }
 
-/** Migrations make tables, and nobody signs up to a shadow database. Its owner sees no rows, but that there are some. */
+/** A shadow database never has users. Its owner cannot read the rows, so the size of the table shows whether it has any. */
 async function hasUsers(client: pg.Client): Promise<string | undefined> {
   const { rows } = await client.query("select pg_relation_size(to_regclass('app_public.users')) > 0 as used");
   return rows[0].used
-    ? 'The database of SHADOW_DATABASE_URL has users, and the shadow database is erased: name another one.'
+    ? 'The database of SHADOW_DATABASE_URL has users, and the shadow database is erased. Use another database.'
     : undefined;
 }
 
-/** @throws UsageError where nobody may create databases, or only through a pooler. */
+/** Returns the admin's connection string. @throws UsageError without one, or if it points at a pooler. */
 export function demandAdmin({ adminUrl }: Target): string {
   const pooler = adminUrl && neonPooler('ROOT_DATABASE_URL', adminUrl);
   if (pooler) throw new UsageError(pooler);

@@ -9,35 +9,35 @@ import { closeMigrateConnections } from '../internals/migrateConnections.ts';
 import { withClient } from '../withClient.ts';
 import { provision } from './provision.ts';
 
-/** The database that a command is about, by its connection strings. */
+/** The target database of a command, by its connection strings. */
 export interface Target {
-  /** What a person calls it; never with a password. */
+  /** Description for people, without a password. */
   readonly name: string;
-  /** As hedgerow_owner, directly and not through a pooler. */
+  /** Connects as hedgerow_owner, directly and not through a pooler. */
   readonly ownerUrl: string;
-  /** A database that `commit`, `uncommit` and `snapshot` erase and build again. */
+  /** The shadow database, which `commit`, `uncommit` and `snapshot` erase and rebuild. */
   readonly shadowUrl: string | undefined;
-  /** As a role that may drop and create databases. */
+  /** Connects as a role that may create and drop databases. */
   readonly adminUrl: string | undefined;
-  /** As hedgerow_authenticator, as the server connects. */
+  /** Connects as hedgerow_authenticator, as the server does. */
   readonly serverUrl: string | undefined;
   close(): Promise<void>;
 }
 
-/** The embedded Postgres has them all. */
+/** The target of the embedded Postgres, which has all connection strings. */
 export interface EmbeddedTarget extends Target {
   readonly serverUrl: string;
   readonly adminUrl: string;
   readonly shadowUrl: string;
 }
 
-/** The database of DATABASE_URL_DIRECT, or the embedded one where no database is named. */
+/** Opens the database of DATABASE_URL_DIRECT, or the embedded one without any database variable. */
 export async function openTarget(env: NodeJS.ProcessEnv): Promise<Target> {
   const [serverUrl, ownerUrl, shadowUrl, adminUrl] = urlVariables.map((name) => readUrl(name, env[name]));
   if (!ownerUrl) {
     if (serverUrl || env.NODE_ENV === 'production') {
       throw new UsageError(
-        'DATABASE_URL_DIRECT is needed: the connection string of hedgerow_owner, directly to Postgres and not through a pooler.',
+        'DATABASE_URL_DIRECT is not set. Set it to the connection string of hedgerow_owner, directly to Postgres and not to a pooler.',
       );
     }
     return openEmbedded();
@@ -48,9 +48,9 @@ export async function openTarget(env: NodeJS.ProcessEnv): Promise<Target> {
 const urlVariables = ['DATABASE_URL', 'DATABASE_URL_DIRECT', 'SHADOW_DATABASE_URL', 'ROOT_DATABASE_URL'];
 
 /**
- * The connection string of an environment variable, in the form that every part of Hedgerow reads.
+ * Returns the connection string of an environment variable in canonical form.
  *
- * @throws UsageError that names the variable and never its value, which may have a password.
+ * @throws UsageError with the name of the variable, and without its value, which may contain a password.
  */
 export function readUrl(name: string, url: string | undefined): string | undefined {
   if (!url) return undefined;
@@ -62,7 +62,7 @@ export function readUrl(name: string, url: string | undefined): string | undefin
   }
 }
 
-/** Starts or joins the embedded Postgres in `.data/`, with Hedgerow's roles and an empty database in it. */
+/** Starts or joins the embedded Postgres in `.data/`, with Hedgerow's roles and databases. */
 export async function openEmbedded(
   directory = join(root, '.data'),
   settings: Readonly<Record<string, string>> = { shared_preload_libraries: 'pg_stat_statements' },
@@ -72,7 +72,7 @@ export async function openEmbedded(
   const passwords = await rolePasswords(join(directory, 'role-passwords.json'));
   const adminUrl = cluster.adminUrl();
   await provision({ adminUrl, databases: ['hedgerow', 'hedgerow_shadow'], passwords });
-  // In the admin's own database: there it shows all of them, and is no part of ours.
+  // Create it in the admin's database: there it shows all databases, and does not become part of Hedgerow's schema.
   await withClient(adminUrl, (admin) => admin.query('create extension if not exists pg_stat_statements'));
   const url = (role: 'owner' | 'authenticator', database: string) =>
     `postgres://hedgerow_${role}:${passwords[role]}@127.0.0.1:${cluster.port}/${database}`;
@@ -89,7 +89,7 @@ export async function openEmbedded(
   };
 }
 
-/** `database on host:port`, without user and password. */
+/** Returns `database on host:port`, without user and password. */
 export function describeUrl(url: string): string {
   const { port, pathname } = new URL(canonicalUrl(url));
   return `database ${decodeURI(pathname.slice(1))} on ${hostOf(canonicalUrl(url))}:${port || 5432}`;

@@ -4,17 +4,22 @@ import { ByteBudget } from './byteBudget.ts';
 import { Problem } from './problem.ts';
 import { charged } from './turn.ts';
 
-/** Largest body that is read, in bytes: of anybody, and of a signed-in user's GraphQL request. */
+/** Maximum size of a body, in bytes. */
 const bodyLimit = 100_000;
+
+/** Maximum size of the body of a signed-in user's GraphQL request, in bytes. */
 const graphqlBodyLimit = 2_000_000;
 
-/** Bytes that a body may have without taking memory from the budget. */
+/** Size up to which a body takes no memory from the budget, in bytes. */
 const uncounted = 16_000;
 
-/** Bytes of bodies over `uncounted` whose requests are under way: a tenant's queue of bodies of 100 kB fits in. */
+/** Budget for bodies over `uncounted` of running and waiting requests. A tenant's queue of 100 kB bodies fits. */
 const bodies = new ByteBudget({ total: 64_000_000, tenant: 8_000_000 });
 
-/** Reads a JSON body of at most 100 kB. Another content type is refused: a form of another site cannot send this one. */
+/**
+ * Reads a JSON body of at most 100 kB. Rejects other content types, because a form on another site can send those, and
+ * cannot send JSON.
+ */
 export const jsonBody: RequestHandler[] = [
   (request, _response, next) => {
     const length = request.get('content-length') ?? request.get('transfer-encoding');
@@ -26,12 +31,14 @@ export const jsonBody: RequestHandler[] = [
 ];
 
 /**
- * Reads the JSON body of a signed-in user's GraphQL request: at most 2 MB, which a thousand items with long texts fit in.
- * Everything over 16 kB counts in the memory that requests share.
+ * Reads the JSON body of a signed-in user's GraphQL request. The maximum of 2 MB allows a thousand items with long texts.
+ * Bodies over 16 kB take memory from the shared budget.
+ *
+ * @throws Problem 415, and as `BodyReader.done`.
  */
 export function readBody(budget: ByteBudget = bodies): RequestHandler {
   return async (request, response, next) => {
-    // Grafserv refuses what is not JSON.
+    // Grafserv rejects other content types.
     if (!request.is('application/json')) return next();
     const encoding = request.get('content-encoding') ?? 'identity';
     if (encoding !== 'identity') throw new Problem(415, 'Send the body uncompressed, without Content-Encoding.');
@@ -47,14 +54,14 @@ export function readBody(budget: ByteBudget = bodies): RequestHandler {
   };
 }
 
-/** Parses a large body, which takes some time of the tenant's turn. Small ones, and what is not JSON, are Grafserv's. */
+/** Parses a large body and charges the time to the tenant's turn. Grafserv parses small bodies and reports invalid JSON. */
 export const parseBody: RequestHandler = (request, _response, next) => {
   const { body } = request;
   if (Buffer.isBuffer(body) && body.length > bodyLimit) request.body = charged(request, () => parsed(body));
   next();
 };
 
-/** @throws Problem 400 where parsing would take long. */
+/** Returns the parsed body, or the body itself if it is no JSON object. @throws Problem 400 if parsing would take long. */
 function parsed(body: Buffer): unknown {
   checkStructure(body);
   try {
@@ -65,18 +72,18 @@ function parsed(body: Buffer): unknown {
   }
 }
 
-/** Objects and lists inside one another: a million of them, 2 MB, would take up to 0.4 s to parse. */
-const mostNested = 100;
+/** Maximum nesting of objects and lists. A million levels, 2 MB, would take up to 0.4 s to parse. */
+const maxDepth = 100;
 
 /**
- * Brackets, braces, colons and commas: 650,000 empty lists, 2 MB, would take up to 0.9 s to parse. A thousand items with
- * 99 columns each have fewer.
+ * Maximum of brackets, braces, colons and commas. 650,000 empty lists, 2 MB, would take up to 0.9 s to parse. A thousand
+ * items with 99 columns each have fewer.
  */
-const mostStructural = 200_000;
+const maxStructural = 200_000;
 
 const [quote, backslash, openList, openObject, closeList, closeObject, colon, comma] = Buffer.from('"\\[{]}:,');
 
-/** Scans the bytes, which is cheaper than parsing them. @throws Problem 400 beyond the limits. */
+/** Scans the bytes, which is cheaper than parsing them. @throws Problem 400 beyond `maxDepth` or `maxStructural`. */
 function checkStructure(json: Buffer): void {
   let depth = 0;
   let structural = 0;
@@ -90,31 +97,40 @@ function checkStructure(json: Buffer): void {
     else if (byte === openList || byte === openObject) {
       depth++;
       structural++;
-      if (depth > mostNested) {
-        throw new Problem(400, `The body has more than ${mostNested} objects and lists inside one another.`);
+      if (depth > maxDepth) {
+        throw new Problem(
+          400,
+          `The body nests objects and lists more than ${maxDepth} levels deep. Send a flatter one.`,
+        );
       }
     } else if (byte === closeList || byte === closeObject) depth--;
     else if (byte === colon || byte === comma) structural++;
-    if (structural > mostStructural) {
-      throw new Problem(400, `The body has too many values: more than ${mostStructural} of "[", "{", ":" and ",".`);
+    if (structural > maxStructural) {
+      throw new Problem(
+        400,
+        `The body has too many values: more than ${maxStructural} of "[", "{", ":" and ",". Send it in parts.`,
+      );
     }
   }
 }
 
-/** Milliseconds in which each further `bodyLimit` bytes of a large body have to come. */
-const patience = 5000;
+/** Timeout of each further `bodyLimit` bytes of a large body, in milliseconds. */
+const portionTimeout = 5000;
 
 /**
  * Reads one body. It is
- * - `reading`, and takes memory from the budget as its bytes come;
- * - `complete` (`done` resolves) or `stopped` (`done` rejects): too large, too slow, no memory left, or given up.
  *
- * The memory is given back when the response closes.
+ * - `reading`: it takes memory from the budget as bytes arrive;
+ * - `complete`: `done` resolves;
+ * - `stopped`: `done` rejects, because the body is too large or too slow, the memory is exhausted, or the request was
+ *   canceled.
+ *
+ * The memory returns to the budget when the response closes.
  */
 class BodyReader {
   /**
-   * @throws Problem 413 for a body that is too large, 408 for one that comes too slowly, 503 for one that there is no
-   *   memory for now; CancelledError once the client has gone.
+   * @throws Problem 413 for a body that is too large, 408 for one that arrives too slowly, 503 if the budget is exhausted;
+   *   CancelledError if the client disconnects.
    */
   readonly done: Promise<Buffer>;
   readonly #request: Request;
@@ -133,7 +149,7 @@ class BodyReader {
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
     this.done = promise;
     this.#reject = reject;
-    // A client may have gone while its token was verified; then no `close` follows that would give memory back.
+    // If the client disconnected during the check of its token, no `close` event follows that would free the memory.
     if (response.closed || request.destroyed) this.stop(new CancelledError('client gone'));
     else if (Number(request.get('content-length') ?? 0) > graphqlBodyLimit) this.stop(tooLarge());
     else request.on('data', this.#add).on('error', this.stop);
@@ -147,7 +163,7 @@ class BodyReader {
   readonly stop = (error: unknown): void => {
     clearTimeout(this.#timer);
     this.#chunks.length = 0;
-    // The rest of it is not kept.
+    // Discard the rest of the body.
     this.#request.off('data', this.#add).off('error', this.stop).resume();
     this.#reject(error);
   };
@@ -155,26 +171,26 @@ class BodyReader {
   readonly #add = (chunk: Buffer): void => {
     this.#length += chunk.length;
     this.#chunks.push(chunk);
-    const refused = this.#refusal();
-    if (refused) this.stop(refused);
+    const problem = this.#takeMemory();
+    if (problem) this.stop(problem);
   };
 
-  /** Takes memory for what has come, in portions. A declared length takes none: it costs its client nothing. */
-  #refusal(): Problem | undefined {
+  /** Takes memory for the bytes that have arrived, in portions. A declared length takes none, because it proves nothing. */
+  #takeMemory(): Problem | undefined {
     const length = this.#length;
     if (length > graphqlBodyLimit) return tooLarge();
     if (length <= uncounted || length <= this.#taken) return undefined;
     const portion = Math.max(length - this.#taken, length > bodyLimit ? bodyLimit : uncounted);
     const tenant = this.#request.user?.userId ?? '';
     if (!this.#budget.take(tenant, portion)) {
-      return new Problem(503, 'Too many large requests are under way. Try again shortly.', {
+      return new Problem(503, 'The server is handling too many large requests. Try again shortly.', {
         headers: { 'Retry-After': '1' },
       });
     }
     if (this.#taken === 0) this.#response.once('close', () => this.#release(tenant));
     this.#taken += portion;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.stop(tooSlow()), patience);
+    this.#timer = setTimeout(() => this.stop(tooSlow()), portionTimeout);
     return undefined;
   }
 
@@ -185,11 +201,11 @@ class BodyReader {
 }
 
 function tooLarge(): Problem {
-  return new Problem(413, 'The body is larger than 2 MB.');
+  return new Problem(413, 'The body is larger than 2 MB. Send it in parts.');
 }
 
 function tooSlow(): Problem {
-  return new Problem(408, 'The body came too slowly. Send large bodies over a faster connection, or in parts.', {
+  return new Problem(408, 'The body arrived too slowly. Send large bodies over a faster connection, or in parts.', {
     headers: { Connection: 'close' },
   });
 }

@@ -1,6 +1,7 @@
 /**
- * Memory that requests share, in bytes. A tenant may hold at most `limits.tenant`, and at most half as much as is still
- * free. So the more is used, the less each tenant gets, and a few tenants cannot take it all.
+ * A budget of memory that requests share, in bytes. A tenant may hold at most `limits.tenant`, and at most half of the free
+ * memory. So each tenant gets less as usage grows, and a few tenants cannot take all of it.
+ *
  * Source: Choudhury and Hahne, Dynamic queue length thresholds for shared-memory packet switches (1998).
  */
 export class ByteBudget {
@@ -16,7 +17,7 @@ export class ByteBudget {
     return this.#used;
   }
 
-  /** Takes `bytes` for a request of `tenant`; false where there is no room, and then nothing is taken. */
+  /** Takes `bytes` for a request of `tenant`. @returns false if there is no room; then nothing is taken. */
   take(tenant: string, bytes: number): boolean {
     const own = (this.#tenants.get(tenant) ?? 0) + bytes;
     const free = this.#limits.total - this.#used - bytes;
@@ -26,7 +27,7 @@ export class ByteBudget {
     return true;
   }
 
-  /** Gives back what was taken. */
+  /** Returns memory to the budget. */
   give(tenant: string, bytes: number): void {
     const own = (this.#tenants.get(tenant) ?? 0) - bytes;
     if (own > 0) this.#tenants.set(tenant, own);

@@ -1,7 +1,7 @@
 import cors from 'cors';
 import type { RequestHandler } from 'express';
 
-/** Lets pages of these origins read answers. What does not come from a page names no origin, and needs none of it. */
+/** Lets pages of these origins read answers (CORS). Requests without an Origin header need no CORS headers. */
 export function crossOrigin(allowedOrigins: readonly string[]): RequestHandler {
   const fromPage = cors({
     origin: [...allowedOrigins],

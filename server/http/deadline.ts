@@ -4,13 +4,16 @@ import { Cancellation } from '../../postgres/cancellation.ts';
 declare global {
   namespace Express {
     interface Request {
-      /** Gives up the request's work in the database when time is up or the client has gone. */
+      /** Cancels the request's work in the database at the deadline or when the client disconnects. */
       cancellation: Cancellation;
     }
   }
 }
 
-/** Gives every request `seconds` to be answered, unless its route says more, and stops working for clients that have gone. */
+/**
+ * Middleware that cancels the work of a request after `seconds`, or when the client disconnects. A route may extend its
+ * deadline through `request.cancellation`.
+ */
 export function deadline(seconds: number): RequestHandler {
   return (request, response, next) => {
     const cancellation = new Cancellation();

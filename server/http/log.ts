@@ -2,10 +2,10 @@ import { isNativeError } from 'node:util/types';
 import pg from 'pg';
 import { type DestinationStream, type Logger, pino } from 'pino';
 
-/** Routines of Postgres whose messages name objects of the schema and quote nothing else. */
+/** Postgres functions whose error messages name schema objects and quote no values. */
 const namingRoutines = new Set(['aclcheck_error', 'aclcheck_error_col', 'fireRIRrules']);
 
-/** The objects that an error is about, where it names them in its message: a right that is missing, policies without end. */
+/** Returns the schema objects in the message of an error: for a missing privilege, or for infinitely recursive policies. */
 function namesIn({ code, routine, message, where = '' }: pg.DatabaseError): object {
   if (routine !== undefined && namingRoutines.has(routine)) return { message };
   if (code !== '54001') return {};
@@ -14,8 +14,8 @@ function namesIn({ code, routine, message, where = '' }: pg.DatabaseError): obje
 }
 
 /**
- * An error for the log: what we know to be harmless, and not what else it holds. A database error's message, detail
- * and where quote values, so they stay out.
+ * Converts an error for the log. It copies only fields that are known to be harmless. The message, detail and where of a
+ * database error may quote values, so they are left out.
  */
 function serializeError(error: unknown): unknown {
   if (error instanceof pg.DatabaseError) {
@@ -38,7 +38,7 @@ const secrets = [
   'cookie',
 ];
 
-/** The server's log: JSON lines in which no secret and no bound value appears, at any level. */
+/** Creates the server's log of JSON lines. No level logs secrets or bound values. */
 export function createLog(level: string, destination?: DestinationStream): Logger {
   return pino(
     {

@@ -4,7 +4,7 @@ import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 /** Adds the metrics of one part of the server to the registry. */
 export type RegisterMetrics = (registry: Registry) => void;
 
-/** The metrics that Prometheus reads at `/metrics`: of Node, of requests, and those that `parts` add. */
+/** Creates the metrics at `/metrics` for Prometheus: of Node, of requests, and those that `parts` add. */
 export function createMetrics(parts: readonly RegisterMetrics[]): { middleware: RequestHandler; routes: Router } {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -20,7 +20,7 @@ export function createMetrics(parts: readonly RegisterMetrics[]): { middleware: 
     middleware: (request, response, next) => {
       const stop = duration.startTimer();
       response.on('finish', () => {
-        // Only paths that we serve become labels: a stranger must not be able to make the registry grow.
+        // Only known routes become labels. Otherwise requests with random paths could grow the registry.
         const route = request.route
           ? `${request.baseUrl}${request.route.path}`
           : request.path === '/graphql'

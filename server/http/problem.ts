@@ -1,4 +1,4 @@
-/** The error of one input field. `path` is the field's name, with dots between nested names. */
+/** An error in one input field. `path` is the name of the field, with dots between nested names. */
 export interface FieldError {
   readonly path: string;
   readonly message: string;
@@ -21,12 +21,12 @@ export class Problem extends Error {
   }
 }
 
-/** The error for input with invalid fields. */
+/** Creates the error for input with invalid fields. */
 export function badInput(...errors: readonly FieldError[]): Problem {
-  return new Problem(400, 'Some of the input is not as it should be.', { errors });
+  return new Problem(400, 'Some fields of the input are invalid. See `errors`.', { errors });
 }
 
-/** The error for every missing, malformed, expired or revoked token: clients cannot distinguish them. */
+/** Creates the error for every missing, malformed, expired or revoked token. Clients cannot distinguish these cases. */
 export function unauthenticated(): Problem {
   return new Problem(401, 'A valid access token is needed: Authorization: Bearer <token>.', {
     headers: { 'WWW-Authenticate': 'Bearer' },

@@ -6,12 +6,12 @@ import { CancelledError } from '../../postgres/cancellation.ts';
 import { isUnavailable } from '../../postgres/connectionErrors.ts';
 import { Problem } from './problem.ts';
 
-/** No such route. */
+/** Answers 404 for a path without a route. */
 export const notFound: RequestHandler = (request, _response, next) => {
-  next(new Problem(404, `There is no ${request.method} ${request.path} here.`));
+  next(new Problem(404, `The server has no route ${request.method} ${request.path}.`));
 };
 
-/** Answers a route's error as problem+json. Errors that are not for the client are logged and not sent. */
+/** Answers an error of a route as problem+json. Logs unexpected errors instead of sending their details to the client. */
 export function problem(log: Logger): ErrorRequestHandler {
   return (error, request, response, _next) => {
     const known = toProblem(error);
@@ -24,20 +24,20 @@ export function problem(log: Logger): ErrorRequestHandler {
   };
 }
 
-/** SQLSTATE of a lock, and of a statement, that took longer than it may. */
+/** SQLSTATEs of a lock timeout and of a statement timeout. */
 const tooSlow = new Set(['55P03', '57014']);
 
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof CancelledError || (error instanceof pg.DatabaseError && tooSlow.has(error.code ?? ''))) {
-    return new Problem(503, 'The request took too long.', { headers: { 'Retry-After': '1' } });
+    return new Problem(503, 'The request took too long. Try again shortly.', { headers: { 'Retry-After': '1' } });
   }
   if (isUnavailable(error)) {
     return new Problem(503, 'The database cannot be reached right now. Try again shortly.', {
       headers: { 'Retry-After': '1' },
     });
   }
-  // body-parser's errors: `type` names the fault, `status` is the client's.
+  // Errors of body-parser: `type` names the fault, and `status` is the HTTP status for the client.
   const { status, type } = error as { status?: number; type?: string };
   if (type === 'entity.too.large') return new Problem(413, 'The body is larger than 100 kB.');
   if (type === 'entity.parse.failed') return new Problem(400, 'The body is not valid JSON.');
@@ -46,7 +46,7 @@ function toProblem(error: unknown): Problem {
   return new Problem(500, 'Something went wrong on our side.');
 }
 
-/** A GraphQL client gets the same answer with GraphQL's `errors`: a message and a code each. */
+/** Sends a problem. A GraphQL client gets the same problem with GraphQL's `errors`, each with a message and a code. */
 function sendProblem(response: Response, { status, message, errors, headers }: Problem, graphql: boolean): void {
   const code =
     status === 401
@@ -62,7 +62,10 @@ function sendProblem(response: Response, { status, message, errors, headers }: P
     .type('application/problem+json')
     .send(
       JSON.stringify({
-        ...{ type: 'about:blank', title: STATUS_CODES[status], status, detail: message },
+        type: 'about:blank',
+        title: STATUS_CODES[status],
+        status,
+        detail: message,
         errors: graphql ? [{ message, extensions: { code } }] : errors,
       }),
     );

@@ -2,24 +2,24 @@ import { randomUUID } from 'node:crypto';
 import type { RequestHandler } from 'express';
 import type { Logger } from 'pino';
 
-/** Paths of health probes. Their requests have no log lines: the health route logs when its answer changes. */
+/** Paths of health probes. Their requests get no log lines, because the health route logs when its answer changes. */
 const probePaths: ReadonlySet<string> = new Set(['/health', '/health/db']);
 
 declare global {
   namespace Express {
     interface Request {
-      /** In the log, and in the answer's `X-Request-Id`. */
+      /** Id of the request in the log and in the `X-Request-Id` header of the answer. */
       id: string;
     }
   }
 }
 
-/** Status in the log of a request whose client left before there was an answer. nginx has introduced it. */
+/** Logged status of a request whose client disconnected before the answer. nginx introduced this code. */
 const clientClosedRequest = 499;
 
 /**
- * Logs one line for each request once it has ended: no headers, no body, and no query string, where people put tokens.
- * Probes get no line. A request whose client left early has `aborted: true`.
+ * Logs one line for each request when it ends. Headers, body and query string are left out, because they may contain
+ * tokens. Probes get no line. `aborted: true` marks a request whose client disconnected early.
  */
 export function requestLog(log: Logger): RequestHandler {
   return (request, response, next) => {
@@ -28,7 +28,7 @@ export function requestLog(log: Logger): RequestHandler {
     response.setHeader('X-Request-Id', request.id);
     response.on('close', () => {
       const { errored, headersSent, statusCode, writableFinished: answered } = response;
-      // An answer that the server breaks off itself is destroyed with an error.
+      // If the server itself aborts an answer, it destroys the response with an error.
       const aborted = !answered && errored === null;
       const level = statusCode >= 500 || errored !== null ? 'error' : 'info';
       const path = request.originalUrl.split('?', 1)[0] ?? '';

@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import helmet, { type HelmetOptions } from 'helmet';
 
-/** Helmet's headers, which are the same for every answer: it is asked for them once, and not by each request. */
+/** Sets Helmet's headers. They are the same for every answer, so Helmet computes them once instead of per request. */
 export function secureHeaders(options: HelmetOptions): RequestHandler {
   const headers = new Map<string, string>();
   const response = { setHeader: (name: string, value: string) => headers.set(name, value), removeHeader: () => {} };

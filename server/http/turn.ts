@@ -1,16 +1,16 @@
-/** A request's permission to run, which its tenant shares with the tenant's other requests. */
+/** The part of an admitted request's turn (`Turn`) that this layer uses. */
 interface RequestTurn {
-  /** Adds `milliseconds` for which the request has held the event loop. */
+  /** Charges `milliseconds` for which the request has held the event loop. */
   charge(milliseconds: number): void;
-  /** The request has run a statement. */
+  /** Notes that the request has run a statement. */
   queried(): void;
-  /** The request writes: it may wait for a commit, a lock or a standby. */
+  /** Notes that the request writes, so that it may wait for a commit, a lock or a standby. */
   writes(): void;
-  /** The answer is complete: from here on the request waits for its client, and keeps no other tenant waiting. */
+  /** Notes that the answer is complete. From here on, the request waits for its client and blocks no other tenant. */
   sending(): void;
 }
 
-/** A request that has its turn, or none where requests are not admitted. */
+/** A request with its turn, or without one if requests are not admitted. */
 export interface HoldsTurn {
   readonly turn?: RequestTurn;
 }
@@ -18,50 +18,50 @@ export interface HoldsTurn {
 declare global {
   namespace Express {
     interface Request {
-      /** Absent where requests are not admitted one tenant at a time. */
+      /** Absent on routes without admission. */
       turn?: RequestTurn;
-      /** Measures the work between the request's statements. */
+      /** Measures the work between the statements of the request. */
       hold?: Hold;
     }
   }
 }
 
-/** Milliseconds of a measure up to which the clock is good enough. */
+/** Milliseconds up to which elapsed time is precise enough. Longer measurements use the CPU time of the thread. */
 const short = 5;
 
-/** Milliseconds after which the processor time that is known is too old for the beginning of a measure. */
-const fresh = 20;
+/** Milliseconds after which the last sample of the CPU time is too old to start a measurement. */
+const sampleTime = 20;
 
-/** The processor time of this thread, and when it was read, in milliseconds. */
-let known = { time: 0, at: Number.NEGATIVE_INFINITY };
+/** The last sample of the thread's CPU time, and the time of the sample, in milliseconds. */
+let sample = { time: 0, at: Number.NEGATIVE_INFINITY };
 
-/** Processor time of this thread, in milliseconds. Time that other processes take on a busy machine does not count. */
+/** CPU time of this thread, in milliseconds. It excludes the time of other processes on a busy machine. */
 function threadTime(): number {
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1000;
 }
 
-/** Begins a measure of work. @returns what `timeSince` takes. */
-function beginning(): number {
+/** Starts a measurement. @returns the start for `timeSince`. */
+function startMeasuring(): number {
   const now = performance.now();
-  if (now - known.at > fresh) known = { time: threadTime(), at: now };
+  if (now - sample.at > sampleTime) sample = { time: threadTime(), at: now };
   return now;
 }
 
 /**
- * Milliseconds of work since `start`. Reading the processor time is a system call, which costs as much as a tenth of a short
- * request. So it is read at most every 20 ms, and behind work that seems long by the clock: of that counts what the
- * processor has spent, and at most 20 ms of other work.
+ * Returns the milliseconds of work since `start`. Reading the CPU time is a system call that costs a tenth of a short
+ * request. So it is read at most every 20 ms, and after work that seems long by the clock. For long work, the CPU time
+ * counts. It may include up to 20 ms of earlier work.
  */
 function timeSince(start: number): number {
   const elapsed = performance.now() - start;
-  return elapsed <= short ? elapsed : Math.min(elapsed, threadTime() - known.time);
+  return elapsed <= short ? elapsed : Math.min(elapsed, threadTime() - sample.time);
 }
 
-/** Runs `work`, which does not wait for anything, and charges its time to the request's tenant. */
+/** Runs synchronous `work`, and charges its time to the request's tenant. */
 export function charged<T>(request: HoldsTurn | undefined, work: () => T): T {
   if (!request?.turn) return work();
-  const start = beginning();
+  const start = startMeasuring();
   try {
     return work();
   } finally {
@@ -70,8 +70,8 @@ export function charged<T>(request: HoldsTurn | undefined, work: () => T): T {
 }
 
 /**
- * Measures how long a request keeps the event loop with what its statements have read: from the moment that one is
- * answered (`begin`) until the next one is sent, all is done, or the event loop is free again (`end`).
+ * Measures how long a request holds the event loop to process the rows of its statements. A hold lasts from the answer of a
+ * statement (`begin`) until the next statement is sent, the request is done, or the event loop is free again (`end`).
  */
 export class Hold {
   readonly #request: HoldsTurn;
@@ -83,17 +83,17 @@ export class Hold {
 
   begin(): void {
     if (this.#since !== undefined) return;
-    this.#since = beginning();
-    // Behind all promises that are settled by now, and before anything else: from then on the request waits.
+    this.#since = startMeasuring();
+    // This runs after all settled promises and before anything else. From then on, the request waits.
     process.nextTick(() => this.end());
   }
 
-  /** A statement of the request was answered. */
+  /** Notes that a statement of the request was answered. */
   queried(): void {
     this.#request.turn?.queried();
   }
 
-  /** Charges the request's tenant. Does nothing where nothing has begun. */
+  /** Ends the hold and charges the request's tenant. Has no effect without a hold. */
   end(): void {
     if (this.#since === undefined) return;
     this.#request.turn?.charge(timeSince(this.#since));

@@ -1,25 +1,22 @@
 import { type Cancellation, CancelledError } from '../../postgres/cancellation.ts';
 
 export interface AdmissionLimits {
-  /** Requests of all tenants that run at the same time. */
+  /** Maximum of running requests of all tenants. */
   readonly total: number;
-  /** Requests of one tenant that run at the same time. */
+  /** Maximum of running requests of one tenant. */
   readonly perTenant: number;
-  /** Requests of one tenant that may wait for their turn. */
+  /** Maximum of waiting requests of one tenant. */
   readonly queue: number;
-  /**
-   * The work that one tenant may have under way beside others, in milliseconds: as many requests run as take this long
-   * together.
-   */
+  /** Maximum total time of one tenant's running requests while other tenants are active, in milliseconds. */
   readonly workUnderWay: number;
-  /** Debt for holding the event loop that a tenant may have before it pauses, in ms². */
+  /** Debt for holding the event loop above which a tenant pauses, in ms². */
   readonly holdBudget: number;
 }
 
-/** Places for each database connection: connections are shared by transactions, and some requests need none. */
+/** Running requests per database connection. Transactions share connections, and some requests need none. */
 const placesPerConnection = 4;
 
-/** The limits of a server with `connections` database connections. */
+/** Returns the limits of a server with `connections` database connections. */
 export function admissionLimits(connections: number, { perTenant = 10, queue = 50 } = {}): AdmissionLimits {
   return { total: placesPerConnection * connections, perTenant, queue, workUnderWay: 40, holdBudget: 500 };
 }
@@ -27,11 +24,11 @@ export function admissionLimits(connections: number, { perTenant = 10, queue = 5
 export interface EnterOptions {
   /** Ends the wait. */
   readonly cancellation: Cancellation;
-  /** For work whose amount is bounded elsewhere: it waits however long the tenant's queue is. */
+  /** Waits even if the tenant's queue is full. Use it for work that is bounded elsewhere. */
   readonly always?: boolean;
 }
 
-/** The tenant has too many requests waiting, or this one waited for longer than it may take. */
+/** The tenant's queue is full, or the request reached its deadline while it waited. */
 export class RefusedError extends Error {
   readonly reason: RefusalReason;
   constructor(reason: RefusalReason) {
@@ -42,76 +39,78 @@ export class RefusedError extends Error {
 
 export type RefusalReason = 'queue full' | 'deadline';
 
-/** Requests at a time of a tenant that is not known yet. */
+/** Maximum of concurrent requests of a tenant without an average time yet. */
 const firstRequests = 2;
 
 /**
- * The fewest requests at a time of a tenant with slow requests, beside others. Two, because one waits for the database
- * while the other needs the processor.
+ * Minimum of concurrent requests that a tenant with slow requests keeps while other tenants are active. With two, one can
+ * wait for the database while the other needs the processor.
  */
 const fewestRequests = 2;
 
-/** The share of the places that tenants with running requests may have. The rest is for tenants that have none. */
-const shareOfRunning = 0.75;
+/** Fraction of the server's places for tenants with running requests. The rest is reserved for tenants without any. */
+const fractionForRunning = 0.75;
 
-/** The weight of the newest request in a tenant's average time: a tenant that turns slow is noticed at once. */
-const newest = { slower: 0.5, quicker: 0.2 };
+/** Weights of the newest request in a tenant's average time. A tenant that becomes slow shows at once. */
+const newestWeight = { slower: 0.5, faster: 0.2 };
 
-/** Milliseconds after which the time of the quickest tenant is looked up again. */
-const quickestTime = 1000;
+/** Milliseconds for which the time of the fastest tenant is cached. */
+const fastestCacheTime = 1000;
 
 /**
- * The price of holding the event loop for t milliseconds is t². Somebody who comes at a random moment meets a long hold
- * more often than a short one, and waits for half of it: a tenant that pays `perMillisecond` makes everybody else's
- * requests wait for half of that on average. `holdBudget` is saved up, which allows bursts.
+ * Holding the event loop for t milliseconds costs t². A request that arrives at a random moment meets a long hold more
+ * often than a short one, and waits for half of it on average. A tenant that pays off `repaidPerMillisecond` delays the
+ * requests of others by half of that on average. `holdBudget` allows bursts.
  * Source: mean residual life in renewal theory (the inspection paradox).
  */
-const perMillisecond = 1;
+const repaidPerMillisecond = 1;
 
-/** Milliseconds of one hold that are charged at most: beyond it the cause is mostly the machine. */
+/** Maximum of milliseconds that one hold is charged. The machine causes most holds beyond that. */
 const longestHold = 100;
 
-/** The longest pause, in milliseconds: the first requests after a start hold the event loop for long, and are no attack. */
+/** Milliseconds of the longest pause. The first requests after a start hold the event loop for long without any attack. */
 const longestPause = 2000;
 
 /**
- * Milliseconds of work that requests may begin in one iteration of the event loop. Those that come beyond it begin in the
- * next one, behind the events that have come meanwhile.
+ * Milliseconds of work that may start in one iteration of the event loop. Further requests start in the next iteration,
+ * after the events that have arrived in between.
  */
 const workPerIteration = 5;
 
 /**
- * Milliseconds of work that are not worth counting: the debt for them is next to nothing, and the places of the server bound
- * how many requests begin together.
+ * Milliseconds of work below which nothing is counted: the debt would be almost zero, and the places of the server limit
+ * how many requests start together.
  */
 const negligible = 0.5;
 
-/** Debt in ms² up to which a tenant's waiting requests begin before those of tenants with more. */
+/** Debt in ms² up to which a tenant's waiting requests start before those of tenants with more debt. */
 const lightDebt = 100;
 
 /** Milliseconds after the last request of another tenant for which the server counts as shared. */
 const sharedFor = 10_000;
 
-/** Tenants whose average is remembered while they have nothing under way. */
+/** Maximum of tenants to remember. Beyond it, the least recently active tenants without requests are forgotten. */
 const rememberedTenants = 10_000;
 
 /**
- * Decides whose request runs next, so that no tenant can take the server from the others.
+ * Decides which request runs next, so that no tenant can monopolize the server.
  *
  * A request is
- * - `waiting` in its tenant's queue, until the tenant may run one more and the server has a place;
- * - `running`: it holds a place of its tenant's and one of the server's;
- * - `sending`: the client reads the answer. It holds a place of its tenant's only, so that slow readers keep nobody out;
+ *
+ * - `waiting` in its tenant's queue, until the tenant may run one more request and the server has a place;
+ * - `running`: it holds a place of its tenant and a place of the server;
+ * - `sending`: the client reads the answer. It holds a place of its tenant only, so that slow clients block no other tenant;
  * - `ended`.
  *
- * Tenants that wait take turns (round robin): first those that have held the event loop little, then the others. A quarter
- * of the places is kept for tenants that have no running request. What begins in one iteration of the event loop is
- * bounded, because requests that begin together hold it together.
+ * Waiting tenants take turns (round robin). Tenants with little debt for holding the event loop come first. A quarter of
+ * the server's places is reserved for tenants without running requests. The work that starts in one iteration of the event
+ * loop is limited, because requests that start together hold it together.
  *
- * While other tenants use the server too, two more rules apply:
- * - A tenant with slow requests runs fewer at a time, down to two. Slow is measured against the quickest tenant, whose
- *   time shows the latency of the database. Of writes only the time on the event loop counts: they may wait for a commit
- *   or a standby, which is no work.
+ * While several tenants use the server, two more rules apply:
+ *
+ * - A tenant with slow requests runs fewer of them concurrently, down to two. Slowness is relative to the fastest tenant,
+ *   whose time shows the latency of the database. For writes, only time on the event loop counts: they may wait for a
+ *   commit or a standby, which is no work.
  * - A tenant that has held the event loop for long pauses afterwards.
  */
 export class Admission {
@@ -120,35 +119,35 @@ export class Admission {
     /** Requests that waited for their turn, admitted or not. */
     waited: 0,
     waitSeconds: 0,
-    /** Times that a tenant paused because it had held the event loop. */
+    /** Pauses of tenants that had held the event loop. */
     pauses: 0,
     refused: { 'queue full': 0, deadline: 0 } satisfies Record<RefusalReason, number>,
   };
   readonly #limits: AdmissionLimits;
-  /** The tenant that was active last is the last. */
+  /** Tenants by id, the least recently active first. */
   readonly #tenants = new Map<string, Tenant>();
-  /** Tenants that wait and may run one more request, in the order of their turns. */
+  /** Tenants with waiting requests that may run one more, in the order of their turns. */
   readonly #turns = new Set<Tenant>();
   #running = 0;
   #waiting = 0;
-  /** Milliseconds of work in this iteration of the event loop: expected of what began, and counted so far. */
+  /** Milliseconds of work in this iteration of the event loop: the estimate for started requests, and the time charged. */
   #iteration = 0;
-  /** The shortest average time of a tenant, and when it was looked up. */
-  #quickest = { time: 0, at: Number.NEGATIVE_INFINITY };
-  /** The tenant that was active last, and the time of the last request of any other tenant. */
+  /** The shortest average time of a tenant, and the time of its computation. */
+  #fastest = { time: 0, at: Number.NEGATIVE_INFINITY };
+  /** The most recently active tenant, and the time of the last request of any other tenant. */
   #latest: { id: string; at: number; othersAt: number } = { id: '', at: 0, othersAt: Number.NEGATIVE_INFINITY };
 
   constructor(limits: AdmissionLimits) {
     this.#limits = limits;
   }
 
-  /** Requests that run and that wait, and tenants that have any of them. */
+  /** Numbers of running and waiting requests, and of tenants with such requests. */
   get load(): { running: number; waiting: number; tenants: number } {
     const tenants = [...this.#tenants.values()].filter((tenant) => !tenant.isIdle).length;
     return { running: this.#running, waiting: this.#waiting, tenants };
   }
 
-  /** A turn for `tenantId` if it need not wait for one; `undefined` otherwise. */
+  /** Returns a turn for `tenantId` if one is available at once, and `undefined` otherwise. */
   tryEnter(tenantId: string): Turn | undefined {
     const tenant = this.#tenantOf(tenantId);
     if (tenant.queue.length > 0 || !this.#hasPlace(tenant) || !this.#hasTime(tenant) || !this.#mayRun(tenant))
@@ -159,7 +158,7 @@ export class Admission {
   /**
    * Waits for a turn of `tenantId`.
    *
-   * @throws RefusedError when the tenant's queue is full or the deadline passes; CancelledError when the client leaves.
+   * @throws RefusedError if the tenant's queue is full or the deadline passes; CancelledError if the client disconnects.
    */
   async enter(tenantId: string, { cancellation, always = false }: EnterOptions): Promise<Turn> {
     const turn = this.tryEnter(tenantId);
@@ -189,9 +188,9 @@ export class Admission {
   }
 
   /**
-   * Runs `work` when it is the turn of `tenantId`; in the same tick if it need not wait.
+   * Runs `work` in a turn of `tenantId`, in the same tick if a turn is available.
    *
-   * @throws as `enter`, and what `work` throws.
+   * @throws as `enter`; what `work` throws.
    */
   async run<T>(tenantId: string, options: EnterOptions, work: (turn: Turn) => Promise<T> | T): Promise<T> {
     const turn = this.tryEnter(tenantId) ?? (await this.enter(tenantId, options));
@@ -205,7 +204,7 @@ export class Admission {
   /** @internal For `Turn`. */
   charge(tenant: Tenant, milliseconds: number): void {
     tenant.pay(performance.now());
-    const most = this.#limits.holdBudget + longestPause * perMillisecond;
+    const most = this.#limits.holdBudget + longestPause * repaidPerMillisecond;
     tenant.debt = Math.min(most, tenant.debt + Math.min(milliseconds, longestHold) ** 2);
     this.#spend(milliseconds);
   }
@@ -231,7 +230,7 @@ export class Admission {
   #leaveQueue(tenant: Tenant, place: PromiseWithResolvers<Turn>): void {
     const index = tenant.queue.indexOf(place);
     if (index < 0) {
-      // It has just been admitted, and nobody takes the turn any more.
+      // The request was admitted in this tick, so end its turn unused.
       void place.promise.then((turn) => turn.end());
       return;
     }
@@ -240,7 +239,7 @@ export class Admission {
     if (tenant.queue.length === 0) this.#turns.delete(tenant);
   }
 
-  /** Gives free places to the tenants whose turn it is. */
+  /** Gives free places to tenants in turn. */
   #run(): void {
     if (this.#turns.size === 0) return;
     const now = performance.now();
@@ -262,7 +261,7 @@ export class Admission {
     }
   }
 
-  /** Lines a tenant up for its next turn if it waits for one and may have it. */
+  /** Queues a tenant for its next turn if it has waiting requests and may run one. */
   #offer(tenant: Tenant): void {
     if (tenant.queue.length > 0 && this.#mayRun(tenant)) this.#turns.add(tenant);
   }
@@ -274,7 +273,7 @@ export class Admission {
     return new Turn(this, tenant);
   }
 
-  /** Whether one more request of the tenant may begin in this iteration of the event loop. */
+  /** Whether one more request of the tenant may start in this iteration of the event loop. */
   #hasTime({ held }: Tenant): boolean {
     return this.#iteration === 0 || this.#iteration + held <= workPerIteration;
   }
@@ -294,7 +293,7 @@ export class Admission {
   /** Whether the server has a place for one more request of the tenant. */
   #hasPlace({ turns }: Tenant): boolean {
     const { total } = this.#limits;
-    return this.#running < (turns.size === 0 ? total : Math.max(1, Math.floor(total * shareOfRunning)));
+    return this.#running < (turns.size === 0 ? total : Math.max(1, Math.floor(total * fractionForRunning)));
   }
 
   #mayRun(tenant: Tenant): boolean {
@@ -311,7 +310,7 @@ export class Admission {
     if (tenant.paused || tenant.queue.length === 0) return;
     this.counts.pauses++;
     tenant.paused = true;
-    const milliseconds = Math.min(longestPause, (tenant.debt - this.#limits.holdBudget) / perMillisecond);
+    const milliseconds = Math.min(longestPause, (tenant.debt - this.#limits.holdBudget) / repaidPerMillisecond);
     setTimeout(() => {
       tenant.paused = false;
       this.#offer(tenant);
@@ -319,22 +318,22 @@ export class Admission {
     }, milliseconds).unref();
   }
 
-  /** Requests that a tenant may run at a time beside others. */
+  /** Maximum of concurrent requests of a tenant while other tenants are active. */
   #allowance(tenant: Tenant, now: number): number {
     const time = Math.max(tenant.time ?? 0, tenant.oldestTime(now));
     if (tenant.time === undefined && time < this.#limits.workUnderWay) return firstRequests;
-    if (now - this.#quickest.at > quickestTime) this.#quickest = { time: this.#quickestTime(now), at: now };
-    const work = Math.max(1, time - this.#quickest.time);
+    if (now - this.#fastest.at > fastestCacheTime) this.#fastest = { time: this.#fastestTime(now), at: now };
+    const work = Math.max(1, time - this.#fastest.time);
     return Math.max(fewestRequests, Math.floor(this.#limits.workUnderWay / work));
   }
 
-  /** Requests without a statement say nothing about the latency of the database, and do not count. */
-  #quickestTime(now: number): number {
-    let quickest = Number.POSITIVE_INFINITY;
+  /** Ignores requests without a statement, because they do not show the latency of the database. */
+  #fastestTime(now: number): number {
+    let fastest = Number.POSITIVE_INFINITY;
     for (const { queryTime, activeAt } of this.#tenants.values()) {
-      if (queryTime !== undefined && now - activeAt < sharedFor) quickest = Math.min(quickest, queryTime);
+      if (queryTime !== undefined && now - activeAt < sharedFor) fastest = Math.min(fastest, queryTime);
     }
-    return quickest === Number.POSITIVE_INFINITY ? 0 : quickest;
+    return fastest === Number.POSITIVE_INFINITY ? 0 : fastest;
   }
 
   #isShared({ id }: Tenant, now: number): boolean {
@@ -358,15 +357,15 @@ export class Admission {
   }
 }
 
-/** One tenant's share of the server. */
+/** The requests and the measurements of one tenant. */
 class Tenant {
   readonly id: string;
   readonly queue: PromiseWithResolvers<Turn>[] = [];
-  /** Turns of requests that run and of those whose answers are being sent, the oldest first. */
+  /** Turns of running and sending requests, the oldest first. */
   readonly turns = new Set<Turn>();
   /** Average time of its requests, in milliseconds; `undefined` until the first has ended. */
   time: number | undefined;
-  /** The same of those that have run a statement. */
+  /** The same for reads that have run a statement. */
   queryTime: number | undefined;
   /** Average time for which its requests hold the event loop, in milliseconds. */
   held = 0;
@@ -384,15 +383,15 @@ class Tenant {
     return this.turns.size === 0 && this.queue.length === 0;
   }
 
-  /** Time of the oldest request that still runs, in milliseconds. */
+  /** Time of the oldest running request, in milliseconds; 0 without one. */
   oldestTime(now: number): number {
     for (const turn of this.turns) if (turn.isRunning) return turn.time(now);
     return 0;
   }
 
-  /** @param now in milliseconds of `performance.now()`. @returns the debt that is left. */
+  /** Reduces the debt by the time that has passed. @param now milliseconds of `performance.now()`. @returns the new debt. */
   pay(now: number): number {
-    this.debt = Math.max(0, this.debt - (now - this.#paidAt) * perMillisecond);
+    this.debt = Math.max(0, this.debt - (now - this.#paidAt) * repaidPerMillisecond);
     this.#paidAt = now;
     return this.debt;
   }
@@ -400,17 +399,17 @@ class Tenant {
 
 function average(before: number | undefined, latest: number): number {
   if (before === undefined) return latest;
-  const weight = latest > before ? newest.slower : newest.quicker;
+  const weight = latest > before ? newestWeight.slower : newestWeight.faster;
   return (1 - weight) * before + weight * latest;
 }
 
-/** A request's permission to run. It has to be ended, whatever becomes of the request. */
+/** A request's permission to run. Its owner must end it, even if the request fails. */
 export class Turn {
   readonly #admission: Admission;
   readonly #tenant: Tenant;
   readonly #start = performance.now();
   #state: 'running' | 'sending' | 'ended' = 'running';
-  /** Time for which it has held the event loop, in milliseconds. */
+  /** Milliseconds for which the request has held the event loop. */
   #held = 0;
   #queried = false;
   #writes = false;
@@ -425,7 +424,7 @@ export class Turn {
     return this.#state === 'running';
   }
 
-  /** Time of the request so far, in milliseconds: of a write only that on the event loop. */
+  /** Time of the request so far, in milliseconds. For a write, only time on the event loop counts. */
   time(now: number): number {
     return this.#writes ? this.#held : now - this.#start;
   }
@@ -446,7 +445,7 @@ export class Turn {
     this.#writes = true;
   }
 
-  /** The answer is complete, and waits for the client to read it. */
+  /** Frees the server's place, because the answer is complete and only waits for the client. */
   sending(): void {
     if (this.#state !== 'running') return;
     const time = this.time(performance.now());
@@ -457,7 +456,7 @@ export class Turn {
     this.#admission.freePlace(this.#tenant);
   }
 
-  /** Does nothing where the turn has ended. */
+  /** Frees all places. Has no effect on a turn that has ended. */
   end(): void {
     if (this.#state === 'ended') return;
     this.sending();

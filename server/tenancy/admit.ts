@@ -4,20 +4,20 @@ import { Problem } from '../http/problem.ts';
 import '../http/turn.ts';
 import { type Admission, RefusedError, type Turn } from './admission.ts';
 
-/** Milliseconds after which a refusal is sent: a client that tries again at once must not cost more than one that waits. */
+/** Milliseconds before a refusal is sent, so that a client that retries at once costs no more than one that waits. */
 const refusalDelay = 1000;
 
-/** Refusals that wait at the most. Further ones are sent at once, and their connections closed. */
-const mostRefusals = 1000;
+/** Maximum of delayed refusals. Further ones are sent at once, and close their connections. */
+const maxDelayedRefusals = 1000;
 
-/** Milliseconds between two lines of the log about the same tenant. */
+/** Milliseconds between two log lines about the same tenant. */
 const reportInterval = 60_000;
 
 /**
- * Lets a signed-in user's request pass when it is its turn, and ends the turn with the answer. It stands behind the
- * middleware that sets `request.user`.
+ * Middleware that holds a signed-in user's request until its tenant's turn, and ends the turn with the answer. Mount it
+ * after the middleware that sets `request.user`.
  *
- * Answers 429 with `Retry-After` where the tenant has too many requests waiting.
+ * Answers 429 with `Retry-After` if too many requests of the tenant wait.
  */
 export function admit(admission: Admission, log: Logger): RequestHandler {
   const report = reporter(log);
@@ -29,12 +29,12 @@ export function admit(admission: Admission, log: Logger): RequestHandler {
       headers: { 'Retry-After': '1' },
     });
     if (error.reason === 'deadline') return next(problem);
-    if (refusals >= mostRefusals) {
+    if (refusals >= maxDelayedRefusals) {
       response.setHeader('Connection', 'close');
       return next(problem);
     }
     refusals++;
-    // A body is not kept for the time that nothing is done with it.
+    // Free the body during the delay.
     request.body = undefined;
     const timer = setTimeout(next, refusalDelay, problem);
     response.once('close', () => {
@@ -60,7 +60,7 @@ export function admit(admission: Admission, log: Logger): RequestHandler {
   };
 }
 
-/** Logs once a minute for each tenant that its requests are refused. */
+/** Logs refused requests, once a minute for each tenant. */
 function reporter(log: Logger): (request: Request, error: RefusedError) => void {
   const reported = new Map<string, number>();
   return ({ user, ip }, { reason }) => {
@@ -73,7 +73,7 @@ function reporter(log: Logger): (request: Request, error: RefusedError) => void 
     if (reported.has(userId)) return;
     reported.set(userId, now);
     const advice =
-      'The tenant sends more requests than it may have under way: see "Limits of a tenant" in docs/operator.md.';
+      'The tenant sends more concurrent requests than its limit allows. See "Limits of a tenant" in docs/operator.md.';
     log.warn({ userId, ip, reason, advice }, 'requests of a tenant are refused');
   };
 }

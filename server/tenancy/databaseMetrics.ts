@@ -1,9 +1,9 @@
 import type { Registry } from 'prom-client';
-import type { LaneCounts } from '../../postgres/lanes.ts';
+import type { ShareCounts } from '../../postgres/connectionShares.ts';
 import { readMetrics } from '../http/readMetrics.ts';
 import type { Database } from './tenantDatabase.ts';
 
-/** Adds what `database` counts by itself: its pool, how transactions ended, what was thrown away and tried again. */
+/** Adds metrics of `database`: its pool, connection shares, outcomes of transactions, destroyed connections and retries. */
 export const databaseMetrics =
   (database: Database) =>
   (registry: Registry): void => {
@@ -13,38 +13,38 @@ export const databaseMetrics =
     gauge('database_pool_waiting', 'Requests that wait for a database connection', () => database.load().waiting);
     gauge(
       'database_pool_draining',
-      'Connections that are kept because Postgres has not answered a commit whose request was given up',
+      'Connections that are kept because Postgres has not answered the commit of a canceled request',
       () => database.load().draining,
     );
     labelledGauge(
       'database_lane_in_use',
-      'Connections in use by writes, slow statements and exports',
+      'Connections in use by writes, unshared transactions, slow statements and exports',
       'lane',
-      () => database.load().lanes,
+      () => database.load().shares,
     );
-    const ofLanes = (read: (counts: LaneCounts) => number) => () =>
-      Object.fromEntries(Object.entries(database.counts.lanes).map(([lane, of]) => [lane, read(of)]));
+    const byShare = (read: (counts: ShareCounts) => number) => () =>
+      Object.fromEntries(Object.entries(database.counts.shares).map(([share, counts]) => [share, read(counts)]));
     labelled(
       'database_lane_waits_total',
-      'Requests that waited for a share of the connections',
+      'Requests that waited for a connection share',
       'lane',
-      ofLanes(({ waits }) => waits),
+      byShare(({ waits }) => waits),
     );
     labelled(
       'database_lane_wait_seconds_total',
-      'Time spent waiting for a share of the connections',
+      'Time that requests waited for a connection share',
       'lane',
-      ofLanes(({ waitSeconds }) => waitSeconds),
+      byShare(({ waitSeconds }) => waitSeconds),
     );
-    counter('database_pool_waits_total', 'Times that a connection was asked for', () => database.counts.waits);
+    counter('database_pool_waits_total', 'Requests for a connection', () => database.counts.waits);
     counter(
       'database_pool_wait_seconds_total',
-      'Time spent waiting for a connection',
+      'Time that requests waited for a connection',
       () => database.counts.waitSeconds,
     );
     counter(
       'database_retries_total',
-      'Attempts to connect or to read that were made again',
+      'Repeated attempts to connect and repeated transactions',
       () => database.counts.retries,
     );
     counter(
@@ -54,23 +54,18 @@ export const databaseMetrics =
     );
     counter(
       'database_pipelining_bypassed_total',
-      'Transactions that were too slow for a shared connection, and were run again',
+      'Transactions that were too slow for their connection, and ran again on another one',
       () => database.counts.bypassed,
     );
-    labelled(
-      'database_transactions_total',
-      'Transactions, by how they ended',
-      'outcome',
-      () => database.counts.transactions,
-    );
+    labelled('database_transactions_total', 'Transactions by outcome', 'outcome', () => database.counts.transactions);
     labelled(
       'database_connections_destroyed_total',
-      'Connections not handed on',
+      'Connections that were destroyed instead of reused',
       'reason',
       () => database.counts.destroyed,
     );
     const { replica } = database.counts;
     if (replica) {
-      labelled('database_replica_reads_total', 'Reads, by outcome on the replica', 'outcome', () => replica);
+      labelled('database_replica_reads_total', 'Reads by outcome on the replica', 'outcome', () => replica);
     }
   };

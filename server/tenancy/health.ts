@@ -5,13 +5,14 @@ import { connectionFault } from '../../postgres/connectionErrors.ts';
 import type { Readiness } from './readiness.ts';
 
 /**
- * `/health`: the process is alive. `/health/db`: the server can do its work; otherwise 503 with the reasons.
+ * Routes for health probes. `/health` answers while the process is alive. `/health/db` answers 200 if the server can serve
+ * requests, and otherwise 503 with the reasons.
  *
- * The log has a line when the reasons of `/health/db` change, and not one for each probe.
+ * The log gets a line when the reasons of `/health/db` change, and not for each probe.
  */
 export function health(readiness: Readiness, log: Logger): Router {
   let logged = '';
-  /** Logs `reasons` unless the probe before had the same. */
+  /** Logs `reasons`, unless the previous probe had the same reasons. */
   const note = (reasons: readonly string[], fault: object = {}) => {
     const now = reasons.join('\n');
     if (now === logged) return;
@@ -33,7 +34,7 @@ export function health(readiness: Readiness, log: Logger): Router {
         const ready = reasons.length === 0;
         response.status(ready ? 200 : 503).json({ status: ready ? 'ok' : 'unavailable', reasons, advice });
       } catch (error) {
-        // The probe itself has left: that says nothing about the database.
+        // The probe has disconnected, which proves nothing about the database.
         if (error instanceof CancelledError && error.reason === 'client gone') return;
         const fault = faultOf(error);
         note([`the database did not answer: ${fault.cause}`], { err: error, ...fault });
@@ -42,7 +43,7 @@ export function health(readiness: Readiness, log: Logger): Router {
     });
 }
 
-/** Why the database did not answer, for the log. */
+/** Returns why the database did not answer, for the log. */
 function faultOf(error: unknown): { cause: string; advice?: string } {
   if (error instanceof CancelledError) {
     return {

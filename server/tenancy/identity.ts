@@ -5,11 +5,12 @@ import { Problem, unauthenticated } from '../http/problem.ts';
 type Role = 'hedgerow_auth' | 'hedgerow_tenant';
 
 // `set_config(…, true)` is SET LOCAL with a bound value: both settings end with the transaction.
-// Where the token does not hold any more, refuse_identity() raises and the statement behind this one does not run.
+// If the token is no longer valid, refuse_identity() raises an error, and the following statements do not run.
 const establish = (role: Role, user: string) => `select set_config('role', '${role}', true),
   set_config('app.current_user_id', coalesce((${user}), app_private.refuse_identity()), true)`;
 
-// Other transactions wait behind a pipelined statement, so it has 50 ms. A slower one rolls back and runs on a connection of its own.
+// Other transactions wait behind a pipelined statement, so it has 50 ms. A slower one rolls back and runs again on an
+// exclusive connection.
 const pipelined = (text: string) => `${text}, set_config('statement_timeout', '50', true)`;
 
 const ofSession = `
@@ -28,7 +29,8 @@ const ofIssuer = `
 const externalTenantText = establish('hedgerow_tenant', ofIssuer);
 const externalAccountText = establish('hedgerow_auth', ofIssuer);
 
-// Statements outside of the pipelines have less time than the role's statement_timeout gives: their share of connections is small.
+// Statements outside of the pipelines have less time than the role's statement_timeout, because their connection share is
+// small.
 const bypassing = (text: string) => `${text}, set_config('statement_timeout', '4000', true)`;
 
 const pipelinedTenantText = pipelined(tenantText);
@@ -36,7 +38,7 @@ const pipelinedExternalTenantText = pipelined(externalTenantText);
 const tenantBypassingText = bypassing(tenantText);
 const externalTenantBypassingText = bypassing(externalTenantText);
 
-// A tenant's, and the transaction in which the user last wrote, as far as this server knows.
+// Also returns the transaction of the user's last write, as far as this database server has replayed it.
 const withWritten = (text: string) => `${text},
   (select w.transaction::text from app_private.last_writes w where w.user_id = $1) as written`;
 const writtenText = withWritten(tenantText);
@@ -47,62 +49,70 @@ const writeText = `insert into app_private.last_writes (user_id, transaction) va
 
 const roleText = `select set_config('role', $1, true), set_config('app.current_user_id', '', true)`;
 
-/** What a trusted issuer's token says of itself. */
+/** Claims of a verified token from a trusted issuer. */
 export interface ExternalToken {
   readonly issuer: string;
   readonly subject: string;
-  /** The earliest that it can have been issued, in seconds since 1970. */
+  /** Earliest possible time of issue, in seconds since 1970. */
   readonly issuedAt: number;
 }
 
-/** What a tenant's identity has beside where there is a replica. */
+/** Statements of a tenant's identity that provide read-your-writes on a replica. */
 export interface ReadYourWrites {
-  /** Establishes the identity, and answers with `written`: the user's last write that this server has. */
+  /** Establishes the identity, and returns `written`: the user's last write that this database server has replayed. */
   readonly check: Statement;
-  /** As `check`, with the time that a read has which bypasses the pipelines. */
+  /** As `check`, with the 4 s of a read that bypasses pipelining. */
   readonly bypassing: Statement;
-  /** Go behind a tenant's write, in its transaction, and note it. */
+  /** Records a tenant's write. These statements follow the write, in its transaction. */
   readonly note: readonly Statement[];
 }
 
-type Named = { readonly name: string; readonly text: string };
+type NamedText = { readonly name: string; readonly text: string };
 
 /**
- * Who a transaction speaks for. SQL runs only with one of these, and this is the only place that makes them: what it
- * holds is the statement that turns the authenticator's connection into that identity, in the same transaction.
+ * The identity that a transaction runs as. An Identity is required to run SQL, and only this class creates one. It holds
+ * the statement that gives the authenticator's connection this identity, for one transaction.
  */
 export class Identity {
+  /** Establishes the identity with the role's statement timeout. */
   readonly statement: Statement;
-  /** Its tenant's statement for a transaction that others wait behind: it has 50 ms, and then SQLSTATE 57014. */
+  /** Establishes a tenant's identity for a pipelined transaction: statements have 50 ms, and then SQLSTATE 57014. */
   readonly pipelined: Statement | undefined;
-  /** Its tenant's statement for an explicit transaction, or one that bypasses the pipelines: 4 s, and then SQLSTATE 57014. */
+  /**
+   * Establishes a tenant's identity for an explicit transaction, or for one that bypasses pipelining: statements have 4 s,
+   * and then SQLSTATE 57014.
+   */
   readonly bypassing: Statement | undefined;
-  readonly #written: Named | undefined;
+  readonly #written: NamedText | undefined;
 
-  private constructor(statement: Statement, tenant?: Record<'pipelined' | 'bypassing' | 'written', Named>) {
+  private constructor(statement: Statement, tenant?: Record<'pipelined' | 'bypassing' | 'written', NamedText>) {
     this.statement = Object.freeze(statement);
     this.pipelined = tenant && { ...statement, ...tenant.pipelined };
     this.bypassing = tenant && { ...statement, ...tenant.bypassing };
     this.#written = tenant?.written;
   }
 
-  /** A signed-in user: both ids from a verified access token. Whether the session still lives is asked each time. */
+  /** A signed-in user, by the ids in a verified access token. Each transaction checks that the session is still valid. */
   static tenant(userId: string, sessionId: string): Identity {
-    return new Identity(speaksFor(userId, 'hedgerow_tenant', tenantText, [sessionId]), {
+    return new Identity(establishUser(userId, 'hedgerow_tenant', tenantText, [sessionId]), {
       pipelined: { name: 'hedgerow_tenant_pipelined', text: pipelinedTenantText },
       bypassing: { name: 'hedgerow_tenant_bypassing', text: tenantBypassingText },
       written: { name: 'hedgerow_written', text: writtenText },
     });
   }
 
-  /** A signed-in user's own account: sign-in's role, and only while the session lives. `current_user_id()` is the user. */
+  /** A signed-in user's account: the role of sign-in, while the session is valid. `current_user_id()` is the user. */
   static account(userId: string, sessionId: string): Identity {
-    return new Identity(speaksFor(userId, 'hedgerow_account', accountText, [sessionId]));
+    return new Identity(establishUser(userId, 'hedgerow_account', accountText, [sessionId]));
   }
 
-  /** As `tenant`, with a verified token of a trusted issuer in the session's place. */
+  /** As `tenant`, with a verified token of a trusted issuer instead of a session. */
   static externalTenant(userId: string, { issuer, subject, issuedAt }: ExternalToken): Identity {
-    const statement = speaksFor(userId, 'hedgerow_external_tenant', externalTenantText, [issuer, subject, issuedAt]);
+    const statement = establishUser(userId, 'hedgerow_external_tenant', externalTenantText, [
+      issuer,
+      subject,
+      issuedAt,
+    ]);
     return new Identity(statement, {
       pipelined: { name: 'hedgerow_external_tenant_pipelined', text: pipelinedExternalTenantText },
       bypassing: { name: 'hedgerow_external_tenant_bypassing', text: externalTenantBypassingText },
@@ -110,25 +120,30 @@ export class Identity {
     });
   }
 
-  /** As `account`, with a verified token of a trusted issuer in the session's place. */
+  /** As `account`, with a verified token of a trusted issuer instead of a session. */
   static externalAccount(userId: string, { issuer, subject, issuedAt }: ExternalToken): Identity {
     return new Identity(
-      speaksFor(userId, 'hedgerow_external_account', externalAccountText, [issuer, subject, issuedAt]),
+      establishUser(userId, 'hedgerow_external_account', externalAccountText, [issuer, subject, issuedAt]),
     );
   }
 
-  /** Sign-in itself, which reaches accounts and sessions, and no tenant's rows. */
-  static readonly signIn = new Identity(becoming('hedgerow_auth'));
+  /** The role of sign-in, which reaches accounts and sessions, and no tenant's rows. */
+  static readonly signIn = new Identity(setRole('hedgerow_auth'));
 
-  /** What the API's schema is read as: a tenant's grants without a tenant, so not one row. */
-  static readonly nobody = new Identity(becoming('hedgerow_tenant'));
+  /** The role of tenants without a user: it can read the catalog and no rows. */
+  static readonly nobody = new Identity(setRole('hedgerow_tenant'));
 
-  /** The user that its tenant or account is; undefined for identities without a user. */
+  /** Id of the user; undefined for identities without one. */
   get user(): string | undefined {
     return this.statement.expectedUserId || undefined;
   }
 
-  /** Undefined for identities that are no tenant's. */
+  /** Key of its connection shares: the user, or one key for all work without a user. No user has the id `unnamed`. */
+  get fairnessKey(): string {
+    return this.user ?? 'unnamed';
+  }
+
+  /** Undefined for all identities except tenants. */
   get readYourWrites(): ReadYourWrites | undefined {
     if (!this.#written) return undefined;
     const { name, text } = this.#written;
@@ -137,20 +152,20 @@ export class Identity {
     return {
       check,
       bypassing: { ...check, name: `${name}_bypassing`, text: bypassing(text) },
-      note: [becoming('hedgerow_auth'), { name: 'hedgerow_write', text: writeText, values: [values[0]] }],
+      note: [setRole('hedgerow_auth'), { name: 'hedgerow_write', text: writeText, values: [values[0]] }],
     };
   }
 }
 
-function speaksFor(userId: string, name: string, text: string, rest: readonly unknown[]): Statement {
+function establishUser(userId: string, name: string, text: string, rest: readonly unknown[]): Statement {
   return { name, text, values: [userId, ...rest], discard: true, expectedUserId: String(userId).toLowerCase() };
 }
 
-function becoming(role: Role): Statement {
+function setRole(role: Role): Statement {
   return { name: 'hedgerow_role', text: roleText, values: [role], discard: true, expectedUserId: '' };
 }
 
-/** The token's session has ended, or its user is gone or inactive. */
+/** The token's session has ended, or its user is deleted or inactive. */
 export class IdentityRefusedError extends Problem {
   constructor(cause: unknown) {
     const { status, message, headers } = unauthenticated();
@@ -162,7 +177,7 @@ export class IdentityRefusedError extends Problem {
 /** SQLSTATE that refuse_identity() raises. */
 const identityRefused = 'HR401';
 
-/** `error`, as IdentityRefusedError where it says that the identity does not hold. */
+/** Returns an IdentityRefusedError if Postgres rejected the identity, and otherwise `error` itself. */
 export function refusal(error: unknown): unknown {
   const refused = (error as pg.DatabaseError).code === identityRefused;
   return refused ? new IdentityRefusedError(error) : error;

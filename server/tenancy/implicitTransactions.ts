@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Cancellation } from '../../postgres/cancellation.ts';
 import { connectionFault } from '../../postgres/connectionErrors.ts';
-import { type Lane, sharesOf, unnamed } from '../../postgres/lanes.ts';
+import { type Share, shareSizes } from '../../postgres/connectionShares.ts';
 import { PipelineScheduler } from '../../postgres/pipelineScheduler.ts';
 import type { ConnectionPool } from '../../postgres/pool.ts';
 import type { Result, Statement } from '../../postgres/statement.ts';
@@ -10,42 +10,43 @@ import { type Identity, type ReadYourWrites, refusal } from './identity.ts';
 import type { PipeliningBypass, Place } from './pipeliningBypass.ts';
 import type { Replica } from './replica.ts';
 
-/** Statements of a transaction that others may wait behind, at the most: each has its time. */
+/** Maximum of statements in a pipelined transaction. Each of them has 50 ms while other transactions wait. */
 const maxPipelinedStatements = 5;
 
-/** Milliseconds that a pipelined statement has. */
-const short = 50;
+/** Statement timeout of a pipelined statement, in milliseconds. */
+const pipelinedTimeout = 50;
 
-/** SQLSTATE of a statement that was stopped, by its timeout for example. */
+/** SQLSTATE of a canceled statement, for example one that exceeded its timeout. */
 const queryCanceled = '57014';
 
 /** The identity and the request that statements run for. */
 export interface Caller {
   readonly identity: Identity;
   readonly cancellation: Cancellation;
-  /** They only read. */
+  /** Whether the statements only read. */
   readonly readOnly: boolean;
-  /** Present where a replica may answer. */
+  /** Present if a replica may answer. */
   readonly readYourWrites: ReadYourWrites | undefined;
 }
 
 /**
- * Runs statements of one identity as one implicit transaction: all of them in one round trip, or none.
+ * Runs statements of one identity as one implicit transaction, in one round trip.
  *
- * A tenant's transaction runs in one of three places. One that is too slow is rolled back, and begins again in the next:
+ * A tenant's transaction runs in one of three places. If it is too slow, it rolls back and runs again in the next place:
  *
- * - _pipelined_: others may share its connection, and each of its statements has 50 ms. Only for a few statements, and where
- *   statements are prepared.
- * - _unshared_: a connection of its own, in a lane with a share for each tenant. All of its statements have 500 ms together.
- * - _bypass_: a connection of its own, in a small lane. Each statement has 4 s.
+ * - _pipelined_: other transactions may share its connection. Each statement has 50 ms. This place is for transactions of a
+ *   few statements, on servers that keep prepared statements.
+ * - _unshared_: an exclusive connection, from a share with a limit for each tenant. All statements together have 500 ms.
+ * - _bypass_: an exclusive connection, from a small share. Each statement has 4 s.
  *
- * Its user's next transactions begin there too, for a while or until one takes less than 50 ms (`PipeliningBypass`). Under load 50 ms pass
- * for short statements as well: the place in between keeps users of those out of the lane of users whose statements are slow.
+ * `PipeliningBypass` has the user's next transactions start in that place too, for a while or until one takes less than
+ * 50 ms. Under load, short statements may also exceed 50 ms. The place in the middle keeps their users out of the share for
+ * slow statements.
  */
 export class ImplicitTransactions {
-  /** Transactions that were too slow for their place, and were run again in the next. */
+  /** Transactions that were too slow for their place, and ran again in the next. */
   bypassed = 0;
-  /** Reads whose connection was lost, and transactions with a stale statement, which were run again. */
+  /** Transactions that ran again: reads whose connection was lost, and transactions with a stale statement. */
   retries = 0;
   readonly #pool: ConnectionPool;
   readonly #replica: Replica | undefined;
@@ -58,7 +59,7 @@ export class ImplicitTransactions {
     this.#replica = replica;
     this.#bypass = bypass;
     this.#reads = new PipelineScheduler(pool, size, false);
-    this.#writes = new PipelineScheduler(pool, Math.min(size, sharesOf(size).write.total), true);
+    this.#writes = new PipelineScheduler(pool, Math.min(size, shareSizes(size).write.total), true);
   }
 
   /** Transactions that were sent in one write with others. */
@@ -66,16 +67,16 @@ export class ImplicitTransactions {
     return this.#reads.pipelined + this.#writes.pipelined;
   }
 
-  /** Transactions that wait for a connection, beyond those that have asked the pool for one. */
+  /** Transactions that wait, without those that wait in the pool. */
   get waiting(): number {
     return this.#reads.waiting + this.#writes.waiting;
   }
 
   /**
-   * Runs `statements`, and for a write `note` behind them.
+   * Runs `statements`. For a write, the statements of `note` follow them.
    *
    * @returns the results of `statements`.
-   * @throws IdentityRefusedError; CancelledError; pg.DatabaseError; what keeps a connection from coming about.
+   * @throws IdentityRefusedError; CancelledError; pg.DatabaseError; the error of the last attempt to connect.
    */
   async run(caller: Caller, statements: readonly Statement[], note: readonly Statement[]): Promise<Result<unknown>[]> {
     if (!caller.readOnly) return this.#onPrimary(caller, statements, note);
@@ -84,7 +85,7 @@ export class ImplicitTransactions {
     try {
       return await this.#onPrimary(caller, statements, []);
     } catch (error) {
-      // A read may be sent twice. A write may not: the connection can be lost after the commit.
+      // A read may run twice. A write may not, because the connection can be lost after the commit.
       if (connectionFault(error)?.cause !== 'connection lost' || this.#pool.neverConnected(error)) throw error;
       this.retries++;
       return this.#onPrimary(caller, statements, []);
@@ -116,14 +117,14 @@ export class ImplicitTransactions {
         const results = await this.#inPlace(caller, all);
         return results.slice(0, statements.length);
       } catch (error) {
-        // Nothing has happened, and the connection prepares it again.
+        // The statement had no effect, and the connection prepares it again.
         if (!this.#pool.isStale(error) || retries === 3) throw error;
         this.retries++;
       }
     }
   }
 
-  /** Runs `statements` in the first place where they have enough time. Returns their results, without the identity's. */
+  /** Runs `statements` in the first place that gives them enough time. @returns the results without the identity's. */
   async #inPlace(caller: Caller, statements: readonly Statement[]): Promise<Result<unknown>[]> {
     const { identity, cancellation, readOnly } = caller;
     if (!identity.pipelined) return this.#send(caller, undefined, [identity.statement, ...statements]);
@@ -147,21 +148,21 @@ export class ImplicitTransactions {
     return this.#send(caller, 'bypass', [identity.bypassing ?? identity.statement, ...statements]);
   }
 
-  /** On a connection of its own. Returns the results without the first one, which is the identity's. */
+  /** Runs `statements` on an exclusive connection. @returns the results without the first one, which is the identity's. */
   #send(caller: Caller, place: 'unshared' | 'bypass' | undefined, statements: readonly Statement[]) {
     const { identity, cancellation, readOnly } = caller;
-    const lanes: Lane[] = readOnly ? [] : ['write'];
-    if (place) lanes.push(place);
-    return this.#pool.use({ cancellation, lanes, tenant: identity.user ?? unnamed }, async (lease) => {
+    const shares: Share[] = readOnly ? [] : ['write'];
+    if (place) shares.push(place);
+    return this.#pool.use({ cancellation, shares, fairnessKey: identity.fairnessKey }, async (lease) => {
       const start = performance.now();
       const results = await lease.send(statements, !readOnly);
-      // Where it was slow because of others, its user goes back to the pipelines at once.
-      if (place && performance.now() - start < short) this.#bypass.restore(identity);
+      // The transaction was slow only because of others, so its user returns to pipelining at once.
+      if (place && performance.now() - start < pipelinedTimeout) this.#bypass.restore(identity);
       return results.slice(1);
     });
   }
 
-  /** Notes that `identity` needs `place`. @throws `error`, as the caller is told it, unless the time was too short. */
+  /** Moves the user to `place` if the statement exceeded its timeout. @throws any other error, for the caller. */
   #demote(error: unknown, identity: Identity, place: Place): void {
     if ((error as pg.DatabaseError).code !== queryCanceled) throw refusal(error);
     this.bypassed++;

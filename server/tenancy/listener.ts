@@ -5,41 +5,50 @@ import type { Logger } from 'pino';
 import { PostgresClient } from '../../postgres/client.ts';
 import { connectionFault } from '../../postgres/connectionErrors.ts';
 import { clientOptions } from '../../postgres/connectionString.ts';
-import { type Ask, ListenerLocks, lockOf } from './listenerLocks.ts';
+import { destroyStream } from '../../postgres/internals/nodePostgres.ts';
+import { ListenerLocks, lockOf, type RunQuery } from './listenerLocks.ts';
 import type { Database } from './tenantDatabase.ts';
 
 const channel = 'hedgerow_changes';
 
-/** Milliseconds between two attempts to connect, at first and at the most. */
+/** Milliseconds between two attempts to connect: the first pause and the longest. */
 const pauses = { first: 100, longest: 5000 };
 
-/** Milliseconds: how often the connection is asked whether it still lives, and how long a probe may be under way. */
-const beat = 15_000;
+/** Milliseconds between two heartbeats of the connection. */
+const heartbeatInterval = 15_000;
+
+/** Milliseconds until a probe notification must have arrived. */
 const probeTime = 5000;
 
 const probePrefix = 'probe ';
 
 export interface ListenerParts {
-  /** Directly to the primary: a transaction pooler takes LISTEN, and passes nothing on. */
+  /** Connection string of the primary itself. A transaction pooler accepts LISTEN and forwards no notifications. */
   readonly url: string;
   readonly database: Pick<Database, 'inspect'>;
   readonly log: Logger;
   notified(payload: string): void;
-  /** It listens again, and ends of sessions in between were not heard. */
+  /** Called after a reconnect. Revocations of sessions during the gap were not notified. */
   reconnected(): void;
-  /** It listens again for this user, and changes in between were not heard. */
+  /** Called when the listener listens again for some users. Their changes during the gap were not notified. */
   gap(concerns: (userId: string) => boolean): void;
 }
 
-/** One connection that listens while somebody holds it, and runs no tenant's SQL. Whatever ends it, it comes back. */
+/**
+ * The listener connection, which runs no tenant's SQL.
+ *
+ * - _closed_, while no subscription holds it.
+ * - _connecting_, from the first hold on, and again after each failure, with growing pauses.
+ * - _listening_: it passes notifications on, holds the listener locks of its users, and sends heartbeats.
+ */
 export class Listener {
   reconnects = 0;
   readonly #parts: ListenerParts;
-  readonly #attention: ListenerLocks;
-  #ear: ListenerConnection | undefined;
+  readonly #locks: ListenerLocks;
+  #connection: ListenerConnection | undefined;
 
   constructor(parts: ListenerParts) {
-    this.#attention = new ListenerLocks((lock) => parts.gap((userId) => lockOf(userId) === lock));
+    this.#locks = new ListenerLocks((lock) => parts.gap((userId) => lockOf(userId) === lock));
     const reconnected = () => {
       this.reconnects++;
       parts.reconnected();
@@ -47,32 +56,33 @@ export class Listener {
     this.#parts = { ...parts, reconnected };
   }
 
-  /** Opens the connection for the first holder. Resolves once the user's changes are heard, however long that takes. */
+  /** Opens the connection for the first holder. Resolves once the user's changes are notified, without a timeout. */
   hold(userId: string): Promise<void> {
-    const held = this.#attention.hold(lockOf(userId));
-    this.#ear ??= new ListenerConnection(this.#parts, this.#attention);
+    const held = this.#locks.hold(lockOf(userId));
+    this.#connection ??= new ListenerConnection(this.#parts, this.#locks);
     return held;
   }
 
-  /** The last holder's release closes the connection: an idle server keeps no database awake. */
+  /** Releases one hold. The last release closes the connection, so that an idle server lets its database suspend. */
   release(userId: string): void {
-    this.#attention.release(lockOf(userId));
-    if (!this.#attention.empty) return;
-    this.#attention.use(undefined);
-    this.#ear?.stop();
-    this.#ear = undefined;
+    this.#locks.release(lockOf(userId));
+    if (!this.#locks.empty) return;
+    this.#locks.use(undefined);
+    this.#connection?.stop();
+    this.#connection = undefined;
   }
 }
 
 class ListenerConnection {
   readonly #parts: ListenerParts;
-  readonly #attention: ListenerLocks;
+  readonly #locks: ListenerLocks;
   readonly #stopping = new AbortController();
+  /** Payload of a probe that has not arrived yet; empty without one. */
   #probe = '';
 
-  constructor(parts: ListenerParts, attention: ListenerLocks) {
+  constructor(parts: ListenerParts, locks: ListenerLocks) {
     this.#parts = parts;
-    this.#attention = attention;
+    this.#locks = locks;
     void this.#run();
   }
 
@@ -102,12 +112,13 @@ class ListenerConnection {
     }
   }
 
-  /** Listens until the connection ends. @throws what ended it. */
+  /** Listens until the connection ends. @throws the error that ended it. */
   async #listen(begun: () => void): Promise<void> {
     const { url, notified } = this.#parts;
     const client = new PostgresClient({
       ...clientOptions(url),
-      ...{ application_name: 'hedgerow listener', connectionTimeoutMillis: 5000 },
+      application_name: 'hedgerow listener',
+      connectionTimeoutMillis: 5000,
     });
     const ended = Promise.withResolvers<never>();
     ended.promise.catch(() => {});
@@ -116,28 +127,28 @@ class ListenerConnection {
       if (payload === this.#probe) this.#probe = '';
       else if (!payload.startsWith(probePrefix)) notified(payload);
     });
-    const stop = () => destroy(client);
+    const stop = () => destroyStream(client);
     this.#stopping.signal.addEventListener('abort', stop);
-    let heart: NodeJS.Timeout | undefined;
+    let heartbeat: NodeJS.Timeout | undefined;
     try {
       await Promise.race([client.connect(), ended.promise]);
       await Promise.race([client.query(`listen ${channel}`), ended.promise]);
-      const ask = inTurn(client);
-      heart = watch(ask, () => destroy(client));
+      const runQuery = oneQueryAtATime(client);
+      heartbeat = startHeartbeat(runQuery, stop);
       begun();
-      this.#attention.use(ask);
-      void this.#checkThatItHears();
+      this.#locks.use(runQuery);
+      void this.#checkNotifications();
       await ended.promise;
     } finally {
-      clearInterval(heart);
-      if (heart && !this.#stopping.signal.aborted) this.#attention.use(undefined);
+      clearInterval(heartbeat);
+      if (heartbeat && !this.#stopping.signal.aborted) this.#locks.use(undefined);
       this.#stopping.signal.removeEventListener('abort', stop);
-      destroy(client);
+      destroyStream(client);
     }
   }
 
-  /** A transaction pooler accepts LISTEN and never passes a notification on: the one way to know is to send one. */
-  async #checkThatItHears(): Promise<void> {
+  /** Sends a notification to test the connection: a transaction pooler accepts LISTEN and forwards no notifications. */
+  async #checkNotifications(): Promise<void> {
     const { database, log } = this.#parts;
     const probe = `${probePrefix}${randomUUID()}`;
     this.#probe = probe;
@@ -148,36 +159,31 @@ class ListenerConnection {
       return;
     }
     if (this.#probe !== probe) return;
-    const advice = 'Set DATABASE_URL_LISTEN to a connection straight to the primary, past any transaction pooler.';
+    const advice = 'Set DATABASE_URL_LISTEN to the primary itself, not to a transaction pooler.';
     log.warn({ advice }, 'notifications of the database do not arrive: subscriptions stay silent');
   }
 }
 
-function inTurn(client: pg.Client): Ask {
+function oneQueryAtATime(client: pg.Client): RunQuery {
   let last: Promise<unknown> = Promise.resolve();
-  return (question) => {
-    const answer = last.then(() => client.query(question));
-    last = answer.catch(() => {});
-    return answer as never;
+  return (query) => {
+    const result = last.then(() => client.query(query));
+    last = result.catch(() => {});
+    return result as never;
   };
 }
 
-/** Asks at each beat whether the other end still lives; one that has not answered by the next is given up. */
-function watch(ask: Ask, dead: () => void): NodeJS.Timeout {
+/** Runs a query at each interval. Calls `stop` if the previous query has no answer by then. */
+function startHeartbeat(runQuery: RunQuery, stop: () => void): NodeJS.Timeout {
   let answered = true;
   return setInterval(() => {
-    if (!answered) return dead();
+    if (!answered) return stop();
     answered = false;
-    ask({ text: 'select 1' }).then(
+    runQuery({ text: 'select 1' }).then(
       () => {
         answered = true;
       },
       () => {},
     );
-  }, beat);
-}
-
-/** Without the goodbye that end() waits for, which a dead connection never gives. */
-function destroy(client: pg.Client): void {
-  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  }, heartbeatInterval);
 }

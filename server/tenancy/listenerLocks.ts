@@ -1,113 +1,119 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 
-/** Asks on the connection that listens, one question after the other. */
-export type Ask = <Row extends pg.QueryResultRow>(question: pg.QueryConfig) => Promise<pg.QueryResult<Row>>;
+/** Runs queries on the listener connection, one at a time. */
+export type RunQuery = <Row extends pg.QueryResultRow>(query: pg.QueryConfig) => Promise<pg.QueryResult<Row>>;
 
-/** First key of the advisory locks; app_private.notify_changes() has it too. */
+/** First key of the advisory locks. Keep it equal to the key in app_private.notify_changes(). */
 const lockClass = 1_751_474_535;
 
-/** Milliseconds after which a lock that a writer has is tried again, and after which a try that failed is made again. */
+/** Milliseconds before the next attempt: after a writer held a lock, and after the query failed. */
 const pauses = { taken: 20, failed: 200 };
 
-/** Which of the 1,024 locks is the user's. As app_private.notify_changes() has it. */
+/** Returns the user's lock, one of 1,024. Keep it equal to the computation in app_private.notify_changes(). */
 export function lockOf(userId: string): number {
   return Number.parseInt(userId.slice(-3), 16) & 1023;
 }
 
-interface Attended {
-  readonly first: PromiseWithResolvers<void>;
+interface WantedLock {
+  /** Resolves when the lock is acquired for the first time. */
+  readonly acquired: PromiseWithResolvers<void>;
   holders: number;
-  /** It was held on an earlier connection: what was written since then was not notified. */
+  /** Whether an earlier connection lost the lock: changes since then were not notified. */
   lost: boolean;
 }
 
 /**
- * The advisory locks that tell writers that somebody listens, for as long as somebody does. Tried and never waited for: a
- * wait would hold up the notifications of every other tenant.
+ * The listener locks: shared advisory locks that tell writers that a server listens for a user's changes.
+ *
+ * - _wanted_, from the first `hold` to the last `release`;
+ * - _held_, once the connection has acquired it;
+ * - _lost_, when the connection ends; the next connection acquires it again and reports it as regained.
+ *
+ * It tries locks and never waits for them: a wait would delay the notifications of all other tenants.
  */
 export class ListenerLocks {
   readonly #regained: (lock: number) => void;
-  readonly #attended = new Map<number, Attended>();
-  #ask: Ask | undefined;
+  readonly #wanted = new Map<number, WantedLock>();
+  #runQuery: RunQuery | undefined;
   #held = new Set<number>();
-  #taking = false;
+  #acquiring = false;
 
-  /** `regained` is told of a lock that had been lost with its connection. */
+  /** @param regained called for a lock that was lost with its connection and is held again. */
   constructor(regained: (lock: number) => void) {
     this.#regained = regained;
   }
 
   get empty(): boolean {
-    return this.#attended.size === 0;
+    return this.#wanted.size === 0;
   }
 
-  /** Resolves once every change that can be seen from then on is notified. */
+  /** Resolves once the lock is held: every change that becomes visible from then on is notified. */
   hold(lock: number): Promise<void> {
-    const attended = this.#attended.get(lock) ?? { first: Promise.withResolvers<void>(), holders: 0, lost: false };
-    attended.holders++;
-    this.#attended.set(lock, attended);
-    void this.#take();
-    return attended.first.promise;
+    const wanted = this.#wanted.get(lock) ?? { acquired: Promise.withResolvers<void>(), holders: 0, lost: false };
+    wanted.holders++;
+    this.#wanted.set(lock, wanted);
+    void this.#acquire();
+    return wanted.acquired.promise;
   }
 
   release(lock: number): void {
-    const attended = this.#attended.get(lock);
-    if (!attended || --attended.holders > 0) return;
-    this.#attended.delete(lock);
+    const wanted = this.#wanted.get(lock);
+    if (!wanted || --wanted.holders > 0) return;
+    this.#wanted.delete(lock);
     if (this.#held.delete(lock)) this.#unlock(lock);
   }
 
-  /** Takes all of its locks on a new connection; undefined: the one it had is lost. */
-  use(ask: Ask | undefined): void {
+  /** Acquires all wanted locks on a new connection. @param runQuery undefined when the connection is lost. */
+  use(runQuery: RunQuery | undefined): void {
     for (const lock of this.#held) {
-      const attended = this.#attended.get(lock);
-      if (attended) attended.lost = true;
+      const wanted = this.#wanted.get(lock);
+      if (wanted) wanted.lost = true;
     }
     this.#held = new Set();
-    this.#ask = ask;
-    void this.#take();
+    this.#runQuery = runQuery;
+    void this.#acquire();
   }
 
-  async #take(): Promise<void> {
-    if (this.#taking) return;
-    this.#taking = true;
-    for (let left = this.#left(); left.length > 0 && this.#ask; left = this.#left()) {
-      const ask = this.#ask;
-      const rows = await tryLocks(ask, left);
-      if (ask !== this.#ask) continue;
-      for (const { lock, held } of rows ?? []) if (held) this.#took(lock);
+  async #acquire(): Promise<void> {
+    if (this.#acquiring) return;
+    this.#acquiring = true;
+    for (let missing = this.#missing(); missing.length > 0 && this.#runQuery; missing = this.#missing()) {
+      const runQuery = this.#runQuery;
+      const rows = await tryLocks(runQuery, missing);
+      if (runQuery !== this.#runQuery) continue;
+      for (const { lock, held } of rows ?? []) if (held) this.#acquired(lock);
       if (!rows?.every(({ held }) => held)) await sleep(rows ? pauses.taken : pauses.failed);
     }
-    this.#taking = false;
+    this.#acquiring = false;
   }
 
-  #left(): number[] {
-    return [...this.#attended.keys()].filter((lock) => !this.#held.has(lock));
+  #missing(): number[] {
+    return [...this.#wanted.keys()].filter((lock) => !this.#held.has(lock));
   }
 
-  #took(lock: number): void {
-    const attended = this.#attended.get(lock);
-    if (!attended) {
+  #acquired(lock: number): void {
+    const wanted = this.#wanted.get(lock);
+    if (!wanted) {
       this.#unlock(lock);
       return;
     }
     this.#held.add(lock);
-    attended.first.resolve();
-    if (attended.lost) this.#regained(lock);
-    attended.lost = false;
+    wanted.acquired.resolve();
+    if (wanted.lost) this.#regained(lock);
+    wanted.lost = false;
   }
 
   #unlock(lock: number): void {
     const text = 'select pg_advisory_unlock_shared($1, $2)';
-    this.#ask?.({ text, values: [lockClass, lock] }).catch(() => {});
+    this.#runQuery?.({ text, values: [lockClass, lock] }).catch(() => {});
   }
 }
 
-/** Undefined where they could not be tried: mostly because the connection is lost, and use() will bring another. */
-async function tryLocks(ask: Ask, locks: readonly number[]) {
+/** Returns undefined if the query failed, mostly because the connection is lost and `use` will pass another one. */
+async function tryLocks(runQuery: RunQuery, locks: readonly number[]) {
   const text = 'select lock, pg_try_advisory_lock_shared($1, lock) as held from unnest($2::int[]) lock';
-  return ask<{ lock: number; held: boolean }>({ text, values: [lockClass, locks] }).then(
+  return runQuery<{ lock: number; held: boolean }>({ text, values: [lockClass, locks] }).then(
     ({ rows }) => rows,
     () => undefined,
   );

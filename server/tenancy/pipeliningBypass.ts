@@ -1,20 +1,20 @@
 import type { Identity } from './identity.ts';
 
-/** Users that are remembered at the same time. */
-const most = 1000;
+/** Maximum of demoted users. Beyond it, the oldest entry is removed. */
+const maxDemoted = 1000;
 
-/** Where a tenant's transaction runs; the states are explained at `ImplicitTransactions`. */
+/** Place of a tenant's transaction; see `ImplicitTransactions`. */
 export type Place = 'pipelined' | 'unshared' | 'bypass';
 
 /**
- * Users whose transactions were too slow for the place where they ran. Their next ones skip that place for a while, so that
- * nobody waits behind them and they are not begun twice each time.
+ * Remembers users whose transactions were too slow for their place. Their next transactions skip this place for a while.
+ * So no other request waits behind them, and they do not run twice each time.
  *
- * A user is in `pipelined` by default. `demote` moves a user to `unshared` or `bypass` until the time is over, or until
- * `restore` says that a transaction was short again.
+ * A user's place is `pipelined` by default. `demote` moves the user to `unshared` or `bypass`, until the time is over or
+ * until `restore` reports a short transaction.
  */
 export class PipeliningBypass {
-  /** Places of demoted users and when they end, the oldest first. */
+  /** Place of each demoted user and the end of the demotion, the oldest first. */
   readonly #demoted = new Map<unknown, { readonly place: Place; readonly until: number }>();
   readonly #time: number;
 
@@ -27,10 +27,10 @@ export class PipeliningBypass {
     const user = statement.expectedUserId;
     this.#demoted.delete(user);
     this.#demoted.set(user, { place, until: performance.now() + this.#time });
-    if (this.#demoted.size > most) this.#demoted.delete(this.#demoted.keys().next().value);
+    if (this.#demoted.size > maxDemoted) this.#demoted.delete(this.#demoted.keys().next().value);
   }
 
-  /** The user's transactions are short again. */
+  /** Moves the user back to `pipelined`. */
   restore({ statement }: Identity): void {
     this.#demoted.delete(statement.expectedUserId);
   }

@@ -2,42 +2,42 @@ import { Cancellation } from '../../postgres/cancellation.ts';
 import { compareMigrations, type Migration, migrationFiles, newerMigrations } from './migrationFiles.ts';
 import type { Database } from './tenantDatabase.ts';
 
-/** Reasons not to serve from a database, one sentence each. */
+/** The outcome of a readiness check. */
 interface ReadinessReport {
-  /** Reasons not to serve. Empty: this server may serve. */
+  /** Reasons not to serve, one sentence each. The server may serve if there are none. */
   readonly reasons: readonly string[];
   /** Warnings that do not stop the server from serving. */
   readonly advice: readonly string[];
-  /** Whether migrations of a later version of the server have been applied. */
+  /** Whether the database has migrations of a later version of the server. */
   readonly schemaIsNewer: boolean;
 }
 
-/** Whether this server may serve from this database. */
+/** Checks whether this server may serve from its database. */
 export interface Readiness {
-  /** @throws what the connection reports when the database is away. */
+  /** @throws the error of the connection if the database is unavailable. */
   report(cancellation?: Cancellation): Promise<ReadinessReport>;
   /**
-   * As `report`, for anybody who asks without a token: calls at the same time share one check, and its outcome is kept for a
-   * second. Nobody's cancellation ends it; it has 10 s.
+   * As `report`, for callers without a token. Concurrent calls share one check, and its outcome is cached for a second. No
+   * caller can cancel it. It has a timeout of 10 s.
    */
   recentReport(): Promise<ReadinessReport>;
-  /** The reasons of `report`. */
+  /** Returns the reasons of `report`. */
   reasonsNotToServe(cancellation?: Cancellation): Promise<readonly string[]>;
-  /** From here on the answer is that the server is stopping. */
+  /** Makes all later reports say that the server is stopping. */
   stopping(): void;
 }
 
-/** Milliseconds for which the outcome of a check is kept. */
-const recent = 1000;
+/** Milliseconds for which the outcome of a check is cached. */
+const cacheTime = 1000;
 
-/** Seconds that a shared check has. */
-const patience = 10;
+/** Timeout of a shared check, in seconds. */
+const sharedTimeout = 10;
 
 const nothing: ReadinessReport = { reasons: [], advice: [], schemaIsNewer: false };
 
-type Ask = <Row>(text: string) => Promise<Row[]>;
+type ReadRows = <Row>(text: string) => Promise<Row[]>;
 
-/** Checks who we are connected as, that row-level security is on, and that migrations match the files. */
+/** Checks the role of the connection, that row-level security is enabled and forced, and that migrations match the files. */
 export function createReadiness(database: Database): Readiness {
   let stopping = false;
   // The files of a running server do not change.
@@ -51,14 +51,14 @@ export function createReadiness(database: Database): Readiness {
   };
   const report = async (cancellation?: Cancellation): Promise<ReadinessReport> => {
     if (stopping) return { ...nothing, reasons: ['the server is stopping'] };
-    const ask: Ask = async <Row>(text: string) => (await database.inspect<Row>({ text }, cancellation)).rows;
-    const role = await wrongRole(ask);
-    const schema = await schemaReport(ask, readFiles);
+    const readRows: ReadRows = async <Row>(text: string) => (await database.inspect<Row>({ text }, cancellation)).rows;
+    const role = await wrongRole(readRows);
+    const schema = await schemaReport(readRows, readFiles);
     return { ...schema, reasons: [...role, ...schema.reasons] };
   };
   const check = async (): Promise<ReadinessReport> => {
     const cancellation = new Cancellation();
-    cancellation.expireIn(patience);
+    cancellation.expireIn(sharedTimeout);
     return report(cancellation).finally(() => cancellation.end());
   };
   let shared: Promise<ReadinessReport> | undefined;
@@ -70,7 +70,7 @@ export function createReadiness(database: Database): Readiness {
     const forget = () => {
       setTimeout(() => {
         shared = undefined;
-      }, recent).unref();
+      }, cacheTime).unref();
     };
     checking.then(forget, forget);
     return checking;
@@ -85,9 +85,12 @@ export function createReadiness(database: Database): Readiness {
   };
 }
 
-/** A role that row-level security does not bind sees every tenant's rows: a superuser, BYPASSRLS, the tables' owner. */
-async function wrongRole(ask: Ask): Promise<string[]> {
-  const [found] = await ask<{
+/**
+ * Returns reasons to reject the role of the connection. Row-level security does not apply to superusers, to roles with
+ * BYPASSRLS, and to the owner of the tables: they see every tenant's rows.
+ */
+async function wrongRole(readRows: ReadRows): Promise<string[]> {
+  const [found] = await readRows<{
     role: string;
     superuser: boolean;
     bypass: boolean;
@@ -117,8 +120,11 @@ async function wrongRole(ask: Ask): Promise<string[]> {
   ].filter((reason) => reason !== false);
 }
 
-async function schemaReport(ask: Ask, readFiles: () => Promise<readonly Migration[]>): Promise<ReadinessReport> {
-  const [found] = await ask<{ unprotected: string[] | null; tables: number; migrated: boolean }>(`
+async function schemaReport(
+  readRows: ReadRows,
+  readFiles: () => Promise<readonly Migration[]>,
+): Promise<ReadinessReport> {
+  const [found] = await readRows<{ unprotected: string[] | null; tables: number; migrated: boolean }>(`
       select
         array_agg(c.oid::regclass::text order by 1) filter (where not (c.relrowsecurity and c.relforcerowsecurity)) as unprotected,
         count(*)::int as tables,
@@ -131,9 +137,9 @@ async function schemaReport(ask: Ask, readFiles: () => Promise<readonly Migratio
       where n.nspname = 'app_public' and c.relkind in ('r', 'p')`);
   if (!found?.migrated || found.tables === 0)
     return { ...nothing, reasons: ['the database has not been migrated: run `npm run db -- migrate`'] };
-  const applied = await ask<Migration>('select filename, hash from graphile_migrate.migrations');
+  const applied = await readRows<Migration>('select filename, hash from graphile_migrate.migrations');
   const files = await readFiles();
-  // While servers are replaced, the old ones go on serving from the schema of the new ones.
+  // During a rolling deployment, the old servers keep serving from the schema of the new version.
   const newer = newerMigrations(files, applied);
   const known = applied.filter((migration) => !newer.includes(migration));
   const unprotected = found.unprotected ?? [];

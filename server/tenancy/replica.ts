@@ -5,12 +5,12 @@ import { type Checkout, ConnectionPool, type PoolOptions } from '../../postgres/
 import type { Result, Statement } from '../../postgres/statement.ts';
 import { withBudget, withoutBudget } from '../../postgres/timeBudget.ts';
 import type { ReadYourWrites } from './identity.ts';
-import { Rest } from './replicaRest.ts';
+import { ReplicaCooldown } from './replicaCooldown.ts';
 
-/** Seconds: an answer that takes longer has the replica probed, and the probe may take this long. */
-const limits = { answer: 0.5, probe: 0.75 };
+/** Seconds until an unanswered read starts a probe, and until the probe fails. */
+const timeouts = { answer: 0.5, probe: 0.75 };
 
-/** SQLSTATE of a statement that was stopped by its timeout. */
+/** SQLSTATE of a statement that exceeded its timeout. */
 const queryCanceled = '57014';
 
 export interface ReplicaCounts {
@@ -18,38 +18,39 @@ export interface ReplicaCounts {
   answered: number;
   /** Reads that went to the primary because the replica had not replayed the user's last write. */
   behind: number;
-  /** Reads that went to the primary because the replica was away, or failed. */
+  /** Reads that went to the primary because the replica was unavailable or failed. */
   failed: number;
 }
 
 /**
- * Reads on a streaming replica that are never older than what the user has written, and never made for a session that
- * has ended. The replica answers while the primary is asked, at the same time, whether the session lives and what the
- * user wrote last; the answer counts only if the replica, in the same transaction, had that write already.
+ * Reads from a streaming replica, with read-your-writes and without serving revoked sessions. While the replica runs the
+ * read, the primary checks the session and reports the user's last write. The replica's answer counts only if the replica
+ * had replayed that write in the same transaction.
  *
- * A replica that does not answer is not waited for: after half a second a probe tells a frozen replica from a slow statement.
- * If the probe is not answered either, the primary gives the answer, within the same request, and the replica rests.
+ * After half a second without an answer, a probe distinguishes a frozen replica from a slow statement. If the probe fails
+ * too, the primary answers within the same request, and a cooldown of the replica begins (`ReplicaCooldown`).
  */
 export class Replica {
   readonly counts: ReplicaCounts = { answered: 0, behind: 0, failed: 0 };
   readonly #pool: ConnectionPool;
   readonly #primary: ConnectionPool;
-  readonly #rest = new Rest();
+  readonly #cooldown = new ReplicaCooldown();
   readonly #log: Logger;
   #probe: Promise<boolean> | undefined;
 
   constructor(url: string, primary: ConnectionPool, options: PoolOptions, log: Logger) {
     this.#log = log.child({ database: 'replica' });
-    this.#pool = new ConnectionPool(url, { ...options, patience: 0 }, this.#log);
+    this.#pool = new ConnectionPool(url, { ...options, retryTime: 0 }, this.#log);
     this.#primary = primary;
   }
 
   /**
-   * The results of `statements`, or undefined where the primary has to give them.
+   * Runs `statements` on the replica.
    *
    * @param place `unshared`: all statements have 500 ms together. `bypass`: each has 4 s.
-   * @throws what the primary says of the session, or that it is away: then nobody can tell whether the session lives;
-   *   pg.DatabaseError 57014 for a statement that needs more time than it has.
+   * @returns the results, or undefined if the primary has to answer.
+   * @throws the primary's error for the session, or the fault that keeps the primary from checking it; pg.DatabaseError
+   *   57014 for a statement that exceeds its time.
    */
   async read(
     { check, bypassing }: ReadYourWrites,
@@ -58,50 +59,50 @@ export class Replica {
     user: string,
     place: 'unshared' | 'bypass',
   ): Promise<Result<unknown>[] | undefined> {
-    if (!this.#rest.inUse) {
+    if (!this.#cooldown.inUse) {
       this.counts.failed++;
-      this.#rest.probe(() => this.#answers());
+      this.#cooldown.probe(() => this.#answers());
       return undefined;
     }
     const all = place === 'bypass' ? [bypassing, ...statements] : [check, ...withBudget(statements)];
-    const [asked, answered] = await Promise.allSettled([
+    const [onPrimary, onReplica] = await Promise.allSettled([
       this.#primary.use({ cancellation }, (lease) => lease.send([check])),
-      this.#ask(cancellation, all, { lanes: [place], tenant: user }),
+      this.#send(cancellation, all, { shares: [place], fairnessKey: user }),
     ]);
-    if (asked.status === 'rejected') throw asked.reason;
-    if (answered.status === 'rejected') return this.#failed(answered.reason);
-    const [shown, ...rest] = answered.value;
-    if (written(shown) !== written(asked.value[0])) {
+    if (onPrimary.status === 'rejected') throw onPrimary.reason;
+    if (onReplica.status === 'rejected') return this.#failed(onReplica.reason);
+    const [replayed, ...results] = onReplica.value;
+    if (lastWriteOf(replayed) !== lastWriteOf(onPrimary.value[0])) {
       this.counts.behind++;
       return undefined;
     }
     this.counts.answered++;
-    return place === 'bypass' ? rest : withoutBudget(rest);
+    return place === 'bypass' ? results : withoutBudget(results);
   }
 
   close(): Promise<void> {
     return this.#pool.close();
   }
 
-  /** @throws CancelledError `no answer` where the replica seems to be frozen. */
-  async #ask(
+  /** @throws CancelledError `no answer` if the replica seems to be frozen. */
+  async #send(
     cancellation: Cancellation,
     statements: readonly Statement[],
-    share: Pick<Checkout, 'lanes' | 'tenant'>,
+    claim: Pick<Checkout, 'shares' | 'fairnessKey'>,
   ): Promise<Result<unknown>[]> {
     const attempt = new Cancellation();
     const timer = setTimeout(async () => {
       if (!(await this.#answers())) attempt.cancel('no answer');
-    }, limits.answer * 1000);
+    }, timeouts.answer * 1000);
     try {
-      const work = () => this.#pool.use({ cancellation: attempt, ...share }, (lease) => lease.send(statements));
+      const work = () => this.#pool.use({ cancellation: attempt, ...claim }, (lease) => lease.send(statements));
       return await cancellation.race(work, ({ reason }) => attempt.cancel(reason));
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** Whether the replica answers a probe; reads that ask at the same time share one. */
+  /** Whether the replica answers a probe. Concurrent reads share one probe. */
   #answers(): Promise<boolean> {
     this.#probe ??= this.#ping().finally(() => {
       this.#probe = undefined;
@@ -111,7 +112,7 @@ export class Replica {
 
   async #ping(): Promise<boolean> {
     const cancellation = new Cancellation();
-    cancellation.expireIn(limits.probe);
+    cancellation.expireIn(timeouts.probe);
     try {
       await this.#pool.use({ cancellation }, (lease) => lease.send([{ text: 'select 1', discard: true }]));
       return true;
@@ -128,17 +129,18 @@ export class Replica {
     if ((error as { code?: string }).code === queryCanceled) throw error;
     this.counts.failed++;
     const fault = connectionFault(error);
-    // A statement that failed, or too many reads at once, are no fault of the replica.
-    const isAway = fault && !['pool exhausted', 'slow statements', 'schema changed'].includes(fault.cause);
-    if ((frozen || isAway) && this.#rest.inUse) {
-      this.#rest.failed();
-      const advice = 'The primary answers its reads. The replica is probed, and used again once it answers.';
-      this.#log.warn({ cause: frozen ? 'no answer' : fault?.cause, advice }, 'the replica is left out');
+    // The replica is not at fault for a statement that failed, or for too many concurrent reads.
+    const isUnavailable = fault && !['pool exhausted', 'slow statements', 'schema changed'].includes(fault.cause);
+    if ((frozen || isUnavailable) && this.#cooldown.inUse) {
+      this.#cooldown.failed();
+      const advice =
+        'The primary answers all reads. The server probes the replica, and uses it again once it answers. Check the replica.';
+      this.#log.warn({ cause: frozen ? 'no answer' : fault?.cause, advice }, 'the replica is not used for now');
     }
     return undefined;
   }
 }
 
-function written(result: Result<unknown> | undefined): string | null | undefined {
+function lastWriteOf(result: Result<unknown> | undefined): string | null | undefined {
   return (result as Result<{ written: string | null }> | undefined)?.rows[0]?.written;
 }

@@ -2,40 +2,40 @@ import type { Logger } from 'pino';
 import { Identity } from './identity.ts';
 import type { Database } from './tenantDatabase.ts';
 
-/** An error of the schema, as a linter finds it. */
+/** An error in the schema that the linter found. */
 interface SchemaFinding {
   readonly rule: string;
   readonly object: string;
   readonly detail: string;
-  /** The page about the rule. */
+  /** The documentation page of the rule. */
   readonly page: string;
 }
 
 type Query = <Row>(text: string, values?: unknown[]) => Promise<{ rows: Row[] }>;
 
-/** A linter for the live schema. It reads catalogs in transactions that it is given. */
+/** A linter for the live schema. It reads catalogs in the transactions that `inTransaction` gives it. */
 export type InspectLive = (inTransaction: <T>(work: (query: Query) => Promise<T>) => Promise<T>) => Promise<{
   readonly findings: readonly SchemaFinding[];
   readonly unchecked: readonly { readonly rule: string; readonly reason: string; readonly timedOut: boolean }[];
   readonly rules: readonly string[];
 }>;
 
-/** Which errors of the schema are no reason not to serve. */
+/** Decides which errors in the schema are tolerated. */
 interface SchemaPolicy {
   /** Rules that the operator has allowed (ALLOW_UNSAFE_SCHEMA). */
   readonly allowed: readonly string[];
-  /** The schema is of a later version, whose comments about exceptions this version does not have. */
+  /** Whether the schema is of a later version, whose suppression comments this version does not have. */
   readonly schemaIsNewer: boolean;
 }
 
-/** The rule about roles. Roles are made by no migration, so that a newer one excuses nothing. */
+/** The rule about roles. Migrations do not create roles, so a newer schema does not excuse its findings. */
 const aboutRoles = 'role-bypasses-rls';
 
 /**
- * Inspects the live schema. Errors that `policy` tolerates are logged as warnings, at each start.
+ * Inspects the live schema. Logs errors that the policy tolerates as warnings, at each start.
  *
- * @returns the other errors, a sentence each: reasons not to serve.
- * @throws what the connection reports when the database is away.
+ * @returns the other errors as reasons not to serve, one sentence each.
+ * @throws the error of the connection if the database is unavailable.
  */
 export async function unsafeSchema(
   inspectLive: InspectLive,
@@ -43,7 +43,7 @@ export async function unsafeSchema(
   { allowed, schemaIsNewer }: SchemaPolicy,
   log: Logger,
 ): Promise<string[]> {
-  // A tenant's grants without a tenant: enough to read catalogs, and no row.
+  // The role of tenants without a user can read catalogs and no rows.
   const { findings, unchecked, rules } = await inspectLive((work) =>
     database
       .as(Identity.nobody)
@@ -60,7 +60,7 @@ export async function unsafeSchema(
     else if (schemaIsNewer && rule !== aboutRoles) {
       log.warn(
         { rule, object, detail },
-        'an unsafe schema is served: it is newer than this server, which may not know why',
+        'an unsafe schema is served: it is newer than this server, and the newer version may suppress this rule',
       );
     } else reasons.push(`${object}: ${detail} (${rule}, ${page})`);
   }

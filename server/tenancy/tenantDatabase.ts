@@ -2,8 +2,8 @@ import type { Logger } from 'pino';
 import { Cancellation, CancelledError } from '../../postgres/cancellation.ts';
 import { coalesce } from '../../postgres/coalesce.ts';
 import { connectionFault } from '../../postgres/connectionErrors.ts';
+import { type Share, shareSizes } from '../../postgres/connectionShares.ts';
 import { ExplicitTransaction, type Transaction } from '../../postgres/explicitTransaction.ts';
-import { type Lane, sharesOf, unnamed } from '../../postgres/lanes.ts';
 import { ConnectionPool, type PoolCounts, type PoolOptions } from '../../postgres/pool.ts';
 import type { Result, Statement } from '../../postgres/statement.ts';
 import { Identity, IdentityRefusedError, refusal } from './identity.ts';
@@ -14,38 +14,40 @@ import { Replica, type ReplicaCounts } from './replica.ts';
 export { IdentityRefusedError, type Transaction };
 
 interface TransactionOptions {
-  /** It only reads, and all of it sees what was there at its first statement. It takes a connection for exports. */
+  /** Runs read-only in one snapshot (repeatable read), on a connection of the `export` share. */
   readonly snapshot?: boolean;
 }
 
-/** SQL on behalf of one identity, for one request. There is no other way to run any. */
+/** Runs SQL as one identity, for one request. There is no other way to run SQL on tenant data. */
 export interface IdentifiedClient {
   /**
-   * Runs one statement: one implicit transaction, one round trip. Statements asked for in the same tick share both.
+   * Runs one statement in one implicit transaction and one round trip. Statements of the same tick share both.
    *
-   * @throws IdentityRefusedError when the identity does not hold; pg.DatabaseError from the statement; CancelledError
-   *   when the request was given up; whatever the connection reports when there is none.
+   * @throws IdentityRefusedError if the identity is no longer valid; pg.DatabaseError of the statement; CancelledError if
+   *   the request was canceled; the error of the connection.
    */
   query<Row>(statement: Statement): Promise<Result<Row>>;
   /**
-   * Runs `work` in one transaction: committed when it resolves, rolled back when it rejects. The identity is established
-   * ahead of its first statement, or at the end where it has none: without it nothing is run, and nothing answered.
+   * Runs `work` in one transaction, which commits when it resolves and rolls back when it rejects. The identity precedes
+   * the first statement. If `work` runs no statement, the identity precedes the commit, so that it is checked in any case.
+   *
+   * @throws as `query`; what `work` throws.
    */
   transaction<T>(work: (transaction: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
 }
 
 interface ClientOptions {
-  /** Gives up what runs for the request; by default nothing does. */
+  /** Cancels the work of the request; without it, the work cannot be canceled. */
   readonly cancellation?: Cancellation;
-  /** It only reads, so that a statement whose connection was lost may be sent again. */
+  /** Whether all statements only read. A read may run again after its connection was lost. */
   readonly readOnly?: boolean;
-  /** False: it reads what somebody else has just written, which a replica may not have. */
+  /** Whether a replica may answer. Pass false to read another user's recent write, which a replica may not have. */
   readonly replica?: boolean;
-  /** The GraphQL operation that all of its statements are for. */
+  /** Name of the GraphQL operation of all statements. */
   readonly operation?: string | undefined;
 }
 
-/** How transactions ended since the database was opened. */
+/** Transactions since the database was opened, by outcome. */
 interface TransactionCounts {
   committed: number;
   failed: number;
@@ -55,38 +57,38 @@ interface TransactionCounts {
 }
 
 export interface DatabaseOptions extends PoolOptions {
-  /** Connection string of a streaming replica that reads may go to. */
+  /** Connection string of a streaming replica for reads. */
   readonly replicaUrl?: string | undefined;
   /** Seconds for which a user bypasses pipelining after a slow transaction; 10 by default. */
   readonly bypassFor?: number;
 }
 
 export interface Database {
-  /** A client that runs SQL as `identity`. @throws TypeError without an Identity. */
+  /** Returns a client that runs SQL as `identity`. @throws TypeError without an Identity. */
   as(identity: Identity, options?: ClientOptions): IdentifiedClient;
-  /** Runs a statement as the bare authenticator, which may read catalogs and what readiness needs, and no rows. */
+  /** Runs a statement as the authenticator. This role can read catalogs and the tables of readiness, and no tenant's rows. */
   inspect<Row>(statement: Statement, cancellation?: Cancellation): Promise<Result<Row>>;
   /**
-   * Connections: open, idle, kept for a commit whose request was given up, and those that each lane has in use; and requests
-   * that wait for one.
+   * Returns the current numbers of connections: open, idle, draining (kept for an abandoned commit), and in use by each
+   * share. `waiting` is the number of requests that wait for a connection.
    */
-  load(): { open: number; idle: number; waiting: number; draining: number; lanes: Record<Lane, number> };
-  /** Exports that can run at once. */
+  load(): { open: number; idle: number; waiting: number; draining: number; shares: Record<Share, number> };
+  /** Maximum of concurrent exports. */
   readonly exports: number;
-  /** What happened since the database was opened: a snapshot. */
+  /** A snapshot of the events since the database was opened. */
   readonly counts: PoolCounts & {
     /** Transactions that were sent in one write with others. */
     readonly pipelined: number;
-    /** Transactions that were too slow for their place, and were run again in the next. */
+    /** Transactions that were too slow for their place, and ran again in the next. */
     readonly bypassed: number;
     readonly transactions: TransactionCounts;
-    /** Absent where there is no replica. */
+    /** Absent without a replica. */
     readonly replica?: ReplicaCounts;
   };
   close(): Promise<void>;
 }
 
-/** The part of a database that runs SQL: all that the API needs. */
+/** The part of a database that the API needs. */
 export type SqlRunner = Pick<Database, 'as' | 'inspect'>;
 
 const begin: Statement = { name: 'hedgerow_begin', text: 'begin', discard: true };
@@ -95,17 +97,17 @@ const beginSnapshot: Statement = {
   text: 'begin isolation level repeatable read, read only',
   discard: true,
 };
-/** Milliseconds of statements in one transaction after which its user bypasses pipelining for a while. */
+/** Total milliseconds of a transaction's statements above which its user bypasses pipelining for a while. */
 const longTransaction = 250;
 
-/** No statements ahead of the commit. */
-const nothing: readonly Statement[] = [];
+const noStatements: readonly Statement[] = [];
 
 /**
- * The server's connections, and the transactions on them. Connects on first use.
+ * The connections of the server and the transactions on them. It connects on first use.
  *
- * - Single statements are implicit transactions, which `ImplicitTransactions` pipelines, runs alone or runs on the replica.
- * - `transaction` runs several statements on a connection of its own.
+ * - Single statements are implicit transactions. `ImplicitTransactions` pipelines them, runs them on an exclusive
+ *   connection, or runs them on the replica.
+ * - `transaction` runs several statements on an exclusive connection.
  */
 export class TenantDatabase implements Database {
   readonly exports: number;
@@ -120,7 +122,7 @@ export class TenantDatabase implements Database {
     this.#bypass = new PipeliningBypass((options.bypassFor ?? 10) * 1000);
     this.#replica = options.replicaUrl ? new Replica(options.replicaUrl, this.#pool, options, log) : undefined;
     this.#implicit = new ImplicitTransactions(this.#pool, options.size, this.#replica, this.#bypass);
-    this.exports = sharesOf(options.size).export.total;
+    this.exports = shareSizes(options.size).export.total;
   }
 
   get counts(): Database['counts'] {
@@ -138,16 +140,21 @@ export class TenantDatabase implements Database {
 
   as(
     identity: Identity,
-    { cancellation = new Cancellation(), readOnly = false, replica: mayReplica = true, operation }: ClientOptions = {},
+    {
+      cancellation = new Cancellation(),
+      readOnly = false,
+      replica: mayUseReplica = true,
+      operation,
+    }: ClientOptions = {},
   ): IdentifiedClient {
     if (!(identity instanceof Identity)) throw new TypeError('An Identity is required to run SQL');
     const readYourWrites = this.#replica && identity.readYourWrites;
-    const note = (!readOnly && readYourWrites?.note) || nothing;
+    const note = (!readOnly && readYourWrites?.note) || noStatements;
     const caller: Caller = {
       identity,
       cancellation,
       readOnly,
-      readYourWrites: mayReplica ? readYourWrites : undefined,
+      readYourWrites: mayUseReplica ? readYourWrites : undefined,
     };
     const named = (statement: Statement) => (operation === undefined ? statement : { ...statement, operation });
     return {
@@ -156,9 +163,9 @@ export class TenantDatabase implements Database {
       ) as IdentifiedClient['query'],
       transaction: (work, { snapshot = false } = {}) =>
         this.#counted(() => {
-          const workOn = (under: ExplicitTransaction) =>
-            work({ query: (statement) => under.query<never>(named(statement)).catch(throwRefusal) });
-          return this.#runInTransaction(caller, snapshot, workOn, snapshot ? nothing : note);
+          const workIn = (transaction: ExplicitTransaction) =>
+            work({ query: (statement) => transaction.query<never>(named(statement)).catch(throwRefusal) });
+          return this.#runInTransaction(caller, snapshot, workIn, snapshot ? noStatements : note);
         }),
     };
   }
@@ -170,21 +177,21 @@ export class TenantDatabase implements Database {
 
   load(): ReturnType<Database['load']> {
     const { open, idle, waiting, draining } = this.#pool.load;
-    const inUse = (lane: Lane) => this.#pool.lanes.inUse(lane);
-    const lanes = {
+    const inUse = (share: Share) => this.#pool.shares.inUse(share);
+    const shares = {
       write: inUse('write'),
       unshared: inUse('unshared'),
       bypass: inUse('bypass'),
       export: inUse('export'),
     };
-    return { open, idle, waiting: waiting + this.#implicit.waiting, draining, lanes };
+    return { open, idle, waiting: waiting + this.#implicit.waiting, draining, shares };
   }
 
   async close(): Promise<void> {
     await Promise.all([this.#pool.close(), this.#replica?.close()]);
   }
 
-  /** Commits when `work` resolves, and rolls back when it rejects. @param note statements that go ahead of the commit. */
+  /** Commits when `work` resolves, and rolls back when it rejects. @param note statements to run before the commit. */
   #runInTransaction<T>(
     { identity, cancellation }: Caller,
     snapshot: boolean,
@@ -192,9 +199,10 @@ export class TenantDatabase implements Database {
     note: readonly Statement[],
   ): Promise<T> {
     const pool = this.#pool;
-    const lanes = this.#lanesOf(identity, snapshot);
-    return pool.use({ cancellation, lanes, tenant: identity.user ?? unnamed }, async (lease) => {
-      // A nested query of a mutation holds a connection for writes: it has the time of a slow read, not the role's.
+    const shares = this.#sharesOf(identity, snapshot);
+    return pool.use({ cancellation, shares, fairnessKey: identity.fairnessKey }, async (lease) => {
+      // A nested query of a mutation holds a connection of the `write` share. So it has the 4 s of a slow read, and not the
+      // role's statement_timeout.
       const opening = snapshot
         ? [beginSnapshot, identity.statement]
         : [begin, identity.bypassing ?? identity.statement];
@@ -213,13 +221,13 @@ export class TenantDatabase implements Database {
     });
   }
 
-  /** Shares of the connections that an explicit transaction of `identity` counts in. */
-  #lanesOf(identity: Identity, snapshot: boolean): Lane[] {
+  /** Connection shares of an explicit transaction of `identity`. */
+  #sharesOf(identity: Identity, snapshot: boolean): Share[] {
     if (snapshot) return ['export'];
     return identity.pipelined && this.#bypass.placeOf(identity) === 'bypass' ? ['write', 'bypass'] : ['write'];
   }
 
-  /** Counts how the transaction of `work` ends. @throws IdentityRefusedError where Postgres has refused the identity. */
+  /** Counts the outcome of the transaction of `work`. @throws IdentityRefusedError if Postgres rejected the identity. */
   async #counted<T>(work: () => Promise<T>): Promise<T> {
     try {
       const result = await work();
@@ -228,7 +236,7 @@ export class TenantDatabase implements Database {
     } catch (cause) {
       const error = refusal(cause);
       count(error, this.#transactions);
-      // A full disk, for example, is told by the statement and not by the connection.
+      // Some faults, such as a full disk, appear in a statement and not while connecting.
       if (connectionFault(error) && !this.#pool.neverConnected(error)) this.#pool.faults.report(error);
       throw error;
     }

@@ -22,7 +22,10 @@ if (hasPgBouncer()) {
       for (const variable of ['DATABASE_URL_DIRECT', 'SHADOW_DATABASE_URL']) {
         const url = variable === 'DATABASE_URL_DIRECT' ? pooler.url : inDatabase(pooler.url, 'postgres');
         const { code, output } = await run(['snapshot'], { [variable]: url });
-        expect({ code, output }).toEqual({ code: 2, output: expect.stringMatching(`^${variable} leads through`) });
+        expect({ code, output }).toEqual({
+          code: 2,
+          output: expect.stringMatching(`^${variable} points at a transaction pooler`),
+        });
         expect(output).toContain(`127.0.0.1:${new URL(ownerUrl).port}`);
         expect(output).not.toContain(new URL(ownerUrl).password);
       }

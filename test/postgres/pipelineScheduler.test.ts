@@ -3,6 +3,7 @@ import pg from 'pg';
 import { Batch } from '../../postgres/batch.ts';
 import { Cancellation, CancelledError } from '../../postgres/cancellation.ts';
 import { connectionFault } from '../../postgres/connectionErrors.ts';
+import { destroyStream, streamOf } from '../../postgres/internals/nodePostgres.ts';
 import { sendPipelined } from '../../postgres/sendPipelined.ts';
 import type { Statement } from '../../postgres/statement.ts';
 import { withClient } from '../../postgres/withClient.ts';
@@ -30,7 +31,6 @@ const as = (name: string) => identities[name] as Identity;
 const who: Statement = { name: 'who', text: `select current_user as role, app_public.current_user_id() as id` };
 const answer = (name: string) => [{ role: 'hedgerow_tenant', id: ids[name] }];
 
-/** What becomes of transactions that are sent to one connection together: rows of the last statement, or an error. */
 /** Keeps a connection of the pool busy until the function that it returns is called. */
 async function occupy(database: Database): Promise<() => Promise<void>> {
   const holder = new pg.Client({ connectionString: db.adminUrl });
@@ -43,6 +43,7 @@ async function occupy(database: Database): Promise<() => Promise<void>> {
   };
 }
 
+/** Sends transactions to one connection together. @returns the rows of each transaction's last statement, or its error. */
 async function together(client: pg.Client, ...transactions: readonly (readonly Statement[])[]) {
   const batches = transactions.map((statements) => new Batch(statements, true));
   const taken = sendPipelined(client, batches);
@@ -63,8 +64,7 @@ async function prepared<T>(work: (client: pg.Client, writes: () => number) => Pr
   await client.connect();
   try {
     await together(client, [as('ada').statement, who]);
-    const { stream } = (client as unknown as { connection: { stream: { write(...args: unknown[]): boolean } } })
-      .connection;
+    const stream = streamOf(client) as unknown as { write(...args: unknown[]): boolean };
     const write = stream.write.bind(stream);
     let count = 0;
     stream.write = (...args) => {
@@ -77,7 +77,7 @@ async function prepared<T>(work: (client: pg.Client, writes: () => number) => Pr
   }
 }
 
-test('transactions in one write have an identity, an end and an answer each', () =>
+test('each transaction of one write has its own identity, Sync and answer', () =>
   prepared(async (client, writes) => {
     const failing: Statement = { text: 'select 1 / 0' };
     const gone = Identity.tenant(ids.bob as string, '00000000-0000-4000-8000-000000000000');
@@ -102,7 +102,7 @@ test('transactions in one write have an identity, an end and an answer each', ()
     expect(await todoTitles(db)).toEqual(['done']);
   }));
 
-test('what has yet to be prepared is the last of a write, and what cannot be sent is left out', () =>
+test('a batch with unprepared statements is the last of a write, and a batch that cannot be encoded is left out', () =>
   prepared(async (client, writes) => {
     const circular: Record<string, unknown> = {};
     circular.circular = circular;
@@ -121,7 +121,7 @@ test('what has yet to be prepared is the last of a write, and what cannot be sen
     expect(writes()).toBe(1);
   }));
 
-test('behind a connection that ends nothing is answered, and behind an open transaction nothing happens', async () => {
+test('no batch is answered after its connection ended, and none runs after an open transaction', async () => {
   const lost = (error: unknown) => connectionFault(error)?.cause;
   await prepared(async (client) => {
     const killed = await together(
@@ -142,14 +142,14 @@ test('behind a connection that ends nothing is answered, and behind an open tran
       [as('carol').statement, who],
     );
     expect(opened.slice(1).map(lost)).toEqual(['connection lost', 'connection lost']);
-    (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+    destroyStream(client);
   });
   expect(await todoTitles(db)).toEqual([]);
 });
 
-test('an error is its own transaction’s alone, in whatever language the server says so', () =>
+test('an error fails only its own transaction, in any language of the server', () =>
   prepared(async (client) => {
-    const { stream } = (client as unknown as { connection: { stream: NodeJS.EventEmitter } }).connection;
+    const stream = streamOf(client) as unknown as NodeJS.EventEmitter;
     const emit = stream.emit.bind(stream);
     const inCzech = (data: Buffer) => Buffer.from(data.toString('latin1').replaceAll('SERROR\0', 'SCHYBA\0'), 'latin1');
     stream.emit = (event, ...args) => emit(event, ...(event === 'data' ? [inCzech(args[0])] : args));
@@ -163,7 +163,7 @@ test('an error is its own transaction’s alone, in whatever language the server
     expect(await todoTitles(db)).toEqual(['behind']);
   }));
 
-test('an answer that is another identity’s is nobody’s', async () => {
+test('an answer with another identity closes the connection and reaches no request', async () => {
   for (const said of [
     `select 'hedgerow_tenant', '${ids.bob}'`,
     'select',
@@ -178,19 +178,19 @@ test('an answer that is another identity’s is nobody’s', async () => {
         // So that both are there when the first is read.
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
         const [first, second] = await answers;
-        expect(first).toEqual(new Error('the answer is for somebody else: the connection was closed'));
+        expect(first).toEqual(new Error('an answer has another identity: the connection was closed'));
         expect(connectionFault(second)?.cause).toBe('connection lost');
       });
     }
   }
 });
 
-test('nobody waits for COPY, nor for what is behind it', async () => {
+test('COPY closes the connection, and the batches after it fail', async () => {
   await db.asAdmin('create table app_public.copied (); grant insert on app_public.copied to hedgerow_tenant');
   await prepared(async (client) => {
     const copy = { text: 'copy app_public.copied from stdin' };
     const [alone] = await together(client, [as('ada').statement, copy]);
-    expect(alone).toEqual(new Error('COPY is not spoken here: the connection was closed'));
+    expect(alone).toEqual(new Error('COPY is not supported here: the connection was closed'));
   });
   await prepared(async (client) => {
     const copy = { text: 'copy app_public.copied from stdin' };
@@ -199,7 +199,7 @@ test('nobody waits for COPY, nor for what is behind it', async () => {
   });
 });
 
-test('requests at the same time share a connection, and each is answered its own', async () => {
+test('concurrent requests share a connection, and each gets its own answer', async () => {
   const database = openConnections(db, { preparedStatements: true });
   const names = Array.from({ length: 60 }, (_, index) => ['ada', 'bob', 'carol'][index % 3] as string);
   const answers = await Promise.all(names.map((name) => database.as(as(name), { readOnly: true }).query(who)));
@@ -210,7 +210,7 @@ test('requests at the same time share a connection, and each is answered its own
   await database.close();
 });
 
-test('who keeps others waiting is stopped, begins again alone, and stays apart for a while', async () => {
+test('a slow pipelined transaction is canceled, runs again alone, and its user bypasses pipelining for a while', async () => {
   const database = openConnections(db, { preparedStatements: true });
   const slow = { text: `insert into app_public.todos (title) select 'slow' from pg_sleep(0.2)` };
   const [, quick] = await Promise.all([
@@ -231,7 +231,7 @@ test('who keeps others waiting is stopped, begins again alone, and stays apart f
   await database.close();
 });
 
-test('a user whose statement was slow because of others goes back to the pipelines at once', async () => {
+test('a user whose statement was slow because of others returns to pipelining at once', async () => {
   const database = openConnections(db, { preparedStatements: true });
   await database.as(as('ada')).query(who);
   await withClient(db.ownerUrl, async (owner) => {
@@ -254,10 +254,10 @@ test('a user whose statement was slow once does not wait for the connections of 
   // Bob's statement needs more than 50 and 500 ms, and holds the only connection of its lane.
   const cancellation = new Cancellation();
   const holds = database.as(as('bob'), { cancellation, readOnly: true }).query(slow(60));
-  while (database.load().lanes.bypass === 0) await sleep(5);
+  while (database.load().shares.bypass === 0) await sleep(5);
   await database.as(as('ada'), { readOnly: true }).query(slow(0.1));
-  expect(database.load().lanes.bypass).toBe(1);
-  expect(database.counts.lanes.bypass.waits).toBe(0);
+  expect(database.load().shares.bypass).toBe(1);
+  expect(database.counts.shares.bypass.waits).toBe(0);
   cancellation.cancel('client gone');
   await expect(holds).rejects.toThrow(CancelledError);
   await database.close();
@@ -281,7 +281,7 @@ test('a tenant’s statement in an explicit transaction has 4 s, and so has one 
   await database.close();
 });
 
-test('many statements of one tick have one budget, and a user holds a share of the connections with them', async () => {
+test('many statements of one tick share one time budget, and their user is limited to a share of the connections', async () => {
   const database = openConnections(db, { preparedStatements: true, size: 4, timeout: 60 });
   const burst = () => {
     const client = database.as(as('ada'), { readOnly: true });
@@ -289,13 +289,13 @@ test('many statements of one tick have one budget, and a user holds a share of t
   };
   const bursts = Promise.all(Array.from({ length: 4 }, burst));
   while (database.counts.bypassed === 0) {
-    expect(database.load().lanes.unshared).toBeLessThanOrEqual(1);
+    expect(database.load().shares.unshared).toBeLessThanOrEqual(1);
     await sleep(5);
   }
   // Together they need 600 ms, with which their user goes on in the lane of slow statements.
   await bursts;
-  expect(database.counts.lanes.unshared.waits).toBeGreaterThan(0);
-  expect(database.counts.lanes.bypass.waits).toBeGreaterThan(0);
+  expect(database.counts.shares.unshared.waits).toBeGreaterThan(0);
+  expect(database.counts.shares.bypass.waits).toBeGreaterThan(0);
   await database.close();
 });
 
@@ -306,16 +306,16 @@ test('work of no signed-in user has one share of the writes, and a tenant has th
     database.as(Identity.signIn, { cancellation }).transaction(({ query }) => query({ text: 'select pg_sleep(60)' })),
   );
   const given = Promise.allSettled(anonymous);
-  while (database.load().lanes.write < 2) await sleep(5);
+  while (database.load().shares.write < 2) await sleep(5);
   await database.as(as('ada')).transaction(({ query }) => query(insertTodo('not behind them')));
   expect(await todoTitles(db)).toEqual(['not behind them']);
-  expect(database.load().lanes.write).toBe(2);
+  expect(database.load().shares.write).toBe(2);
   cancellation.cancel('client gone');
   expect((await given).every(({ status }) => status === 'rejected')).toBe(true);
   await database.close();
 });
 
-test('who is given up while waiting is not begun, and takes nobody along while under way', async () => {
+test('a transaction that is canceled while it waits does not run, and one that is canceled while it runs affects no other', async () => {
   const database = openConnections(db, { preparedStatements: true });
   const [waits, runs] = [new Cancellation(), new Cancellation()];
   const release = await occupy(database);
@@ -343,7 +343,7 @@ test('who is given up while waiting is not begun, and takes nobody along while u
   await database.close();
 });
 
-test('a connection whose last waiting read was given up is destroyed', async () => {
+test('a connection whose last awaited read was canceled is destroyed', async () => {
   const database = openConnections(db, { preparedStatements: true });
   await database.as(as('ada')).query(who);
   const cancellation = new Cancellation();
@@ -357,7 +357,7 @@ test('a connection whose last waiting read was given up is destroyed', async () 
   await database.close();
 });
 
-test('a connection whose last waiting write was given up is kept until Postgres has answered', async () => {
+test('a connection whose last awaited write was canceled is kept until Postgres has answered', async () => {
   const database = openConnections(db, { preparedStatements: true });
   await database.as(as('ada')).query(who);
   const { pid } = await connectionState(database);
@@ -368,12 +368,12 @@ test('a connection whose last waiting write was given up is kept until Postgres 
   for (const given of stuck) await expect(given).rejects.toThrow(CancelledError);
   expect(database.load().draining).toBeLessThanOrEqual(1);
   expect((await connectionState(database)).pid).toBe(pid);
-  expect(database.load()).toMatchObject({ draining: 0, lanes: { write: 0 } });
+  expect(database.load()).toMatchObject({ draining: 0, shares: { write: 0 } });
   expect(database.counts.destroyed).toMatchObject({ cancelled: 0, busy: 0, unanswered: 0 });
   await database.close();
 });
 
-test('who cannot have a connection is told, and who asks later has a try of their own', async () => {
+test('a failed checkout rejects the requests queued before it, and later requests retry', async () => {
   const database = openConnections(db, { preparedStatements: true, timeout: 2 });
   const release = await occupy(database);
   const exhausted = ['ada', 'bob'].map((name) => database.as(as(name)).query(who));
@@ -389,7 +389,7 @@ test('who cannot have a connection is told, and who asks later has a try of thei
   await database.close();
 });
 
-test('who waits for a share of a connection has a place among those who want one alone', async () => {
+test('a pipelined transaction has its place in the queue of requests for an exclusive connection', async () => {
   const database = openConnections(db, { preparedStatements: true });
   await database.as(as('ada')).query(who);
   const order: string[] = [];
@@ -409,7 +409,7 @@ test('who waits for a share of a connection has a place among those who want one
   await database.close();
 });
 
-test('who waits behind too many others is told', async () => {
+test('a request behind too many others fails with the cause "pool exhausted"', async () => {
   const database = openConnections(db, { preparedStatements: true, timeout: 1 });
   const waiting = Array.from({ length: 200 }, () => database.as(as('ada')).query({ text: 'select pg_sleep(0.02)' }));
   const answers = await Promise.allSettled(waiting);
@@ -421,7 +421,7 @@ test('who waits behind too many others is told', async () => {
 test('a meter counts bytes, and not characters', async () => {
   let read = 0;
   const meter = {
-    mostOnWire: 1_000_000,
+    maxAnswerBytes: 1_000_000,
     refusal: () => new Error('too much'),
     add: (bytes: number) => {
       read += bytes;

@@ -38,7 +38,7 @@ test('a connection that died while it was idle is replaced, and no request notic
   await database.close();
 });
 
-test('a read whose connection dies under it is sent again, a write is not', async () => {
+test('a read whose connection is lost runs again, and a write does not', async () => {
   const database = openConnections(db);
   const bob = await createAccount(db, 'bob');
   const identity = Identity.tenant(bob.id, bob.sessionId);
@@ -69,7 +69,7 @@ test('connections are replaced by new ones after a while', async () => {
   await database.close();
 });
 
-test('requests beyond the pool wait, and then are told that it is exhausted', async () => {
+test('requests beyond the pool size wait, and then fail because the pool is exhausted', async () => {
   const database = openConnections(db, { timeout: 1 });
   const busy = database.inspect({ text: 'select pg_sleep(2)' });
   expect(connectionFault(await failure(database.inspect(pid)))?.cause).toBe('pool exhausted');
@@ -177,7 +177,7 @@ test.each([
   expect(connectionFault(error)?.cause).toBe(cause);
 });
 
-test('too many connections is a fault of its own', async () => {
+test('too many connections has its own cause', async () => {
   await db.asAdmin('create role crowded login in role hedgerow_tenant connection limit 0 password $$crowded$$');
   await db.asAdmin('grant connect on database postgres to crowded');
   const serverUrl = changed((url) => {
@@ -215,8 +215,8 @@ describe('with a Postgres that comes and goes', () => {
     await database.close();
   });
 
-  test('a database that stays away is told soon, and used as soon as it is back', async () => {
-    const database = openConnections({ serverUrl: cluster.adminUrl(), preparedStatements: true }, { patience: 0.2 });
+  test('a database that stays unavailable is reported soon, and used as soon as it is back', async () => {
+    const database = openConnections({ serverUrl: cluster.adminUrl(), preparedStatements: true }, { retryTime: 0.2 });
     await cluster.close();
     expect(connectionFault(await failure(database.inspect(pid)))?.cause).toBe('refused');
     cluster = await openCluster({ directory });

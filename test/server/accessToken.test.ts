@@ -37,7 +37,7 @@ test.each(endings)('the token of a user %s is refused at once', async (name, sta
   expect(JSON.stringify(api?.body)).not.toContain(user.email);
 });
 
-test('revoking one session leaves the others', async () => {
+test('revoking one session keeps the others valid', async () => {
   const { body } = await supertest(server.app).post('/auth/login').send(ada).expect(200);
   const { sid } = jwt.decode(body.accessToken) as jwt.JwtPayload;
   await server.db.asAdmin('update app_private.sessions set revoked_at = now() where id = $1', [sid]);

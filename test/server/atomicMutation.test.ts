@@ -55,7 +55,7 @@ test('a row that does not exist undoes what was done before it', async () => {
   expect(await titles()).toEqual([]);
 });
 
-test('what a mutation answers is read in its transaction, and shows what it wrote', async () => {
+test('the answer of a mutation is read in its transaction, and shows its writes', async () => {
   const { body } = await ada.graphql(`mutation {
     l: createList(input: {list: {name: "Home"}}) { list { rowId todos { totalCount } } query { lists { nodes { name } } } }
     a: ${create('a')}
@@ -101,7 +101,7 @@ test('a session that has ended ends a mutation before it begins', async () => {
   expect(await titles()).toEqual([]);
 });
 
-test('mutations at the same time on one connection do not see into one another', async () => {
+test('concurrent mutations on one connection do not see each other', async () => {
   const bob = await signUp(server.app, 'carol');
   const answers = await Promise.all(
     [ada, bob, ada, bob, ada, bob].map((tenant, n) =>
@@ -113,7 +113,7 @@ test('mutations at the same time on one connection do not see into one another',
   expect((await ada.graphql('{ todos { totalCount } }')).body.data.todos.totalCount).toBe(4);
 });
 
-test('a client that goes away in the middle of a mutation leaves nothing behind, and no connection in use', async () => {
+test('a client that disconnects during a mutation leaves no writes and no connection in use', async () => {
   const blocker = new pg.Client({ connectionString: server.db.adminUrl });
   await blocker.connect();
   await blocker.query('begin; lock table app_public.lists');

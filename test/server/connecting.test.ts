@@ -62,9 +62,12 @@ const preparedStatements = true;
 const ask = { text: 'select 1 as one' };
 const causeOf = (work: Promise<unknown>) => work.then(String, (error: unknown) => connectionFault(error)?.cause);
 
-test('an address that accepts connections and stays silent is tried several times while the database may wake up', async () => {
+test('a server that accepts connections and stays silent is tried several times while the database may wake up', async () => {
   proxy.silent = true;
-  const database = openConnections({ serverUrl, preparedStatements }, { attempt: 0.3, patience: 0.3, timeout: 20 });
+  const database = openConnections(
+    { serverUrl, preparedStatements },
+    { attemptTimeout: 0.3, retryTime: 0.3, timeout: 20 },
+  );
   const asked = database.inspect(ask);
   while (proxy.accepted < 3) await sleep(20);
   proxy.silent = false;
@@ -72,9 +75,12 @@ test('an address that accepts connections and stays silent is tried several time
   await database.close();
 });
 
-test('a database that does not wake up is told within the time that requests wait, and the next requests wait for less', async () => {
+test('a database that does not wake up is reported within the timeout, and later requests wait for less', async () => {
   proxy.silent = true;
-  const database = openConnections({ serverUrl, preparedStatements }, { attempt: 0.5, patience: 0.5, timeout: 3 });
+  const database = openConnections(
+    { serverUrl, preparedStatements },
+    { attemptTimeout: 0.5, retryTime: 0.5, timeout: 3 },
+  );
   expect(await causeOf(database.inspect(ask))).toBe('no answer');
   expect(proxy.accepted).toBeGreaterThan(1);
   const before = proxy.accepted;
@@ -86,8 +92,8 @@ test('a database that does not wake up is told within the time that requests wai
   await database.close();
 });
 
-test('an address that falls silent while it is in use is not waited for', async () => {
-  const options = { attempt: 0.2, patience: 0.2, timeout: 60, size: 2 };
+test('a server that falls silent while it is in use is not retried', async () => {
+  const options = { attemptTimeout: 0.2, retryTime: 0.2, timeout: 60, size: 2 };
   const database = openConnections({ serverUrl, preparedStatements }, options);
   await database.inspect(ask);
   proxy.silent = true;
@@ -98,8 +104,8 @@ test('an address that falls silent while it is in use is not waited for', async 
   await database.close();
 });
 
-test('a busy event loop is not taken for a silent database', async () => {
-  const database = openConnections({ serverUrl, preparedStatements }, { attempt: 0.5, patience: 0.01 });
+test('a busy event loop does not count as a silent database', async () => {
+  const database = openConnections({ serverUrl, preparedStatements }, { attemptTimeout: 0.5, retryTime: 0.01 });
   const asked = database.inspect(ask);
   for (let n = 0; n < 3; n++) {
     await new Promise((resolve) => setImmediate(resolve));
@@ -109,7 +115,7 @@ test('a busy event loop is not taken for a silent database', async () => {
   await database.close();
 });
 
-test('a direct connection is asked once who it is, and nothing else is opened', async () => {
+test('a direct connection is probed once, and no other connection is opened', async () => {
   const database = openConnections({ serverUrl, preparedStatements }, { size: 3 });
   await Promise.all(Array.from({ length: 3 }, () => database.inspect(ask)));
   expect(proxy.accepted).toBe(3);

@@ -66,14 +66,14 @@ test('while the replica lags, a session that ended is refused at once', async ()
   await replication.resume();
 });
 
-test('a user whom the replica has not heard of is served', async () => {
+test('a user who is not on the replica yet is served', async () => {
   await replication.pause();
   const cleo = await signUp(one.app, 'cleo');
   await cleo.graphql(read).expect(200);
   await replication.resume();
 });
 
-test('a replica that is away is left out, and taken in again', async () => {
+test('an unavailable replica is skipped, and used again later', async () => {
   await replication.caughtUp();
   await replication.stopReplica();
   const before = counts(one);
@@ -90,7 +90,7 @@ test('a replica that is away is left out, and taken in again', async () => {
   expect(counts(one).answered).toBeGreaterThan(before.answered ?? 0);
 }, 60_000);
 
-test('a frozen replica is not waited for: the primary answers, and the replica rests until a probe is answered', async () => {
+test('the primary answers for a frozen replica, which cools down until it answers a probe', async () => {
   await replication.caughtUp();
   // Connections to the replica are open, and nothing more comes on them.
   const used = counts(other).answered;
@@ -118,7 +118,7 @@ test('a frozen replica is not waited for: the primary answers, and the replica r
   expect(counts(other).answered).toBeGreaterThan(before.answered ?? 0);
 }, 90_000);
 
-test('a slow statement on the replica is no reason to leave the replica out', async () => {
+test('a slow statement on the replica starts no cooldown', async () => {
   await replication.onPrimary(`create function app_public.dawdle(seconds float) returns int language plpgsql stable
     as $$ begin perform pg_sleep(seconds); return 1; end $$`);
   await replication.onPrimary('grant execute on function app_public.dawdle to hedgerow_tenant');

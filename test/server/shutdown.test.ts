@@ -64,7 +64,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   },
 );
 
-test('on SIGTERM sockets are told that the server goes away, and it ends', async () => {
+test('on SIGTERM, the server closes sockets with a going-away code, and ends', async () => {
   const server = production();
   const url = await server.url;
   const socket = await subscribed(url, await signUp(url, 'socket'), todoChanged);
@@ -76,7 +76,7 @@ test('on SIGTERM sockets are told that the server goes away, and it ends', async
   expect(await server.exitCode).toBe(0);
 });
 
-test('on SIGTERM a socket whose client does not answer is cut off', async () => {
+test('on SIGTERM, a socket whose client does not answer is terminated', async () => {
   const server = production();
   const url = await server.url;
   const socket = await subscribed(url, await signUp(url, 'frozen'), todoChanged);

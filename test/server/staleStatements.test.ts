@@ -109,7 +109,7 @@ describe('on one connection', () => {
     expect((await run()).rows).toEqual([]);
   });
 
-  test('statements that answered without rows are sent again, and what they did is done once', async () => {
+  test('statements without rows are replayed, and take effect once', async () => {
     const run = (title: string) =>
       database.as(identity).transaction(async ({ query }) => {
         await query(insertTodo(title));
@@ -121,7 +121,7 @@ describe('on one connection', () => {
     expect(await server.db.asAdmin(`select from app_public.todos where title = 'once'`)).toHaveLength(1);
   });
 
-  test('behind an answer with rows the transaction fails as unavailable, and nothing has happened', async () => {
+  test('after an answer with rows, a stale statement fails the transaction as unavailable without any effect', async () => {
     const run = (title: string, swallow: boolean) =>
       database.as(identity).transaction(async ({ query }) => {
         await query(insertTodo(title));
@@ -140,7 +140,7 @@ describe('on one connection', () => {
     expect(await server.db.asAdmin(`select from app_public.todos where title = 'undone'`)).toEqual([]);
   });
 
-  test('what somebody has deallocated is prepared again, within a transaction too', async () => {
+  test('a deallocated statement is prepared again, within a transaction too', async () => {
     const run = () =>
       database.as(identity).transaction(async ({ query }) => {
         await query(one);
@@ -151,7 +151,7 @@ describe('on one connection', () => {
     await run();
   });
 
-  test('statements at the same time run as the identity, whatever becomes of the first one', async () => {
+  test('concurrent statements run as the identity, even if the first one fails', async () => {
     const user = { text: 'select current_user as role' };
     const circular: Record<string, unknown> = {};
     circular.circular = circular;

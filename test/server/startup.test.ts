@@ -40,7 +40,7 @@ async function refusal(env: Record<string, string>): Promise<string> {
   return output;
 }
 
-test('production without what it needs lists every missing variable', async () => {
+test('production with an incomplete environment lists every missing variable', async () => {
   const output = await refusal({ NODE_ENV: 'production' });
   for (const name of ['DATABASE_URL', 'JWT_SECRET']) expect(output).toMatch(new RegExp(`- ${name} is needed`));
 });
@@ -122,7 +122,7 @@ test.each(wrongSchemas)('production refuses %s', async (_, breakIt, mendIt, reas
   }
 });
 
-test('everything that is wrong is told at once', async () => {
+test('the start reports all problems at once', async () => {
   await db.asAdmin('alter table app_public.todos no force row level security');
   const output = await refusal(production(db.adminUrl));
   await db.asAdmin('alter table app_public.todos force row level security');
@@ -130,7 +130,7 @@ test('everything that is wrong is told at once', async () => {
   expect(output).toMatch(/app_public\.todos/);
 });
 
-test('a database that cannot be reached ends the start with a sentence', async () => {
+test('an unreachable database ends the start with one sentence', async () => {
   const output = await refusal(production('postgres://hedgerow_authenticator:secret-word@127.0.0.1:1/hedgerow'));
   expect(output).toMatch(/^The database cannot be reached: /m);
 });
@@ -168,7 +168,7 @@ test.each([
   else expect(patchAdvice(version)).toBeUndefined();
 });
 
-test('a Postgres that lacks a fix is warned of, and served from', async () => {
+test('a Postgres without a fix causes a warning, and the server starts', async () => {
   const [found] = await db.asAdmin<{ version: number }>("select current_setting('server_version_num')::int as version");
   const server = spawnServer(production(db.serverUrl));
   expect((await fetch(`${await server.url}/health/db`)).status).toBe(200);

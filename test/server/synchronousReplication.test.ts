@@ -79,7 +79,7 @@ test.each([
     await leaveDuringCommit(title, key);
     await sleep(300);
     await commitsWaiting(1);
-    expect(server.database.load()).toMatchObject({ draining: 1, lanes: { write: 1 } });
+    expect(server.database.load()).toMatchObject({ draining: 1, shares: { write: 1 } });
     replication.goOnReceiving();
     await idle();
     expect(server.database.counts.destroyed.cancelled).toBe(cancelled);
@@ -120,7 +120,7 @@ test('a commit whose wait an administrator cancels is not acknowledged', async (
   replication.goOnReceiving();
 }, 60_000);
 
-test('commits that wait leave connections for reads, and the log says what they wait for', async () => {
+test('waiting commits leave connections for reads, and the log names their wait event', async () => {
   await replication.stopReceiving();
   const stuck = Array.from({ length: 10 }, (_, n) => create(`stuck ${n}`).then(outcome));
   await commitsWaiting(1);
@@ -135,7 +135,7 @@ test('commits that wait leave connections for reads, and the log says what they 
   await idle();
 }, 60_000);
 
-test('closing the connections does not wait for a commit that nobody waits for', async () => {
+test('closing the connections does not wait for an abandoned commit', async () => {
   const other = await serve({ serverUrl: replication.primaryUrl }, { requestTimeout: 1 });
   await replication.stopReceiving();
   const { status } = await ada.graphql('{ currentUser { rowId } }');

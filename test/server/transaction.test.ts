@@ -26,7 +26,7 @@ afterAll(() => db.drop());
 
 const failing: Statement = { text: 'select 1 / 0' };
 
-test('a statement runs as the tenant, and nothing of it stays on the connection', async () => {
+test('a statement runs as the tenant, and leaves no state on the connection', async () => {
   const before = await connectionState(database);
   const { rows } = await database.as(identity).query({
     text: `select current_user as role, current_setting('app.current_user_id') as user, app_public.current_user_id() as id`,

@@ -18,7 +18,7 @@ const budget = new ByteBudget({ total: 96_000_000, tenant: 32_000_000 });
  * because statements refer to it, and may be kept for longer than the request.
  */
 export class ReadMeter implements Meter {
-  readonly mostOnWire = 2 * byteLimits.read;
+  readonly maxAnswerBytes = 2 * byteLimits.read;
   #tenant: string | undefined;
   readonly #budget: ByteBudget;
   #most: number;

@@ -44,7 +44,10 @@ async function expectState(session: Session, state: 'alive' | 'ended'): Promise<
 }
 
 const wrong = (path: string, message = `${path} is wrong`) => ({
-  ...{ type: 'about:blank', title: 'Bad Request', status: 400, detail: 'Some of the input is not as it should be.' },
+  type: 'about:blank',
+  title: 'Bad Request',
+  status: 400,
+  detail: 'Some fields of the input are invalid. See `errors`.',
   errors: [{ path, message }],
 });
 

@@ -56,7 +56,7 @@ const wrongToken = {
   type: 'about:blank',
   title: 'Bad Request',
   status: 400,
-  detail: 'Some of the input is not as it should be.',
+  detail: 'Some fields of the input are invalid. See `errors`.',
   errors: [{ path: 'token', message: 'token is wrong, was used or has expired' }],
 };
 

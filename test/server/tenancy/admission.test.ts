@@ -245,7 +245,7 @@ describe('holding the event loop', () => {
     expect(admission.counts.pauses).toBe(1);
   });
 
-  test('no pause is longer than 8 seconds', async () => {
+  test('a pause ends after two seconds', async () => {
     const admission = new Admission(limits);
     const turn = admission.tryEnter('a');
     for (let hold = 0; hold < 100; hold++) turn?.charge(1000);
@@ -254,7 +254,7 @@ describe('holding the event loop', () => {
     const next = enter(admission, 'a');
     await settled();
     expect(next.turn).toBeUndefined();
-    await jest.advanceTimersByTimeAsync(8010);
+    await jest.advanceTimersByTimeAsync(2010);
     expect(next.turn).toBeDefined();
   });
 

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Rest } from '../../../server/tenancy/replicaRest.ts';
+import { ReplicaCooldown } from '../../../server/tenancy/replicaCooldown.ts';
 
-test('a rest grows with each probe in vain, up to a minute, and one probe is under way at a time', async () => {
+test('a cooldown doubles with each failed probe up to a minute, and one probe runs at a time', async () => {
   let now = 0;
-  const rest = new Rest(() => now);
-  rest.failed();
-  rest.failed();
+  const cooldown = new ReplicaCooldown(() => now);
+  cooldown.failed();
+  cooldown.failed();
   let probes = 0;
   const inVain = async () => {
     probes++;
@@ -18,8 +18,8 @@ test('a rest grows with each probe in vain, up to a minute, and one probe is und
     const before = probes;
     while (probes === before) {
       now += 1000;
-      rest.probe(inVain);
-      rest.probe(inVain);
+      cooldown.probe(inVain);
+      cooldown.probe(inVain);
     }
     expect(probes).toBe(before + 1);
     lengths.push(now - since);
@@ -27,23 +27,23 @@ test('a rest grows with each probe in vain, up to a minute, and one probe is und
   }
   expect(lengths).toEqual([5000, 10_000, 20_000, 40_000, 60_000, 60_000]);
   now += 60_000;
-  rest.probe(async () => true);
+  cooldown.probe(async () => true);
   await sleep(1);
-  expect(rest.inUse).toBe(true);
+  expect(cooldown.inUse).toBe(true);
   // It failed again soon: it rests for as long as before, and once it was steady, for the first time again.
-  rest.failed();
+  cooldown.failed();
   now += 59_000;
-  rest.probe(async () => true);
+  cooldown.probe(async () => true);
   await sleep(1);
-  expect(rest.inUse).toBe(false);
+  expect(cooldown.inUse).toBe(false);
   now += 1000;
-  rest.probe(async () => true);
+  cooldown.probe(async () => true);
   await sleep(1);
-  expect(rest.inUse).toBe(true);
+  expect(cooldown.inUse).toBe(true);
   now += 61_000;
-  rest.failed();
+  cooldown.failed();
   now += 5000;
-  rest.probe(async () => true);
+  cooldown.probe(async () => true);
   await sleep(1);
-  expect(rest.inUse).toBe(true);
+  expect(cooldown.inUse).toBe(true);
 });
