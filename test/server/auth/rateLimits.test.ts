@@ -88,7 +88,7 @@ describe.each(Object.keys(rules) as LimitedAction[])('%s', (action) => {
     const refused = await refusal(action, address, `${action} another`);
     expect(refused).toMatchObject({
       status: 429,
-      message: expect.stringMatching(/^Too many tries\. Wait \d+ seconds\.$/),
+      message: expect.stringMatching(/^Too many attempts\. Wait \d+ seconds\.$/),
     });
     const wait = Number(refused?.headers['Retry-After']);
     expect(Number.isInteger(wait) && wait >= 1 && wait <= atAddress.seconds).toBe(true);

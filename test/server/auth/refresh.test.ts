@@ -61,7 +61,7 @@ test.each([
 
 const refused = {
   ...{ type: 'about:blank', title: 'Unauthorized', status: 401 },
-  detail: 'The refresh token is not valid, or not any more. Sign in again.',
+  detail: 'The refresh token is invalid or has expired. Sign in again.',
 };
 
 const forgeries: [string, (token: string) => string][] = [

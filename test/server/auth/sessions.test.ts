@@ -156,7 +156,12 @@ test("another user's session is not told from one that does not exist", async ()
     const { status, body } = await endSession(ivan, id);
     expect({ id, status, body }).toEqual({
       ...{ id, status: 404 },
-      body: { type: 'about:blank', title: 'Not Found', status: 404, detail: 'You have no such session.' },
+      body: {
+        type: 'about:blank',
+        title: 'Not Found',
+        status: 404,
+        detail: 'You have no active session with this id.',
+      },
     });
   }
   await expectState(judy, 'alive');

@@ -129,7 +129,7 @@ test('a server that says nothing holds up neither an answer nor the end', async 
   await askAtOnce(server, 6);
   await server.close();
   expect(await server.logged('mail was not sent')).toMatchObject({ err: { code: 'EABORT' } });
-  expect(await server.logged('mail was not sent: the server stops')).toMatchObject({ messages: 2 });
+  expect(await server.logged('mail was not sent: the server is stopping')).toMatchObject({ messages: 2 });
   silent.close();
 });
 
@@ -232,14 +232,16 @@ test('in development messages are files that only their owner reads, and the log
 test('a server that cannot send mail says so to everybody alike, and warns when it starts', async () => {
   const server = await start({});
   expect(
-    await server.logged('SMTP_URL is not set: passwords cannot be reset, and addresses not verified'),
+    await server.logged(
+      'SMTP_URL is not set, so users cannot reset passwords or verify addresses. Set it to send mail.',
+    ),
   ).toMatchObject({
     level: 40,
   });
   const { id, email, token } = await signUp(server.app, nextName());
   const forgot = (address: string) => supertest(server.app).post('/auth/password/forgot').send({ email: address });
   const { body } = await forgot(email).expect(503);
-  expect(body).toMatchObject({ status: 503, detail: 'This server sends no mail.' });
+  expect(body).toMatchObject({ status: 503, detail: 'This server does not send mail.' });
   expect((await forgot('nobody@example.com').expect(503)).body).toEqual(body);
   await supertest(server.app).post('/auth/email/send').auth(token, { type: 'bearer' }).send({}).expect(503);
   expect(await db.asAdmin('select from app_private.mail_tokens where user_id = $1', [id])).toEqual([]);
