@@ -124,11 +124,11 @@ test("a new table's constraints need no more than their comments", async () => {
 });
 
 test('what has no comment is still said in words', async () => {
-  expect(await plot({ rowLabel: 'd', height: 0 })).toEqual(input('height is not allowed to be this', 'height'));
+  expect(await plot({ rowLabel: 'd', height: 0 })).toEqual(input('height must not have this value', 'height'));
   expect(await plot({ rowLabel: 'd', parentPlotId: nowhere })).toEqual(
     input('parentPlotId must name a row of yours', 'parentPlotId'),
   );
-  expect(await plot({ rowLabel: 'too long' })).toEqual(input('A value does not have the form that its type asks for.'));
+  expect(await plot({ rowLabel: 'too long' })).toEqual(input('A value is not valid for its type.'));
   expect(
     await errorsOf(
       `mutation ($id: UUID!) { updateTodo(input: {rowId: $id, patch: {title: null}}) { todo { rowId } } }`,
