@@ -108,7 +108,7 @@ test('user and password of the address are used, also those that a URL has to es
   expect(logins).toEqual([['hedge@row', 'p/w: d']]);
 });
 
-test('a server that refuses is logged, and registering works', async () => {
+test('a mail server that refuses is logged, and registration works', async () => {
   const mail = await mailServer({
     onRcptTo: ({ address }, _session, done) => done(new Error(`no such mailbox: ${address}`)),
   });
@@ -116,12 +116,12 @@ test('a server that refuses is logged, and registering works', async () => {
   expect(line).toMatchObject({ level: 50, err: { code: 'EENVELOPE', message: expect.stringContaining('550') } });
 });
 
-test('a server that is away is logged, and registering works', async () => {
+test('an unreachable mail server is logged, and registration works', async () => {
   const line = await sendsInVain(await start({ smtpUrl: 'smtp://127.0.0.1:1' }));
   expect(line).toMatchObject({ err: { code: expect.stringMatching(/^(ESOCKET|ECONNREFUSED|ECONNECTION)$/) } });
 });
 
-test('a server that says nothing holds up neither an answer nor the end', async () => {
+test('a silent mail server delays neither a response nor the shutdown', async () => {
   const silent = createServer(() => {}).listen(0, '127.0.0.1');
   await once(silent, 'listening');
   const { port } = silent.address() as AddressInfo;
@@ -133,7 +133,7 @@ test('a server that says nothing holds up neither an answer nor the end', async 
   silent.close();
 });
 
-test('a few messages are sent at a time, and the others after them', async () => {
+test('the mailer sends four messages at a time', async () => {
   let [open, most] = [0, 0];
   const held = Promise.withResolvers<void>();
   const mail = await mailServer({

@@ -198,7 +198,7 @@ const question = fc.nat({ max: documents.length - 1 }).chain((index) =>
   }),
 );
 
-test('whatever is asked, again and by whom: the statements and the answer are those of PostGraphile', async () => {
+test('repeated requests of all tenants have the same statements and answers as PostGraphile', async () => {
   let answered = 0;
   await fc.assert(
     fc.asyncProperty(question, async ({ index, tenant, variables }) => {
@@ -217,7 +217,7 @@ test('whatever is asked, again and by whom: the statements and the answer are th
   expect(answered).toBeGreaterThan(200);
 });
 
-test('a page far behind is found by keys, and is the same', async () => {
+test('a page at a large offset is selected by key, and is the same', async () => {
   const { id, sessionId } = await createAccount(db, 'carol');
   await db.asAdmin(
     `insert into app_public.todos (user_id, title, priority)
@@ -238,7 +238,7 @@ test('a page far behind is found by keys, and is the same', async () => {
   }
 });
 
-test('nothing of the request that a text was built for stays', async () => {
+test('a template keeps no value of the request that built it', async () => {
   const { identity, todoIds } = tenants[0] as (typeof tenants)[number];
   const document = `query ($id: UUID!, $n: Int) { todo(rowId: $id) { list { todos(first: $n) { totalCount } } } }`;
   clients.length = 0;
@@ -249,7 +249,7 @@ test('nothing of the request that a text was built for stays', async () => {
   expect(clients.slice(1, -1).map((client) => client.deref())).toEqual([undefined, undefined, undefined]);
 });
 
-test('where a key is not enforced, a page far behind is not found by it', async () => {
+test('a page at a large offset is not selected by a key that is not enforced', async () => {
   const { identity } = tenants[0] as (typeof tenants)[number];
   const document = '{ notes(first: 5, offset: 250, orderBy: N_ASC) { nodes { n } } }';
   const { answer } = await withTemplates(document, {}, identity);
