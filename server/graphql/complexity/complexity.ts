@@ -75,7 +75,7 @@ export function limitError(limit: Limit, value: number): GraphQLError | undefine
   // Sums of fractions have rounding errors.
   const counted = Math.ceil(Number(value.toFixed(3)));
   if (counted <= maximum) return undefined;
-  // Nested fragments multiply to unreadably large numbers.
+  // Nested fragments multiply to numbers with many digits.
   const shown = counted > 1e9 ? 'over 1000000000' : counted;
   return tooComplex(`${limit} ${shown} is more than ${maximum}`);
 }

@@ -290,7 +290,7 @@ describe('updating', () => {
   });
 });
 
-test('complete sets and unsets completed', async () => {
+test('complete sets completed, and clears it again', async () => {
   const ids = await create(ada, 'a', 'b', 'c');
   const order = [ids[2], ids[0]];
   expect((await done(ada, 'completeTodos', order)).todos).toEqual(order.map((rowId) => ({ rowId, completed: true })));
