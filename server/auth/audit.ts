@@ -20,7 +20,7 @@ export type AuditEvent =
   | 'registered'
   | 'session_ended';
 
-/** The statement that writes one line of the audit log; it belongs in the transaction that it speaks of. */
+/** Builds the statement that writes one audit log entry. Run it in the transaction that it records. */
 export function audit(
   event: AuditEvent,
   { address, userAgent }: Origin,

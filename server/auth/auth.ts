@@ -9,7 +9,7 @@ import type { AuthContext } from './context.ts';
 import { createMailer } from './mailer/mailer.ts';
 import type { MailSettings } from './mailer/settings.ts';
 import type { Origin } from './origin.ts';
-import { clearRegularly } from './rateLimits/expiry.ts';
+import { startCleanup } from './rateLimits/expiry.ts';
 import { createRateLimits } from './rateLimits/postgresLimits.ts';
 import { authRoutes } from './routes.ts';
 import { bearer, tokenVerifier } from './tokens/bearer.ts';
@@ -23,37 +23,38 @@ import { wellKnown } from './tokens/wellKnown.ts';
 
 /** The configuration of the auth routes. */
 export interface AuthSettings {
-  /** One of the two, or both. */
+  /** The signing keys: `jwtSecret`, `privateKeys` or both. */
   readonly jwtSecret?: string | undefined;
   readonly privateKeys?: readonly PrivateJwk[] | undefined;
   readonly externalIssuer?: ExternalIssuer | undefined;
-  /** How much more often than usual things may be tried. */
+  /** Multiplies the number of attempts that each rate limit allows. */
   readonly limitFactor: number;
   readonly mail: MailSettings;
-  /** Days that lines of the audit log are kept for; undefined keeps them forever. */
+  /** Days to keep audit log entries; `undefined` keeps them forever. */
   readonly auditRetentionDays?: number | undefined;
 }
 
-/** Sign-in, as the app mounts it. */
+/** The handlers and functions of authentication that the app mounts. */
 export interface Auth {
-  /** Everything below `/auth`. */
+  /** All routes below `/auth`. */
   readonly routes: RequestHandler;
-  /** Answers with the public keys. */
+  /** Responds with the public keys. */
   readonly wellKnown: RequestHandler;
-  /** Lets pass who brings a valid access token; 401 for everybody else. */
+  /** Passes on requests with a valid access token; responds 401 to all others. */
   readonly signedIn: RequestHandler;
-  /** Finds the user of a token that came in a websocket's first message; `undefined` where it is not valid. */
+  /** Finds the user of the token in a WebSocket's first message; `undefined` for an invalid token. */
   authenticate(authorization: string): Promise<Express.User | undefined>;
-  /** Behind `signedIn`: lets a request pass when it is its user's turn. One for all routes, with one bound of refusals. */
+  /** Waits for the turn of the request's user. Mount it after `signedIn`. All routes share it, and its limit of refusals. */
   readonly inTurn: RequestHandler;
-  /** Resolves once what runs behind answered requests, and beside them, is done. */
+  /** Stops the mailer and the cleanup of expired rows. Resolves when all background work has finished. */
   close(): Promise<void>;
 }
 
+/** Creates the auth routes, and starts the mailer and the regular cleanup of expired rows. */
 export function createAuth(database: Database, settings: AuthSettings, admission: Admission, log: Logger): Auth {
   const keys = keysOf(settings);
   const limits = createRateLimits(database.as(Identity.signIn), settings.limitFactor);
-  const stopClearing = clearRegularly(database.as(Identity.signIn), settings.auditRetentionDays, log);
+  const stopCleanup = startCleanup(database.as(Identity.signIn), settings.auditRetentionDays, log);
   const mailer = createMailer(settings.mail, log);
   const context: AuthContext = { database, keys, limits, mailer };
   const { externalIssuer } = settings;
@@ -66,7 +67,7 @@ export function createAuth(database: Database, settings: AuthSettings, admission
     tokens.remembered(authorization) ??
     tokens.verify(authorization, { cancellation: new Cancellation(), origin: () => noOrigin });
   const close = async () => {
-    await Promise.all([stopClearing(), mailer.close()]);
+    await Promise.all([stopCleanup(), mailer.close()]);
   };
   const inTurn = admit(admission, log);
   const routes = authRoutes(context, Router().use(signedIn, inTurn));

@@ -13,12 +13,12 @@ export interface AuthContext {
   readonly mailer: Mailer;
 }
 
-/** SQL as sign-in, for one request. */
+/** Returns a client that runs SQL as sign-in, and stops when the request is canceled. */
 export function asSignIn({ database }: AuthContext, { cancellation }: Pick<Request, 'cancellation'>): IdentifiedClient {
   return database.as(Identity.signIn, { cancellation });
 }
 
-/** SQL as sign-in on behalf of the signed-in user; refused, which is a 401, once the session has ended. */
+/** Returns a client that runs SQL as sign-in for the signed-in user. It fails with 401 when the session has ended. */
 export function asAccount(
   { database }: AuthContext,
   request: Request,
@@ -27,7 +27,7 @@ export function asAccount(
   return database.as(signedInUser(request).account, { cancellation: request.cancellation, readOnly });
 }
 
-/** The caller of a request that `bearer` accepted. */
+/** Returns the user of a request that `bearer` accepted. */
 export function signedInUser({ user }: Request): Express.User {
   return user as Express.User;
 }

@@ -8,7 +8,7 @@ export const email = z
   .max(255, 'email must have at most 255 characters')
   .pipe(z.email({ pattern: z.regexes.html5Email, error: 'email must be an address such as name@example.com' }));
 
-/** What the password of a new account, or a new password, has to be; `field` is its name in the body. */
+/** The rules for a password that a user chooses. `field` is its name in the body. */
 export const newPassword = (field: 'password' | 'newPassword') =>
   z
     .string({ error: `${field} is needed` })
@@ -21,15 +21,15 @@ export const username = z
 
 export const registration = z.object({ email, username, password: newPassword('password') });
 
-// A password that no account can have is simply wrong: its length is no news to give.
+// The rules for new passwords do not apply: a password that breaks them is a wrong password, and gets that answer.
 export const credentials = z.object({
   email: z
     .string({ error: 'email is needed' })
     .trim()
     .toLowerCase()
     .max(1000, 'email is too long')
-    // Postgres' text cannot have it.
-    .refine((email) => !email.includes('\0'), 'email must have no NUL'),
+    // The type text of Postgres cannot store NUL.
+    .refine((email) => !email.includes('\0'), 'email must not contain a NUL character'),
   password: z.string({ error: 'password is needed' }).max(1000, 'password is too long'),
 });
 
@@ -42,15 +42,15 @@ export const passwordChange = z.object({
   newPassword: newPassword('newPassword'),
 });
 
-// An account that signs in with another issuer has none.
+// The password is optional, because an account of an external issuer has none.
 export const confirmation = z.object({
   password: z.string({ error: 'password must be text' }).max(1000, 'password is too long').optional(),
 });
 
 /**
- * The body, if it has the shape that `schema` asks for.
+ * Returns the body after validation by `schema`.
  *
- * @throws Problem 400 that names every wrong field.
+ * @throws Problem 400 that names every invalid field.
  */
 export function checkBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const parsed = schema.safeParse(body ?? {});

@@ -1,19 +1,20 @@
 import { isIP } from 'node:net';
 import type { Request } from 'express';
 
-/** Where a request comes from, as far as it can be known. */
+/** The client's address and user agent. */
 export interface Origin {
-  /** The client's network address; behind proxies only as far as TRUST_PROXY says, and only what is one. */
+  /** The client's IP address. TRUST_PROXY says which proxies may name it. `undefined` if the value is not an address. */
   readonly address: string | undefined;
   readonly userAgent: string | undefined;
 }
 
-/** Longest user agent that is kept. */
-const longest = 512;
+/** Characters of the user agent to keep. */
+const maxUserAgent = 512;
 
+/** Reads the origin of a request. */
 export function originOf(request: Request): Origin {
-  // A link-local address has its interface behind a %, which is ours and not the client's.
+  // The part after a % names a network interface of this server, not of the client.
   const [address = ''] = (request.ip ?? '').split('%', 1);
-  // NUL is the one character that Postgres' text does not take; Node's parser lets none through.
-  return { address: isIP(address) ? address : undefined, userAgent: request.get('user-agent')?.slice(0, longest) };
+  // Node's HTTP parser refuses NUL, the only character that the type text of Postgres cannot store.
+  return { address: isIP(address) ? address : undefined, userAgent: request.get('user-agent')?.slice(0, maxUserAgent) };
 }

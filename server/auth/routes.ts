@@ -6,11 +6,11 @@ import { exportRoutes } from './export/routes.ts';
 import { mailRoutes } from './mailer/routes.ts';
 import { sessionRoutes } from './sessions/routes.ts';
 
-/** The routes below `/auth`. */
+/** All routes below `/auth`. */
 export function authRoutes(context: AuthContext, signedIn: RequestHandler): Router {
   return Router().use(
     (_request, response, next) => {
-      // Tokens, and what only one user may see: nothing between here and there may keep it.
+      // Responses contain tokens and data of one user, so no cache may store them.
       response.set('Cache-Control', 'no-store');
       next();
     },

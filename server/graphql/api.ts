@@ -28,8 +28,9 @@ interface Body {
 }
 
 /**
- * Grafserv answers 200 whatever the database said: here a request without a session, or without a database, gets its
- * status. And what is wrong with a document, which Grafserv passes on as it is, gets its code.
+ * Sets HTTP statuses and error codes. Grafserv responds 200 to every error of the database; this class responds 401 when
+ * the session has ended, 409 when an idempotency key is reused, and 503 when the database is unavailable. Grafserv passes
+ * on errors about the document unchanged; this class adds their code.
  */
 class Server extends ExpressGrafserv {
   protected override getDigest(...args: Parameters<ExpressGrafserv['getDigest']>): Digest {
@@ -51,7 +52,7 @@ class Server extends ExpressGrafserv {
     return answer;
   }
 
-  /** Answers an operation. What is not large leaves in one write, with its headers. */
+  /** Responds to an operation. A response that is not large leaves in one write with its headers. */
   readonly answer: RequestHandler = async (request, response, next) => {
     const answer = await this.processRequest(this.getDigest(this.dynamicOptions, request, response));
     request.hold?.end();
@@ -60,14 +61,14 @@ class Server extends ExpressGrafserv {
       if (await send(request, response, answer, answer.json as object)) return;
       await send(request, response, asRefusal(answer), { errors: [answerTooLarge()] });
     } catch (error) {
-      // Its client has gone: there is nobody to tell.
+      // The client has disconnected.
       if (response.destroyed) return;
       next(error);
     }
   };
 }
 
-/** The status that Grafserv gives an answer without data. */
+/** Returns the status that Grafserv uses for a response without data. */
 function asRefusal({ statusCode, headers }: Head): Head {
   const isLegacy = !headers['content-type']?.startsWith('application/graphql-response+json');
   return { statusCode: isLegacy ? statusCode : 400, headers };
@@ -82,7 +83,7 @@ function asInputError(error: NonNullable<Body['errors']>[number]) {
 }
 
 interface SocketOptions {
-  /** Lets subscriptions and the rows of their events take turns with the tenant's requests. */
+  /** Admits subscriptions, and the reads of their events, in turn with the tenant's requests. */
   readonly admission: Admission;
   readonly authenticate: Authenticate;
   readonly allowedOrigins: readonly string[];
@@ -92,13 +93,17 @@ interface SocketOptions {
 export interface GraphQLApi {
   readonly schema: GraphQLSchema;
   readonly live: { readonly counts: LiveCounts };
-  /** Answers an operation of a signed-in user: `POST /graphql`. */
+  /** Responds to an operation of a signed-in user: `POST /graphql`. */
   readonly answer: RequestHandler;
-  /** Adds what else there is: GraphiQL outside production, and what other methods are told. */
+  /** Adds Grafserv's other routes: GraphiQL outside production, and responses to other methods. */
   addTo(app: Express): Promise<void>;
-  /** Adds subscriptions, over websockets at `/graphql`. Close them before the server, which waits for them. */
+  /** Adds subscriptions over WebSockets at `/graphql`. Close them before the HTTP server, which waits for them. */
   openSockets(server: HttpServer, options: SocketOptions): Sockets;
-  /** Reads the schema again, and answers from then on by it. @throws what keeps it from being built; the old one stays. */
+  /**
+   * Rebuilds the schema from the database and uses it for later requests.
+   *
+   * @throws the error that prevents the build. The old schema then stays.
+   */
   reload(): Promise<void>;
   close(): Promise<void>;
 }
@@ -107,18 +112,18 @@ export interface GraphQLParts {
   readonly database: SqlRunner;
   /** The catalog reader, if introspection was prefetched. */
   readonly catalog?: IdentifiedClient;
-  /** Where notifications are listened for: straight to the primary. */
+  /** The connection string of the listener connection. It goes to the primary, not through a pooler. */
   readonly listenUrl: string;
   readonly log: Logger;
   readonly production: boolean;
-  /** Folder of the documents that alone may run in production; elsewhere these may too. */
+  /** The folder of trusted documents. In production, only these may run; elsewhere, others may too. */
   readonly documentsFolder?: string | undefined;
 }
 
 /**
  * Reads the schema from the database and builds the API.
  *
- * @throws what the connection reports when the database is away; DocumentsError.
+ * @throws the connection's error when the database is unavailable; DocumentsError when the documents are unusable.
  */
 export async function createGraphQL({ documentsFolder, listenUrl, ...parts }: GraphQLParts): Promise<GraphQLApi> {
   const { database, log } = parts;

@@ -16,8 +16,8 @@ interface Plan {
   generatePlanJSON(): { buckets: { steps: { stepClass: string; isSyncAndSafe?: true | undefined }[] }[] };
 }
 
-/** Steps that send one statement each time they run, and at the root of a mutation they run once. */
-const oneStatement = new Set(['PgInsertSingleStep', 'PgUpdateSingleStep', 'PgDeleteSingleStep']);
+/** Steps that send one statement for each run. At the root of a mutation they run once. */
+const singleStatementSteps = new Set(['PgInsertSingleStep', 'PgUpdateSingleStep', 'PgDeleteSingleStep']);
 
 /** Fields of the request context that an operation uses. */
 interface Context {
@@ -26,15 +26,16 @@ interface Context {
 }
 
 /**
- * Makes each mutation operation one transaction: all of its fields happen or none, and what it answers is read inside.
- * PostGraphile by itself commits each field before the next begins. With an Idempotency-Key it happens once.
+ * Runs each mutation operation in one transaction. All of its fields succeed or none does, and the transaction also reads
+ * the answer. PostGraphile by itself commits each field before the next begins. With an Idempotency-Key, the operation
+ * runs only once.
  */
 export const atomicMutationPlugin: GraphileConfig.Plugin = {
   name: 'AtomicMutationPlugin',
   version: '1.0.0',
   grafast: {
     middleware: {
-      // Not async: a query, which this is not about, shall not wait for one promise more.
+      // Not async, so that queries do not wait for one more promise.
       execute(next, { args }) {
         const context = args.contextValue as Context;
         if (!context.pgSettings || getOperationAST(args.document, args.operationName)?.operation !== 'mutation') {
@@ -62,10 +63,10 @@ async function inOneTransaction(
   const client = new MutationClient(context.pgSettings as unknown as TenantClient);
   context.pgSettings = asPgSettings(client);
   try {
-    const request = idempotentRequestOf(args, context);
+    const request = readIdempotentRequest(args, context);
     const answered = request && (await claim(client, request));
     const result = answered ?? (await execute());
-    // From here on it waits, and other requests have the event loop.
+    // The remaining work waits for the database, so the event loop is free for other requests.
     args.requestContext?.expressv4?.req.hold?.end();
     if (!('data' in result) || !result.data) {
       await client.rollback();
@@ -73,14 +74,14 @@ async function inOneTransaction(
     }
     const checked = withMissingRows(result as MutationResult);
     if (checked.errors) return await finish(client, checked);
-    const worked = args.requestContext?.expressv4?.req ?? {};
-    if (!(await fits(checked.data, worked))) {
+    const httpRequest = args.requestContext?.expressv4?.req ?? {};
+    if (!(await fits(checked.data, httpRequest))) {
       await client.rollback();
-      return nothingDone(checked, [
-        answerTooLarge(client.isCommitted ? 'The mutation was done, but its answer' : undefined),
+      return withoutData(checked, [
+        answerTooLarge(client.isCommitted ? 'The mutation succeeded, but its answer' : undefined),
       ]);
     }
-    if (request && !answered) await keepAnswer(client, request, checked.data, worked);
+    if (request && !answered) await keepAnswer(client, request, checked.data, httpRequest);
     return await finish(client, checked);
   } catch (error) {
     await client.rollback();
@@ -88,7 +89,7 @@ async function inOneTransaction(
   }
 }
 
-function idempotentRequestOf(
+function readIdempotentRequest(
   { document, operationName, variableValues }: ExecutionArgs,
   { idempotencyKey }: Context,
 ): IdempotentRequest | undefined {
@@ -100,7 +101,7 @@ function idempotentRequestOf(
 async function finish(client: MutationClient, result: MutationResult): Promise<MutationResult> {
   if (result.errors !== undefined) {
     await client.rollback();
-    return nothingDone(
+    return withoutData(
       result,
       result.errors.filter(({ originalError }) => !(originalError instanceof MutationFailedError)),
     );
@@ -109,7 +110,7 @@ async function finish(client: MutationClient, result: MutationResult): Promise<M
     await client.commit();
     return result;
   } catch (error) {
-    return nothingDone(result, [failure(error)]);
+    return withoutData(result, [failure(error)]);
   }
 }
 
@@ -117,13 +118,13 @@ function failure(error: unknown): GraphQLError {
   return new GraphQLError('The mutation failed.', { originalError: error as Error });
 }
 
-function nothingDone({ data }: MutationResult, errors: readonly GraphQLError[]): MutationResult {
+function withoutData({ data }: MutationResult, errors: readonly GraphQLError[]): MutationResult {
   return { data: Object.fromEntries(Object.keys(data).map((key) => [key, null])), errors };
 }
 
 /**
- * A mutation whose id names no row at all is skipped by PostGraphile, and comes back as null, as if it had been done.
- * Here it is the same error as for a row that does not exist.
+ * Adds an error for each field whose node id is invalid. PostGraphile skips such a field and returns null, as if it had
+ * succeeded. The error is the same as for a row that does not exist.
  */
 function withMissingRows(result: MutationResult): MutationResult {
   const errors = result.errors ?? [];
@@ -136,15 +137,15 @@ function withMissingRows(result: MutationResult): MutationResult {
   return missing.length === 0 ? result : { ...result, errors: [...errors, ...missing] };
 }
 
-const known = new WeakMap<Plan, boolean>();
+const singleStatementPlans = new WeakMap<Plan, boolean>();
 
 function isOneStatement(plan: Plan): boolean {
-  let answer = known.get(plan);
+  let answer = singleStatementPlans.get(plan);
   if (answer === undefined) {
     const steps = plan.generatePlanJSON().buckets.flatMap((bucket) => bucket.steps);
     const asynchronous = steps.filter(({ isSyncAndSafe }) => !isSyncAndSafe);
-    answer = asynchronous.length === 1 && oneStatement.has(asynchronous[0]?.stepClass ?? '');
-    known.set(plan, answer);
+    answer = asynchronous.length === 1 && singleStatementSteps.has(asynchronous[0]?.stepClass ?? '');
+    singleStatementPlans.set(plan, answer);
   }
   return answer;
 }

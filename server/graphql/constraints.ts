@@ -3,29 +3,29 @@ import type { Introspection, PgConstraint } from 'postgraphile/graphile-build-pg
 
 /** The client's error for a violated constraint. */
 interface Violation {
-  /** Name of the field in the API; undefined where the constraint is about none, or about several. */
+  /** The name of the field in the API; `undefined` if the constraint has no column or several. */
   readonly field: string | undefined;
   /** The constraint's comment. */
   readonly sentence: string | undefined;
 }
 
-/** The database's constraints in the API's words, read with the schema. */
+/** Constraints of the database with their names and messages in the API. They are read with the schema. */
 export interface Constraints {
   readonly plugin: GraphileConfig.Plugin;
   violatedBy(error: pg.DatabaseError): Violation;
-  /** Name of a column's field in the API; undefined where it has none. */
+  /** Returns the name of a column's field in the API; `undefined` if it has none. */
   fieldOf(schema: string, table: string, column: string): string | undefined;
 }
 
 /**
- * A constraint's comment is the sentence that a client gets when it does not hold, so that it is written where the
- * constraint is.
+ * Reads the constraints. A constraint's comment is the message that a client gets for a violation, so that the message is
+ * written next to the constraint.
  */
 export function readConstraints(): Constraints {
   const sentences = new Map<string, string>();
-  /** By `schema.table.constraint`: its column, where it has one. */
+  /** The only column of a constraint, by `schema.table.constraint`. */
   const columns = new Map<string, string>();
-  /** By `schema.table.column`. */
+  /** The field of a column, by `schema.table.column`. */
   const fields = new Map<string, string>();
 
   const read = (constraint: PgConstraint) => {
@@ -39,7 +39,7 @@ export function readConstraints(): Constraints {
     if (description) sentences.set(key, description);
     const [attribute, ...others] = (table && constraint.getAttributes()) ?? [];
     if (attribute && others.length === 0) columns.set(key, attribute.attname);
-    // PostGraphile would make it the description of the field that a foreign key becomes.
+    // PostGraphile would use the comment as the description of a foreign key's field.
     constraint.getTagsAndDescription = () => ({ tags, description: undefined });
   };
 
@@ -47,7 +47,7 @@ export function readConstraints(): Constraints {
     plugin: {
       name: 'ConstraintsPlugin',
       version: '1.0.0',
-      // The tenant's column is of no constraint then, as far as the API is concerned.
+      // HideOwnerColumnPlugin first removes the tenant's column from the constraints.
       after: ['HideOwnerColumnPlugin'],
       gather: {
         hooks: {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 
-/** The id of a trusted document: SHA-256 of its text, in hexadecimal. */
+/** Computes the id of a trusted document: the SHA-256 of its text, in hexadecimal. */
 export function documentId(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** The folder of trusted documents cannot be used. Here, so that the start can name it without loading GraphQL. */
+/** The folder of trusted documents is unusable. It is in this file, so that startup can catch it without loading GraphQL. */
 export class DocumentsError extends Error {}

@@ -7,19 +7,19 @@ import { CancelledError } from '../../postgres/cancellation.ts';
 import { isUnavailable } from '../../postgres/connectionErrors.ts';
 import { IdentityRefusedError } from '../tenancy/tenantDatabase.ts';
 import type { Constraints } from './constraints.ts';
-import { isOwnFault, type SentStatement } from './dataExceptions.ts';
+import { isServerFault, type SentStatement } from './dataExceptions.ts';
 import type { UpdateRefusals } from './updateRefusals.ts';
 
-/** No such row, or none that this tenant may know of. */
+/** The row does not exist, or the tenant cannot see it. */
 export class RowNotFoundError extends Error {}
 
 /** The error of one item in a bulk mutation. */
 export class ItemError extends Error {
-  /** Which of the items, counted from 0. */
+  /** The zero-based index of the item. */
   readonly index: number;
 
   constructor(index: number, cause: unknown) {
-    super('an item could not be done', { cause });
+    super('an item failed', { cause });
     this.index = index;
   }
 }
@@ -27,49 +27,49 @@ export class ItemError extends Error {
 interface PublicError {
   readonly code: string;
   readonly message: string;
-  /** The input field that is at fault, where one is. */
+  /** The invalid input field, if it is known. */
   readonly field?: string | undefined;
 }
 
 /** Client errors by SQLSTATE. */
 const bySqlState: Readonly<Record<string, PublicError>> = {
   '23001': { code: 'CONFLICT', message: 'Other rows refer to this one.' },
-  '40001': { code: 'CONFLICT', message: 'Somebody changed the same rows at the same time. Try again.' },
-  '40P01': { code: 'CONFLICT', message: 'Somebody changed the same rows at the same time. Try again.' },
-  '428C9': { code: 'BAD_USER_INPUT', message: 'A value is given that the database makes itself.' },
-  '55P03': { code: 'TIMEOUT', message: 'Somebody else is changing the same rows. Try again.' },
+  '40001': { code: 'CONFLICT', message: 'Another request changed the same rows at the same time. Try again.' },
+  '40P01': { code: 'CONFLICT', message: 'Another request changed the same rows at the same time. Try again.' },
+  '428C9': { code: 'BAD_USER_INPUT', message: 'The input has a value that only the database generates. Omit it.' },
+  '55P03': { code: 'TIMEOUT', message: 'Another request is changing the same rows. Try again.' },
   '57014': { code: 'TIMEOUT', message: 'The request took too long.' },
 };
 
-/** What a client is told of a constraint that has no comment; `field` is one, or `a value`. */
+/** Messages for constraints without a comment. `field` is the name of the field, or `a value`. */
 const byConstraint: Readonly<Record<string, { code: string; message: (field: string) => string }>> = {
   '23502': { code: 'BAD_USER_INPUT', message: (field) => `${field} must not be null` },
   '23503': { code: 'BAD_USER_INPUT', message: (field) => `${field} must name a row of yours` },
-  '23505': { code: 'CONFLICT', message: (field) => `${field} is in use already` },
-  '23514': { code: 'BAD_USER_INPUT', message: (field) => `${field} is not allowed to be this` },
-  '23P01': { code: 'CONFLICT', message: (field) => `${field} cannot be together with a row that is there` },
+  '23505': { code: 'CONFLICT', message: (field) => `${field} is already in use` },
+  '23514': { code: 'BAD_USER_INPUT', message: (field) => `${field} must not have this value` },
+  '23P01': { code: 'CONFLICT', message: (field) => `${field} conflicts with an existing row` },
 };
 
-/** SQLSTATE with which a function refuses its input: the message is for the client. */
+/** The SQLSTATE with which a function refuses its input. Clients get its message. */
 const inputRefused = 'HR400';
 
-/** A policy's check, or a view's, does not hold for a new row. A missing grant has the SQLSTATE of the first. */
+/** A new row fails the check of a policy or view. A missing grant has the same SQLSTATE as a policy (42501). */
 const isRefusedByCheck = ({ code, routine }: pg.DatabaseError) =>
   code === '44000' || (code === '42501' && routine === 'ExecWithCheckOptions');
 
 const statements = new WeakMap<object, SentStatement>();
 
-/** Notes which statement an error is of, which Postgres does not tell. */
+/** Records the statement that caused an error, because Postgres does not report it. */
 export function noteStatement(error: unknown, text: string, values: readonly unknown[] = []): void {
   if (error instanceof pg.DatabaseError) statements.set(error, { text, values });
 }
 
 const isUpdate = (text = '') => /^(?:with item .*?\n)?update\s/s.test(text);
 
-/** The stack of Postgres is full of functions that call each other, such as a policy that reads its own table by one. */
+/** Functions that call each other exhausted the stack, such as a policy that reads its own table through a function. */
 const isRecursion = ({ code, where }: pg.DatabaseError) => code === '54001' && /function/.test(where ?? '');
 
-/** Facts from the catalogs that explain database errors. */
+/** Catalog data that explains database errors. */
 export interface Catalog {
   readonly constraints: Constraints;
   readonly refusals: UpdateRefusals;
@@ -82,9 +82,9 @@ function describe(error: unknown, catalog: Catalog): PublicError | undefined {
   if (error instanceof CancelledError) return { code: 'TIMEOUT', message: 'The request took too long.' };
   if (isUnavailable(error))
     return { code: 'UNAVAILABLE', message: 'The database cannot be reached right now. Try again shortly.' };
-  // The filter's own error, which is not marked as one for the client.
+  // The filter plugin does not mark this error as safe for clients.
   if ((error as Error).message === 'Null literals are forbidden in filter argument input.')
-    return { code: 'BAD_USER_INPUT', message: 'null is not a value to filter by; use isNull' };
+    return { code: 'BAD_USER_INPUT', message: 'null is not a filter value. Use isNull.' };
   if (!(error instanceof pg.DatabaseError)) return undefined;
   const { code = '' } = error;
   if (code === inputRefused) return { code: 'BAD_USER_INPUT', message: error.message };
@@ -95,16 +95,15 @@ function describe(error: unknown, catalog: Catalog): PublicError | undefined {
     return { code: violation.code, message: sentence ?? violation.message(field ?? 'a value'), field };
   }
   if (isRecursion(error)) return undefined;
-  if (code.startsWith('54')) return { code: 'TOO_COMPLEX', message: 'The request is more than the database can take.' };
-  if (isOwnFault(error, statements.get(error))) return undefined;
-  if (code.startsWith('22'))
-    return { code: 'BAD_USER_INPUT', message: 'A value does not have the form that its type asks for.' };
+  if (code.startsWith('54')) return { code: 'TOO_COMPLEX', message: 'The request exceeds a limit of the database.' };
+  if (isServerFault(error, statements.get(error))) return undefined;
+  if (code.startsWith('22')) return { code: 'BAD_USER_INPUT', message: 'A value is not valid for its type.' };
   return bySqlState[code];
 }
 
 /**
- * A row has to be visible after an update, too: Postgres asks the policies for SELECT, and does not say which policy
- * refused. The one reason is told where the policies leave only one.
+ * Explains why a check refused a row. A row must also be visible after an update, so Postgres checks the SELECT policies
+ * too, and does not report which policy failed. The message names a reason only if the policies leave exactly one.
  */
 function refusedByCheck(error: pg.DatabaseError, catalog: Catalog): Omit<PublicError, 'code'> {
   const { text = '' } = statements.get(error) ?? {};
@@ -120,7 +119,7 @@ function refusedByCheck(error: pg.DatabaseError, catalog: Catalog): Omit<PublicE
   const { why, schema, table, column } = refusal;
   const field = column === undefined ? undefined : catalog.constraints.fieldOf(schema, table, column);
   const reasons = {
-    value: 'is not allowed to be this',
+    value: 'must not have this value',
     reference: 'does not name a row of yours',
     either: 'is not allowed, or does not name a row of yours',
   };
@@ -128,8 +127,8 @@ function refusedByCheck(error: pg.DatabaseError, catalog: Catalog): Omit<PublicE
 }
 
 /**
- * Whether an error speaks of the document, which the client wrote. One of GraphQL's own that has a place in the answer
- * speaks of a value that the server could not write there.
+ * Tells whether an error concerns the client's document. A GraphQLError with a path in the answer usually does not: it
+ * concerns a value that the server could not serialize.
  */
 function isAboutDocument(cause: Error, { path, extensions }: GraphQLError): boolean {
   if (isSafeError(cause)) return true;
@@ -137,8 +136,8 @@ function isAboutDocument(cause: Error, { path, extensions }: GraphQLError): bool
 }
 
 /**
- * Makes an error fit for the client: a code in `extensions` and a sentence. What the client cannot have caused is
- * logged under an id, and the client gets the id alone.
+ * Returns a function that converts an error for the client: a code in `extensions` and a message. An error that the client
+ * cannot have caused goes to the log with an id, and the client gets only the id.
  */
 export function maskError(log: Logger, catalog: Catalog): (error: GraphQLError) => GraphQLError {
   return (error) => {
@@ -159,13 +158,13 @@ export function maskError(log: Logger, catalog: Catalog): (error: GraphQLError) 
   };
 }
 
-/** The longest message about a document: some quote what the client sent. */
-const longest = 300;
+/** The maximum length of a message about a document, because some messages quote the document. */
+const maxMessageLength = 300;
 
-/** A message of GraphQL's own without its suggestions, which would reveal the schema. */
+/** Shortens a message of GraphQL, and removes its suggestions, which would reveal the schema. */
 export function aboutDocument(message: string): string {
   const kept = message.replace(/ Did you mean .*\?$/s, '');
-  return kept.length > longest ? `${kept.slice(0, longest)}…` : kept;
+  return kept.length > maxMessageLength ? `${kept.slice(0, maxMessageLength)}…` : kept;
 }
 
 function rewrite(error: GraphQLError, message: string, extensions: Record<string, unknown>): GraphQLError {

@@ -1,9 +1,9 @@
-// Grafast reads this once, when it is imported, and warns where it is not set. Its development mode checks the code of
-// plugins; the errors that it would add to answers are not for tenants.
+// Import this module before Grafast, which reads the variable once and warns if it is not set. Development mode checks the
+// code of plugins and adds errors to answers, which tenants must not see.
 process.env.GRAPHILE_ENV ??= 'production';
 
-// Grafast aborts a signal at the end of every operation, without a reason, and Node then makes a DOMException with a
-// stack: a sixth of the time of a short request. One exception serves them all.
+// Grafast aborts a signal without a reason at the end of every operation. Node then creates a DOMException with a stack,
+// which takes a sixth of the time of a short request. One shared exception avoids this.
 const finished = new DOMException('This operation was aborted', 'AbortError');
 const { abort } = AbortController.prototype;
 AbortController.prototype.abort = function (reason: unknown = finished) {

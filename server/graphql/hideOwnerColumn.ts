@@ -10,13 +10,13 @@ declare global {
   }
 }
 
-/** The column that says whose a row is. The policies fill it in, so the API never speaks of it. */
+/** The column with the owner of a row. The database fills it in, so the API does not contain it. */
 export const tenantColumn = 'user_id';
 
 /**
- * Tables' keys lead with the tenant's column, so that no key spans tenants. Under the policies that column has one
- * value, and the API can do without it: `(user_id, id)` is read as a key of `id`, and `(user_id, list_id)` as a
- * reference by `list_id`. What Postgres checks and which index it uses stays as it is.
+ * Hides the tenant's column from the API. Keys of tables lead with that column, so that no key spans tenants. Under the
+ * policies it has only one value, so the API omits it: `(user_id, id)` becomes a key of `id`, and `(user_id, list_id)` a
+ * reference by `list_id`. The constraints and indexes in Postgres do not change.
  */
 export const hideOwnerColumnPlugin: GraphileConfig.Plugin = {
   name: 'HideOwnerColumnPlugin',
@@ -24,7 +24,7 @@ export const hideOwnerColumnPlugin: GraphileConfig.Plugin = {
   gather: {
     hooks: {
       pgIntrospection_introspection: {
-        // Before anything is named after a key.
+        // This must run before PostGraphile names anything after a key.
         before: ['PgFakeConstraintsPlugin'],
         callback(_info: unknown, { introspection }: { introspection: Introspection }) {
           for (const constraint of introspection.constraints) dropTenant(introspection, constraint);
@@ -49,10 +49,10 @@ export const hideOwnerColumnPlugin: GraphileConfig.Plugin = {
   },
 };
 
-/** The constraints that lost the tenant's column. */
+/** The constraints from which the tenant's column was removed. */
 const withoutTenant = new WeakSet<PgConstraint>();
 
-/** The columns of a key as Postgres enforces it. The tenant's column is last: without it the others lead an index. */
+/** Returns the columns of a key as Postgres enforces it. The tenant's column is last; without it, the others lead an index. */
 export function columnsOfKey({ attributes, extensions }: PgResourceUnique): readonly string[] {
   return extensions?.hidesTenant ? [...attributes, tenantColumn] : attributes;
 }

@@ -3,22 +3,24 @@ import { GraphQLError } from 'postgraphile/graphql';
 import { tooComplex } from './complexity/complexity.ts';
 import type { MutationClient } from './mutationClient.ts';
 import { fits } from './output/answer.ts';
-import type { Worked } from './output/timeSlice.ts';
+import type { ChargedRequest } from './output/timeSlice.ts';
 import { parseExact } from './types/exactJson.ts';
 
-/** A mutation that its client may send again: the same key with the same operation is done once. */
+/** A mutation that its client may repeat. The same key with the same operation runs once. */
 export interface IdempotentRequest {
   readonly key: string;
-  /** SHA-256 of the operation and its variables. */
+  /** The SHA-256 of the operation and its variables. */
   readonly hash: Buffer;
 }
 
-/** `Idempotency-Key` as it may be: visible ASCII. */
+/** Valid values of `Idempotency-Key`: visible ASCII. */
 const keyPattern = /^[!-~]{1,255}$/;
 
 /**
- * @param key the header's value.
- * @throws GraphQLError when the key is none.
+ * Validates an idempotency key and hashes the operation.
+ *
+ * @param key the value of the header `Idempotency-Key`.
+ * @throws GraphQLError BAD_USER_INPUT when the key is invalid.
  */
 export function idempotentRequest(
   key: string,
@@ -34,11 +36,15 @@ export function idempotentRequest(
 }
 
 /**
- * Takes the key for this mutation, in its transaction. Who comes with the same key meanwhile waits for that one's end.
+ * Claims the key in the mutation's transaction, before the mutation runs. A concurrent request with the same key waits
+ * until this transaction ends.
  *
- * @returns what was answered when the mutation was done, within the last 24 hours; undefined where it is new.
- * @throws GraphQLError CONFLICT when the key was used for another operation; TOO_COMPLEX where the tenant has kept too
- *   much in 24 hours, before the mutation does anything.
+ * A key is unclaimed, then claimed (`claim`), then answered (`keepAnswer`). It is unclaimed again after a rollback or 24
+ * hours.
+ *
+ * @returns the stored answer if the key was used in the last 24 hours; `undefined` for a new key.
+ * @throws GraphQLError CONFLICT when the key was used for another operation; TOO_COMPLEX when the tenant has too many keys
+ *   or too large answers of the last 24 hours.
  */
 export async function claim(
   client: MutationClient,
@@ -50,17 +56,17 @@ export async function claim(
   });
   const { rowCount } = await client.query({
     name: 'idempotency_claim',
-    // pg_column_size() is what is stored, compressed, and reads none of it.
+    // pg_column_size() returns the stored, compressed size without reading the value.
     text: `insert into app_public.idempotency_keys (key, request_hash)
       select $1, $2 where (
         select count(*) < $3 and coalesce(sum(pg_column_size(answer)), 0) < $4 from app_public.idempotency_keys
       )
       on conflict do nothing`,
-    values: [key, hash, kept.keys, kept.bytes],
+    values: [key, hash, idempotencyLimits.keys, idempotencyLimits.bytes],
   });
   if (rowCount === 1) return undefined;
-  // The row lock makes this transaction write: so its commit waits for a synchronous standby, and with it for the commit that
-  // made the row. A transaction that only reads would repeat an answer that a failover can still lose.
+  // The row lock makes this transaction write. So its commit waits for the synchronous standby, which then also has the
+  // commit that created the row. A read-only transaction would repeat an answer that a failover can still lose.
   const { rows } = await client.query<{ same: boolean; answer: string }>({
     name: 'idempotency_answer',
     text: 'select request_hash = $2 as same, answer from app_public.idempotency_keys where key = $1 for update',
@@ -69,7 +75,7 @@ export async function claim(
   const [done] = rows;
   if (!done) {
     throw tooComplex(
-      `mutations with an Idempotency-Key are more than ${kept.keys}, or their answers more than ${kept.bytes} bytes, in 24 hours`,
+      `mutations with an Idempotency-Key in 24 hours are more than ${idempotencyLimits.keys}, or their answers more than ${idempotencyLimits.bytes} bytes`,
     );
   }
   if (!done.same) {
@@ -81,26 +87,28 @@ export async function claim(
 }
 
 /**
- * Bytes of one answer, and keys and stored bytes of one tenant within 24 hours. The last answers may go beyond `bytes`, by
- * as many as there are mutations of the tenant at the same time.
+ * The bytes of one answer, and the keys and stored bytes of one tenant within 24 hours. Concurrent mutations of the tenant
+ * may exceed `bytes` by one answer each.
  */
-export const kept = { answer: 2_000_000, keys: 50_000, bytes: 64_000_000 } as const;
+export const idempotencyLimits = { answer: 2_000_000, keys: 50_000, bytes: 64_000_000 } as const;
 
 /**
- * Keeps the answer, in the mutation's transaction.
+ * Stores the answer in the mutation's transaction.
  *
- * @param request measures the answer, in time slices that are charged to it.
- * @throws GraphQLError TOO_COMPLEX where the answer is too large; the mutation has to be rolled back.
+ * @param request is charged for the time of measuring the answer.
+ * @throws GraphQLError TOO_COMPLEX when the answer is too large; the caller rolls back the mutation.
  */
 export async function keepAnswer(
   client: MutationClient,
   { key }: IdempotentRequest,
   data: unknown,
-  request: Worked,
+  request: ChargedRequest,
 ): Promise<void> {
-  // Measured first, because JSON.stringify() of a large answer is not interrupted.
-  if (!(await fits(data, request, kept.answer))) {
-    throw tooComplex(`the answer to a mutation with an Idempotency-Key has more than ${kept.answer} bytes`);
+  // Measure first, because JSON.stringify() of a large answer cannot be interrupted.
+  if (!(await fits(data, request, idempotencyLimits.answer))) {
+    throw tooComplex(
+      `the answer to a mutation with an Idempotency-Key has more than ${idempotencyLimits.answer} bytes`,
+    );
   }
   await client.query({
     name: 'idempotency_keep',
@@ -109,5 +117,5 @@ export async function keepAnswer(
   });
 }
 
-/** `extensions.reason` of the error that is answered with 409. */
+/** The value of `extensions.reason` of an error that becomes a response with status 409. */
 export const keyReused = 'IDEMPOTENCY_KEY_REUSED';

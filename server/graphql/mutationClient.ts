@@ -4,22 +4,27 @@ import type { IdentifiedClient, Transaction } from '../tenancy/tenantDatabase.ts
 /** The part of a tenant's client that PostGraphile uses. */
 export type TenantClient = Pick<IdentifiedClient, 'query' | 'transaction'>;
 
-/** The statement was not run, because another part of the same mutation had failed. */
+/** The statement did not run, because another part of the same mutation had failed. */
 export class MutationFailedError extends Error {}
 
 /**
- * A tenant's client for the time of one mutation operation: all of its statements share a transaction, until `commit` or
- * `rollback`. A mutation that is known to be one statement needs no more than the implicit transaction of that statement.
+ * A tenant's client for one mutation operation. All of its statements share one transaction.
+ *
+ * - It starts without a transaction.
+ * - The first statement begins the transaction. A failed statement marks it as failed; later statements do not run.
+ * - `commit` or `rollback` ends it.
+ *
+ * After `expectOneStatement`, the only statement runs in an implicit transaction, which commits by itself.
  */
 export class MutationClient implements TenantClient {
   readonly #client: TenantClient;
   #isOneStatement = false;
-  /** The one statement was. */
+  /** The only statement was sent. */
   #sent = false;
   #failed = false;
   #begun: Promise<Transaction> | undefined;
   #end: ((commit: boolean) => void) | undefined;
-  /** Whether it was to be committed, once the mutation has ended. */
+  /** True after `commit`, false after `rollback` or a failure, `undefined` before the mutation ends. */
   #outcome: boolean | undefined;
   #ended: Promise<unknown> = Promise.resolve();
 
@@ -27,25 +32,25 @@ export class MutationClient implements TenantClient {
     this.#client = client;
   }
 
-  /** Promises that there will be no second statement: then one round trip does. */
+  /** Declares that there will be only one statement, so that one round trip suffices. */
   expectOneStatement(): void {
     this.#isOneStatement = true;
   }
 
-  /** Whether its one statement has been committed by itself. */
+  /** The only statement was sent, and commits by itself. */
   get isCommitted(): boolean {
     return this.#sent;
   }
 
   async query<Row>(statement: Statement): Promise<Result<Row>> {
     if (!this.#isOneStatement) return this.transaction(({ query }) => query<Row>(statement));
-    if (this.#sent) throw new Error('a mutation of one statement asked for a second one');
+    if (this.#sent) throw new Error('a single-statement mutation sent a second statement');
     this.#sent = true;
-    // It commits before its row is read: the answer of what has happened must not become an error.
+    // No meter: the statement commits before its row is read, so a limit on reads must not turn success into an error.
     return this.#client.query<Row>({ ...statement, meter: undefined });
   }
 
-  /** The mutation's own transaction: when `work` fails, whatever it made of its own savepoints, the whole does. */
+  /** Runs `work` in the mutation's transaction. If `work` fails, the whole mutation fails, even with savepoints in `work`. */
   async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     try {
       return await work({
@@ -61,16 +66,16 @@ export class MutationClient implements TenantClient {
   }
 
   /**
-   * Commits what was done, if anything was. Resolves once Postgres has.
+   * Commits the transaction, if there is one. Resolves when Postgres has committed.
    *
-   * @throws what the commit reports; then nothing has happened.
+   * @throws the error of the commit. The mutation then has no effect.
    */
   async commit(): Promise<void> {
     this.#finish(!this.#failed);
     await this.#ended;
   }
 
-  /** Undoes what was done, if anything was. Whatever becomes of the connection, nothing has happened then. */
+  /** Rolls back the transaction, if there is one. The mutation has no effect, even if the connection fails. */
   async rollback(): Promise<void> {
     this.#finish(false);
     await this.#ended.catch(() => {});
@@ -86,7 +91,7 @@ export class MutationClient implements TenantClient {
       const work = (transaction: Transaction) =>
         new Promise<void>((done, undo) => {
           this.#end = (commit) => (commit ? done() : undo(new MutationFailedError('rolled back')));
-          // The mutation may have ended while this waited for a connection.
+          // The mutation may have ended while it waited for a connection.
           if (this.#outcome !== undefined) this.#end(this.#outcome);
           resolve(transaction);
         });

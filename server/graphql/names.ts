@@ -1,8 +1,8 @@
 import { isEnumCodec, type PgCodec } from 'postgraphile/@dataplan/pg';
 
-/** An object of the database that the API has no name for. */
+/** A database object has a name that the API cannot represent. */
 export class UnservableNameError extends Error {
-  /** As SQL names it, such as `app_public.state`. */
+  /** Its name in SQL, such as `app_public.state`. */
   readonly object: string;
 
   constructor(object: string, message: string) {
@@ -11,19 +11,19 @@ export class UnservableNameError extends Error {
   }
 }
 
-/** Names that GraphQL keeps for its literals. */
+/** Names that GraphQL reserves for its literals. */
 const literals = new Set(['true', 'false', 'null']);
 
 /**
- * Makes a name of GraphQL from any text: each character that a name cannot have becomes `_`, and a leading digit gets one
- * before it. Two leading underscores belong to introspection.
+ * Converts any text to a GraphQL name. Each invalid character becomes `_`, and a leading digit gets a `_` prefix. Several
+ * leading underscores become one, because GraphQL reserves two for introspection.
  */
 function toName(text: string): string {
   const name = text.replace(/[^_0-9A-Za-z]/g, '_').replace(/^(?=\d)/, '_');
   return literals.has(name) ? `_${name}` : name.replace(/^__+/, '_');
 }
 
-/** Gives everyday labels of enums, and columns that begin with a digit, a name in the API. */
+/** Gives API names to enum labels that are not GraphQL names, and to columns that begin with a digit. */
 export const namesPlugin: GraphileConfig.Plugin = {
   name: 'NamesPlugin',
   version: '1.0.0',
@@ -47,7 +47,7 @@ export const namesPlugin: GraphileConfig.Plugin = {
   },
 };
 
-/** @throws UnservableNameError where a label has no name of its own. */
+/** @throws UnservableNameError when a label has no unique name. */
 function checkLabels(codec: PgCodec, inflection: GraphileBuild.Inflection): void {
   if (!isEnumCodec(codec)) return;
   const { schemaName, name: typeName } = codec.extensions?.pg ?? { schemaName: '', name: codec.name };

@@ -1,15 +1,7 @@
-import {
-  __InputStaticLeafStep,
-  access,
-  ConstantStep,
-  constant,
-  type FieldArgs,
-  lambda,
-  list,
-  type Step,
-} from 'postgraphile/grafast';
+import { access, constant, type FieldArgs, lambda, list, type Step } from 'postgraphile/grafast';
 import { pageSize } from './complexity/complexity.ts';
 import { isNumbered, rangeOf } from './cursors/rowNumber.ts';
+import { literalOf, variable } from './internals/literal.ts';
 
 interface Pages extends Step {
   getSubplan(): Step;
@@ -19,8 +11,8 @@ interface Pages extends Step {
 }
 
 /**
- * A connection that is not told how much to read gives a page of its first rows, or of the last before a cursor. How
- * large a page may be is checked before planning, with the document's other limits.
+ * Gives connections a default page size. Without `first` and `last`, a connection returns its first rows, or the last rows
+ * before a cursor. The maximum page size is checked before planning, with the other limits of the document.
  */
 export const pagesPlugin: GraphileConfig.Plugin = {
   name: 'PagesPlugin',
@@ -31,13 +23,13 @@ export const pagesPlugin: GraphileConfig.Plugin = {
       GraphQLObjectType_fields_field_args(args, _build, { scope }) {
         if (!scope.isPgFieldConnection) return args;
         for (const [name, end] of [
-          ['first', `${pageSize.default} where neither \`first\` nor \`last\` is given`],
+          ['first', `${pageSize.default} if neither \`first\` nor \`last\` is given`],
           ['last', ''],
         ] as const) {
           const argument = args[name];
           if (!argument) continue;
           argument.description = `Only read the ${name} \`n\` values of the set; ${end && `${end}, `}at most ${pageSize.maximum}.`;
-          // Both are set below, where each is known beside the other.
+          // setSizes() applies both, because each depends on the other.
           argument.applyPlan = () => {};
         }
         const { offset } = args;
@@ -70,7 +62,7 @@ export const pagesPlugin: GraphileConfig.Plugin = {
 function setSizes($connection: Pages, fieldArgs: FieldArgs, backwards: boolean): void {
   const names = backwards ? ['first', 'last', 'before'] : ['first'];
   const steps = names.map((name) => fieldArgs.getRaw(name) as Step);
-  const known = steps.map(knownValue);
+  const known = steps.map(literalOf);
   if (!known.includes(variable)) {
     const { first, last } = sizes(known);
     if (first != null) $connection.setFirst(first);
@@ -83,7 +75,7 @@ function setSizes($connection: Pages, fieldArgs: FieldArgs, backwards: boolean):
   if (!forwards) $connection.setLast(lambda($values, (values) => sizes(values).last, true));
 }
 
-/** The sizes and the offset of a page whose cursors are numbers of rows. */
+/** Sets the sizes and the offset of a page whose cursors are row numbers. */
 function setRange($connection: Pages, fieldArgs: FieldArgs, names: readonly string[]): void {
   const given = ['first', 'last', 'before', 'after', 'offset'].map((name) =>
     names.includes(name) ? (fieldArgs.getRaw(name) as Step) : constant(null),
@@ -99,16 +91,6 @@ function setRange($connection: Pages, fieldArgs: FieldArgs, names: readonly stri
   $connection.setFirst(access($range, 'first'));
   if (names.includes('last')) $connection.setLast(access($range, 'last'));
   $connection.setOffset(access($range, 'offset'));
-}
-
-const variable = Symbol('what only the request knows');
-
-/** A literal is only private to keep plans from depending on variables' values; the document always has it. */
-function knownValue($step: Step): unknown {
-  if ($step instanceof ConstantStep) return $step.data;
-  return $step instanceof __InputStaticLeafStep
-    ? ($step as unknown as { coercedValue: unknown }).coercedValue
-    : variable;
 }
 
 type Value = number | null | undefined;

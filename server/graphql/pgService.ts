@@ -19,14 +19,15 @@ declare global {
   }
 }
 
-/** PostGraphile's transaction settings carry the identity here. */
+/** Passes a tenant's client as PostGraphile's transaction settings, so that it reaches `withPgClient`. */
 export function asPgSettings(client: TenantClient): Record<string, string | undefined> {
   return client as unknown as Record<string, string | undefined>;
 }
 
 /**
- * PostGraphile's way to our database, in place of its own adaptor for `pg`: that one takes missing settings for no
- * settings, sets parameters for the session, and gives back connections in any state.
+ * Creates the service through which PostGraphile uses the database. It replaces PostGraphile's adaptor for `pg`, which
+ * accepts missing settings as no settings, sets parameters for the session, and returns connections to the pool in any
+ * state.
  */
 export function pgService(catalogReader: IdentifiedClient): GraphileConfig.PgServiceConfiguration<'hedgerow'> {
   const service: GraphileConfig.PgServiceConfiguration<'hedgerow'> = {
@@ -43,8 +44,8 @@ export function pgService(catalogReader: IdentifiedClient): GraphileConfig.PgSer
 
 const withPgClient = (async (settings, callback) => {
   const identified = settings as unknown as TenantClient | null;
-  if (typeof identified?.transaction !== 'function') throw new Error('SQL without an identity was refused');
-  // A single statement is a transaction of its own; PostGraphile asks for one explicitly where it needs more.
+  if (typeof identified?.transaction !== 'function') throw new Error('An Identity is required to run SQL.');
+  // A single statement is an implicit transaction. PostGraphile calls withTransaction() if it needs more.
   const client: PgClient = {
     query: (query) => run(query, (statement) => identified.query(statement)),
     withTransaction: (work) => identified.transaction((transaction) => work(inside(transaction) as never)),
@@ -81,7 +82,7 @@ async function run<TData>(
     noteStatement(error, text, values);
     throw error;
   });
-  // PostGraphile changes rows by key, one at a time: none changed means that there is none, or none of this tenant's.
+  // PostGraphile changes one row by key. If none changed, the row does not exist or belongs to another tenant.
   if (result.rowCount === 0 && /^(update|delete)\s/.test(text)) throw new RowNotFoundError();
   return result;
 }

@@ -3,11 +3,11 @@ import type { Result, Statement } from '../../postgres/statement.ts';
 import { Identity } from '../tenancy/identity.ts';
 import type { IdentifiedClient, SqlRunner } from '../tenancy/tenantDatabase.ts';
 
-/** Reads the catalog in the tenant's role without a user: it sees a tenant's grants, and no rows. */
+/** Returns a client that reads the catalog in the tenant's role, without a user. It sees a tenant's grants, but no rows. */
 export const catalogReader = (database: SqlRunner): IdentifiedClient => database.as(Identity.nobody);
 
 /**
- * Sends PostGraphile's first query of the catalog early, so that Postgres works while PostGraphile is being loaded.
+ * Sends PostGraphile's first catalog query early, so that Postgres works while PostGraphile loads.
  *
  * @returns a catalog reader that answers that query with the prefetched result, or with its error.
  */

@@ -9,7 +9,7 @@ import type { IdentifiedClient, SqlRunner } from '../tenancy/tenantDatabase.ts';
 import { atomicMutationPlugin } from './atomicMutation.ts';
 import { bulkMutationsPlugin } from './bulkMutations/plugin.ts';
 import { createOperationComplexity } from './complexity/plugin.ts';
-import { metered, ReadMeter } from './complexity/reading.ts';
+import { metered, ReadMeter } from './complexity/readMeter.ts';
 import { readConstraints } from './constraints.ts';
 import { cursorsPlugin } from './cursors/plugin.ts';
 import { maskError } from './errors.ts';
@@ -27,7 +27,7 @@ import { trustedDocumentsPlugin } from './trustedDocuments.ts';
 import { typesPlugin } from './types/plugin.ts';
 import { readUpdateRefusals } from './updateRefusals.ts';
 
-/** Milliseconds after which Grafast gives up planning. */
+/** Milliseconds after which Grafast stops planning an operation. */
 const planningTimeout = 5000;
 
 interface Operation {
@@ -59,11 +59,11 @@ interface PresetParts {
   readonly live?: LiveHub;
 }
 
-/** The configuration of the API. In production it hides the schema and has no GraphiQL. */
+/** Builds PostGraphile's configuration. In production, it hides the schema and disables GraphiQL. */
 export function preset({ database, catalog, log, production, documents, live }: PresetParts): GraphileConfig.Preset {
   const constraints = readConstraints();
   const refusals = readUpdateRefusals();
-  const limits = createOperationComplexity({ trusted: new Set(documents?.values()), live });
+  const complexity = createOperationComplexity({ trusted: new Set(documents?.values()), live });
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
     plugins: [
@@ -72,28 +72,28 @@ export function preset({ database, catalog, log, production, documents, live }: 
       refusals.plugin,
       nullChecksPlugin,
       pagesPlugin,
-      limits.plugin,
+      complexity.plugin,
       bulkMutationsPlugin,
       atomicMutationPlugin,
       namesPlugin,
       typesPlugin,
       cursorsPlugin,
-      sqlTemplatesPlugin(limits.grow),
+      sqlTemplatesPlugin(complexity.grow),
       ...livePlugins(database),
       ...(production ? [hideSchemaPlugin] : []),
       ...(documents ? [trustedDocumentsPlugin(documents, production)] : []),
     ],
     disablePlugins: [
-      // A tenant's rows are few, and the policies' index finds them: any column may be filtered and ordered by.
+      // Tenants may filter and order by any column: a tenant has few rows, and the index of the policies finds them.
       'PgIndexBehaviorsPlugin',
-      // What cannot be built is an error at start, and not a field that is silently missing.
+      // A field that cannot be built is an error at startup. The plugin would omit it silently.
       'SwallowErrorsPlugin',
     ],
-    // What a client builds up by conditions is empty where none applies.
+    // A client that builds a filter from optional conditions sends an empty object if none applies.
     schema: { connectionFilterAllowEmptyObjectInput: true },
     pgServices: [pgService(catalog ?? catalogReader(database))],
     grafast: {
-      // A second wall behind the limit of `planning`: by the clock, so that a busy machine needs some room.
+      // A second defense after the limit on `planning`. It uses the clock, so it must leave room for a busy machine.
       timeouts: { planning: planningTimeout },
       context: ({ expressv4, ws }, args) => {
         const connection = ws?.request && live?.connectionOf(ws.request);
@@ -120,7 +120,7 @@ export function preset({ database, catalog, log, production, documents, live }: 
   };
 }
 
-/** The request's tenant, and what counts its reads. Without a verified token there is neither, and no SQL. */
+/** Creates the request's tenant client and its read meter. Without a verified token there is neither, so no SQL runs. */
 function tenantOf(database: SqlRunner, request: Request | undefined, { document, operationName }: Operation) {
   if (!request?.user) return { pgSettings: null };
   const operation = getOperationAST(document, operationName);

@@ -1,22 +1,26 @@
 import { createHash } from 'node:crypto';
 
 interface NameLimits {
-  /** Characters of all texts that are remembered. */
+  /** The maximum number of characters of all remembered texts. */
   readonly characters: number;
-  /** Characters of one text. A longer one has values' places by the hundred, and no second use. */
+  /** The maximum length of one text. Longer texts have hundreds of parameters and are not used again. */
   readonly longest: number;
 }
 
 /**
- * Gives names to the SQL that PostGraphile builds, so that connections keep it prepared and Postgres need not plan it
- * again.
+ * Names the SQL that PostGraphile builds, so that connections prepare it and Postgres does not plan it again.
  *
- * A text is unknown, then seen (no name), then named from its second use on, and unknown again once it was not used for
- * longest. A tenant who sends ever new documents so pushes no prepared statement of the others out.
+ * States of a text:
+ * - unknown.
+ * - seen: after its first use. It has no name, so it is not prepared. New documents of one tenant therefore do not evict
+ *   prepared statements of other tenants.
+ * - named: from its second use on.
+ *
+ * The least recently used texts become unknown again when the memory is full.
  */
 export class StatementNames {
   readonly #limits: NameLimits;
-  /** By text, the one that was not used for longest first; empty where it was seen once. */
+  /** Names by text, the least recently used first. The name is empty for a text that was used once. */
   readonly #names = new Map<string, string>();
   #characters = 0;
 
@@ -24,7 +28,7 @@ export class StatementNames {
     this.#limits = limits;
   }
 
-  /** @returns an empty name for a text that is not to be kept prepared. */
+  /** Returns the name of a text. It is empty for a text that should not be prepared. */
   nameOf(text: string): string {
     if (text.length > this.#limits.longest) return '';
     const known = this.#names.get(text);

@@ -4,9 +4,9 @@ import { SafeError } from 'postgraphile/grafast';
 import { DocumentsError, documentId } from './documentId.ts';
 
 /**
- * Reads the `<id>.graphql` files of a folder, once: requests only look up what was read, and never a file.
+ * Reads the `<id>.graphql` files of a folder at startup. Requests read no files.
  *
- * @throws DocumentsError where there is no such folder, or a file is not the document that its name says.
+ * @throws DocumentsError when the folder does not exist, or the name of a file is not the hash of its text.
  */
 export async function readDocuments(folder: string): Promise<ReadonlyMap<string, string>> {
   const names = await readdir(folder).catch(() => {
@@ -23,7 +23,7 @@ export async function readDocuments(folder: string): Promise<ReadonlyMap<string,
   return documents;
 }
 
-/** Runs documents by their `documentId`; with `only`, no others. */
+/** Runs documents by their `documentId`. With `only`, it refuses all other documents. */
 export function trustedDocumentsPlugin(documents: ReadonlyMap<string, string>, only: boolean): GraphileConfig.Plugin {
   return {
     name: 'TrustedDocumentsPlugin',

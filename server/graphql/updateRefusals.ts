@@ -2,7 +2,7 @@ import type { Introspection } from 'postgraphile/graphile-build-pg/pg-introspect
 
 type PgPolicy = Introspection['policies'][number];
 
-/** Why policies refuse a change: the new row is hidden, or a value of this column does not pass the check. */
+/** The reason for which policies refuse a change: they hide the new row, or a column's value fails a check. */
 type Refusal =
   | { readonly why: 'hidden' }
   | {
@@ -12,23 +12,23 @@ type Refusal =
       readonly column?: string;
     };
 
-/** The columns of a table that an expression reads: directly, and inside of sub-selects. */
+/** The columns of a table that an expression reads, directly and in subqueries. */
 interface Columns {
   readonly direct: ReadonlySet<string>;
   readonly nested: ReadonlySet<string>;
 }
 
 interface TablePolicies {
-  /** Checks of the new row, by the policies for UPDATE. */
+  /** The checks of the UPDATE policies on the new row. `isStricter` marks a check that differs from the old row's condition. */
   readonly checks: readonly (Columns & { readonly isStricter: boolean })[];
-  /** Columns of the SELECT policies: conditions that a row must meet to be visible. */
+  /** The columns in the SELECT policies, which decide whether a row is visible. */
   readonly visible: readonly Columns[];
 }
 
-/** The policies of all tables as far as they tell why an update was refused, read with the schema. */
+/** Explains why policies refused an update. The policies are read with the schema. */
 export interface UpdateRefusals {
   readonly plugin: GraphileConfig.Plugin;
-  /** Why Postgres refused the update; undefined where more than one reason is possible. */
+  /** Returns the reason for which Postgres refused the update; `undefined` if several reasons are possible. */
   explain(statement: string): Refusal | undefined;
 }
 
@@ -36,8 +36,8 @@ const updated =
   /^(?:with item .*?\n)?update "((?:[^"]|"")+)"\."((?:[^"]|"")+)".*?\sset\s(.*?)(?:\swhere\s|\sfrom item\s|$)/s;
 
 /**
- * Postgres says only that the new row violates a policy. The row was visible before, and may be updated; so policies can
- * refuse the new row only by a column that the update sets, if no trigger sets others.
+ * Reads the policies. Postgres reports only that the new row violates a policy. The old row was visible and updatable.
+ * So policies can refuse the new row only because of a column that the update sets, unless a trigger sets others.
  */
 export function readUpdateRefusals(): UpdateRefusals {
   const tables = new Map<string, TablePolicies>();
@@ -86,7 +86,7 @@ function explain(
   const mayHide = visible.some((one) => among(one.direct).length + among(one.nested).length > 0);
   if (mayHide) return checkMayFail ? undefined : { why: 'hidden' };
   if (!checkMayFail) return undefined;
-  // A check that is stricter than the condition of the old row may refuse it whatever is set.
+  // A check that is stricter than the condition of the old row may refuse any new row.
   if (checks.some(({ isStricter }) => isStricter)) return { why: 'either', ...names };
   const [column, ...others] = new Set([...direct, ...nested]);
   const why = nested.size === 0 ? 'value' : direct.size === 0 ? 'reference' : 'either';
@@ -104,7 +104,7 @@ function read(policies: readonly PgPolicy[], names: ReadonlyMap<number, string>)
   };
 }
 
-/** Where in the SQL an expression was written makes no difference. */
+/** Removes source positions from an expression, so that equal expressions compare equal. */
 const withoutPlaces = (tree: string) => tree.replace(/ :(location|stmt_location|stmt_len) -?\d+/g, '');
 
 function columnNames({ attributes }: Introspection, table: string): Map<number, string> {
@@ -113,7 +113,7 @@ function columnNames({ attributes }: Introspection, table: string): Map<number, 
   );
 }
 
-/** Reads a pg_node_tree: a VAR of the table is one of the outermost query, whatever sub-select it stands in. */
+/** Finds the table's columns in a pg_node_tree. A VAR belongs to the table if its level is the outermost query. */
 function columnsOf(tree: string, names: ReadonlyMap<number, string>): Columns {
   const direct = new Set<string>();
   const nested = new Set<string>();
@@ -130,7 +130,7 @@ function columnsOf(tree: string, names: ReadonlyMap<number, string>): Columns {
       if (closed.fields.get('varno') !== 1 || closed.fields.get('varlevelsup') !== depth) continue;
       const attribute = closed.fields.get('varattno') ?? 0;
       const columns = depth === 0 ? direct : nested;
-      // 0 is the whole row.
+      // Attribute 0 is the whole row.
       for (const [number, name] of names) if (attribute === 0 || attribute === number) columns.add(name);
     }
   }

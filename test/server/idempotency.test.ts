@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { clearExpired } from '../../server/auth/rateLimits/expiry.ts';
-import { kept } from '../../server/graphql/idempotency.ts';
+import { idempotencyLimits } from '../../server/graphql/idempotency.ts';
 import { Identity } from '../../server/tenancy/identity.ts';
 import { graphqlUntil, signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';
 
@@ -142,7 +142,7 @@ test('an answer that is too large to be kept is refused, and its mutation has no
   expect(body).toEqual({
     errors: [
       {
-        message: `the answer to a mutation with an Idempotency-Key has more than ${kept.answer} bytes`,
+        message: `the answer to a mutation with an Idempotency-Key has more than ${idempotencyLimits.answer} bytes`,
         extensions: { code: 'TOO_COMPLEX' },
       },
     ],
@@ -157,11 +157,11 @@ test('a tenant keeps a bounded number of keys, and others are none the worse', a
   await server.db.asAdmin(
     `insert into app_public.idempotency_keys (user_id, key, request_hash, answer)
       select $1, 'key ' || n, sha256('x'), '{}' from generate_series(1, $2) n`,
-    [carol.id, kept.keys],
+    [carol.id, idempotencyLimits.keys],
   );
   const { body } = await create(carol, randomUUID());
   expect(body.errors).toMatchObject([
-    { message: expect.stringContaining(`more than ${kept.keys}`), extensions: { code: 'TOO_COMPLEX' } },
+    { message: expect.stringContaining(`more than ${idempotencyLimits.keys}`), extensions: { code: 'TOO_COMPLEX' } },
   ]);
   expect(await count()).toBe(0);
   // The refusal comes before the mutation's work, which would fail otherwise.

@@ -8,10 +8,10 @@ import { endSessions } from '../sessions/end.ts';
 import { checkPassword, passwordHashOf } from './password.ts';
 
 /**
- * Gives the signed-in user's account a new password. Every other session of theirs ends, and so does a password reset
- * that was asked for.
+ * Changes the password of the signed-in user. Ends all other sessions of the user and deletes the user's mail token for
+ * a password reset.
  *
- * @throws Problem 400 when the current password is wrong or there is none; 429.
+ * @throws Problem 400 when the current password is wrong or the account has no password; 429 after too many attempts.
  */
 export async function changePassword(
   context: AuthContext,
@@ -21,14 +21,17 @@ export async function changePassword(
   const account = asAccount(context, request);
   const oldHash = await passwordHashOf(account);
   if (oldHash === null) {
-    throw badInput({ path: 'currentPassword', message: 'this account has no password: it signs in elsewhere' });
+    throw badInput({
+      path: 'currentPassword',
+      message: 'this account has no password: it signs in with an external issuer',
+    });
   }
   const given = { path: 'currentPassword', value: input.currentPassword, failure: 'password_change_failed' } as const;
   await checkPassword(context, request, oldHash, given);
   const newHash = await hashPassword(input.newPassword, request.cancellation);
   const { userId, sessionId } = signedInUser(request);
   const changed = await account.transaction(async (transaction) => {
-    // Before the password, as a reset does: the other way round each could wait for the other.
+    // A reset locks these rows in the same order: the mail token, then the password. Any other order could deadlock.
     await transaction.query({
       text: `delete from app_private.mail_tokens
         where user_id = app_public.current_user_id() and purpose = 'reset password'`,
@@ -43,6 +46,6 @@ export async function changePassword(
     await transaction.query(audit('password_changed', originOf(request), { userId, sessionId }));
     return true;
   });
-  // The hash was replaced in the meantime: what was checked is not what holds now.
+  // Another request replaced the hash after the check. Check the current password again.
   if (!changed) await changePassword(context, request, input);
 }

@@ -7,15 +7,15 @@ import { endExternalTokens } from './externalUser.ts';
 import { confirmOwner } from './password.ts';
 
 /**
- * Closes the signed-in user's account, with all that is in it, until the operator opens it again. All of their sessions
- * end.
+ * Deactivates the signed-in user's account. Its data stays, unreachable, until the operator activates the account again.
+ * Ends all sessions and external tokens of the user.
  *
- * @throws Problem as confirmOwner.
+ * @throws Problem see `confirmOwner`.
  */
 export async function deactivate(context: AuthContext, request: Request, password?: string): Promise<void> {
   const passwordHash = await confirmOwner(context, request, password);
   const { userId, sessionId } = signedInUser(request);
-  const done = await asAccount(context, request).transaction(async (transaction) => {
+  const deactivated = await asAccount(context, request).transaction(async (transaction) => {
     const { rowCount } = await transaction.query({
       text: `update app_private.credentials set is_active = false
         where user_id = app_public.current_user_id() and password_hash is not distinct from $1`,
@@ -27,6 +27,6 @@ export async function deactivate(context: AuthContext, request: Request, passwor
     await transaction.query(audit('account_deactivated', originOf(request), { userId, sessionId }));
     return true;
   });
-  // The password was changed in the meantime.
-  if (!done) await deactivate(context, request, password);
+  // Another request changed the password after the check.
+  if (!deactivated) await deactivate(context, request, password);
 }

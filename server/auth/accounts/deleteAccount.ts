@@ -5,16 +5,16 @@ import { originOf } from '../origin.ts';
 import { confirmOwner } from './password.ts';
 
 /**
- * Deletes the signed-in user with everything that is theirs. What is left is what the audit log says.
+ * Deletes the signed-in user and all rows of the user. Only the audit log keeps its entries.
  *
- * @throws Problem as confirmOwner.
+ * @throws Problem see `confirmOwner`.
  */
 export async function deleteAccount(context: AuthContext, request: Request, password?: string): Promise<void> {
   const passwordHash = await confirmOwner(context, request, password);
   const { userId, sessionId } = signedInUser(request);
-  const done = await asAccount(context, request).transaction(async (transaction) => {
-    // The user's row would take these with it, but in another order than a password reset, and then a login, locks them:
-    // each could wait for the other.
+  const deleted = await asAccount(context, request).transaction(async (transaction) => {
+    // Deleting the user's row cascades to these rows, but in another order than a password reset or a login locks them.
+    // Explicit deletes in their order prevent a deadlock.
     await transaction.query({
       text: 'delete from app_private.mail_tokens where user_id = app_public.current_user_id()',
     });
@@ -28,6 +28,6 @@ export async function deleteAccount(context: AuthContext, request: Request, pass
     await transaction.query(audit('account_deleted', originOf(request), { userId, sessionId }));
     return true;
   });
-  // The password was changed in the meantime.
-  if (!done) await deleteAccount(context, request, password);
+  // Another request changed the password after the check.
+  if (!deleted) await deleteAccount(context, request, password);
 }

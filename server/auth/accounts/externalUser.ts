@@ -7,43 +7,46 @@ import * as input from '../input.ts';
 import type { Origin } from '../origin.ts';
 import type { ExternalClaims } from '../tokens/externalIssuer.ts';
 
-/** Under whom the issuer's subject is known here, and whether a token from then may say so. */
-interface Known {
+interface ExternalIdentity {
+  /** The user of the issuer's subject. `null` before the account is created, and after it is deleted. */
   readonly user_id: string | null;
-  readonly welcome: boolean;
+  /** The token was issued after the last revocation of the user's external tokens. */
+  readonly accepted: boolean;
 }
 
-const find = (lock: '' | 'for update', { issuer, subject, issuedAt }: ExternalToken): Statement => ({
+const findIdentity = (lock: '' | 'for update', { issuer, subject, issuedAt }: ExternalToken): Statement => ({
   name: `external_user${lock && '_locked'}`,
-  text: `select user_id, not_before < to_timestamp($3) as welcome
+  text: `select user_id, not_before < to_timestamp($3) as accepted
     from app_private.external_identities where issuer = $1 and subject = $2 ${lock}`,
   values: [issuer, subject, issuedAt],
 });
 
 /**
- * The id of the user whom a verified token of another issuer names; the account is made when it is seen for the first
- * time. Undefined when the token is from before that user was deleted. No account is ever found by its address: anyone who
- * got the issuer to name it would have the account.
+ * Finds the user of a verified token of an external issuer. Creates the account when the issuer's subject is new.
  *
- * @param client as sign-in.
+ * The email address never selects an account. Otherwise, an issuer that asserts another person's address would give away
+ * that person's account.
+ *
+ * @param client runs SQL as sign-in.
+ * @returns the user's id; `undefined` when the token was issued before that user was deleted.
  */
 export async function externalUser(
   client: IdentifiedClient,
   { token, profile }: ExternalClaims,
   origin: Origin,
 ): Promise<string | undefined> {
-  const { rows } = await client.query<Known>(find('', token));
+  const { rows } = await client.query<ExternalIdentity>(findIdentity('', token));
   if (rows[0]?.user_id) return rows[0].user_id;
   return client.transaction(async (transaction) => {
     const { issuer, subject } = token;
-    // Of requests that come at once, one makes the account while the others wait here.
+    // One of several concurrent requests creates the account. The others wait here.
     await transaction.query({
       text: 'insert into app_private.external_identities (issuer, subject) values ($1, $2) on conflict do nothing',
       values: [issuer, subject],
     });
-    const { rows } = await transaction.query<Known>(find('for update', token));
-    const { user_id, welcome } = rows[0] as Known;
-    if (user_id !== null || !welcome) return user_id ?? undefined;
+    const { rows } = await transaction.query<ExternalIdentity>(findIdentity('for update', token));
+    const { user_id, accepted } = rows[0] as ExternalIdentity;
+    if (user_id !== null || !accepted) return user_id ?? undefined;
     const userId = await createUser(transaction, profile);
     await transaction.query({
       text: 'update app_private.external_identities set user_id = $3 where issuer = $1 and subject = $2',
@@ -54,7 +57,7 @@ export async function externalUser(
   });
 }
 
-/** Refuses the tokens of other issuers that the user has. For the user's own transaction. */
+/** Builds the statement that revokes the user's external tokens. Runs in the user's own transaction. */
 export function endExternalTokens(userId: string): Statement {
   return {
     name: 'end_external_tokens',
@@ -63,16 +66,18 @@ export function endExternalTokens(userId: string): Statement {
   };
 }
 
-/** A user without a password, with the name and the verified address of the profile where they fit and are free. */
+/**
+ * Creates a user without a password. Takes the name and the verified address of the profile if they are valid and free;
+ * generates them otherwise.
+ */
 async function createUser(transaction: Transaction, profile: ExternalClaims['profile']): Promise<string> {
   const email = profile.email_verified === true ? input.email.safeParse(profile.email).data : undefined;
   const names = [profile.preferred_username, profile.nickname];
   const username = names.find((name) => input.username.safeParse(name).success);
-  // `.invalid` is nobody's (RFC 2606), so that no mail can ever reach a stranger.
-  const values = [
-    ...[email ?? null, `${randomBytes(16).toString('hex')}@users.invalid`],
-    ...[username ?? null, `user-${randomBytes(6).toString('hex')}`],
-  ];
+  // The domain `.invalid` is reserved (RFC 2606), so mail to a generated address cannot reach anyone.
+  const generatedEmail = `${randomBytes(16).toString('hex')}@users.invalid`;
+  const generatedName = `user-${randomBytes(6).toString('hex')}`;
+  const values = [email ?? null, generatedEmail, username ?? null, generatedName];
   const insert = async () => {
     const { rows } = await transaction.query<{ id: string; verified: boolean }>({
       text: `insert into app_public.users (email, username) select
@@ -84,9 +89,9 @@ async function createUser(transaction: Transaction, profile: ExternalClaims['pro
     });
     return rows[0];
   };
-  // None where somebody took the name, then the address, between the look and the insert.
+  // An attempt inserts no row when a concurrent insert takes the name or the address. Each can fail one attempt.
   const user = (await insert()) ?? (await insert()) ?? (await insert());
-  if (!user) throw new Error('no free name was found for a new user');
+  if (!user) throw new Error('could not find a free name and address for a new user');
   if (user.verified) {
     await transaction.query({
       text: 'update app_public.users set email_verified_at = now() where id = $1',

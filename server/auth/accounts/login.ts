@@ -8,10 +8,10 @@ import { rehash } from '../passwords/rehash.ts';
 import { beginSession, type SignIn, type User } from '../sessions/begin.ts';
 
 /**
- * Begins a session for the account that the address and the password belong to.
+ * Begins a session for the account with this address and password.
  *
- * @param client as sign-in.
- * @throws Problem 401, the same whether there is no such account, the password is wrong or the account is not active.
+ * @param client runs SQL as sign-in.
+ * @throws Problem 401. It is the same for an unknown address, a wrong password and an inactive account.
  */
 export async function login(
   client: IdentifiedClient,
@@ -29,14 +29,14 @@ export async function login(
   const [found] = rows;
   const matches = await passwordMatches(found?.password_hash, password, cancellation);
   if (!matches || !found?.password_hash || !found.is_active) {
-    // Whether or not there is such an account: what takes longer for one of them tells which it is.
+    // Unknown accounts get an entry too. A difference in timing would reveal whether the account exists.
     await client.query(audit('login_failed', origin, { userId: found?.id }));
     throw new Problem(401, 'The email address or the password is wrong.');
   }
   const { id, username, password_hash } = found;
   const passwordHash = await rehash(client, { userId: id, passwordHash: password_hash, password }, cancellation);
   const signIn = await client.transaction(async (transaction) => {
-    if (!(await keepPassword(transaction, id, passwordHash))) return undefined;
+    if (!(await lockCredentials(transaction, id, passwordHash))) return undefined;
     const user = { id, email: found.email, username };
     const signIn = await beginSession(transaction, user, origin);
     await transaction.query(audit('logged_in', origin, { userId: user.id, sessionId: signIn.sessionId }));
@@ -46,12 +46,12 @@ export async function login(
 }
 
 /**
- * Keeps the password from being changed, and the account from being closed, until the transaction ends: a session that
- * begins with the old password would outlive the change, which ends all that it sees.
+ * Locks the credentials, so that until the transaction ends the password cannot change and the account stays active. A
+ * password change ends only the sessions that it sees: without the lock, a session that begins concurrently survives it.
  *
- * @returns whether it is still the one that was checked, and the account still open.
+ * @returns whether the hash is still the one that was checked and the account is still active.
  */
-async function keepPassword(transaction: Transaction, userId: string, passwordHash: string): Promise<boolean> {
+async function lockCredentials(transaction: Transaction, userId: string, passwordHash: string): Promise<boolean> {
   const { rowCount } = await transaction.query({
     name: 'keep_password',
     text: `select from app_private.credentials where user_id = $1 and password_hash = $2 and is_active for share`,

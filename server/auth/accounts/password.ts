@@ -7,7 +7,7 @@ import { originOf } from '../origin.ts';
 import { passwordMatches } from '../passwords/passwords.ts';
 import { refuseWhenFull } from '../passwords/queue.ts';
 
-/** The hash of the account's password; null where it has none, because it signs in with another issuer. */
+/** Reads the hash of the account's password. It is `null` for an account that signs in with an external issuer. */
 export async function passwordHashOf(account: IdentifiedClient): Promise<string | null> {
   const { rows } = await account.query<{ password_hash: string | null }>({
     name: 'password_hash',
@@ -16,7 +16,7 @@ export async function passwordHashOf(account: IdentifiedClient): Promise<string 
   return rows[0]?.password_hash ?? null;
 }
 
-/** A password as a field of the body, and what the audit log says where it is wrong. */
+/** A password in the request body, and the audit event that a wrong one causes. */
 interface GivenPassword {
   readonly path: 'currentPassword' | 'password';
   readonly value: string;
@@ -24,11 +24,11 @@ interface GivenPassword {
 }
 
 /**
- * Checks the password that the signed-in user gives once more. No connection is held while it is hashed: what then
- * changes the account must ask whether the hash is still the one that was checked.
+ * Checks the password with which the signed-in user confirms an action. It holds no connection while hashing, so the
+ * statement that changes the account must compare the hash again.
  *
- * @throws Problem 400 when it is wrong, and not 401: the access token is good. 429 when it was tried too often. 503 when
- *   too many passwords are being checked.
+ * @throws Problem 400 when the password is wrong (not 401, because the access token is valid); 429 after too many
+ *   attempts; 503 when too many passwords are being checked.
  */
 export async function checkPassword(
   context: AuthContext,
@@ -47,20 +47,20 @@ export async function checkPassword(
   await context.limits.forgive('password', origin, userId);
 }
 
-/** Seconds that a token of another issuer may be old to stand in for a password. */
-const freshFor = 5 * 60;
+/** The maximum age, in seconds, of an external token that replaces a password as confirmation. */
+const maxTokenAge = 5 * 60;
 
 /**
- * Makes sure that it is the owner who asks: by the password or, where the account has none, by a token that was issued
- * just now.
+ * Confirms that the request comes from the owner of the account. The password confirms it; for an account without a
+ * password, a recently issued token does.
  *
- * @returns the hash that was checked, as in `checkPassword`.
- * @throws Problem 400 and 429 as `checkPassword`; 403 when the token is too old.
+ * @returns the hash that was checked. The statement that changes the account must compare it again.
+ * @throws Problem 403 when the token is too old; otherwise see `checkPassword`.
  */
 export async function confirmOwner(context: AuthContext, request: Request, password?: string): Promise<string | null> {
   const passwordHash = await passwordHashOf(asAccount(context, request));
   if (passwordHash === null) {
-    if (Date.now() - signedInUser(request).issuedAt <= freshFor * 1000) return null;
+    if (Date.now() - signedInUser(request).issuedAt <= maxTokenAge * 1000) return null;
     throw new Problem(403, 'Sign in again first: this needs a token that is at most five minutes old.');
   }
   if (password === undefined) throw badInput({ path: 'password', message: 'password is needed' });

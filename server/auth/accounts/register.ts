@@ -8,10 +8,10 @@ import { hashPassword } from '../passwords/passwords.ts';
 import { beginSession, type SignIn, type User } from '../sessions/begin.ts';
 
 /**
- * Creates an account and its first session. The input must have been checked.
+ * Creates an account and its first session. The caller validates the input.
  *
- * @param client as sign-in.
- * @throws Problem 409 when the address or the name is taken.
+ * @param client runs SQL as sign-in.
+ * @throws Problem 409 when the address or the name is taken; 503 when too many passwords are being hashed.
  */
 export async function register(
   client: IdentifiedClient,
@@ -45,7 +45,10 @@ export async function register(
   }
 }
 
-/** Which field a unique violation is about. Accounts are the one place where a stranger may learn that a value exists. */
+/**
+ * Names the field of a unique violation. Registration is the only place that reveals to an unauthenticated client that a
+ * value exists.
+ */
 function takenField(error: unknown): 'email' | 'username' | undefined {
   if (!(error instanceof pg.DatabaseError) || error.code !== '23505') return undefined;
   return error.constraint === 'users_username_key' ? 'username' : 'email';

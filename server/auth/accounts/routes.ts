@@ -11,7 +11,7 @@ import { deleteAccount } from './deleteAccount.ts';
 import { login } from './login.ts';
 import { register } from './register.ts';
 
-/** Accounts: register, login, and what a user does with their own. */
+/** Routes for registration, login and the user's own account. */
 export function accountRoutes(context: AuthContext, signedIn: RequestHandler): Router {
   const { database, limits } = context;
   return Router()

@@ -3,20 +3,21 @@ import type { Writable } from 'node:stream';
 import { CancelledError } from '../../../postgres/cancellation.ts';
 
 interface Pace {
-  /** Milliseconds that one write may wait. */
-  readonly atOnce: number;
-  /** Milliseconds that all writes may wait together, beyond what the rate allows. */
-  readonly altogether: number;
-  /** Characters in a millisecond. */
+  /** The longest wait of one write, in milliseconds. */
+  readonly perWrite: number;
+  /** The longest wait of all writes together, in milliseconds. `rate` adds to it. */
+  readonly total: number;
+  /** The slowest rate that adds no wait, in characters per millisecond. */
   readonly rate: number;
 }
 
-/** 10 s for one write; 20 s together, and a second more for each 256,000 characters. */
-const defaults: Pace = { atOnce: 10_000, altogether: 20_000, rate: 256 };
+/** 10 s for one write; 20 s for all writes, and one more second for each 256,000 characters. */
+const defaults: Pace = { perWrite: 10_000, total: 20_000, rate: 256 };
 
 /**
- * Bounds how long an export waits for its client: its transaction holds one of the few connections for exports meanwhile. A
- * bound for each write alone lets a client hold it for minutes, by taking a chunk just before each bound.
+ * Limits how long an export waits for its client, because the export's transaction holds one of the few connections for
+ * exports. It keeps the total wait and the number of written characters. A limit for each write is not enough: a client
+ * that reads a chunk just before each limit would hold the connection for minutes.
  */
 export class ClientPace {
   readonly #pace: Pace;
@@ -28,17 +29,17 @@ export class ClientPace {
   }
 
   /**
-   * Writes `text`, and waits until `output` takes more.
+   * Writes `text`, and waits until `output` accepts more.
    *
-   * @throws CancelledError `client gone` when the client reads too slowly; whatever `output` reports.
+   * @throws CancelledError `client gone` when the client reads too slowly; also any error of `output`.
    */
   async write(output: Writable, text: string): Promise<void> {
     this.#written += text.length;
     if (output.write(text)) return;
-    const { atOnce, altogether, rate } = this.#pace;
-    const left = altogether + this.#written / rate - this.#waited;
+    const { perWrite, total, rate } = this.#pace;
+    const left = total + this.#written / rate - this.#waited;
     const start = performance.now();
-    const signal = AbortSignal.timeout(Math.max(0, Math.floor(Math.min(atOnce, left))));
+    const signal = AbortSignal.timeout(Math.max(0, Math.floor(Math.min(perWrite, left))));
     try {
       await once(output, 'drain', { signal });
     } catch (error) {

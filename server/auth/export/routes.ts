@@ -6,10 +6,10 @@ import { originOf } from '../origin.ts';
 import { readableTables } from './tables.ts';
 import { writeTables } from './writeTables.ts';
 
-/** Seconds that one may take. */
-const longest = 300;
+/** The time limit of one export, in seconds. */
+const timeLimit = 300;
 
-/** Everything that a tenant owns, as a file. */
+/** The route that downloads all rows of the signed-in tenant as a JSON file. */
 export function exportRoutes(context: AuthContext, signedIn: RequestHandler): Router {
   const running = new Set<string>();
   return Router().get('/export', signedIn, async (request, response) => {
@@ -26,13 +26,13 @@ export function exportRoutes(context: AuthContext, signedIn: RequestHandler): Ro
     }
     running.add(userId);
     try {
-      // It takes long, and holds none of the places that short requests take turns in.
+      // An export runs for a long time. It gives up its turn, so that it delays no short request.
       request.turn?.sending();
       const { cancellation } = request;
       const origin = originOf(request);
       await context.limits.count('export', origin, userId);
       await asAccount(context, request).query(audit('account_exported', origin, { userId, sessionId }));
-      cancellation.expireIn(longest);
+      cancellation.expireIn(timeLimit);
       await context.database.as(identity, { cancellation, readOnly: true }).transaction(
         async (transaction) => {
           const tables = await readableTables(transaction);

@@ -1,15 +1,15 @@
 import pg from 'pg';
 import type { Transaction } from '../../tenancy/tenantDatabase.ts';
 
-/** A table or a view of the API, with those of its columns that the tenant may read. */
+/** A table or a view of the API, with the columns that the tenant may read. */
 export interface ReadableTable {
   readonly name: string;
   readonly columns: readonly string[];
 }
 
 /**
- * What the catalog says that the transaction's tenant may read: a table that somebody adds is in it from the start.
- * Partitions are left out, because their table has their rows.
+ * Lists the tables and views that the transaction's tenant may read. The list comes from the catalog, so it includes new
+ * tables at once. It omits partitions, because the partitioned table includes their rows.
  */
 export async function readableTables(transaction: Transaction): Promise<ReadableTable[]> {
   const { rows } = await transaction.query<ReadableTable>({
@@ -23,10 +23,10 @@ export async function readableTables(transaction: Transaction): Promise<Readable
   return rows;
 }
 
-/** Rows that are in memory at a time. */
+/** The number of rows that one fetch brings into memory. */
 const batchSize = 500;
 
-/** The table's rows as JSON texts, in batches, read by a cursor as they are asked for. Which rows, its policies say. */
+/** Reads the table's rows through a cursor, in batches of JSON texts. The table's policies select the rows. */
 export async function* rowsOf(
   { query }: Transaction,
   { name, columns }: ReadableTable,

@@ -4,18 +4,18 @@ import type { Sender } from './settings.ts';
 import type { Mail } from './transport.ts';
 
 /**
- * A message as nodemailer takes it. Addresses go as objects, which it does not parse.
+ * Converts a message to nodemailer's options. Addresses are objects, because nodemailer parses text.
  *
- * @throws Error when `to` is anything but one address: what was stored may not have come through the API.
+ * @throws Error when `to` is not exactly one address. A stored address may not have passed the validation of the API.
  */
 export function envelope({ to, subject, text }: Mail, from: Sender): SendMailOptions {
-  if (!z.regexes.html5Email.test(to)) throw new Error('this is no address that mail can be sent to');
+  if (!z.regexes.html5Email.test(to)) throw new Error('the recipient is not a valid mail address');
   return {
     from: { ...from },
     to: { name: '', address: to },
     subject,
     text,
-    // No answer from an absent person's mailbox is wanted.
+    // Asks mailboxes not to send automatic replies (RFC 3834).
     headers: { 'Auto-Submitted': 'auto-generated' },
     disableFileAccess: true,
     disableUrlAccess: true,

@@ -6,8 +6,8 @@ import { newMailToken } from './mailTokens.ts';
 import { resetMessage } from './messages.ts';
 
 /**
- * Sends a token for a new password to the address, if there is an active account with a password; to everybody else
- * nothing. Which of them it was shows nowhere: all of it happens behind the answer.
+ * Mails a password reset token to the address, if it belongs to an active account with a password. Everything happens in
+ * the background, so the response does not reveal whether it does.
  */
 export function sendReset({ database, mailer }: AuthContext, email: string, origin: Origin): void {
   mailer.post(async () => {

@@ -4,14 +4,14 @@ import type { Statement } from '../../../postgres/statement.ts';
 import { badInput, type Problem } from '../../http/problem.ts';
 import type { Transaction } from '../../tenancy/tenantDatabase.ts';
 
-/** The purpose and lifetime of tokens that are sent by mail. */
+/** The lifetime of mail tokens by purpose. */
 const lifetimes = { 'reset password': '1 hour', 'verify email': '24 hours' };
 type MailPurpose = keyof typeof lifetimes;
 
-/** A token in a body. One that cannot be any is wrong like every other, and no news of its own. */
+/** A token in the request body. A malformed token gets no error of its own: it fails like any wrong token. */
 export const mailToken = z.string({ error: 'token is needed' }).trim().max(1000, 'token is too long');
 
-/** A new token for the user, 256 random bits, and the statement that stores its hash in place of the one before. */
+/** Creates a mail token of 256 random bits, and the statement that stores its hash in place of the previous one. */
 export function newMailToken(
   purpose: MailPurpose,
   { id, email }: { id: string; email: string },
@@ -31,28 +31,30 @@ export function newMailToken(
 }
 
 // The account's address must still be the one that the token was sent to.
-const holds = `t.token_hash = $1 and t.purpose = $2 and t.expires_at > now()
+const isValid = `t.token_hash = $1 and t.purpose = $2 and t.expires_at > now()
   and u.id = t.user_id and u.email = t.email and c.user_id = t.user_id and c.is_active`;
 
-/** Whether the token would be taken now; it stays. */
+/** Builds the statement that finds a valid token without using it up. */
 export function findMailToken(purpose: MailPurpose, token: string): Statement {
   return {
     name: 'find_mail_token',
-    text: `select from app_private.mail_tokens t, app_public.users u, app_private.credentials c where ${holds}`,
+    text: `select from app_private.mail_tokens t, app_public.users u, app_private.credentials c where ${isValid}`,
     values: [hashOf(token), purpose],
   };
 }
 
 /**
- * Uses the token up, in the transaction of what it allows, and gives whose it was.
+ * Uses up the token, in the transaction of the action that it allows.
  *
- * @throws Problem 400, one for all: it is wrong, was used or has expired, or the account has another address by now.
+ * @returns the id of the token's user.
+ * @throws Problem 400, the same in all cases: the token is wrong, was used or has expired, or the account's address has
+ *   changed.
  */
 export async function takeMailToken(transaction: Transaction, purpose: MailPurpose, token: string): Promise<string> {
   const { rows } = await transaction.query<{ user_id: string }>({
     name: 'take_mail_token',
     text: `delete from app_private.mail_tokens t using app_public.users u, app_private.credentials c
-      where ${holds} returning t.user_id`,
+      where ${isValid} returning t.user_id`,
     values: [hashOf(token), purpose],
   });
   if (!rows[0]) throw wrongToken();

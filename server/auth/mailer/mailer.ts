@@ -5,23 +5,30 @@ import type { MailSettings } from './settings.ts';
 import { smtpTransport } from './smtp.ts';
 import { type Mail, type MailTransport, noTransport } from './transport.ts';
 
-/** Messages that are made and sent at once, and that may wait; milliseconds for those under way when the server stops. */
-const most = { atOnce: 4, waiting: 1000, stopping: 1000 };
+/** Messages that are composed and sent at the same time. */
+const concurrency = 4;
+/** Messages that may wait. The mailer drops further ones. */
+const maxWaiting = 1000;
+/** Milliseconds that messages in progress get when the server stops. */
+const closeTimeout = 1000;
 
 /** Sends mail in the background, so that neither responses nor their timing reveal whether mail is sent. */
 export interface Mailer {
-  /** Whether mail can be sent at all. */
+  /** Whether a transport is configured. */
   readonly available: boolean;
-  /** Of the app that links lead to, without a slash at its end. */
+  /** The URL of the app that links in mail open, without a trailing slash. */
   readonly appUrl: string | undefined;
-  /** Finds out with `compose` what is to be sent, if anything, and sends it. Failures go to the log. */
+  /** Queues a message. `compose` returns it, or `undefined` to send nothing. Failures go to the log. */
   post(compose: () => Promise<Mail | undefined>): void;
 }
 
-/** `close` resolves once nothing is under way: what waits is dropped, what takes longer than a second given up. */
+/**
+ * Creates the mailer. A message waits in the queue, is composed and sent, and is then sent or logged as failed; it is
+ * never retried. `close` drops waiting messages, aborts messages in progress after one second, and then resolves.
+ */
 export function createMailer(settings: MailSettings, log: Logger): Mailer & { close(): Promise<void> } {
   const transport = chooseTransport(settings, log);
-  const limit = pLimit(most.atOnce);
+  const limit = pLimit(concurrency);
   const running = new Set<Promise<void>>();
   const stopping = new AbortController();
 
@@ -38,22 +45,23 @@ export function createMailer(settings: MailSettings, log: Logger): Mailer & { cl
     available: transport.available,
     appUrl: settings.appUrl,
     post(compose) {
-      if (limit.pendingCount >= most.waiting) {
-        log.warn('mail was not sent: too much of it is waiting');
+      if (limit.pendingCount >= maxWaiting) {
+        log.warn('mail was not sent: too many messages are waiting');
         return;
       }
       void limit(() => {
-        const one = deliver(compose).finally(() => running.delete(one));
-        running.add(one);
-        return one;
+        const delivery = deliver(compose).finally(() => running.delete(delivery));
+        running.add(delivery);
+        return delivery;
       });
     },
     async close() {
-      if (limit.pendingCount > 0) log.warn({ messages: limit.pendingCount }, 'mail was not sent: the server stops');
+      if (limit.pendingCount > 0)
+        log.warn({ messages: limit.pendingCount }, 'mail was not sent: the server is stopping');
       limit.clearQueue();
-      const giveUp = setTimeout(() => stopping.abort(), most.stopping);
+      const timeout = setTimeout(() => stopping.abort(), closeTimeout);
       await Promise.all(running);
-      clearTimeout(giveUp);
+      clearTimeout(timeout);
     },
   };
 }
@@ -61,6 +69,6 @@ export function createMailer(settings: MailSettings, log: Logger): Mailer & { cl
 function chooseTransport({ smtpUrl, directory, from }: MailSettings, log: Logger): MailTransport {
   if (smtpUrl !== undefined) return smtpTransport(smtpUrl, from);
   if (directory !== undefined) return folderTransport(directory, from, log);
-  log.warn('SMTP_URL is not set: passwords cannot be reset, and addresses not verified');
+  log.warn('SMTP_URL is not set, so users cannot reset passwords or verify addresses. Set it to send mail.');
   return noTransport;
 }

@@ -1,22 +1,22 @@
 import type { Mail } from './transport.ts';
 
-/** The contents of a message: recipient, token, and the URL of the app that accepts it. */
-interface Occasion {
+/** The variable parts of a message: recipient, token, and the URL of the app that accepts the token. */
+interface MessageParts {
   readonly to: string;
   readonly token: string;
   readonly appUrl: string | undefined;
 }
 
-/** To somebody who may have forgotten the password. */
-export function resetMessage({ to, token, appUrl }: Occasion): Mail {
+/** Composes the message with a password reset token. */
+export function resetMessage({ to, token, appUrl }: MessageParts): Mail {
   return {
     to,
     subject: 'Set a new password',
     text: `Hello,
 
-somebody asked for a new password for the account with this address.
+someone requested a new password for the account with this address.
 
-${howTo('To set one', 'reset-password', '/auth/password/reset, with "newPassword"', token, appUrl)}
+${instructions('To set one', 'reset-password', '/auth/password/reset, with "newPassword"', token, appUrl)}
 It can be used once, within one hour. Setting a new password ends
 every session of the account.
 
@@ -25,8 +25,8 @@ If it was not you, do nothing: the password stays as it is.
   };
 }
 
-/** To somebody who has registered with this address, as far as we know. */
-export function verifyMessage({ to, token, appUrl }: Occasion): Mail {
+/** Composes the message with a token that verifies the recipient's address. */
+export function verifyMessage({ to, token, appUrl }: MessageParts): Mail {
   return {
     to,
     subject: 'Confirm your address',
@@ -34,7 +34,7 @@ export function verifyMessage({ to, token, appUrl }: Occasion): Mail {
 
 an account was registered with this address.
 
-${howTo('To confirm that it is yours', 'verify-email', '/auth/email/verify', token, appUrl)}
+${instructions('To confirm that it is yours', 'verify-email', '/auth/email/verify', token, appUrl)}
 It can be used once, within 24 hours.
 
 If it was not you, do nothing.
@@ -42,8 +42,11 @@ If it was not you, do nothing.
   };
 }
 
-/** The token is in the link's fragment, which browsers do not send: it gets into no server's log. */
-function howTo(aim: string, page: string, route: string, token: string, appUrl: string | undefined): string {
+/**
+ * Explains how to use the token. The link carries it in its fragment: browsers do not send fragments, so no server logs
+ * the token.
+ */
+function instructions(aim: string, page: string, route: string, token: string, appUrl: string | undefined): string {
   return appUrl === undefined
     ? `${aim}, give this token to the app that you use
 (it sends it as "token" to ${route}):

@@ -8,10 +8,11 @@ import { findMailToken, takeMailToken, wrongToken } from './mailTokens.ts';
 import { markVerified } from './verifyEmail.ts';
 
 /**
- * Sets a new password for whom the token was sent to, and ends all of their sessions.
+ * Sets a new password for the token's user. Ends all sessions and external tokens of the user, and marks the address as
+ * verified.
  *
- * @param client as sign-in.
- * @throws Problem 400 when the token is not good; of two that come at once, for one of them.
+ * @param client runs SQL as sign-in.
+ * @throws Problem 400 when the token is not valid. Of two concurrent requests with one token, one fails.
  */
 export async function resetPassword(
   client: IdentifiedClient,
@@ -19,7 +20,7 @@ export async function resetPassword(
   origin: Origin,
   cancellation: Cancellation,
 ): Promise<void> {
-  // Asked first, and not only taken: hashing is dear, and no stranger may have it for nothing.
+  // Check the token before hashing. Hashing is expensive, and an invalid token must not cause it.
   const { rowCount } = await client.query(findMailToken('reset password', token));
   if (rowCount === 0) throw wrongToken();
   const passwordHash = await hashPassword(newPassword, cancellation);
@@ -34,7 +35,7 @@ export async function resetPassword(
       values: [userId],
     });
     await transaction.query(endExternalTokens(userId));
-    // Who reads the mail of the address has it.
+    // The token was sent to the address, so its use proves that the user receives mail there.
     await transaction.query(markVerified(userId));
     await transaction.query(audit('password_reset', origin, { userId }));
   });

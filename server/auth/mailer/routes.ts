@@ -9,18 +9,18 @@ import { mailToken } from './mailTokens.ts';
 import { resetPassword } from './resetPassword.ts';
 import { sendVerification, verifyEmail } from './verifyEmail.ts';
 
-const forgotten = z.object({ email });
+const resetRequest = z.object({ email });
 const reset = z.object({ token: mailToken, newPassword: newPassword('newPassword') });
 const verification = z.object({ token: mailToken });
 
-/** What goes by mail: a new password for who forgot the old one, and the proof that an address is the user's. */
+/** Routes for password resets and for verification of mail addresses. */
 export function mailRoutes(context: AuthContext, signedIn: RequestHandler): Router {
   const { limits, mailer } = context;
   return Router()
     .post('/password/forgot', async (request, response) => {
-      const { email } = checkBody(forgotten, request.body);
+      const { email } = checkBody(resetRequest, request.body);
       const origin = originOf(request);
-      needMail(mailer.available);
+      requireMail(mailer.available);
       await limits.count('mail', origin, email);
       sendReset(context, email, origin);
       response.status(202).json({});
@@ -39,7 +39,7 @@ export function mailRoutes(context: AuthContext, signedIn: RequestHandler): Rout
           where id = app_public.current_user_id()`,
       });
       const user = rows[0] as (typeof rows)[0];
-      needMail(mailer.available);
+      requireMail(mailer.available);
       await limits.count('mail', originOf(request), user.email);
       if (!user.verified) sendVerification(context, user);
       response.status(202).json({});
@@ -51,6 +51,6 @@ export function mailRoutes(context: AuthContext, signedIn: RequestHandler): Rout
     });
 }
 
-function needMail(available: boolean): void {
-  if (!available) throw new Problem(503, 'This server sends no mail.');
+function requireMail(available: boolean): void {
+  if (!available) throw new Problem(503, 'This server does not send mail.');
 }

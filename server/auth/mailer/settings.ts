@@ -7,14 +7,14 @@ export interface Sender {
   readonly address: string;
 }
 
-/** How mail is sent, and where its links lead. */
+/** The transport and the content of mail. */
 export interface MailSettings {
-  /** The server that takes it, smtp:// or smtps://. */
+  /** The URL of the mail server, smtp:// or smtps://. */
   readonly smtpUrl?: string | undefined;
   readonly from: Sender;
-  /** Of the app whose pages ask for a new password and confirm an address; without one, mail has the token alone. */
+  /** The URL of the app that resets passwords and verifies addresses. Without it, mail contains the token instead of a link. */
   readonly appUrl?: string | undefined;
-  /** Outside production, the folder that mail is written to where there is no server for it. */
+  /** The folder that receives mail when there is no mail server, outside production. */
   readonly directory?: string | undefined;
 }
 
@@ -23,7 +23,7 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '[::1]' || (isIPv4(host) && host.startsWith('127.'));
 }
 
-/** SMTP_URL. */
+/** The value of SMTP_URL. */
 export const smtpUrl = z.string().refine((value) => {
   if (!/^smtps?:\/\//.test(value) || !URL.canParse(value)) return false;
   const { hostname, pathname, hash, searchParams, username, password } = new URL(value);
@@ -40,7 +40,7 @@ function isEncoded(text: string): boolean {
   }
 }
 
-/** MAIL_FROM: an address, or a name and an address in angle brackets. */
+/** The value of MAIL_FROM: an address, or a name and an address in angle brackets. */
 export const mailFrom = z.string().transform((value, context): Sender => {
   const [, name = '', address = ''] = /^(?:([^<>"\p{Cc}]*)<)?([^<>]*)>?$/u.exec(value.trim()) ?? [];
   const closed = value.includes('<') === value.includes('>');
@@ -50,7 +50,7 @@ export const mailFrom = z.string().transform((value, context): Sender => {
   return { name: name.trim(), address };
 });
 
-/** APP_URL, without a slash at its end. */
+/** The value of APP_URL, without trailing slashes. */
 export const appUrl = z
   .string()
   .refine((value) => {

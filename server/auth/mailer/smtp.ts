@@ -2,10 +2,15 @@ import { envelope } from './envelope.ts';
 import { isLoopback, type Sender } from './settings.ts';
 import type { MailTransport } from './transport.ts';
 
-/** Milliseconds: a server that says nothing, and the whole of one message. */
-const patience = { silent: 5000, whole: 10_000 };
+/** Milliseconds to wait for a server that does not respond. */
+const idleTimeout = 5000;
+/** Milliseconds that sending one message may take. */
+const messageTimeout = 10_000;
 
-/** Sends to the server that `url` names. Its certificate is verified; without TLS only to this machine, or if told so. */
+/**
+ * Returns a transport that sends to the server at `url`. It verifies the server's certificate. It sends without TLS only
+ * to this machine, or if `url` has `requireTLS=false`.
+ */
 export function smtpTransport(url: string, from: Sender): MailTransport {
   const { protocol, hostname, port, username, password, searchParams } = new URL(url);
   const options = {
@@ -14,13 +19,13 @@ export function smtpTransport(url: string, from: Sender): MailTransport {
     ...(username && { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } }),
     secure: protocol === 'smtps:',
     requireTLS: searchParams.has('requireTLS') ? searchParams.get('requireTLS') === 'true' : !isLoopback(hostname),
-    connectionTimeout: patience.silent,
-    greetingTimeout: patience.silent,
-    dnsTimeout: patience.silent,
-    socketTimeout: patience.silent,
+    connectionTimeout: idleTimeout,
+    greetingTimeout: idleTimeout,
+    dnsTimeout: idleTimeout,
+    socketTimeout: idleTimeout,
     socketCloseTimeout: 0,
   };
-  // Loaded with the first message: it is a twelfth of what a server loads to begin.
+  // The import waits for the first message, because nodemailer is a twelfth of the code that a server loads at start.
   const connect = async () => (await import('nodemailer')).createTransport(options);
   let transport: ReturnType<typeof connect> | undefined;
   return {
@@ -28,21 +33,21 @@ export function smtpTransport(url: string, from: Sender): MailTransport {
     async send(mail, signal) {
       const message = {
         ...envelope(mail, from),
-        signal: AbortSignal.any([signal, AbortSignal.timeout(patience.whole)]),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(messageTimeout)]),
       };
       transport ??= connect();
       try {
         await (await transport).sendMail(message);
       } catch (error) {
-        throw refusal(error);
+        throw withoutText(error);
       }
     },
   };
 }
 
-/** What went wrong by its codes alone: the server's words repeat the address, and may repeat more. */
-function refusal(error: unknown): Error {
+/** Returns an error with the codes of `error` only. The server's text contains the address and may contain more. */
+function withoutText(error: unknown): Error {
   const { code, command, responseCode } = error as { code?: string; command?: string; responseCode?: number };
   const known = [code, command, responseCode].filter((part) => part !== undefined).join(', ');
-  return Object.assign(new Error(`the mail server did not take a message: ${known}`), { code });
+  return Object.assign(new Error(`the mail server did not accept a message: ${known}`), { code });
 }

@@ -19,5 +19,5 @@ export interface MailTransport {
 /** The transport of a server without SMTP_URL and without a folder for mail. It rejects every message. */
 export const noTransport: MailTransport = {
   available: false,
-  send: () => Promise.reject(new Error('there is no way to send mail')),
+  send: () => Promise.reject(new Error('mail is not configured')),
 };

@@ -7,7 +7,7 @@ import type { Origin } from '../origin.ts';
 import { newMailToken, takeMailToken } from './mailTokens.ts';
 import { verifyMessage } from './messages.ts';
 
-/** Sends a token that verifies the user's address, behind the answer. Nothing happens where no mail can be sent. */
+/** Mails a token that verifies the user's address, in the background. Does nothing if mail is unavailable. */
 export function sendVerification({ database, mailer }: AuthContext, user: { id: string; email: string }): void {
   if (!mailer.available || user.email.endsWith('.invalid')) return;
   mailer.post(async () => {
@@ -18,10 +18,10 @@ export function sendVerification({ database, mailer }: AuthContext, user: { id: 
 }
 
 /**
- * Notes that the account's address is its owner's.
+ * Marks the address of the token's user as verified.
  *
- * @param client as sign-in.
- * @throws Problem 400 when the token is not good.
+ * @param client runs SQL as sign-in.
+ * @throws Problem 400 when the token is not valid.
  */
 export async function verifyEmail(client: IdentifiedClient, token: string, origin: Origin): Promise<void> {
   await client.transaction(async (transaction) => {
@@ -31,7 +31,7 @@ export async function verifyEmail(client: IdentifiedClient, token: string, origi
   });
 }
 
-/** Keeps the time at which it was first verified. */
+/** Builds the statement that marks the user's address as verified. It keeps the time of the first verification. */
 export function markVerified(userId: string): Statement {
   return {
     text: 'update app_public.users set email_verified_at = now() where id = $1 and email_verified_at is null',

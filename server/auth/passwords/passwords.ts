@@ -1,40 +1,41 @@
 import { randomBytes } from 'node:crypto';
 import { hash, verify } from '@node-rs/argon2';
 import type { Cancellation } from '../../../postgres/cancellation.ts';
-import { inTurn } from './queue.ts';
+import { queued } from './queue.ts';
 
 // OWASP's first choice for Argon2id. The library's default algorithm is Argon2id.
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
 /**
- * Argon2id hash of a password, with its salt and parameters inside (PHC string).
+ * Hashes a password with Argon2id. The hash includes its salt and parameters (PHC string).
  *
- * @param cancellation of the request; once it is given up nothing is hashed for it.
- * @throws Problem 503 when too many wait for their turn; CancelledError.
+ * @param cancellation cancels the hash if the request ends before its turn.
+ * @throws Problem 503 when too many passwords wait; CancelledError.
  */
 export function hashPassword(password: string, cancellation?: Cancellation): Promise<string> {
-  return inTurn(() => hash(password, parameters), cancellation);
+  return queued(() => hash(password, parameters), cancellation);
 }
 
-const nobodysHash = hash(randomBytes(16).toString('hex'), parameters);
+/** The hash of a random password, for accounts without a hash. */
+const dummyHash = hash(randomBytes(16).toString('hex'), parameters);
 
 /**
- * Whether `password` belongs to `passwordHash`. Without a hash, because there is no such account or it has no password,
- * it waits and takes as long as with one and is false: the time tells a stranger nothing.
+ * Checks whether `password` matches `passwordHash`. The hash is missing if the account does not exist or has no password.
+ * The result is then `false` after the same wait and work, so that timing does not reveal whether the account exists.
  *
- * @throws as hashPassword.
+ * @throws see `hashPassword`.
  */
 export async function passwordMatches(
   passwordHash: string | null | undefined,
   password: string,
   cancellation?: Cancellation,
 ): Promise<boolean> {
-  const against = passwordHash ?? (await nobodysHash);
-  const matches = await inTurn(() => verify(against, password), cancellation);
+  const against = passwordHash ?? (await dummyHash);
+  const matches = await queued(() => verify(against, password), cancellation);
   return matches && typeof passwordHash === 'string';
 }
 
-/** Whether a hash was made with less work than a new one would be, or is no Argon2id at all. */
+/** Tells whether a hash used weaker parameters than a new hash, or another algorithm than Argon2id. */
 export function needsRehash(passwordHash: string): boolean {
   const [, memory, time, lanes] = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$/.exec(passwordHash) ?? [];
   const { memoryCost, timeCost, parallelism } = parameters;

@@ -6,37 +6,37 @@ import { Problem } from '../../http/problem.ts';
 import { readMetrics } from '../../http/readMetrics.ts';
 
 /**
- * Passwords that are hashed at a time. One core is left to the rest of the server; and libuv has four threads, which
- * look up names and read files too.
+ * Passwords that are hashed at the same time. One core stays free for the rest of the server. The limit is four, because
+ * libuv has four threads, which also resolve names and read files.
  */
 const concurrency = Math.min(4, Math.max(1, availableParallelism() - 1));
 
-/** Requests that wait for their turn, at most: on one core, at 30 to 60 ms each, two or three seconds' worth. */
-const longest = 50;
+/** Requests that may wait. A hash takes 30 to 60 ms, so one core works off a full queue in two or three seconds. */
+const maxWaiting = 50;
 
-/** Seconds after which the queue, full as it was, has most likely been worked off. */
+/** Seconds after which a full queue has most likely been worked off. */
 const retryAfter = 3;
 
 const turns = pLimit(concurrency);
 
 /**
- * Refuses at once what would be refused when it comes to hashing: a flood then costs the database nothing.
+ * Refuses a request while the queue is full. Call it before any database work, so that a flood costs the database nothing.
  *
- * @throws Problem 503 when too many are waiting already.
+ * @throws Problem 503 when too many passwords wait.
  */
 export function refuseWhenFull(): void {
-  if (turns.pendingCount < longest) return;
+  if (turns.pendingCount < maxWaiting) return;
   throw new Problem(503, 'Too many passwords are being checked right now. Try again shortly.', {
     headers: { 'Retry-After': String(retryAfter) },
   });
 }
 
 /**
- * Runs `work` when its turn has come, unless the request was given up by then.
+ * Runs `work` in its turn, unless the request is canceled by then.
  *
- * @throws Problem as refuseWhenFull; CancelledError.
+ * @throws Problem 503 when too many passwords wait; CancelledError.
  */
-export async function inTurn<T>(work: () => Promise<T>, cancellation?: Cancellation): Promise<T> {
+export async function queued<T>(work: () => Promise<T>, cancellation?: Cancellation): Promise<T> {
   refuseWhenFull();
   return turns(() => {
     cancellation?.check();
@@ -50,7 +50,7 @@ export function passwordMetrics(registry: Registry): void {
   gauge('hedgerow_password_hashes_waiting', 'Passwords that wait to be hashed or checked', passwordHashesWaiting);
 }
 
-/** Passwords that wait to be hashed or checked. */
+/** Returns the number of passwords that wait to be hashed or checked. */
 export function passwordHashesWaiting(): number {
   return turns.pendingCount;
 }

@@ -3,11 +3,11 @@ import type { IdentifiedClient } from '../../tenancy/tenantDatabase.ts';
 import { hashPassword, needsRehash } from './passwords.ts';
 
 /**
- * Replaces a hash that was made with less work than is usual now. Only who signs in brings the password for that.
+ * Replaces a hash that used weaker parameters than a new one. Only a sign-in can do this, because it has the password.
  *
- * @param client as sign-in.
- * @returns the hash that is stored from now on, unless somebody else changed it.
- * @throws as hashPassword.
+ * @param client runs SQL as sign-in.
+ * @returns the new hash. It is not stored if another request changed the password concurrently.
+ * @throws see `hashPassword`.
  */
 export async function rehash(
   client: IdentifiedClient,
@@ -17,7 +17,7 @@ export async function rehash(
   if (!needsRehash(passwordHash)) return passwordHash;
   const stronger = await hashPassword(password, cancellation);
   await client.query({
-    // Unless the password was changed in the meantime.
+    // The condition on the hash leaves a concurrent password change alone.
     text: 'update app_private.credentials set password_hash = $3 where user_id = $1 and password_hash = $2',
     values: [userId, passwordHash, stronger],
   });

@@ -2,27 +2,27 @@ import type { Logger } from 'pino';
 import type { Statement } from '../../../postgres/statement.ts';
 import type { IdentifiedClient } from '../../tenancy/tenantDatabase.ts';
 
-/** Milliseconds between two clearings. */
+/** Milliseconds between two cleanups. */
 const interval = 5 * 60_000;
 
-/** Milliseconds that a row is kept for after its end: the clocks of instances differ. */
+/** Milliseconds to keep a row after it expires, because the clocks of instances differ. */
 const margin = 60_000;
 
-/** Rows that one statement deletes, so that none of them runs into its time limit. */
+/** The maximum number of rows for one statement, so that it stays within its time limit. */
 const chunk = 10_000;
 
-/** Milliseconds between two clearings of the audit log, which reads all of it. */
+/** Milliseconds between two cleanups of the audit log. It is rare, because it reads the whole log. */
 const auditInterval = 24 * 60 * 60_000;
 
 const statements = {
-  // A row that somebody counts in just now stays.
+  // `skip locked` keeps rows that another transaction is updating.
   rateLimits: (): Statement => ({
     name: 'clear-rate-limits',
     text: `delete from app_private.rate_limits where key in (
       select key from app_private.rate_limits where expire < $1 limit $2 for update skip locked)`,
     values: [Date.now() - margin, chunk],
   }),
-  // Of all tenants: the policies let sign-in's role reach keys of the last 24 hours in no way.
+  // Deletes keys of all tenants. The policies hide keys of the last 24 hours from the role of sign-in.
   idempotencyKeys: (): Statement => ({
     name: 'clear-idempotency-keys',
     text: `delete from app_public.idempotency_keys where (user_id, key) in (
@@ -37,13 +37,13 @@ const statements = {
   }),
 };
 
-/** Removes the rate limits and the idempotency keys whose time is over. */
+/** Deletes expired rate limits and idempotency keys. */
 export async function clearExpired(client: IdentifiedClient): Promise<void> {
   await clear(client, statements.rateLimits);
   await clear(client, statements.idempotencyKeys);
 }
 
-/** Removes the lines of the audit log that are older than `days`; no line of the last 30 days, whatever is given. */
+/** Deletes audit log entries older than `days`. Entries of the last 30 days always stay. */
 export function clearAuditLog(client: IdentifiedClient, days: number): Promise<void> {
   return clear(client, () => statements.auditLog(days));
 }
@@ -56,29 +56,30 @@ async function clear(client: IdentifiedClient, statement: () => Statement): Prom
 }
 
 /**
- * Clears now and then for as long as the process lives, and keeps it from ending for no moment longer.
+ * Starts a timer that deletes expired rows every five minutes, and old audit log entries once a day. The timer does not
+ * keep the process alive.
  *
- * @param auditRetentionDays days that lines of the audit log are kept for; undefined keeps them forever.
- * @returns a function that stops the clearing, and resolves when no statement of its own is under way.
+ * @param auditRetentionDays days to keep audit log entries; `undefined` keeps them forever.
+ * @returns a function that stops the timer and resolves when no cleanup is running.
  */
-export function clearRegularly(
+export function startCleanup(
   client: IdentifiedClient,
   auditRetentionDays: number | undefined,
   log: Logger,
 ): () => Promise<void> {
-  let clearing = Promise.resolve();
-  let auditCleared = Number.NEGATIVE_INFINITY;
+  let running = Promise.resolve();
+  let lastAuditCleanup = Number.NEGATIVE_INFINITY;
   const run = async () => {
     await clearExpired(client);
-    if (auditRetentionDays === undefined || performance.now() - auditCleared < auditInterval) return;
-    auditCleared = performance.now();
+    if (auditRetentionDays === undefined || performance.now() - lastAuditCleanup < auditInterval) return;
+    lastAuditCleanup = performance.now();
     await clearAuditLog(client, auditRetentionDays);
   };
   const timer = setInterval(() => {
-    clearing = run().catch((err) => log.warn({ err }, 'expired rows could not be cleared'));
+    running = run().catch((err) => log.warn({ err }, 'expired rows could not be deleted'));
   }, interval).unref();
   return () => {
     clearInterval(timer);
-    return clearing;
+    return running;
   };
 }

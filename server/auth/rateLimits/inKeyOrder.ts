@@ -1,26 +1,26 @@
 import type { Result, Statement } from '../../../postgres/statement.ts';
 import type { IdentifiedClient } from '../../tenancy/tenantDatabase.ts';
 
-/** What a limiter asks of the database: each statement touches one row, whose key is its first value. */
-export type Counters = Pick<IdentifiedClient, 'query'>;
+/** The database client of a limiter. Each statement touches one row; its key is the statement's first value. */
+export type CounterClient = Pick<IdentifiedClient, 'query'>;
 
 /**
- * Asks for the statements of one tick in the order of their keys. They share transactions, of this and of other
- * instances at once: rows that all of them lock in one order make no deadlock.
+ * Returns a client that sends the statements of one tick in key order. The statements of one tick share a transaction, so
+ * transactions of all instances lock rows in one order. This avoids deadlocks.
  */
-export function inKeyOrder(client: Counters): Counters {
-  let waiting: { key: string; ask(): void }[] = [];
+export function inKeyOrder(client: CounterClient): CounterClient {
+  let waiting: { key: string; send(): void }[] = [];
   const flush = () => {
-    const asked = waiting.sort((one, other) => (one.key < other.key ? -1 : 1));
+    const sorted = waiting.sort((one, other) => (one.key < other.key ? -1 : 1));
     waiting = [];
-    for (const { ask } of asked) ask();
+    for (const { send } of sorted) send();
   };
   return {
     query: <Row>(statement: Statement) =>
       new Promise<Result<Row>>((resolve, reject) => {
-        const ask = () => void client.query<Row>(statement).then(resolve, reject);
-        // After the microtasks that are due: the limiter awaits its connection before it asks.
-        if (waiting.push({ key: String(statement.values?.[0]), ask }) === 1) process.nextTick(flush);
+        const send = () => void client.query<Row>(statement).then(resolve, reject);
+        // The flush runs after pending microtasks, because a limiter awaits its connection before it queries.
+        if (waiting.push({ key: String(statement.values?.[0]), send }) === 1) process.nextTick(flush);
       }),
   };
 }

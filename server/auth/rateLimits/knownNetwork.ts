@@ -1,17 +1,20 @@
-import type { Counters } from './inKeyOrder.ts';
+import type { CounterClient } from './inKeyOrder.ts';
 import { networkOf } from './network.ts';
 
 /**
- * Whether somebody has signed in to the account of `email` from the network of `address`, as far as its sessions tell: a
- * session is kept until 30 days have passed and its user signs in again. The same query runs for accounts that do not
- * exist, so that its time tells nothing.
+ * Checks whether a session of the account of `email` began in the network of `address`. A session stays in the table until
+ * it is 30 days old and its user signs in again. Unknown accounts run the same query, so that timing does not reveal them.
  *
- * @param client as sign-in.
+ * @param client runs SQL as sign-in.
  */
-export async function isKnownNetwork(client: Counters, email: string, address: string | undefined): Promise<boolean> {
+export async function isKnownNetwork(
+  client: CounterClient,
+  email: string,
+  address: string | undefined,
+): Promise<boolean> {
   const network = networkOf(address);
   if (network === 'unknown') return false;
-  // A server that listens on IPv6 sees IPv4 clients as ::ffff:192.0.2.1, and has stored them so.
+  // A server that listens on IPv6 stores IPv4 clients as ::ffff:192.0.2.1.
   const networks = network.includes(':') ? [network] : [network, `::ffff:${network}`];
   const { rows } = await client.query<{ known: boolean }>({
     name: 'known_network',

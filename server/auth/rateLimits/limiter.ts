@@ -1,14 +1,14 @@
 import { RateLimiterPostgres } from 'rate-limiter-flexible';
-import type { Counters } from './inKeyOrder.ts';
+import type { CounterClient } from './inKeyOrder.ts';
 import type { Rule } from './rules.ts';
 
-/** Counts by key in `app_private.rate_limits`, which all instances share. */
+/** Counts attempts by key in `app_private.rate_limits`, which all instances share. */
 export class Limiter extends RateLimiterPostgres {
   /**
-   * @param client as sign-in.
-   * @param keyPrefix tells its keys from those of other limiters.
+   * @param client runs SQL as sign-in.
+   * @param keyPrefix distinguishes the keys of this limiter from those of other limiters.
    */
-  constructor(client: Counters, keyPrefix: string, { points, seconds }: Rule) {
+  constructor(client: CounterClient, keyPrefix: string, { points, seconds }: Rule) {
     super({
       storeClient: client,
       storeType: 'client',
@@ -18,16 +18,17 @@ export class Limiter extends RateLimiterPostgres {
       keyPrefix,
       points,
       duration: seconds,
-      // The first try too many is the last one that is written down: from then on this instance refuses by itself.
+      // The first attempt over the limit is the last one that reaches the database. This instance refuses the next ones
+      // from memory.
       inMemoryBlockOnConsumed: points + 1,
-      // The library's timer cannot be stopped, and says nothing of what fails; expiry.ts clears for all.
+      // The library's timer cannot be stopped and does not report errors. expiry.ts deletes the rows of all limiters.
       clearExpiredByTimeout: false,
     });
   }
 
-  /** Milliseconds for which this instance refuses the key without asking the database; 0 where it has to ask. */
+  /** Milliseconds for which this instance refuses the key without a query; 0 if it needs one. */
   refusedFor(key: string): number {
-    // A method of the library that its types leave out.
+    // The library's types omit this method.
     const blocks = this as unknown as { getInMemoryBlockMsBeforeExpire(storedKey: string): number };
     return blocks.getInMemoryBlockMsBeforeExpire(this.getKey(key));
   }

@@ -1,8 +1,11 @@
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 
 /**
- * What is counted as one address: an IPv4 address by itself, IPv6 by its /64, of which every home has one to choose
- * from at will. IPv4 in IPv6's clothes (`::ffff:192.0.2.1`) is IPv4. What is no address counts together.
+ * Returns the network that rate limits count as one address:
+ *
+ * - the address itself for IPv4, also if it is mapped into IPv6 (`::ffff:192.0.2.1`);
+ * - the /64 prefix for IPv6, because every home has a whole /64 to choose addresses from;
+ * - `unknown` for all values that are not an address.
  */
 export function networkOf(address = ''): string {
   if (isIPv4(address)) return address;
@@ -12,7 +15,7 @@ export function networkOf(address = ''): string {
   return mapped ?? `${groups(shortest).slice(0, 4).join(':')}::/64`;
 }
 
-/** The eight groups of an IPv6 address; `::` stands for as many zeros as are missing. */
+/** Splits an IPv6 address into its eight groups. `::` expands to the missing zeros. */
 function groups(address: string): string[] {
   const [before = [], after = []] = address.split('::').map((part) => part.split(':').filter(Boolean));
   const missing = Math.max(0, 8 - before.length - after.length);

@@ -1,17 +1,17 @@
 import type { Origin } from '../origin.ts';
 
-/** Actions with a rate limit of their own. */
+/** Actions that have a rate limit. */
 export type LimitedAction = 'register' | 'login' | 'refresh' | 'logout' | 'password' | 'mail' | 'export';
 
 /** Rate limits, counted over all instances of the server. */
 export interface RateLimits {
   /**
-   * Counts one try at `action` from the origin's address and at the account, whatever names it (an address of mail, a
-   * user's or a session's id); what names it is not stored as it is.
+   * Counts one attempt at `action`, by the origin's address and by the account.
    *
-   * @throws Problem 429 with Retry-After when there were too many of either.
+   * @param account a mail address, a user id or the hash of a session's token family. Only its hash is stored.
+   * @throws Problem 429 with Retry-After when the address or the account has too many attempts.
    */
   count(action: LimitedAction, origin: Origin, account?: string): Promise<void>;
-  /** Forgets the tries at the account: the right one got in. */
+  /** Resets the counters of the account after a successful attempt, and gives the address one attempt back. */
   forgive(action: LimitedAction, origin: Origin, account: string): Promise<void>;
 }

@@ -1,20 +1,20 @@
 import type { LimitedAction } from './rateLimits.ts';
 
-/** How many tries are let through within `seconds` of the first one. */
+/** Allows `points` attempts within `seconds` of the first one. */
 export interface Rule {
   readonly points: number;
   readonly seconds: number;
 }
 
-/** What is counted of one action. Whatever is tried counts; what a right password gives back stands in forgive(). */
+/** The limits of one action. Every attempt counts. `RateLimits.forgive` gives attempts back after a correct password. */
 export interface Rules {
   readonly address: Rule;
   readonly account: Rule;
-  /** One account from one address, so that nobody is locked out by strangers who guess from elsewhere. */
+  /** Counts attempts at one account from one address, so that guesses from elsewhere do not lock out the owner. */
   readonly accountAtAddress?: Rule;
   /**
-   * One account from all networks that it has been signed in to from, once `account` is used up: strangers who guess
-   * from many networks do not lock its owner out either.
+   * Applies when `account` is used up, to attempts from networks in which a session of the account began. So guesses from
+   * many networks do not lock out the owner either.
    */
   readonly accountFromKnown?: Rule;
 }
@@ -23,25 +23,26 @@ const minutes = 60;
 const quarter = 15 * minutes;
 const hour = 60 * minutes;
 
+/** The rate limits by action. */
 export const rules: Readonly<Record<LimitedAction, Rules>> = {
-  // An office behind one address signs up in a day, not in a minute; what a robot wants is thousands.
+  // A whole office behind one address registers within a day, not a minute. A bot wants thousands of accounts.
   register: { address: { points: 100, seconds: hour }, account: { points: 10, seconds: hour } },
-  // Ten tries are a person who searches their memory. Fifty from everywhere are 4,800 guesses a day at one account, and
-  // 7,680 with those from its own networks: too few for any password that the commonest lists do not have.
+  // A person who tries to remember a password needs up to ten attempts. Fifty from all addresses are 4,800 guesses a day
+  // at one account, or 7,680 with known networks. That is too few for any password outside the most common lists.
   login: {
     address: { points: 100, seconds: quarter },
     accountAtAddress: { points: 10, seconds: quarter },
     account: { points: 50, seconds: quarter },
     accountFromKnown: { points: 30, seconds: quarter },
   },
-  // A client refreshes once in fifteen minutes, and a few times more when its network is bad.
+  // A client refreshes once in fifteen minutes, and a few times more on a bad network.
   refresh: { address: { points: 600, seconds: quarter }, account: { points: 60, seconds: quarter } },
-  // Needs no account: without a limit, made-up tokens would each cost a transaction.
+  // Logout needs no valid token. Without a limit, each forged token would cost a transaction.
   logout: { address: { points: 600, seconds: quarter }, account: { points: 60, seconds: quarter } },
-  // Asked of who is signed in already: a stolen access token must not become the password.
+  // These attempts come from signed-in users. A stolen access token must not suffice to guess the password.
   password: { address: { points: 100, seconds: quarter }, account: { points: 10, seconds: quarter } },
-  // Each of them fills a mailbox that may be somebody else's.
+  // Each message goes to a mailbox that may belong to someone else.
   mail: { address: { points: 30, seconds: hour }, account: { points: 5, seconds: hour } },
-  // Each of them reads all that a tenant has.
+  // Each export reads all rows of a tenant.
   export: { address: { points: 30, seconds: hour }, account: { points: 10, seconds: hour } },
 };

@@ -2,7 +2,7 @@ import type { AuthContext } from '../context.ts';
 import { accessTokenLifetime, signAccessToken } from '../tokens/accessToken.ts';
 import type { SignIn } from './begin.ts';
 
-/** The response to a sign-in or a refresh. */
+/** Builds the response to a sign-in or a refresh. */
 export function tokenAnswer({ keys }: AuthContext, { user, sessionId, refreshToken }: SignIn) {
   return {
     user,

@@ -9,7 +9,7 @@ export interface User {
   readonly username: string;
 }
 
-/** A session that has just begun or gone on, with the only copy of its refresh token. */
+/** A session after sign-in or refresh, with the only copy of its refresh token. */
 export interface SignIn {
   readonly user: User;
   readonly sessionId: string;
@@ -17,15 +17,15 @@ export interface SignIn {
 }
 
 /**
- * Begins a session of the user. It ends 30 days later at the latest, however often it is refreshed. The user's sessions
- * that ended more than a day ago are removed, so that they do not pile up.
+ * Begins a session of the user. The session ends after 30 days, no matter how often it is refreshed. To limit their
+ * number, this also deletes sessions of the user that ended more than a day ago.
  */
 export async function beginSession(
   transaction: Transaction,
   user: User,
   { address, userAgent }: Origin,
 ): Promise<SignIn> {
-  // A row that another sign-in is removing just now is left to it: neither waits for the other.
+  // `skip locked` leaves rows to a concurrent sign-in that is deleting them, so that neither waits.
   await transaction.query({
     name: 'remove_ended_sessions',
     text: `delete from app_private.sessions where id in (

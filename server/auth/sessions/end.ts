@@ -4,9 +4,10 @@ import type { Origin } from '../origin.ts';
 import { hashOf, type RefreshToken } from './refreshToken.ts';
 
 /**
- * Ends the session whose family `token` is of, be it the newest or an older one; none is no error.
+ * Ends the session of a refresh token, which need not be the newest of its family. Does nothing if there is no active
+ * session.
  *
- * @param client as sign-in.
+ * @param client runs SQL as sign-in.
  */
 export function logout(client: IdentifiedClient, { family }: RefreshToken, origin: Origin): Promise<void> {
   return client.transaction(async (transaction) => {
@@ -22,9 +23,10 @@ export function logout(client: IdentifiedClient, { family }: RefreshToken, origi
 }
 
 /**
- * Ends one session of the user that `client` is the account of.
+ * Ends one session of the client's user.
  *
- * @returns whether that user has such a living session.
+ * @param client runs SQL as that user's account.
+ * @returns whether the user had an active session with this id.
  */
 export function endSession(
   client: IdentifiedClient,
@@ -44,7 +46,7 @@ export function endSession(
   });
 }
 
-/** Ends every session of the user that the transaction is an account's of, but for `except`. */
+/** Ends all sessions of the transaction's user except `except`. The transaction runs as that user's account. */
 export async function endSessions(transaction: Transaction, except?: string): Promise<void> {
   await transaction.query({
     name: 'end_sessions',

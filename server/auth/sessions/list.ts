@@ -1,20 +1,25 @@
 import type { IdentifiedClient } from '../../tenancy/tenantDatabase.ts';
 
-/** A living session, as its owner sees it. */
+/** An active session, as its owner sees it. */
 export interface Session {
   readonly id: string;
   readonly createdAt: Date;
-  /** When it was last refreshed. */
+  /** The time of the last refresh. */
   readonly lastUsedAt: Date;
   readonly expiresAt: Date;
-  /** From where it was begun. */
+  /** The address from which the session began. */
   readonly address: string | null;
   readonly userAgent: string | null;
-  /** It is the one that asks. */
+  /** This is the session of the request. */
   readonly current: boolean;
 }
 
-/** The living sessions of the user that `client` is the account of, the newest first; `currentId` is the one that asks. */
+/**
+ * Lists the active sessions of the client's user, the newest first.
+ *
+ * @param client runs SQL as that user's account.
+ * @param currentId the session of the request.
+ */
 export async function listSessions(client: IdentifiedClient, currentId: string | undefined): Promise<Session[]> {
   const { rows } = await client.query<Session>({
     name: 'list_sessions',

@@ -5,57 +5,62 @@ import type { Origin } from '../origin.ts';
 import type { SignIn, User } from './begin.ts';
 import { hashOf, newRefreshToken, printRefreshToken, type RefreshToken, sealWith } from './refreshToken.ts';
 
-/** The family of a token that was presented, and what the token is to it. */
+/**
+ * The session family of a presented refresh token, and the token's place in it. A token of a family starts as the newest.
+ * A refresh makes it the previous one, which is tolerated for `toleratedFor` seconds. After that, its use is a replay and
+ * ends the session.
+ */
 interface Family extends User {
   readonly session_id: string;
   /** The session has not ended, and its user is active. */
-  readonly lives: boolean;
+  readonly active: boolean;
   readonly is_newest: boolean;
-  /** It was the newest until a moment ago: its answer may have been lost, or is on its way to a parallel request. */
+  /** The token was the newest until moments ago. The response was lost, or a parallel request is receiving it. */
   readonly is_tolerated: boolean;
   readonly sealed_successor: Buffer | null;
 }
 
 /**
- * Seconds for which the previous token gets the same successor again. Several times a request's deadline (10 s): a client
- * whose answer was lost notices that only at the deadline, and its retry must still be accepted.
+ * Seconds for which the previous token gets the same successor again. This is several times the deadline of a request
+ * (10 s): a client notices a lost response only at the deadline, and its retry must still succeed.
  */
 const toleratedFor = 60;
 
 /**
- * Goes on with the session that `token` belongs to. The newest token of a family is replaced. The one before it gets the
- * same successor again for `toleratedFor` seconds. Any other was stolen, or the newest was: the session ends.
+ * Refreshes the session of `token`. The newest token of the family gets a successor. The previous token gets the same
+ * successor again for `toleratedFor` seconds. Any other token means that it, or the newest token, was stolen; the session
+ * ends.
  *
- * @param client as sign-in.
- * @throws Problem 401, the same whatever is wrong with the token.
+ * @param client runs SQL as sign-in.
+ * @throws Problem 401, the same for every invalid token.
  */
 export async function refresh(client: IdentifiedClient, token: RefreshToken, origin: Origin): Promise<SignIn> {
-  // A replay resolves too, so that what it ended is committed.
+  // A replay must not throw here. The transaction that ends the session has to commit.
   const signIn = await client.transaction(async (transaction) => {
     const family = await lockFamily(transaction, token);
-    if (!family?.lives) return undefined;
-    if (family.is_newest) return goOn(family, await rotate(transaction, token));
+    if (!family?.active) return undefined;
+    if (family.is_newest) return signInOf(family, await rotate(transaction, token));
     if (family.is_tolerated && family.sealed_successor) {
-      return goOn(family, { ...token, secret: sealWith(token.secret, family.sealed_successor) });
+      return signInOf(family, { ...token, secret: sealWith(token.secret, family.sealed_successor) });
     }
-    await end(transaction, family, origin);
+    await endReplayed(transaction, family, origin);
     return undefined;
   });
   if (!signIn) throw refreshRefused();
   return signIn;
 }
 
-/** The one answer for whatever is no living session's refresh token. */
+/** Creates the only error for refresh tokens. It does not reveal what is wrong with the token. */
 export function refreshRefused(): Problem {
-  return new Problem(401, 'The refresh token is not valid, or not any more. Sign in again.');
+  return new Problem(401, 'The refresh token is invalid or has expired. Sign in again.');
 }
 
-/** Requests with tokens of one family come here one after the other, and each sees what the one before it has done. */
+/** Locks and reads the family, so that requests with tokens of one family run one after another. */
 async function lockFamily(transaction: Transaction, { family, secret }: RefreshToken): Promise<Family | undefined> {
   const { rows } = await transaction.query<Family>({
     name: 'lock_family',
     text: `select u.id, u.email, u.username, s.id as session_id,
-        s.revoked_at is null and s.expires_at > now() and c.is_active as lives,
+        s.revoked_at is null and s.expires_at > now() and c.is_active as active,
         s.refresh_token_hash = $2 as is_newest,
         coalesce(s.previous_token_hash = $2 and s.rotated_at > now() - make_interval(secs => $3), false) as is_tolerated,
         s.sealed_successor
@@ -81,7 +86,7 @@ async function rotate(transaction: Transaction, parent: RefreshToken): Promise<R
   return successor;
 }
 
-async function end(transaction: Transaction, { id, session_id }: Family, origin: Origin): Promise<void> {
+async function endReplayed(transaction: Transaction, { id, session_id }: Family, origin: Origin): Promise<void> {
   await transaction.query({
     text: 'update app_private.sessions set revoked_at = now() where id = $1',
     values: [session_id],
@@ -89,6 +94,6 @@ async function end(transaction: Transaction, { id, session_id }: Family, origin:
   await transaction.query(audit('refresh_token_replayed', origin, { userId: id, sessionId: session_id }));
 }
 
-function goOn({ id, email, username, session_id }: Family, token: RefreshToken): SignIn {
+function signInOf({ id, email, username, session_id }: Family, token: RefreshToken): SignIn {
   return { user: { id, email, username }, sessionId: session_id, refreshToken: printRefreshToken(token) };
 }

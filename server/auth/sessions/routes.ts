@@ -14,10 +14,10 @@ import { hashOf, parseRefreshToken } from './refreshToken.ts';
 
 const uuid = z.uuid();
 
-/** An id that no session has. */
-const nobodys = '00000000-0000-0000-0000-000000000000';
+/** A session id that does not exist. */
+const noSessionId = '00000000-0000-0000-0000-000000000000';
 
-/** Sessions: refresh, logout, the list of them. */
+/** Routes that refresh, end and list sessions. */
 export function sessionRoutes(context: AuthContext, signedIn: RequestHandler): Router {
   return Router()
     .post('/refresh', async (request, response) => {
@@ -51,10 +51,10 @@ export function sessionRoutes(context: AuthContext, signedIn: RequestHandler): R
     })
     .delete('/sessions/:id', signedIn, async (request, response) => {
       const { userId } = signedInUser(request);
-      // What is no id is asked for like any other: whether the access token still holds comes first.
-      const { data: sessionId = nobodys } = uuid.safeParse(request.params.id);
+      // A malformed id runs the same statement, so that a revoked access token gets 401 and not 404.
+      const { data: sessionId = noSessionId } = uuid.safeParse(request.params.id);
       const ended = await endSession(asAccount(context, request), { userId, sessionId }, originOf(request));
-      if (!ended) throw new Problem(404, 'You have no such session.');
+      if (!ended) throw new Problem(404, 'You have no active session with this id.');
       response.status(204).end();
     });
 }

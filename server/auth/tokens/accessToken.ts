@@ -1,10 +1,10 @@
 import jwt from 'jsonwebtoken';
 import type { Keys } from './keys.ts';
 
-/** Seconds that an access token is valid. Revocation does not wait for it. */
+/** The lifetime of an access token, in seconds. Revocation takes effect earlier: each transaction checks the session. */
 export const accessTokenLifetime = 15 * 60;
 
-/** A signed access token of the user's session. */
+/** Signs an access token of the user's session. */
 export function signAccessToken({ first, issuer, audience }: Keys, userId: string, sessionId: string): string {
   const { id, algorithm, signing } = first;
   return jwt.sign({ sid: sessionId }, signing, {

@@ -8,15 +8,15 @@ import { RememberedTokens } from './remembered.ts';
 
 declare global {
   namespace Express {
-    /** Whose token came with the request: verified, but whether it still holds is the database's to say. */
+    /** The user of a verified token. The database checks later whether the session is still active. */
     interface User {
       readonly identity: Identity;
-      /** The same user's account, for sign-in's own tables. */
+      /** The same user with the role of sign-in, for the tables of authentication. */
       readonly account: Identity;
       readonly userId: string;
-      /** Undefined where the token is another issuer's. */
+      /** `undefined` for the token of an external issuer. */
       readonly sessionId: string | undefined;
-      /** When the token was issued and when it ends, in milliseconds since 1970. */
+      /** The times of issue and expiry of the token, in milliseconds since 1970. */
       readonly issuedAt: number;
       readonly expires: number;
     }
@@ -29,37 +29,37 @@ interface TokenSource {
   origin(): Origin;
 }
 
-/** Finds the user of an `Authorization` header's value; `undefined` where it carries no valid token. */
+/** Finds the user of an `Authorization` header's value; `undefined` if it contains no valid token. */
 type Authenticate = (authorization: string, source: TokenSource) => Promise<Express.User | undefined>;
 
-/** One of the issuers whose tokens are accepted. */
+/** An issuer whose tokens the server accepts. */
 export interface TrustedIssuer {
-  /** Whether the token says, unverified, that it is this issuer's. */
+  /** Tells whether the token names this issuer. Does not verify the token. */
   issued(token: string): boolean;
-  /** @returns `undefined` where the token is not valid. */
+  /** Verifies the token and finds its user; `undefined` for an invalid token. */
   authenticate(token: string, source: TokenSource): Promise<Express.User | undefined>;
 }
 
 /**
- * Longest Authorization header that is read, in characters. Our own are half as long; those of other issuers name each
- * group of a user, some 60 characters each. `headerLimit` in app.ts has to leave room for it.
+ * The maximum length of an Authorization header, in characters. The server's own tokens need half of it. External tokens
+ * may name each group of a user, at about 60 characters each. `headerLimit` in app.ts must be larger.
  */
-const longest = { own: 1000, external: 32_768 };
+const maxLength = { own: 1000, external: 32_768 };
 
-/** The scheme, in any case, and the three parts of a signed token: everything else is refused unparsed. */
+/** The case-insensitive scheme and the three parts of a signed token. Other headers are refused without parsing. */
 const wellFormed = /^bearer +([\w-]+\.[\w-]+\.[\w-]+)$/i;
 
-/** Verified tokens, and the way to verify another one. */
+/** Verifies tokens, and remembers the verified ones. */
 interface TokenVerifier {
-  /** The user of a token that was verified before. */
+  /** Finds the user of a token that was verified before. */
   remembered(authorization: string): Express.User | undefined;
   readonly verify: Authenticate;
 }
 
 /**
- * Verifies the access tokens of `own` and of `external`, and remembers the verified ones.
+ * Creates a verifier for the server's own access tokens and those of an external issuer.
  *
- * @param own verifies a token of this server's.
+ * @param own verifies a token that this server issued.
  */
 export function tokenVerifier(
   own: (token: string) => Promise<Express.User | undefined>,
@@ -67,7 +67,7 @@ export function tokenVerifier(
   refusals: RefusalLog,
 ): TokenVerifier {
   const verified = new RememberedTokens();
-  const limit = external ? longest.external : longest.own;
+  const limit = external ? maxLength.external : maxLength.own;
   return {
     remembered: (authorization) => verified.find(authorization),
     async verify(authorization, source) {
@@ -84,7 +84,7 @@ export function tokenVerifier(
   };
 }
 
-/** Passes a request with a valid access token on, and sets `request.user`. Any other request: 401. */
+/** Creates middleware that sets `request.user` from a valid access token, and responds 401 to other requests. */
 export function bearer({ remembered, verify }: TokenVerifier): RequestHandler {
   return async (request, _response, next) => {
     const { authorization = '' } = request.headers;

@@ -5,33 +5,35 @@ import type { ExternalToken } from '../../tenancy/identity.ts';
 import { leeway } from './keys.ts';
 import { type RefusalCause, TokenRefusedError } from './refusals.ts';
 
-/** Another issuer whose tokens are accepted. */
+/** An external issuer whose tokens the server accepts. */
 export interface ExternalIssuer {
-  /** What `iss` and `aud` must say, exactly; `aud` may be a list that has it. */
+  /** The exact value of the claim `iss`. */
   readonly issuer: string;
+  /** The exact value of the claim `aud`, or one element of it if it is a list. */
   readonly audience: string;
-  /** Where the issuer publishes its keys, as a JWK set. */
+  /** The URL of the issuer's public keys, a JWK set. */
   readonly jwksUrl: string;
 }
 
 /** The claims of a verified token. */
 export interface ExternalClaims {
   readonly token: ExternalToken;
-  /** In seconds since 1970. */
+  /** Seconds since 1970. */
   readonly issuedAt: number;
+  /** Seconds since 1970. */
   readonly expires: number;
-  /** Whatever else there is. Nothing says that it has a certain shape. */
+  /** All other claims. They are not validated. */
   readonly profile: Readonly<Record<string, unknown>>;
 }
 
-/** Only asymmetric algorithms: with a symmetric one, anyone with the public key could sign tokens. */
+/** Accepted algorithms, all asymmetric. With a symmetric algorithm, anyone with the public key could sign tokens. */
 const algorithms = ['ES256', 'RS256', 'PS256', 'EdDSA'];
 
-/** A token of another kind by the same issuer, such as its notice of a logout, says so in its header. */
+/** Accepted values of `typ`. Other tokens of the issuer, such as logout tokens, have another type in their header. */
 const types: readonly unknown[] = [undefined, 'jwt', 'at+jwt', 'application/at+jwt'];
 
 const claims = z.looseObject({
-  // What Postgres cannot store, or would store as another text.
+  // The refinement refuses text that Postgres cannot store unchanged: NUL and lone surrogates.
   sub: z
     .string()
     .min(1)
@@ -41,7 +43,7 @@ const claims = z.looseObject({
   exp: z.number(),
 });
 
-/** Whether the token says, unverified, that the issuer made it. */
+/** Tells whether the token names this issuer. Does not verify the token. */
 export function issuedBy({ issuer }: ExternalIssuer, token: string): boolean {
   try {
     return decodeJwt(token).iss === issuer;
@@ -53,7 +55,7 @@ export function issuedBy({ issuer }: ExternalIssuer, token: string): boolean {
 /**
  * Verifies a token of the issuer and returns its claims.
  *
- * @throws TokenRefusedError when the token is not valid; Problem 503 when the issuer's keys cannot be had.
+ * @throws TokenRefusedError when the token is not valid; Problem 503 when the issuer's keys are unavailable.
  */
 export async function verifyExternal(
   { issuer, audience }: ExternalIssuer,
@@ -71,12 +73,12 @@ export async function verifyExternal(
   const { sub, iat, exp, ...profile } = data;
   const ahead = iat - Date.now() / 1000;
   if (ahead > leeway) throw new TokenRefusedError('issued in the future', Math.round(ahead));
-  // The issuer's clock may be ahead of ours: a token from before a logout must not seem to come after it.
+  // The issuer's clock may be ahead of this server's. A token from before a logout must not appear to be issued after it.
   const external = { issuer, subject: sub, issuedAt: iat - leeway };
   return { token: external, issuedAt: iat, expires: exp, profile };
 }
 
-/** Causes by the codes of jose's errors. */
+/** Causes by the error code of jose. */
 const causes: Readonly<Record<string, RefusalCause>> = {
   [errors.JWSSignatureVerificationFailed.code]: 'wrong signature',
   [errors.JWKSNoMatchingKey.code]: 'unknown key',
@@ -84,7 +86,11 @@ const causes: Readonly<Record<string, RefusalCause>> = {
   [errors.JOSEAlgNotAllowed.code]: 'algorithm not accepted',
 };
 
-/** @throws TokenRefusedError with the cause of jose's error; Problem as it is. */
+/**
+ * Converts an error of jose.
+ *
+ * @throws TokenRefusedError with the cause of the error; a Problem unchanged.
+ */
 function refuse(error: unknown): never {
   if (error instanceof Problem) throw error;
   const now = Date.now() / 1000;

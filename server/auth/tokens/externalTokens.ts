@@ -7,7 +7,7 @@ import { type ExternalClaims, type ExternalIssuer, issuedBy, verifyExternal } fr
 import { issuerKeys } from './issuerKeys.ts';
 import { type RefusalLog, TokenRefusedError } from './refusals.ts';
 
-/** Accepts tokens of another issuer. Whose they are is asked of the database, once for each token that is remembered. */
+/** Accepts tokens of an external issuer. A query finds the user, once for each remembered token. */
 export function externalTokens(
   context: AuthContext,
   issuer: ExternalIssuer,

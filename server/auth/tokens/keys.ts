@@ -1,12 +1,12 @@
 import { createPrivateKey, createPublicKey, createSecretKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import type { PrivateJwk } from './privateKeys.ts';
 
-/** A key, and the one algorithm that it is for. */
+/** A key with its only algorithm. */
 interface Key {
-  /** What tokens call it; undefined for JWT_SECRET. */
+  /** The `kid` in the header of tokens; `undefined` for JWT_SECRET. */
   readonly id: string | undefined;
   readonly algorithm: 'ES256' | 'HS256';
-  /** Objects, because jsonwebtoken tries to parse text as PEM each time. */
+  /** A KeyObject, because jsonwebtoken tries to parse text as PEM each time. */
   readonly signing: KeyObject;
   readonly verifying: KeyObject;
 }
@@ -15,7 +15,7 @@ interface Key {
 export interface Keys {
   /** The key that signs. */
   readonly first: Key;
-  /** All that verify, by their ids. */
+  /** All keys that verify, by their ids. */
   readonly byId: ReadonlyMap<string | undefined, Key>;
   /** The public keys, for other services that verify these tokens. */
   readonly published: readonly JsonWebKey[];
@@ -23,13 +23,14 @@ export interface Keys {
   readonly audience: string;
 }
 
-/** Seconds by which clocks may differ. */
+/** Seconds by which the clocks of servers may differ. */
 export const leeway = 5;
 
 /**
- * Keys from the configuration: of `privateKeys` the first signs, otherwise `jwtSecret`; all of them verify.
+ * Builds the keys from the configuration. The first of `privateKeys` signs, or `jwtSecret` if there are none. All keys
+ * verify.
  *
- * @throws TypeError when there is none.
+ * @throws TypeError when there is no key.
  */
 export function keysOf({
   jwtSecret,
@@ -38,9 +39,9 @@ export function keysOf({
   readonly jwtSecret?: string | undefined;
   readonly privateKeys?: readonly PrivateJwk[] | undefined;
 }): Keys {
-  const keys = [...privateKeys.map(ofPair), ...(jwtSecret === undefined ? [] : [ofSecret(jwtSecret)])];
+  const keys = [...privateKeys.map(keyOfPair), ...(jwtSecret === undefined ? [] : [keyOfSecret(jwtSecret)])];
   const [first] = keys;
-  if (!first) throw new TypeError('There is no key to sign with.');
+  if (!first) throw new TypeError('There is no key to sign with. Set JWT_SECRET or JWT_PRIVATE_KEYS.');
   return {
     first,
     byId: new Map(keys.map((key) => [key.id, key])),
@@ -50,12 +51,12 @@ export function keysOf({
   };
 }
 
-function ofSecret(secret: string): Key {
+function keyOfSecret(secret: string): Key {
   const key = createSecretKey(secret, 'utf8');
   return { id: undefined, algorithm: 'HS256', signing: key, verifying: key };
 }
 
-function ofPair({ kid, ...key }: PrivateJwk): Key {
+function keyOfPair({ kid, ...key }: PrivateJwk): Key {
   const signing = createPrivateKey({ key, format: 'jwk' });
   return { id: kid, algorithm: 'ES256', signing, verifying: createPublicKey(signing) };
 }

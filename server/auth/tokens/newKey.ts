@@ -6,7 +6,7 @@ import { type PrivateJwk, privateKeys } from './privateKeys.ts';
 
 loadEnvironmentFile();
 
-/** What can be done with the keys that there are: the first signs, all of them verify. */
+/** The command line options. The first key of a set signs; all keys verify. */
 interface Options {
   readonly next?: true;
   readonly switch?: true;
@@ -14,35 +14,38 @@ interface Options {
 }
 
 const program = new Command('npm run --silent keys --')
-  .description('Print a value for JWT_PRIVATE_KEYS: a new key in front, which signs, and the present ones behind it.')
-  .option('--next', 'put the new key second: every server learns it, and the first still signs')
-  .addOption(new Option('--switch', 'make no key: put the second in front, so that it signs').conflicts('next'))
-  .option('--keep <n>', 'how many of the present keys stay, from the front', wholeNumber, 1)
+  .description('Print a value for JWT_PRIVATE_KEYS: a new first key, which signs, followed by the current keys.')
+  .option('--next', 'put the new key second, so that every server knows it before it signs')
+  .addOption(
+    new Option('--switch', 'create no key; move the second key to the front, so that it signs').conflicts('next'),
+  )
+  .option('--keep <n>', 'the number of current keys to keep, from the front', wholeNumber, 1)
   .addHelpText(
     'after',
     `
-Reads JWT_PRIVATE_KEYS from the environment or .env; only the result goes to stdout, on one line. It is a secret.
-Exit code: 0 fine, 2 could not run.`,
+Reads JWT_PRIVATE_KEYS from the environment or .env. Prints only the result to stdout, on one line. It is a secret.
+Exit code: 0 success, 2 the command could not run.`,
   )
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .action(async (options: Options) => {
     const given = privateKeys.optional().safeParse(process.env.JWT_PRIVATE_KEYS || undefined);
     if (!given.success) return program.error(`JWT_PRIVATE_KEYS ${given.error.issues[0]?.message}`);
-    const present = given.data ?? [];
-    if (options.switch && present.length < 2) return program.error('JWT_PRIVATE_KEYS has no second key to switch to.');
-    const keys = await arrange(present, options);
+    const current = given.data ?? [];
+    if (options.switch && current.length < 2)
+      return program.error('JWT_PRIVATE_KEYS has no second key to switch to. Add one with --next.');
+    const keys = await arrange(current, options);
     console.log(JSON.stringify({ keys }));
-    console.error(`${keys.length} in the set. Signs: ${keys[0]?.kid}. Only verify: ${list(keys.slice(1))}.`);
-    const gone = present.filter((key) => !keys.includes(key));
-    if (gone.length > 0) console.error(`Left out, so that what they signed is refused: ${list(gone)}.`);
+    console.error(`Keys in the set: ${keys.length}. Signs: ${keys[0]?.kid}. Only verify: ${list(keys.slice(1))}.`);
+    const removed = current.filter((key) => !keys.includes(key));
+    if (removed.length > 0) console.error(`Removed keys, whose tokens are now refused: ${list(removed)}.`);
   });
 
-async function arrange(present: readonly PrivateJwk[], options: Options): Promise<PrivateJwk[]> {
-  const [first, second, ...others] = present;
+async function arrange(current: readonly PrivateJwk[], options: Options): Promise<PrivateJwk[]> {
+  const [first, second, ...others] = current;
   if (options.switch && first && second) return [second, first, ...others];
   const key = await newKey();
-  if (options.next && first) return [first, key, ...present.slice(1, options.keep)];
-  return [key, ...present.slice(0, options.keep)];
+  if (options.next && first) return [first, key, ...current.slice(1, options.keep)];
+  return [key, ...current.slice(0, options.keep)];
 }
 
 async function newKey(): Promise<PrivateJwk> {

@@ -8,17 +8,20 @@ import { Identity } from '../../tenancy/identity.ts';
 import { type Keys, leeway } from './keys.ts';
 import { type RefusalLog, TokenRefusedError } from './refusals.ts';
 
-// All that our own header ever has: nothing in it may name a key but by its id.
+// The only fields of the server's own headers. Strict, because other fields could carry or locate a key.
 const header = z.strictObject({
   alg: z.string(),
   typ: z.string().regex(/^jwt$/i).optional(),
   kid: z.string().optional(),
 });
 
-/** Verifies our own access tokens. No database: whether the session lives is asked when it is used. */
+/**
+ * Returns a function that verifies the server's own access tokens. It does not query the database: the first transaction
+ * of the request checks whether the session is active.
+ */
 export function ownTokens(keys: Keys, refusals: RefusalLog): (token: string) => Promise<Express.User | undefined> {
   const { issuer, audience } = keys;
-  // Text, as we write it: jsonwebtoken by itself also takes lists of audiences.
+  // `aud` must be text, as this server signs it. jsonwebtoken also accepts lists of audiences.
   const claims = z.object({
     sub: z.uuid(),
     sid: z.uuid(),
@@ -57,13 +60,13 @@ export function ownTokens(keys: Keys, refusals: RefusalLog): (token: string) => 
         if (!user) refusals.note('own', refusalOf(info));
         resolve(user || undefined);
       };
-      // passport-jwt reads the header alone.
+      // passport-jwt reads only the header of the request.
       const request = { headers: { authorization: `Bearer ${token}` } } as Request;
       authenticator.authenticate('jwt', { session: false }, answer)(request, {} as Response, reject);
     });
 }
 
-/** The cause of what passport-jwt says of a refused token: an error of ours or of jsonwebtoken. */
+/** Finds the cause of a refusal by passport-jwt. `info` is an error of this module or of jsonwebtoken. */
 function refusalOf(info: unknown): TokenRefusedError {
   const now = Date.now();
   const seconds = (milliseconds: number) => Math.round(milliseconds / 1000);
@@ -76,11 +79,11 @@ function refusalOf(info: unknown): TokenRefusedError {
   return new TokenRefusedError(isSignature ? 'wrong signature' : 'malformed');
 }
 
-/** The key that the token's header names, if it is for the algorithm that the header claims. */
+/** Finds the key that the token's header names, if the key has the algorithm in the header. */
 function keyFor({ byId }: Keys, token: string) {
   try {
     const { alg, kid } = header.parse(decodeProtectedHeader(token));
-    // Throws where the claims are no object, which jsonwebtoken does not expect.
+    // Throws if the claims are not an object, a case that jsonwebtoken does not handle.
     decodeJwt(token);
     const key = byId.get(kid);
     return key?.algorithm === alg ? key : undefined;

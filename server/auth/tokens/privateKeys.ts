@@ -2,15 +2,15 @@ import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import { z } from 'zod';
 import { parseJson } from '../../../common/parseJson.ts';
 
-const number = z.base64url('must be base64url');
+const base64urlNumber = z.base64url('must be base64url');
 
 const privateJwk = z
   .object({
     kty: z.literal('EC', 'must be EC'),
     crv: z.literal('P-256', 'must be P-256'),
-    x: number,
-    y: number,
-    d: number,
+    x: base64urlNumber,
+    y: base64urlNumber,
+    d: base64urlNumber,
     kid: z.string('must be text').regex(/^[!-~]{1,100}$/, 'must have 1 to 100 printable ASCII characters'),
     alg: z.literal('ES256', 'must be ES256').default('ES256'),
   })
@@ -26,7 +26,7 @@ const jwkSet = z.object({
 /** A private key for ES256, as a JSON Web Key (RFC 7517). */
 export type PrivateJwk = z.infer<typeof privateJwk>;
 
-/** A JWK set as text, as JWT_PRIVATE_KEYS holds it: the keys in it. What it has to say of a wrong one quotes nothing. */
+/** Parses the value of JWT_PRIVATE_KEYS, a JWK set as text, into its keys. Messages about invalid keys quote no value. */
 export const privateKeys = z.string().transform((text, context): PrivateJwk[] => {
   const { data, error } = jwkSet.safeParse(parseJson(text));
   if (data) return data.keys;
@@ -35,7 +35,7 @@ export const privateKeys = z.string().transform((text, context): PrivateJwk[] =>
   return z.NEVER;
 });
 
-/** Node takes any `d` beside any point of the curve. Such a key would sign what nobody can verify. */
+/** Checks that the key's parts belong together. Node accepts any `d` with any point, and such signatures never verify. */
 function isPair(key: { kty: string; crv: string; x: string; y: string; d: string }): boolean {
   try {
     const secret = createPrivateKey({ key, format: 'jwk' });

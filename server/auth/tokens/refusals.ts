@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 
-/** Why a token was refused. Fixed words: a stranger must not be able to fill the log with ever different ones. */
+/** The cause of a refusal. The set is fixed, so that forged tokens cannot fill the log with new texts. */
 export type RefusalCause =
   | 'expired'
   | 'not valid yet'
@@ -17,10 +17,10 @@ export type RefusalCause =
   | 'malformed'
   | 'too long';
 
-/** A token was refused. The client is told 401 and nothing else; the cause is for the log. */
+/** A token was refused. The client gets only 401; the cause goes to the log. */
 export class TokenRefusedError extends Error {
   readonly reason: RefusalCause;
-  /** For causes about time: by how many seconds the token misses. Only of tokens whose signature was verified. */
+  /** For causes about time: the seconds by which the token is early or late. Set only after signature verification. */
   readonly seconds: number | undefined;
 
   constructor(reason: RefusalCause, seconds?: number) {
@@ -36,23 +36,23 @@ const advice: Readonly<Partial<Record<RefusalCause, string>>> = {
   expired: `The client should refresh. If the token was new: ${clocks}`,
   'not valid yet': clocks,
   'issued in the future': clocks,
-  'unknown key': 'Publish a key before tokens are signed with it, and deploy it to every server.',
+  'unknown key': 'Publish a key, and deploy it to every server, before it signs tokens.',
   'wrong audience': 'Compare the aud of the tokens with AUTH_AUDIENCE.',
-  'wrong type': 'Send the access token, and not an ID token or another kind.',
-  'algorithm not accepted': 'Have the issuer sign with ES256, RS256, PS256 or EdDSA.',
-  'too long': 'Have the issuer leave groups and other large claims out of its access tokens.',
-  'claim missing or malformed': 'Have the issuer put sub, iat and exp into its access tokens.',
+  'wrong type': 'Send the access token, not an ID token or another type of token.',
+  'algorithm not accepted': 'Configure the issuer to sign with ES256, RS256, PS256 or EdDSA.',
+  'too long': 'Configure the issuer to omit groups and other large claims from its access tokens.',
+  'claim missing or malformed': 'Configure the issuer to include sub, iat and exp in its access tokens.',
 };
 
-/** Causes that occur in normal operation: they are logged at level info. */
+/** Causes that occur in normal operation. Their log level is info; other causes are warnings. */
 const usual: ReadonlySet<RefusalCause> = new Set(['expired', 'revoked', 'malformed']);
 
-/** Milliseconds between two lines about the same cause. */
+/** The minimum time between two log entries about the same cause, in milliseconds. */
 const interval = 60_000;
 
 /**
- * Logs why tokens are refused, never the token: at once the first time, then for each issuer and cause one line in a
- * minute at most, with how many refusals it stands for.
+ * Logs why tokens are refused, never the token. It logs the first refusal of each issuer and cause at once, and counts
+ * the next ones. After a minute, the next refusal logs the count.
  */
 export class RefusalLog {
   readonly #log: Logger;

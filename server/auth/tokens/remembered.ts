@@ -1,9 +1,10 @@
-/** What is remembered at the most: tokens, characters in all of them, and milliseconds for each. */
+/** Limits: the number of tokens, the characters of all tokens, and the milliseconds for each token. */
 const limits = { count: 10_000, characters: 10_000_000, time: 10 * 60_000 };
 
 /**
- * Tokens that were verified, by the whole Authorization header: a verified token stays verified until it expires, and
- * verifying is a fifth of a short request. Whether its session lives is still asked each time, of the database.
+ * Caches verified tokens by the whole Authorization header, because verification takes a fifth of a short request. A token
+ * leaves the cache when it expires, after ten minutes, or when newer tokens exceed the limits. The database still checks
+ * for each request whether the session is active.
  */
 export class RememberedTokens {
   readonly #known = new Map<string, { user: Express.User; until: number }>();
@@ -17,7 +18,7 @@ export class RememberedTokens {
     return undefined;
   }
 
-  /** Beyond the limits the one that came first is forgotten. */
+  /** Adds a token, and forgets the oldest tokens while the cache exceeds its limits. */
   remember(authorization: string, user: Express.User): void {
     this.#forget(authorization);
     this.#known.set(authorization, { user, until: Math.min(user.expires, Date.now() + limits.time) });

@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { Keys } from './keys.ts';
 
-/** Answers with the public keys, as a JWK set. */
+/** Responds with the public keys as a JWK set. */
 export function wellKnown({ published }: Keys): RequestHandler {
   return (_request, response) => {
     response.set('Cache-Control', 'public, max-age=300').json({ keys: published });

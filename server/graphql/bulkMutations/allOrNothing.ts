@@ -2,30 +2,30 @@ import pg from 'pg';
 import type { PgClient } from 'postgraphile/@dataplan/pg';
 import { ItemError, RowNotFoundError } from '../errors.ts';
 
-/** Does all of `items` in one statement; answers with a row for each, in their order, or undefined where there is none. */
+/** Applies all `items` in one statement. Returns a row for each item, in order; `undefined` if the row does not exist. */
 type Statement<Item, Row> = (client: PgClient, items: readonly Item[]) => Promise<readonly (Row | undefined)[]>;
 
 /**
- * Runs `statement` on all of `items`, in a transaction that only their whole success commits.
+ * Runs `statement` on all `items` in one transaction, which commits only if all of them succeed.
  *
- * @param most how many items one statement may take.
- * @throws ItemError with the first item, in their order, that cannot be done.
+ * @param maxItems the maximum number of items for one statement.
+ * @throws ItemError for the first item, in order, that fails.
  */
 export function allOrNothing<Item, Row>(
   client: PgClient,
   items: readonly Item[],
-  most: number,
+  maxItems: number,
   statement: Statement<Item, Row>,
 ): Promise<Row[]> {
-  // Postgres does not say which row it refused. So a part that fails is undone and done again in halves, down to the
-  // item: some twenty statements for a thousand items, and only where one of them fails.
-  const part = async (transaction: PgClient, from: number, to: number): Promise<Row[]> => {
+  // Postgres does not say which row it refused. A part that fails rolls back and runs again in halves, down to one item.
+  // This takes about twenty statements for a thousand items, and only after a failure.
+  const runPart = async (transaction: PgClient, from: number, to: number): Promise<Row[]> => {
     if (from === to) return [];
     const halves = async () => {
       const middle = Math.ceil((from + to) / 2);
-      return [...(await part(transaction, from, middle)), ...(await part(transaction, middle, to))];
+      return [...(await runPart(transaction, from, middle)), ...(await runPart(transaction, middle, to))];
     };
-    if (to - from > most) return halves();
+    if (to - from > maxItems) return halves();
     try {
       return await transaction.withTransaction(async (savepoint) => {
         const rows = await statement(savepoint as PgClient, items.slice(from, to));
@@ -40,10 +40,10 @@ export function allOrNothing<Item, Row>(
       return halves();
     }
   };
-  return client.withTransaction((transaction) => part(transaction as PgClient, 0, items.length));
+  return client.withTransaction((transaction) => runPart(transaction as PgClient, 0, items.length));
 }
 
-/** Whether Postgres refused what an item says, and not the statement for a reason of its own, such as a lock. */
+/** Tells whether Postgres refused the values of an item. Other errors, such as a lock timeout, concern the statement. */
 function isRefusal(error: unknown): error is pg.DatabaseError {
   return error instanceof pg.DatabaseError && /^(22|23|44|HR4|P0|42501)/.test(error.code ?? '');
 }

@@ -2,15 +2,15 @@ import { SafeError } from 'postgraphile/grafast';
 import type { Update } from './statements.ts';
 import type { Table } from './table.ts';
 
-/** Most rows of one mutation. */
+/** The maximum number of rows in one mutation. */
 const limit = 1000;
 
-/** @throws SafeError when `name` has more items than a mutation may have. */
+/** @throws SafeError when `name` has more than 1,000 items. */
 export function checkCount(name: string, { length }: readonly unknown[]): void {
   if (length > limit) throw new SafeError(`${name} must have at most ${limit} items, not ${length}.`);
 }
 
-/** @throws SafeError with the index of the first key that is there a second time. */
+/** @throws SafeError with the index of the first repeated key. */
 export function checkKeys(table: Table, name: string, keys: readonly unknown[]): void {
   const seen = new Set<string>();
   for (const [index, key] of keys.entries()) {
@@ -20,8 +20,8 @@ export function checkKeys(table: Table, name: string, keys: readonly unknown[]):
   }
 }
 
-/** @throws SafeError with the index of the first patch that says nothing. */
+/** @throws SafeError with the index of the first empty patch. */
 export function checkPatches(name: string, updates: readonly Update[]): void {
   const index = updates.findIndex(({ patch }) => Object.keys(patch).length === 0);
-  if (index >= 0) throw new SafeError(`${name} must each say what to change.`, { index });
+  if (index >= 0) throw new SafeError(`${name} must change at least one field each.`, { index });
 }

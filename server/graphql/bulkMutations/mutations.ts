@@ -6,10 +6,10 @@ import { checkCount, checkKeys, checkPatches } from './checks.ts';
 import type { Update, Values } from './statements.ts';
 import type { Table } from './table.ts';
 
-/** The keys of a mutation's rows, a record of columns for each item, in their order. */
+/** The keys of a mutation's rows, one record of columns for each item, in order. */
 export type Keys = readonly Values[];
 
-/** The fields of a payload that a document selects. Planning the payload fills it in, before the mutation runs. */
+/** The payload fields that a document selects. Planning the payload fills it in before the mutation runs. */
 export interface Selection {
   rows: boolean;
 }
@@ -20,14 +20,14 @@ export interface Mutation {
   readonly description: string;
   inputFields(): GraphQLInputFieldConfigMap;
   plan(input: (name: string) => Step, selection: Selection): Step<Keys>;
-  /** Whether the rows are there afterwards, or only their keys are left to answer with. */
+  /** The mutation answers with its rows, or with their keys if it deletes them. */
   readonly answers: 'rows' | 'keys';
 }
 
-/** The column that a table has whose rows can be completed. */
+/** A table with this column gets a mutation that completes rows. */
 const completedColumn = 'completed';
 
-/** The mutations that the tenants' grants on a table allow. */
+/** Lists the bulk mutations that the tenants' grants on a table allow. */
 export function mutationsOf(table: Table): Mutation[] {
   const mutations = table.may('insert') ? [createMany(table)] : [];
   if (table.keys.length > 1) return mutations;
@@ -46,9 +46,9 @@ function createMany(table: Table): Mutation {
     plan: (input, selection) =>
       run(table, bakedInput(table.listOf('input'), input(rows)), async (client, items: readonly Values[]) => {
         checkCount(rows, items);
-        // RETURNING needs policies of SELECT, which a table that is only written may not have.
+        // RETURNING needs a SELECT policy. A table that tenants only write may have none.
         const insert = selection.rows ? statements.insertReturningKeys : statements.insert;
-        return allOrNothing(client, items, statements.most, (part, some) => insert.call(statements, part, some));
+        return allOrNothing(client, items, statements.maxRows, (part, some) => insert.call(statements, part, some));
       }),
     answers: 'rows',
   };
@@ -57,7 +57,7 @@ function createMany(table: Table): Mutation {
 function updateMany(table: Table): Mutation {
   return {
     fieldName: table.named('update'),
-    description: `Updates up to 1,000 \`${table.rows}\`, each in its own way: all of them, or none.`,
+    description: `Updates up to 1,000 \`${table.rows}\`, each with its own patch: all of them, or none.`,
     inputFields: () => ({ updates: { type: table.listOf('update') } }),
     plan: (input) =>
       run(table, bakedInput(table.listOf('update'), input('updates')), async (client, updates: readonly Update[]) => {
@@ -101,7 +101,7 @@ function deleteMany(table: Table): Mutation {
       run(table, input(keyNames), async (client, keys: readonly unknown[]) => {
         checkCount(keyNames, keys);
         checkKeys(table, keyNames, keys);
-        return allOrNothing(client, keys, statements.most, (part, some) => statements.delete(part, some));
+        return allOrNothing(client, keys, statements.maxRows, (part, some) => statements.delete(part, some));
       }),
     answers: 'keys',
   };
@@ -111,7 +111,7 @@ function update(table: Table, client: PgClient, name: string, updates: readonly 
   const { statements } = table;
   const keys = updates.map(({ key }) => key);
   checkKeys(table, name, keys);
-  return allOrNothing(client, updates, statements.most, (part, some) => statements.update(part, some));
+  return allOrNothing(client, updates, statements.maxRows, (part, some) => statements.update(part, some));
 }
 
 function run<Data>(table: Table, $data: Step, work: (client: PgClient, data: Data) => Promise<Keys>): Step<Keys> {

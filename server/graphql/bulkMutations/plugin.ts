@@ -14,8 +14,8 @@ type Build = GraphileBuild.Build;
 type Payload = ObjectStep<{ keys: Step<Keys>; clientMutationId: Step<string | null> }>;
 
 /**
- * Mutations of up to a thousand rows, for every table that tenants may insert into, update or delete from: either all
- * of it is done or nothing. To update and delete, a table's rows must be named by one column.
+ * Adds mutations of up to 1,000 rows for every table that tenants may insert into, update or delete from. All rows
+ * succeed or none does. Updates and deletes need a table whose key, besides the tenant's column, is one column.
  */
 export const bulkMutationsPlugin: GraphileConfig.Plugin = {
   name: 'BulkMutationsPlugin',
@@ -52,7 +52,7 @@ function typeName({ inflection }: Build, { fieldName }: Mutation, suffix: 'Input
   return `${inflection.upperCamelCase(fieldName)}${suffix}`;
 }
 
-/** Selections by the payload that they are of. */
+/** Selections by payload. */
 const selections = new WeakMap<Step, Selection>();
 
 function mutationField(build: Build, mutation: Mutation) {
@@ -94,15 +94,15 @@ function registerTypes(build: Build, table: Table, mutation: Mutation): void {
   );
 }
 
-/** The rows as they are now, in the order of the input. */
+/** The payload's field with the rows after the mutation, in the order of the input. */
 function rowsField(build: Build, { resource, keys, rows, statements }: Table) {
-  // Omit rows whose key tenants cannot read, as the mutation of one row does.
+  // Omit the field if tenants cannot read the key, as mutations of one row do.
   if (!statements.canReadKeys) return {};
   const { GraphQLList, GraphQLNonNull } = build.graphql;
   const type = build.getGraphQLTypeByPgCodec(resource.codec, 'output') as GraphQLOutputType;
   const plan = ($payload: Payload) => {
     const selection = selections.get($payload);
-    if (!selection) throw new Error(`The rows of ${resource.name} are selected from a payload of another mutation.`);
+    if (!selection) throw new Error(`The payload with the rows of ${resource.name} belongs to another mutation.`);
     selection.rows = true;
     return each($payload.get('keys'), ($key) =>
       resource.get(Object.fromEntries(keys.map((key) => [key, access($key, key)]))),

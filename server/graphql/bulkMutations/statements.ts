@@ -16,39 +16,39 @@ export interface Update {
   readonly patch: Values;
 }
 
-/** SQL for many rows of one table at once. Values are bound; each method is one statement. */
+/** Builds and runs SQL for many rows of one table. Values are bound parameters. */
 export class Statements {
   readonly #resource: TableResource;
   readonly #table: SQL;
-  /** The columns that name a row: the primary key without the tenant's column. */
+  /** The columns that identify a row: the primary key without the tenant's column. */
   readonly #keys: readonly string[];
 
   constructor(resource: TableResource, keys: readonly string[]) {
-    if (typeof resource.from === 'function') throw new Error(`${resource.name} is no table`);
+    if (typeof resource.from === 'function') throw new Error(`${resource.name} is not a table`);
     this.#resource = resource;
     this.#table = resource.from;
     this.#keys = keys;
   }
 
-  /** How many rows a statement may have, so that its parameters can be counted in 16 bits. */
-  get most(): number {
+  /** The maximum number of rows in one statement. The protocol counts parameters in 16 bits. */
+  get maxRows(): number {
     return Math.floor(65_535 / (Object.keys(this.#resource.codec.attributes).length + 1));
   }
 
-  /** Whether tenants may read the columns that name a row. Without them a new row cannot be told from another. */
+  /** Tenants may read the columns that identify a row. */
   get canReadKeys(): boolean {
     return this.#keys.every((key) => this.#may('canSelect', key));
   }
 
-  /** Adds a row for each of `rows`. A column without a value gets its default. Answers with nothing of each row. */
+  /** Inserts `rows`. A column without a value gets its default. Returns an empty record for each row. */
   async insert(client: PgClient, rows: readonly Values[]): Promise<Values[]> {
     await run(client, this.#insertOf(rows));
     return rows.map(() => ({}));
   }
 
-  /** Adds rows as `insert` does. Answers with their keys, which tenants have to be granted SELECT on. */
+  /** Inserts `rows` and returns their keys. Needs the tenants' SELECT grant on the key columns. */
   async insertReturningKeys(client: PgClient, rows: readonly Values[]): Promise<Values[]> {
-    // The rows of RETURNING are in the order of VALUES.
+    // RETURNING keeps the order of VALUES.
     const keys = this.#keys.map((key) => sql`${this.#asText(key)} as ${sql.identifier(key)}`);
     const insert = sql`${this.#insertOf(rows)}\nreturning ${sql.join(keys, ', ')}`;
     const inserted = await run<Record<string, string>>(client, insert);
@@ -58,33 +58,33 @@ export class Statements {
   }
 
   #insertOf(rows: readonly Values[]): SQL {
-    const said = columnsOf(rows);
-    // A row of defaults names a column, too, and one that tenants may write.
-    const [any = this.#keys[0] as string] = this.#columns.filter((column) => this.#may('canInsert', column));
-    const columns = said.length > 0 ? said : [any];
+    const given = columnsOf(rows);
+    // Rows of defaults also need one column in the list. It must be one that tenants may write.
+    const [writable = this.#keys[0] as string] = this.#columns.filter((column) => this.#may('canInsert', column));
+    const columns = given.length > 0 ? given : [writable];
     const values = rows.map((row) => tuple(columns.map((column) => this.#value(column, row) ?? sql`default`)));
     return sql`insert into ${this.#table} ${tuple(columns.map((column) => sql.identifier(column)))}
 values ${sql.join(values, ', ')}`;
   }
 
-  /** Changes a row for each of `updates`. Answers with their keys; undefined where there is no such row. */
+  /** Updates a row for each of `updates`. Returns their keys; `undefined` for a row that does not exist. */
   async update(client: PgClient, updates: readonly Update[]): Promise<(Values | undefined)[]> {
     const done: (Values | undefined)[] = [];
-    for (const indices of this.#together(updates)) {
-      const some = await this.#updateTogether(
+    for (const indices of this.#groupByUnreadable(updates)) {
+      const group = await this.#updateGroup(
         client,
         indices.map((index) => updates[index] as Update),
       );
-      for (const [position, index] of indices.entries()) done[index] = some[position];
+      for (const [position, index] of indices.entries()) done[index] = group[position];
     }
     return done;
   }
 
   /**
-   * The positions of the updates that one statement can do. A column that an update leaves out gets the value that it has,
-   * which only those may be given who may read it: updates that differ in other columns are apart.
+   * Groups the positions of updates that one statement can apply. The statement assigns a column that an update omits its
+   * old value, which needs the SELECT grant. So updates that differ in unreadable columns go into separate statements.
    */
-  #together(updates: readonly Update[]): number[][] {
+  #groupByUnreadable(updates: readonly Update[]): number[][] {
     const groups = new Map<string, number[]>();
     for (const [index, { patch }] of updates.entries()) {
       const unreadable = Object.keys(patch).filter((column) => !this.#may('canSelect', column));
@@ -94,7 +94,7 @@ values ${sql.join(values, ', ')}`;
     return [...groups.values()];
   }
 
-  #updateTogether(client: PgClient, updates: readonly Update[]): Promise<(Values | undefined)[]> {
+  #updateGroup(client: PgClient, updates: readonly Update[]): Promise<(Values | undefined)[]> {
     const columns = columnsOf(updates.map(({ patch }) => patch));
     const items = updates.map(({ key, patch }) => [
       key,
@@ -103,12 +103,12 @@ values ${sql.join(values, ', ')}`;
         return [value ?? sql`null::${this.#codec(column).sqlType}`, sql.literal(value !== undefined)];
       }),
     ]);
-    const names = columns.flatMap((_, index) => [sql.identifier(`value${index}`), sql.identifier(`said${index}`)]);
+    const names = columns.flatMap((_, index) => [sql.identifier(`value${index}`), sql.identifier(`given${index}`)]);
     const set = columns.map((column, index) => {
       const name = sql.identifier(column);
       const value = sql`item.${sql.identifier(`value${index}`)}`;
       if (!this.#may('canSelect', column)) return sql`${name} = ${value}`;
-      return sql`${name} = case when item.${sql.identifier(`said${index}`)} then ${value} else existing.${name} end`;
+      return sql`${name} = case when item.${sql.identifier(`given${index}`)} then ${value} else existing.${name} end`;
     });
     return this.#byKey(
       client,
@@ -118,7 +118,7 @@ values ${sql.join(values, ', ')}`;
     );
   }
 
-  /** Removes the row of each key. Answers with the keys; undefined where there is no such row. */
+  /** Deletes the row of each key. Returns the keys; `undefined` for a row that does not exist. */
   delete(client: PgClient, keys: readonly unknown[]): Promise<(Values | undefined)[]> {
     const items = keys.map((key) => [key]);
     return this.#byKey(client, items, [], sql`delete from ${this.#table} as existing using item`);
@@ -142,12 +142,12 @@ ${action} where existing.${sql.identifier(column)} = item.key returning item.ind
     return Object.keys(this.#resource.codec.attributes);
   }
 
-  /** Whether tenants are granted it, by a grant on the table or on the column. */
+  /** Tells whether a grant on the table or the column allows it to tenants. */
   #may(what: 'canSelect' | 'canInsert', column: string): boolean {
     return this.#resource.codec.attributes[column]?.extensions?.[what] !== false;
   }
 
-  /** As text, which is what codecs read. */
+  /** Casts a column to text, the format that codecs read. */
   #asText(column: string): SQL {
     const name = sql.identifier(column);
     return this.#codec(column).castFromPg?.(name) ?? sql`${name}::text`;
@@ -159,7 +159,7 @@ ${action} where existing.${sql.identifier(column)} = item.key returning item.ind
     return attribute.codec;
   }
 
-  /** Undefined where the values do not speak of the column: null is a value too. */
+  /** Returns `undefined` if `values` omits the column. Null is a value. */
   #value(column: string, values: Values): SQL | undefined {
     return values[column] === undefined ? undefined : sqlValueWithCodec(values[column], this.#codec(column));
   }
@@ -175,6 +175,6 @@ function tuple(items: readonly SQL[]): SQL {
 
 async function run<Row>(client: PgClient, query: SQL): Promise<readonly Row[]> {
   const { text, values } = sql.compile(query);
-  // Without a name: the text depends on how many rows there are, and preparing it would push out others.
+  // No name: the text depends on the number of rows, and preparing it would evict other prepared statements.
   return (await client.query<Row>({ text, values, name: '' })).rows;
 }

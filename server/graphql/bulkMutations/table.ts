@@ -4,18 +4,19 @@ import { Statements, type TableResource, type Update, type Values } from './stat
 
 type Build = GraphileBuild.Build;
 
-/** A table of the API: its names there, and what tenants may do to it. */
+/** A table of the API, with its names in the API and the actions that tenants may take. */
 export class Table {
   readonly resource: TableResource;
   readonly statements: Statements;
-  /** The columns that name a row: the primary key without the tenant's column. */
+  /** The columns that identify a row: the primary key without the tenant's column. */
   readonly keys: readonly string[];
-  /** Such as `todos`. */
+  /** The field of the rows, such as `todos`. */
   readonly rows: string;
-  /** Such as `rowId` and `rowIds`: the first of the keys. */
+  /** The field of the first key column, such as `rowId`. */
   readonly keyName: string;
+  /** The plural of `keyName`, such as `rowIds`. */
   readonly keyNames: string;
-  /** `patch`, as in the mutation of one row. */
+  /** The field of a patch, as in the mutation of one row. */
   readonly patchName: string;
   readonly #build: Build;
 
@@ -45,18 +46,18 @@ export class Table {
     );
   }
 
-  /** `todo_tags` with `create` is `createTodoTags`. */
+  /** Names a mutation. `todo_tags` with `create` is `createTodoTags`. */
   named(verb: string): string {
     return this.#build.inflection.camelCase(`${verb}-${this.rows}`);
   }
 
-  /** The same text for the same key: the letters of a UUID may be of either case. */
+  /** Returns the same text for equal keys. The letters of a UUID may be upper or lower case. */
   keyText(key: unknown): string {
     const isUuid = this.resource.codec.attributes[this.keys[0] as string]?.codec.name === 'uuid';
     return isUuid ? String(key).toLowerCase() : String(key);
   }
 
-  /** Name of the type of an item of `updateTodos`. What it is given becomes an `Update`. */
+  /** The input type of one item of `updateTodos`. Its values become an `Update`. */
   get updateTypeName(): string {
     return `${this.#build.inflection.upperCamelCase(this.named('update'))}Item`;
   }
@@ -76,7 +77,7 @@ export class Table {
     };
   }
 
-  /** The type of a list of the table's rows to insert, its patches, its keys, or its updates. */
+  /** Returns the list type of the table's inserts, patches, keys or updates. */
   listOf(items: 'input' | 'patch' | 'key' | 'update'): GraphQLInputType {
     const { GraphQLList, GraphQLNonNull } = this.#build.graphql;
     return new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(this.#type(items))));
@@ -94,7 +95,7 @@ export class Table {
   }
 }
 
-/** The tables whose rows a primary key names. */
+/** Lists the tables with a primary key. */
 export function tablesOf(build: Build): Table[] {
   return Object.values(build.pgResources).flatMap((each) => {
     const resource = each as TableResource;

@@ -16,12 +16,12 @@ import {
   typeFromAST,
   type ValueNode,
 } from 'postgraphile/graphql';
-import { beyond, pageSize, planningUnits, valueCost } from './complexity.ts';
+import { limitError, pageSize, planningUnits, valueCost } from './complexity.ts';
 import { Items } from './items.ts';
 import { Page, type Variables } from './page.ts';
 import type { InputUse } from './variables.ts';
 
-/** Cost of a selection: a fixed part, and a part for each item of its lists. */
+/** The cost of a selection: a fixed part, and a part for each item of its lists. */
 interface Cost {
   fixed: number;
   readonly lists: { readonly size: number | Page | Items; readonly each: Cost }[];
@@ -29,16 +29,16 @@ interface Cost {
 
 /** The cost of an operation, computed as far as possible without its variables. */
 export interface OperationCost {
-  /** Objects that the answer may hold, and their values at a lower price; an error where a list is not allowed. */
+  /** Returns the cost with these variables, or an error if a list is not allowed. See `cost` in complexity.ts. */
   of(variables: Variables): number | GraphQLError;
   readonly use: InputUse;
-  /** Time to plan it, in units of planningUnits. */
+  /** Time to plan the operation, in units of `planningUnits`. */
   readonly planning: number;
-  /** Whether the answer may have a value more often than the database has told it: by an alias, or for many rows. */
+  /** The answer may contain a value more often than the database sends it: by an alias, or for many rows. */
   readonly repeats: boolean;
 }
 
-/** Reads a validated operation; its size is bounded already, by the number of its fields. */
+/** Computes the cost of a validated operation. The limit on fields already bounds its size. */
 export function costOf(
   operation: OperationDefinitionNode,
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
@@ -46,7 +46,7 @@ export function costOf(
 ): OperationCost {
   const reader = new CostReader(operation, fragments, schema);
   const total = reader.total();
-  const refused = reader.refused ?? beyond('planning', reader.planning);
+  const refused = reader.refused ?? limitError('planning', reader.planning);
   return {
     of(variables) {
       if (refused) return refused;
@@ -62,20 +62,22 @@ export function costOf(
   };
 }
 
-/** Where a selection is: what it adds to, and how many items its lists have. */
+/** The context of a selection. */
 interface Place {
   readonly type: GraphQLCompositeType;
+  /** The cost that the selection adds to. */
   readonly into: Cost;
-  /** Of a connection: the cost of what stands in its lists, once for each row of the page. */
+  /** For a connection: the cost of each row of the page. */
   readonly each?: Cost;
-  /** Items of a list that has no page; undefined where the field's own input says. */
+  /** The number of items of a list without pages; `undefined` if the field's own input determines it. */
   readonly items?: number | Items;
-  /** Keys of the answer by name of the field, of the values that are selected here. */
+  /** The response keys of the selected values, by field name. */
   readonly values: Map<string, Set<string>>;
-  /** Whether it stands in a list. */
+  /** The selection is inside a list. */
   readonly isRow?: boolean;
 }
 
+/** Walks an operation and accumulates its cost, its use of input and its planning time. */
 class CostReader {
   readonly #operation: OperationDefinitionNode;
   readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
@@ -83,7 +85,7 @@ class CostReader {
   readonly #defaults: ReadonlyMap<string, ValueNode>;
   readonly variablePages: Page[] = [];
   readonly use = { objects: 0, variables: new Map<string, number>() };
-  /** In planningUnits. */
+  /** In units of `planningUnits`. */
   planning = 0;
   repeats = false;
   refused: GraphQLError | undefined;
@@ -134,7 +136,7 @@ class CostReader {
     }
     const isList = isListType(getNullableType(field?.type));
     const isPaged = field !== undefined && hasPages(field);
-    // Two aliases may be of one row, and many rows may refer to one.
+    // Two aliases may select one row, and many rows may refer to one row.
     if (node.alias || (place.isRow && !isPaged)) this.repeats = true;
     const items = parent === this.#schema.getMutationType() ? this.#itemsOf(node) : place.items;
     const inner = { type, values: new Map<string, Set<string>>(), ...(items !== undefined && { items }) };
@@ -163,7 +165,7 @@ class CostReader {
     }
   }
 
-  /** Introspection, too, is a value here: it is refused where it would matter. */
+  /** Adds the cost of a value. Introspection fields count as values, because production refuses them. */
   #addValue({ name, alias }: FieldNode, { into, values }: Place): void {
     const keys = values.get(name.value) ?? new Set();
     const key = alias?.value ?? name.value;

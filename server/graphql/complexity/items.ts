@@ -2,10 +2,10 @@ import { type FieldNode, Kind, type ValueNode } from 'postgraphile/graphql';
 import { limits } from './complexity.ts';
 import type { Variables } from './page.ts';
 
-/** Results of longestList by value: each list of an operation's cost asks for the same variables again. */
+/** Caches `longestList` by value, because each list in an operation's cost reads the same variables. */
 const longestLists = new WeakMap<object, number>();
 
-/** Items of the longest list in a variable's value; -1 where it has none. `checkVariables` has bounded the value. */
+/** Returns the length of the longest list in a variable's value; -1 without a list. `checkVariables` bounds the value. */
 function longestList(value: unknown): number {
   if (typeof value !== 'object' || value === null) return -1;
   const known = longestLists.get(value);
@@ -21,13 +21,13 @@ function longestList(value: unknown): number {
   return longest;
 }
 
-/** The items of a mutation's input, which are those of its answer: values, or variables that have them. */
+/** The number of items in a mutation's input, from literals and variables. The answer has the same number. */
 export class Items {
   #longest: number | undefined;
   readonly #variables: string[] = [];
   readonly #defaults: ReadonlyMap<string, ValueNode>;
 
-  /** `defaults` are those of the operation's variables. */
+  /** @param defaults the default values of the operation's variables. */
   constructor({ arguments: given = [] }: FieldNode, defaults: ReadonlyMap<string, ValueNode>) {
     this.#defaults = defaults;
     for (const { value } of given) this.#read(value);
@@ -37,7 +37,7 @@ export class Items {
     return this.#variables.length === 0;
   }
 
-  /** Items of the longest list in the input; undefined where it has no list. */
+  /** Returns the length of the longest list in the input; `undefined` without a list. */
   size(variables: Variables): number | undefined {
     let longest = this.#longest ?? -1;
     for (const name of this.#variables) longest = Math.max(longest, longestList(variables[name]));
@@ -47,8 +47,8 @@ export class Items {
   #read(node: ValueNode | undefined): void {
     if (node?.kind === Kind.VARIABLE) {
       this.#variables.push(node.name.value);
-      const standard = this.#defaults.get(node.name.value);
-      if (standard?.kind !== Kind.VARIABLE) this.#read(standard);
+      const defaultValue = this.#defaults.get(node.name.value);
+      if (defaultValue?.kind !== Kind.VARIABLE) this.#read(defaultValue);
     } else if (node?.kind === Kind.LIST) {
       this.#longest = Math.max(this.#longest ?? 0, node.values.length);
       for (const value of node.values) this.#read(value);

@@ -6,12 +6,12 @@ export type Variables = Readonly<Record<string, unknown>>;
 const names = ['first', 'last', 'offset', 'before', 'after'] as const;
 type Argument = (typeof names)[number];
 
-/** How a connection field says which page it wants: values, or where a variable's value comes from. */
+/** The page that a connection field selects, from literals and variables. */
 export class Page {
   readonly #values: Partial<Record<Argument, unknown>> = {};
   readonly #variables: (readonly [argument: Argument, variable: string])[] = [];
 
-  /** `defaults` are those of the operation's variables. */
+  /** @param defaults the default values of the operation's variables. */
   constructor({ arguments: given = [] }: FieldNode, defaults: ReadonlyMap<string, ValueNode>) {
     for (const { name, value } of given) {
       const argument = names.find((known) => known === name.value);
@@ -28,7 +28,7 @@ export class Page {
     return this.#variables.length === 0;
   }
 
-  /** The most rows that this page has; an error where no page is like this. */
+  /** Returns the maximum number of rows on this page, or an error for invalid arguments. */
   size(variables: Variables): number | GraphQLError {
     const values = { ...this.#values };
     for (const [argument, name] of this.#variables) {
@@ -36,11 +36,11 @@ export class Page {
     }
     for (const name of ['first', 'last', 'offset'] as const) {
       const value = values[name];
-      // What is no number is for GraphQL to refuse, as of the wrong type.
+      // GraphQL refuses values of other types.
       if (typeof value !== 'number') continue;
       if (value < 0) return badInput(`${name}: ${value} is less than 0`, name);
       if (name !== 'offset' && value > pageSize.maximum)
-        return tooComplex(`${name}: ${value} is more than a page may have (${pageSize.maximum})`);
+        return tooComplex(`${name}: ${value} exceeds the maximum page size (${pageSize.maximum})`);
     }
     for (const [one, other] of exclusive) {
       if (values[one] != null && values[other] != null) return badInput(`${one} cannot be combined with ${other}`, one);
@@ -50,7 +50,7 @@ export class Page {
   }
 }
 
-/** A page is read forwards, by `first`, `after` and `offset`, or backwards, by `last` and `before`. */
+/** Pairs that exclude each other. `first`, `after` and `offset` read forwards; `last` and `before` read backwards. */
 const exclusive: readonly (readonly [Argument, Argument])[] = [
   ['last', 'first'],
   ['last', 'after'],

@@ -10,12 +10,15 @@ import {
   validate,
 } from 'postgraphile/graphql';
 import type { Documents } from '../documents/documents.ts';
-import { beyond, limits } from './complexity.ts';
+import { limitError, limits } from './complexity.ts';
 import { checkShape } from './shape.ts';
 
 type Parsed = { document: DocumentNode; errors?: never } | { document?: never; errors: readonly GraphQLError[] };
 
-/** Parses and validates documents; those that pass are remembered, so that bad ones push no good one out. */
+/**
+ * Returns a function that parses and validates documents. It caches valid documents only, so that invalid ones evict
+ * nothing.
+ */
 export function parser(
   schema: GraphQLSchema,
   rules: readonly ValidationRule[],
@@ -30,9 +33,9 @@ export function parser(
   };
 }
 
-/** Refuses a document beyond the limits before it is validated: some documents keep validation busy for long. */
+/** Parses and validates a document. Checks the limits before validation, which takes long for some documents. */
 export function parseDocument(query: string, schema: GraphQLSchema, rules: readonly ValidationRule[]): Parsed {
-  const document = beyond('characters', query.length) ?? read(query);
+  const document = limitError('characters', query.length) ?? read(query);
   if (document instanceof GraphQLError) return { errors: [document] };
   const refused = checkShape(document);
   if (refused) return { errors: [refused] };
@@ -44,7 +47,7 @@ function validated(schema: GraphQLSchema, document: DocumentNode, rules: readonl
   try {
     return validate(schema, document, rules);
   } catch (error) {
-    // It evaluates the directives of a subscription, and throws where one has a variable, which has no value yet.
+    // Validation evaluates the directives of a subscription. It throws if one uses a variable, which has no value yet.
     if (error instanceof GraphQLError) return [error];
     throw error;
   }
@@ -55,18 +58,18 @@ function read(query: string): DocumentNode | GraphQLError {
   try {
     return parse(source, { maxTokens: limits.tokens });
   } catch (error) {
-    return beyond('tokens', countTokens(source)) ?? (error as GraphQLError);
+    return limitError('tokens', countTokens(source)) ?? (error as GraphQLError);
   }
 }
 
-/** Tokens of a document, up to where it stops being one. */
+/** Counts the tokens of a document up to its first syntax error. */
 function countTokens(source: Source): number {
   const lexer = new Lexer(source);
   let count = 0;
   try {
     while (lexer.advance().kind !== TokenKind.EOF) count++;
   } catch {
-    // What cannot be read is the parser's to describe.
+    // The parser reports the syntax error.
   }
   return count;
 }

@@ -12,10 +12,10 @@ import { charged } from '../../http/turn.ts';
 import { Documents } from '../documents/documents.ts';
 import type { LiveConnection } from '../live/connection.ts';
 import type { LiveHub } from '../live/hub.ts';
-import { beyond, byteLimits, textAnswer, tooComplex } from './complexity.ts';
+import { byteLimits, limitError, textAnswer, tooComplex } from './complexity.ts';
 import { costOf, type OperationCost } from './cost.ts';
 import { parser } from './parse.ts';
-import type { ReadMeter } from './reading.ts';
+import type { ReadMeter } from './readMeter.ts';
 import { checkVariables } from './variables.ts';
 
 type Hook = Extract<
@@ -30,19 +30,19 @@ type ExecutionArgs = Parameters<ExecutionConfig['execute']>[0];
 type Executed = Awaited<ReturnType<ExecutionConfig['execute']>>;
 
 interface Options {
-  /** Texts of the trusted documents. */
+  /** The texts of the trusted documents. */
   readonly trusted: ReadonlySet<string>;
   readonly live?: LiveHub | undefined;
 }
 
 interface OperationComplexity {
   readonly plugin: GraphileConfig.Plugin;
-  /** Counts `bytes` that are kept for as long as a document is. */
+  /** Adds `bytes` to the memory of a cached document. */
   grow(document: DocumentNode, bytes: number): void;
 }
 
-/** State that the requests of a schema share. */
-interface OfSchema {
+/** State that all requests on one schema share. */
+interface SchemaState {
   readonly schema: GraphQLSchema;
   readonly documents: Documents;
   readonly parse: ReturnType<typeof parser>;
@@ -50,12 +50,12 @@ interface OfSchema {
 }
 
 /**
- * Refuses what is beyond the limits of complexity.ts before it is planned, over HTTP and over a websocket, and has Grafast
- * keep plans with the documents that they are of.
+ * Creates the plugin that refuses operations limitError the limits of complexity.ts before they are planned, over HTTP and
+ * over WebSockets. It also makes Grafast keep the plans of each document together with the document.
  */
 export function createOperationComplexity({ trusted, live }: Options): OperationComplexity {
-  let current: OfSchema | undefined;
-  const ofSchema = (schema: GraphQLSchema, { validationRules }: SetPresetEvent): OfSchema => {
+  let current: SchemaState | undefined;
+  const stateOf = (schema: GraphQLSchema, { validationRules }: SetPresetEvent): SchemaState => {
     if (current?.schema === schema) return current;
     const documents = new Documents(schema, trusted);
     current = { schema, documents, parse: parser(schema, validationRules, documents), check: checker(schema) };
@@ -65,7 +65,7 @@ export function createOperationComplexity({ trusted, live }: Options): Operation
   const limited = (getConfig: GetExecutionConfig, options: SetPresetEvent): GetExecutionConfig => {
     const withLimits = (config: ExecutionConfig, context: RequestContext): ExecutionConfig => {
       const { schema, execute, subscribe } = config;
-      const { parse, check } = ofSchema(schema, options);
+      const { parse, check } = stateOf(schema, options);
       const request = requestOf(context, live);
       const user = request?.user;
       return {
@@ -108,9 +108,9 @@ export function createOperationComplexity({ trusted, live }: Options): Operation
             return plan;
           } catch (error) {
             if (!isTimeout(error)) throw error;
-            // Grafast would tell everybody the same for a minute, also where this was one busy moment.
+            // Grafast would cache this error for a minute, for all tenants, even if the server was busy only briefly.
             documents?.forget(document);
-            throw tooComplex('the operation takes longer to plan than it may');
+            throw tooComplex('planning the operation takes too long');
           }
         },
       },
@@ -120,8 +120,8 @@ export function createOperationComplexity({ trusted, live }: Options): Operation
 }
 
 /**
- * Executes a query whose answer is short with its data as one text. If it has read more than that is meant for, it is
- * executed again, with values.
+ * Executes a query with a short answer, and returns its data as one text. If the query reads too much for that, it runs
+ * again and returns values.
  */
 async function executeAsText(args: ExecutionArgs, execute: ExecutionConfig['execute']): Promise<Executed> {
   const { meter } = args.contextValue as { meter?: ReadMeter };
@@ -133,7 +133,7 @@ async function executeAsText(args: ExecutionArgs, execute: ExecutionConfig['exec
   return execute(args);
 }
 
-/** The HTTP request or the websocket connection whose tenant pays for the work. */
+/** Finds the HTTP request or WebSocket connection that is charged for the work. */
 function requestOf({ expressv4, ws }: RequestContext, live?: LiveHub): HttpRequest | LiveConnection | undefined {
   return expressv4?.req ?? (ws?.request && live?.connectionOf(ws.request));
 }
@@ -150,7 +150,7 @@ interface Request {
 
 interface Checked {
   readonly refusal?: { errors: GraphQLError[] } | undefined;
-  /** It is a query whose answer is short, unless its values are long. */
+  /** The operation is a query with few values in its answer. A value may still be long. */
   readonly isShort?: boolean;
 }
 
@@ -159,15 +159,15 @@ interface Checker {
   readonly costs: WeakMap<OperationDefinitionNode, OperationCost>;
 }
 
-/** What depends on variables is checked for each request; what does not, once for each document. */
+/** Checks operations. Checks that depend on variables run for each request; the others run once for each document. */
 function checker(schema: GraphQLSchema): Checker {
   const costs = new WeakMap<OperationDefinitionNode, OperationCost>();
   const check = ({ document, operationName, variableValues }: Request): Checked => {
     const operation = getOperationAST(document, operationName);
-    // Which operation is meant is not said: executing it will say so.
+    // Execution reports that the operation is unknown or ambiguous.
     if (!operation) return {};
     if (!schema.getRootType(operation.operation)) {
-      return { refusal: { errors: [new GraphQLError(`there are no operations of the type ${operation.operation}`)] } };
+      return { refusal: { errors: [new GraphQLError(`the schema has no ${operation.operation} operations`)] } };
     }
     let cost = costs.get(operation);
     if (!cost) {
@@ -176,7 +176,7 @@ function checker(schema: GraphQLSchema): Checker {
       costs.set(operation, cost);
     }
     const variables = variableValues ?? {};
-    // The size of the variables is checked first, because working out the cost reads all of them.
+    // Check the size of the variables first, because computing the cost reads all of them.
     const wrongVariables = checkVariables(variables, cost.use, operation.operation === 'mutation');
     if (wrongVariables) return { refusal: { errors: [wrongVariables] } };
     const price = cost.of(variables);
@@ -188,5 +188,5 @@ function checker(schema: GraphQLSchema): Checker {
 }
 
 function checkCost(cost: number | GraphQLError): GraphQLError | undefined {
-  return typeof cost === 'number' ? beyond('cost', cost) : cost;
+  return typeof cost === 'number' ? limitError('cost', cost) : cost;
 }

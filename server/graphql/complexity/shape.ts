@@ -7,30 +7,31 @@ import {
   type SelectionSetNode,
   type ValueNode,
 } from 'postgraphile/graphql';
-import { beyond, type Limit } from './complexity.ts';
+import { type Limit, limitError } from './complexity.ts';
 
 type Shape = Record<'depth' | 'aliases' | 'directives' | 'root fields' | 'fields' | 'input depth', number>;
 
-const nothing: Shape = { depth: 0, aliases: 0, directives: 0, 'root fields': 0, fields: 0, 'input depth': 0 };
+const emptyShape: Shape = { depth: 0, aliases: 0, directives: 0, 'root fields': 0, fields: 0, 'input depth': 0 };
 
 /**
- * Counts what a document has before anything else looks at it: validation, too, takes long for some documents. Each
- * fragment is counted once, however often it is spread. A cycle of fragments ends where it closes, and is left to
- * GraphQL's own rule.
+ * Checks the size of a document before validation, which takes long for some documents. The shape of each fragment is
+ * computed once, however often it is spread. A cycle of fragments counts as empty where it closes; validation refuses it.
+ *
+ * @returns the error of the first exceeded limit.
  */
 export function checkShape({ definitions }: DocumentNode): GraphQLError | undefined {
   const fragments = new Map(
     definitions.flatMap((node) => (node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node] as const] : [])),
   );
-  const known = new Map<string, Shape>();
+  const shapes = new Map<string, Shape>();
 
   const fragment = (name: string): Shape => {
-    const counted = known.get(name);
+    const counted = shapes.get(name);
     if (counted) return counted;
-    known.set(name, nothing);
+    shapes.set(name, emptyShape);
     const node = fragments.get(name);
-    const shape = node ? withDirectives(ofSelections(node.selectionSet), node.directives) : nothing;
-    known.set(name, shape);
+    const shape = node ? withDirectives(ofSelections(node.selectionSet), node.directives) : emptyShape;
+    shapes.set(name, shape);
     return shape;
   };
 
@@ -48,7 +49,7 @@ export function checkShape({ definitions }: DocumentNode): GraphQLError | undefi
   };
 
   const ofSelections = (set: SelectionSetNode | undefined): Shape => {
-    const sum = { ...nothing };
+    const sum = { ...emptyShape };
     for (const node of set?.selections ?? []) {
       const shape = ofSelection(node);
       sum.depth = Math.max(sum.depth, shape.depth);
@@ -69,8 +70,8 @@ export function checkShape({ definitions }: DocumentNode): GraphQLError | undefi
     } else {
       shape['root fields'] = 0;
     }
-    for (const limit of Object.keys(nothing) as (Limit & keyof Shape)[]) {
-      const error = beyond(limit, shape[limit]);
+    for (const limit of Object.keys(emptyShape) as (Limit & keyof Shape)[]) {
+      const error = limitError(limit, shape[limit]);
       if (error) return error;
     }
   }

@@ -1,17 +1,20 @@
 import type { GraphQLError } from 'postgraphile/graphql';
-import { beyond, limits } from './complexity.ts';
+import { limitError, limits } from './complexity.ts';
 import type { Variables } from './page.ts';
 
-/** How often an operation uses its variables, and how many objects its literals have. */
+/** The input of an operation. */
 export interface InputUse {
+  /** The number of objects in literals. */
   readonly objects: number;
-  /** By name of the variable. */
+  /** The number of uses by name of the variable. */
   readonly variables: ReadonlyMap<string, number>;
 }
 
 /**
- * Counts what stands in a request's variables, as often as the operation uses them: SQL is built for each use. In a
- * document itself the limit of tokens is enough.
+ * Checks the size of a request's variables. Values count for each use, because each use adds to the SQL. Literals need no
+ * check, because the limit on tokens bounds them.
+ *
+ * @returns the error of the first exceeded limit.
  */
 export function checkVariables(variables: Variables, use: InputUse, isMutation: boolean): GraphQLError | undefined {
   let [deepest, objects, longest, characters] = [0, use.objects, 0, 0];
@@ -19,10 +22,10 @@ export function checkVariables(variables: Variables, use: InputUse, isMutation: 
   const visit = (value: unknown, depth: number, times: number): void => {
     if (typeof value === 'string') characters += value.length * times;
     if (typeof value !== 'object' || value === null) return;
-    // A list that is refused anyway: reading the rest of a large body would only hold the event loop.
+    // The request is refused already. Reading the rest of a large body would only hold the event loop.
     if (longest > limits['input list']) return;
     if (depth > deepest) deepest = depth;
-    // As deep as it takes to refuse it.
+    // The value is too deep already, so nothing below it matters.
     if (depth > limits['input depth']) return;
     if (Array.isArray(value)) {
       if (value.length > longest) longest = value.length;
@@ -38,9 +41,9 @@ export function checkVariables(variables: Variables, use: InputUse, isMutation: 
   };
   for (const name in variables) visit(variables[name], 1, use.variables.get(name) ?? 1);
   return (
-    beyond('input depth', deepest) ??
-    beyond('input list', longest) ??
-    beyond('input objects', objects) ??
-    beyond(isMutation ? 'input characters of a mutation' : 'input characters', characters)
+    limitError('input depth', deepest) ??
+    limitError('input list', longest) ??
+    limitError('input objects', objects) ??
+    limitError(isMutation ? 'input characters of a mutation' : 'input characters', characters)
   );
 }

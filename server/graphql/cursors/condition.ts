@@ -1,14 +1,14 @@
 import { type SQL, sql } from 'postgraphile/pg-sql2';
 import type { Order } from './order.ts';
 
-/** The side of a cursor that a page is on. */
+/** The side of a cursor on which a page is. */
 export type Side = 'after' | 'before';
 
 /**
- * The condition of the rows on one side of a cursor: exactly those that one plain `order by` puts there.
+ * Builds the condition for the rows on one side of a cursor. They are exactly the rows that a plain `order by` puts there.
  *
- * @param orders at least one, and together unique.
- * @param values of the cursor's row, as text that Postgres reads or null, one for each order.
+ * @param orders at least one order; together they are unique.
+ * @param values the values of the cursor's row, one for each order: null, or text that Postgres reads.
  */
 export function conditionOf(orders: readonly Order[], values: readonly unknown[], side: Side): SQL {
   const from = (index: number): SQL => {
@@ -23,7 +23,7 @@ export function conditionOf(orders: readonly Order[], values: readonly unknown[]
   return from(0);
 }
 
-/** Rows whose expression comes behind the value, in the direction of reading. Undefined where none can. */
+/** Selects rows that come after the value in reading direction; `undefined` if there can be none. */
 function laterThan(order: Order, value: unknown, side: Side): SQL | undefined {
   const { expression, isNullable, nullsFirst } = order;
   const nullsAreLater = nullsFirst === (side === 'before');
@@ -36,7 +36,7 @@ function sameAs(order: Order, value: unknown): SQL {
   return value === null ? sql`${order.expression} is null` : sql`${order.expression} = ${typed(order, value)}`;
 }
 
-/** Whether `(a, b) > (1, 2)` says it, which an index on both can answer. */
+/** Tells whether a row comparison such as `(a, b) > (1, 2)` is equivalent. An index on both columns can answer it. */
 function isRowComparable(orders: readonly Order[], values: readonly unknown[]): boolean {
   return orders.every(
     ({ isNullable, isDescending }, index) =>

@@ -1,13 +1,13 @@
 import { SafeError } from 'postgraphile/grafast';
 import type { Side } from './condition.ts';
 
-/** A cursor as PostGraphile writes it: the digest of its order, then the row's values in that order. */
+/** A cursor in PostGraphile's format: the digest of its order, then the row's values in that order. */
 export type Cursor = readonly [digest: string, ...values: readonly unknown[]];
 
 /**
- * Reads a cursor; undefined where none is given.
+ * Decodes a cursor; `undefined` if the argument is missing.
  *
- * @throws SafeError where it is none.
+ * @throws SafeError when the cursor is invalid.
  */
 export function readCursor(text: unknown): Cursor | undefined {
   if (text == null) return undefined;
@@ -16,12 +16,12 @@ export function readCursor(text: unknown): Cursor | undefined {
   return cursor;
 }
 
-/** A natural cursor is the number of a row, for rows that nothing orders. PostGraphile makes an offset of it. */
+/** Tells whether a cursor is natural: the number of a row, for unordered rows. PostGraphile converts it to an offset. */
 export function isNatural(text: unknown): boolean {
   return parse(text)?.[0] === 'natural';
 }
 
-/** @throws SafeError where the cursor is of another order than the one with this digest. */
+/** @throws SafeError when the cursor belongs to another order than the one with this digest. */
 export function checkCursor([given, ...values]: Cursor, digest: string, count: number, side: Side): void {
   if (given !== digest || values.length !== count) {
     throw new SafeError(

@@ -5,9 +5,9 @@ import { type SQL, sql } from 'postgraphile/pg-sql2';
 /** One expression of an `order by`. */
 export interface Order {
   readonly expression: SQL;
-  /** The column, where the expression is one of the table and nothing else. */
+  /** The column's name, if the expression is just a column of the table. */
   readonly column: string | undefined;
-  /** Its type, as SQL that a value is cast to. */
+  /** The type to which values are cast, as SQL. */
   readonly type: SQL;
   readonly isNullable: boolean;
   readonly isDescending: boolean;
@@ -20,17 +20,17 @@ type Attributes = Readonly<Record<string, { readonly codec: PgCodec; readonly no
 type Query = Pick<PgSelectQueryBuilder, 'alias' | 'orderBy'>;
 
 /**
- * Orders by the object that has got them: the builder of one request's query, or the alias of a select, which is the same
- * object in the step and in every query that is built from it. PostGraphile does not tell the orders.
+ * Recorded orders, because PostGraphile does not expose them. The key is the query builder of one request, or the alias of
+ * a select. The step and every query built from it share the alias object.
  */
 const ordersBy = new WeakMap<object, Order[]>();
 
-/** The orders of a query in their sequence: those of its plan, then those of its request. */
+/** Returns the orders of a query in sequence: those of the plan, then those of the request. */
 export function ordersOf(query: PgSelectQueryBuilder): readonly Order[] {
   return [...(ordersBy.get(query.alias) ?? []), ...(ordersBy.get(query) ?? [])];
 }
 
-/** Adds an order to a query, and remembers it for the condition of a cursor. */
+/** Adds an order to a query, and records it for the condition of a cursor. */
 export function addOrder(query: PgSelectQueryBuilder, spec: PgOrderSpec, attributes: Attributes): void {
   const { expression, codec, isNullable } = resolve(query, spec, attributes);
   const { direction, nulls } = spec;
@@ -44,7 +44,7 @@ export function addOrder(query: PgSelectQueryBuilder, spec: PgOrderSpec, attribu
   const owner = query instanceof PgSelectStep ? query.alias : query;
   const orders = ordersBy.get(owner) ?? [];
   const isDescending = direction === 'DESC';
-  // Postgres puts nulls last, and first where the order is descending.
+  // By default, Postgres puts nulls last in ascending order and first in descending order.
   const nullsFirst = nulls ? nulls === 'FIRST' : isDescending;
   const column = spec.callback ? undefined : spec.attribute;
   orders.push({ expression, column, type: codec.sqlType, isNullable, isDescending, nullsFirst });
@@ -57,7 +57,7 @@ function resolve(
   attributes: Attributes,
 ): { expression: SQL; codec: PgCodec; isNullable: boolean } {
   if (spec.attribute === undefined) {
-    // A function may return null unless it is said that it does not.
+    // A function may return null unless the spec says otherwise.
     return { expression: spec.fragment, codec: spec.codec, isNullable: spec.nullable !== false };
   }
   const attribute = attributes[spec.attribute];
@@ -70,16 +70,26 @@ function resolve(
   return { expression, codec: own, isNullable: nullable };
 }
 
-/** Types whose fields have a text that Postgres reads back: a cursor can share the selected expression of the field. */
+/** Types whose fields are text that Postgres reads back. Their cursors can share the field's selected expression. */
 const lossless = new Set([
-  ...['text', 'varchar', 'bpchar', 'char', 'name', 'citext', 'uuid'],
-  // As types/codecs.ts serves them.
-  ...['date', 'timestamp', 'timestamptz', 'time', 'timetz'],
+  'text',
+  'varchar',
+  'bpchar',
+  'char',
+  'name',
+  'citext',
+  'uuid',
+  // types/codecs.ts serves the following types without loss.
+  'date',
+  'timestamp',
+  'timestamptz',
+  'time',
+  'timetz',
 ]);
 
 /**
- * The codec with which a value goes into a cursor: as the text that Postgres reads back without loss. The codec of the
- * field loses nulls of booleans, infinities, NaN and the digits of intervals, and makes objects of ranges.
+ * Returns the codec for values in cursors, which writes text that Postgres reads back without loss. The field's codec
+ * loses nulls of booleans, infinities, NaN and digits of intervals, and converts ranges to objects.
  */
 function cursorCodec(codec: PgCodec): PgCodec {
   if (lossless.has(codec.name)) return codec;
@@ -88,7 +98,7 @@ function cursorCodec(codec: PgCodec): PgCodec {
 
 const asIs = (value: unknown) => value;
 
-/** The mark of an order that PostGraphile puts first into the order's cursors. */
+/** Computes the digest with which PostGraphile starts the cursors of an order. */
 export function digestOf(orders: readonly Order[]): string {
   const texts = orders.map(({ expression }) => sql.compile(expression).text);
   return createHash('sha256').update(JSON.stringify(texts)).digest('hex').slice(0, 10);

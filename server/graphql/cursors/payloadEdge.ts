@@ -3,8 +3,8 @@ import { constant, type ExecutableStep, UnbatchedStep } from 'postgraphile/grafa
 import { isReadable } from './key.ts';
 
 /**
- * The edge of a row that a mutation answers with, made of what the mutation returned. PostGraphile reads the row again by
- * its primary key, which needs SELECT on the key. A row that is found by no key has no cursor.
+ * The edge of a row in a mutation's payload, built from the mutation's result. PostGraphile would read the row again by
+ * its primary key, which needs the SELECT grant on the key. Such an edge has no cursor.
  */
 export class ResultEdgeStep extends UnbatchedStep {
   override isSyncAndSafe = true;
@@ -14,7 +14,7 @@ export class ResultEdgeStep extends UnbatchedStep {
     this.addDependency($result);
   }
 
-  /** The plan of a field of the edge, which Grafast asks for by its name. */
+  /** Returns the plan of a field of the edge. Grafast calls it with the field's name. */
   get(field: string): ExecutableStep {
     return field === 'node' ? this.getDepOptions(0).step : constant(null);
   }
@@ -24,7 +24,7 @@ export class ResultEdgeStep extends UnbatchedStep {
   }
 }
 
-/** Whether tenants may read the primary key of the table. */
+/** Tells whether tenants may read the primary key of the table. */
 export function hasReadableKey({ uniques, codec }: PgResource): boolean {
   const key = uniques.find(({ isPrimary }) => isPrimary)?.attributes ?? [];
   return key.every((name) => isReadable(codec as PgCodecWithAttributes, name));

@@ -22,9 +22,9 @@ interface Connection extends Step {
 type Apply = (query: PgSelectQueryBuilder, ...rest: unknown[]) => void;
 
 /**
- * Pages of a connection are, one after another, exactly the rows of one plain `order by`. PostGraphile loses rows where an
- * order has nulls, takes the first column of a key for the whole key, and writes cursors that lose values. Here every
- * order is recorded as it is added, completed to a unique one, and compared with the cursor by `conditionOf`.
+ * Makes consecutive pages of a connection contain exactly the rows of a plain `order by`. PostGraphile loses rows if an
+ * order has nulls, takes the first column of a key for the whole key, and writes cursors that lose values. This plugin
+ * records each order, completes it to a unique one, and compares it with the cursor by `conditionOf`.
  */
 export const cursorsPlugin: GraphileConfig.Plugin = {
   name: 'CursorsPlugin',
@@ -35,7 +35,7 @@ export const cursorsPlugin: GraphileConfig.Plugin = {
       GraphQLEnumType_values(values, _build, { scope }) {
         const codec = scope.isPgRowSortEnum ? scope.pgCodec : undefined;
         if (codec?.polymorphism?.mode !== 'union') return values;
-        // Rows of several tables are ordered by PostGraphile alone: what it would lose rows by is not offered.
+        // Only PostGraphile can order rows of several tables. The API omits orders by which it would lose rows.
         const isOffered = ([, value]: [string, GraphQLEnumValueConfig]) => !ordersByNullable(value, codec as never);
         return Object.fromEntries(Object.entries(values).filter(isOffered));
       },
@@ -63,7 +63,7 @@ export const cursorsPlugin: GraphileConfig.Plugin = {
           if (!argument || !native) continue;
           argument.applyPlan = ($parent, $connection: Connection, input, info) => {
             if (!($connection.getSubplan() instanceof PgSelectStep)) return native($parent, $connection, input, info);
-            $connection[set](lambda(input.getRaw(), onlyNatural, true));
+            $connection[set](lambda(input.getRaw(), naturalOrNull, true));
           };
         }
         return args;
@@ -78,7 +78,7 @@ export const cursorsPlugin: GraphileConfig.Plugin = {
               const $connection = plan($parent, fieldArgs, info) as unknown as Connection;
               const names = info.field.args.map(({ name }) => name);
               const raw = (name: string) => (names.includes(name) ? (fieldArgs.getRaw(name) as Step) : undefined);
-              // The orders of the arguments come before what completes them.
+              // Apply the orders of the arguments before the columns that complete them.
               fieldArgs.autoApply($connection);
               applyCursors($connection.getSubplan(), raw('after'), raw('before'));
               return $connection as never;
@@ -118,22 +118,25 @@ function applyCursors($select: unknown, $after?: Step, $before?: Step): void {
   if ($select instanceof PgSelectStep) $select.apply(new CursorStep($select.resource as never, $after, $before));
 }
 
-const onlyNatural = (cursor: unknown) => (isNatural(cursor) ? cursor : null);
+const naturalOrNull = (cursor: unknown) => (isNatural(cursor) ? cursor : null);
 
-/** An order that is a literal is applied to the step when the operation is planned, any other to the query at each request. */
+/**
+ * Tells whether a query selects from one table. A literal order applies to the step during planning; an order in a
+ * variable applies to the query of each request.
+ */
 function isOfOneTable(query: PgSelectQueryBuilder | Step): boolean {
   return query instanceof Step ? query instanceof PgSelectStep : typeof query.selectAndReturnIndex === 'function';
 }
 
-/** The query, as an order that is not PostGraphile's own sees it: what is added is recorded. */
+/** Wraps a query so that the orders that are added to it are recorded. */
 function recorder(query: PgSelectQueryBuilder, codec: PgCodecWithAttributes): PgSelectQueryBuilder {
   const orderBy = (spec: PgOrderSpec) => {
-    // The order by the primary key is offered whether or not tenants may read all of its columns.
+    // PostGraphile offers the order by primary key even if tenants may not read all of its columns.
     if (spec.attribute === undefined || isReadable(codec, spec.attribute)) addOrder(query, spec, codec.attributes);
   };
   return Object.create(query, {
     orderBy: { value: orderBy },
-    // PostGraphile says so of the first column of a key, and of columns with nulls.
+    // PostGraphile calls it for the first column of a key and for columns with nulls, where the order is not unique.
     setOrderIsUnique: { value: () => {} },
   });
 }

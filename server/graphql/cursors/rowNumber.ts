@@ -5,12 +5,12 @@ import { type Cursor, readCursor } from './cursor.ts';
 import { keyOf, type Table } from './key.ts';
 import type { Order } from './order.ts';
 
-/** Whether nothing that tenants may read makes an order of the select unique. Its cursors are numbers of rows. */
+/** Tells whether the select has no unique key that tenants may read. Its cursors are then row numbers. */
 export function isNumbered($select: unknown): boolean {
   return $select instanceof PgSelectStep && !keyOf($select.resource as Table).isUnique;
 }
 
-/** The number of a row in its order, from 1 on. */
+/** Builds the row number in this order, starting at 1. */
 export function rowNumberIn(orders: readonly Order[]): SQL {
   const terms = orders.map(
     ({ expression, isDescending, nullsFirst }) =>
@@ -19,7 +19,11 @@ export function rowNumberIn(orders: readonly Order[]): SQL {
   return sql`(row_number() over (order by ${sql.join(terms, ', ')}))::int`;
 }
 
-/** The number in a cursor of a numbered select. @throws SafeError where it has none. */
+/**
+ * Reads the row number in a cursor of a numbered select.
+ *
+ * @throws SafeError when the cursor has no row number.
+ */
 export function numberOf(cursor: Cursor): number {
   const number = cursor.at(-1);
   if (!Number.isSafeInteger(number) || (number as number) < 1) {
@@ -30,7 +34,7 @@ export function numberOf(cursor: Cursor): number {
 
 type Value = number | null | undefined;
 
-/** The rows that are on a page, in numbers. */
+/** The rows on a page. */
 interface Range {
   readonly first: Value;
   readonly last: Value;
@@ -38,10 +42,10 @@ interface Range {
 }
 
 /**
- * The rows on a page of a numbered select, with the cursors of the request. PostGraphile reads natural cursors, those of
- * rows without an order, itself.
+ * Converts the cursors of a request into the range of rows on a page of a numbered select. PostGraphile itself handles
+ * natural cursors, which belong to unordered rows.
  *
- * @throws SafeError where a cursor is invalid.
+ * @throws SafeError when a cursor is invalid.
  */
 export function rangeOf({ first, last, offset }: Range, after: unknown, before: unknown): Range {
   const [lower, upper] = [after, before].map((text) => {
@@ -50,7 +54,7 @@ export function rangeOf({ first, last, offset }: Range, after: unknown, before: 
   });
   if (lower === undefined && upper === undefined) return { first, last, offset };
   const start = (lower ?? 0) + (offset ?? 0);
-  // Limits refuse `before` with `first`, `after` or `offset`, and `last` with `after` or `offset`.
+  // complexity/page.ts refuses `before` with `first`, `after` or `offset`, and `last` with `after` or `offset`.
   if (upper === undefined) return { first, last, offset: start };
   const size = Math.min(last ?? upper - 1, upper - 1);
   return { first: size, last: null, offset: upper - 1 - size };

@@ -9,21 +9,21 @@ import { numberOf, rowNumberIn } from './rowNumber.ts';
 
 export type Cursors = Partial<Record<Side, Cursor>>;
 
-/** Callback for a select: completes its order and applies the cursors of the request. */
+/** A callback for a select. It completes the order and applies the cursors of the request. */
 export interface ApplyCursors {
   (query: PgSelectQueryBuilder): void;
   readonly cursors: Cursors;
 }
 
 /**
- * Makes the order of a select unique and keeps the rows on the far side of a cursor. It has to be applied after all
- * orders. PostGraphile's own condition loses rows wherever an order has nulls; docs/adr/0050 has the details.
+ * Makes the order of a select unique, and selects the rows beyond a cursor. Apply it after all orders. PostGraphile's own
+ * condition loses rows if an order has nulls; see docs/adr/0050-cursor-conditions.md.
  */
 export class CursorStep extends UnbatchedStep<ApplyCursors> {
   override isSyncAndSafe = true;
   readonly table: Table;
   readonly #key: Key;
-  /** A row that a mutation answers with is alone in its select, and has no number among the others. */
+  /** False for a row in a mutation's payload. Its select has only that row, so it has no row number among others. */
   readonly #isPage: boolean;
 
   constructor(table: Table, $after: Step | undefined, $before: Step | undefined) {
@@ -55,15 +55,19 @@ export class CursorStep extends UnbatchedStep<ApplyCursors> {
     return this.apply(cursors);
   }
 
-  /** @throws where a cursor is not of the order that the select has. */
+  /**
+   * Returns the callback that applies `cursors`.
+   *
+   * @throws SafeError from the callback when a cursor belongs to another order.
+   */
   apply(cursors: Cursors): ApplyCursors {
     const { table } = this;
     const key = this.#key;
     const apply = (query: PgSelectQueryBuilder): void => {
-      // Of all rows, wherever the page is.
+      // An aggregate covers all rows, not one page.
       if (query.mode === 'aggregate') return;
       if (key.isUnique || ordersOf(query).length > 0) completeOrder(query, table, key);
-      // PostGraphile would add a key that tenants may not read.
+      // Otherwise, PostGraphile would add a key that tenants may not read.
       query.setOrderIsUnique();
       const completed = ordersOf(query);
       const orders = key.isUnique || completed.length === 0 ? completed : this.#numberRows(query, completed);
@@ -71,14 +75,14 @@ export class CursorStep extends UnbatchedStep<ApplyCursors> {
         const cursor = cursors[side];
         if (!cursor) continue;
         checkCursor(cursor, digestOf(orders), orders.length, side);
-        // The plan of a numbered select made an offset of the cursor.
+        // For a numbered select, the plan has converted the cursor to an offset.
         if (key.isUnique) query.where(conditionOf(orders, cursor.slice(1), side));
       }
     };
     return Object.assign(apply, { cursors });
   }
 
-  /** Orders equal rows by their number, which cursors then have. @returns all orders. */
+  /** Adds the row number as the last order, so that cursors contain it. Returns all orders. */
   #numberRows(query: PgSelectQueryBuilder, orders: readonly Order[]): readonly Order[] {
     const spec = { fragment: this.#isPage ? rowNumberIn(orders) : sql`null::int`, codec: TYPES.int };
     query.orderBy({ ...spec, direction: 'ASC', nullable: false });

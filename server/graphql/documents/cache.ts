@@ -1,41 +1,45 @@
+/** Limits in estimated bytes of memory. */
 interface CacheLimits {
   readonly total: number;
+  /** The values of one tenant. */
   readonly tenant: number;
-  /** Values that more than one tenant uses. */
+  /** The values that more than one tenant uses. */
   readonly shared: number;
 }
 
-/** Estimated bytes of memory. */
 const cacheLimits: CacheLimits = { total: 100_000_000, tenant: 25_000_000, shared: 50_000_000 };
 
-/** Owner of the operator's own documents, which no tenant's push out. */
+/** The owner of the operator's documents. Documents of tenants do not evict them. */
 export const operator = Symbol('operator');
 export type Owner = string | typeof operator;
 
-/** Owner of the values that more than one tenant uses. */
-const everybody = Symbol('everybody');
+/** The owner of values that more than one tenant uses. */
+const sharedOwner = Symbol('sharedOwner');
 
 interface Entry<Value> {
   readonly key: string;
-  readonly owner: Owner | typeof everybody;
+  readonly owner: Owner | typeof sharedOwner;
   readonly value: Value;
   weight: number;
 }
 
 interface Owned<Value> {
   weight: number;
-  /** The one that was not used for longest first. */
+  /** In order of use, the least recently used first. */
   readonly entries: Set<Entry<Value>>;
 }
 
 /**
- * Keeps values by key, bounded by what they weigh. Each belongs to the tenant who brought it, until a second tenant
- * uses it. When there is no more room, the tenant who has most gives up the value that was not used for longest, so that
- * a tenant who brings much pushes out their own first. Values that tenants share have room of their own: no tenant's
- * values push them out.
+ * A least-recently-used cache that is bounded by the weight of its values, and fair to tenants.
  *
- * A value is absent, then kept for its tenant (`add`), shared (`get` by another tenant), heavier (`grow`), and absent
- * again once it is pushed out.
+ * States of a value:
+ * - absent: before `add`, and after eviction or `delete`.
+ * - owned: `add` assigns it to the tenant that added it.
+ * - shared: `get` by a second tenant moves it to the shared values.
+ *
+ * `grow` adds weight to an owned or shared value. When the cache is full, it evicts the least recently used value of the heaviest tenant,
+ * so that a tenant with many values evicts its own first. Shared values have a separate limit, and values of tenants do
+ * not evict them.
  */
 export class WeightedCache<Value> {
   readonly #limits: CacheLimits;
@@ -55,13 +59,13 @@ export class WeightedCache<Value> {
     return this.#entries.size;
   }
 
-  /** Uses a value. The use by a tenant who does not own it makes it shared. */
+  /** Returns a value and marks it as used. It becomes shared if another tenant owns it. */
   get(key: string, tenant: string): Value | undefined {
     const entry = this.#entries.get(key);
     if (!entry) return undefined;
     const { owner, value, weight } = entry;
     if (owner !== tenant && typeof owner === 'string') {
-      this.#put({ key, owner: everybody, value, weight: 0 }, weight);
+      this.#put({ key, owner: sharedOwner, value, weight: 0 }, weight);
       return value;
     }
     const { entries } = this.#ownedBy(owner);
@@ -70,12 +74,16 @@ export class WeightedCache<Value> {
     return value;
   }
 
-  /** @param weight in bytes. What weighs more than one tenant may have is not kept. */
+  /**
+   * Adds a value.
+   *
+   * @param weight its estimated bytes. A value over the limit of its owner is not kept.
+   */
   add(key: string, value: Value, weight: number, owner: Owner): void {
     this.#put({ key, owner, value, weight: 0 }, weight);
   }
 
-  /** Adds `weight` bytes to what is kept under `key`, if anything is. */
+  /** Adds `weight` bytes to the value of `key`, if it is in the cache. */
   grow(key: string, weight: number): void {
     const entry = this.#entries.get(key);
     if (!entry) return;
@@ -107,7 +115,7 @@ export class WeightedCache<Value> {
 
   #limitOf(owner: Entry<Value>['owner']): number {
     if (owner === operator) return Number.POSITIVE_INFINITY;
-    return owner === everybody ? this.#limits.shared : this.#limits.tenant;
+    return owner === sharedOwner ? this.#limits.shared : this.#limits.tenant;
   }
 
   #ownedBy(owner: Entry<Value>['owner']): Owned<Value> {
@@ -121,12 +129,12 @@ export class WeightedCache<Value> {
     if (oldest) this.delete(oldest.key);
   }
 
-  /** The tenant with most; shared values and then the operator's only where no tenant has anything. */
+  /** Returns the heaviest tenant. Without tenants, it returns the shared values, or else those of the operator. */
   #heaviest(): Owned<Value> {
     let heaviest: Owned<Value> | undefined;
     for (const [owner, owned] of this.#owners) {
       if (typeof owner === 'string' && owned.weight >= (heaviest?.weight ?? 0)) heaviest = owned;
     }
-    return heaviest ?? this.#owners.get(everybody) ?? this.#ownedBy(operator);
+    return heaviest ?? this.#owners.get(sharedOwner) ?? this.#ownedBy(operator);
   }
 }

@@ -2,31 +2,31 @@ import type { DocumentNode, GraphQLSchema, OperationDefinitionNode, Token } from
 import { type Owner, operator, WeightedCache } from './cache.ts';
 import { hasSensitiveLiterals } from './literals.ts';
 
-/** Estimates of memory, in bytes, measured: see docs/adr/0021-caches-by-weight.md. */
+/** Estimated memory in bytes, from measurements. See docs/adr/0021-caches-by-weight.md. */
 const weights = { document: 20_000, token: 400, character: 2, planningUnit: 4000 } as const;
 
-/** Plans that are kept for one operation: it is planned again for other values of `@include` and `@skip`. */
+/** Plans to keep for one operation. Other values of `@include` and `@skip` need another plan. */
 const plansPerOperation = 4;
 
-/** A valid document, and what is worked out about it once. */
+/** A valid document with its schema. */
 export interface KnownDocument {
   readonly document: DocumentNode;
-  /** The schema that its operations are planned with: Grafast keeps plans with the schema, and so with the document. */
+  /** The schema for planning this document only. Grafast stores plans in the schema, and so with the document. */
   readonly schema: GraphQLSchema;
 }
 
-/** Valid documents and their plans, bounded by the memory that they take. */
+/** A cache of valid documents and their plans, bounded by their memory. */
 export class Documents {
   readonly #schema: GraphQLSchema;
   readonly #trusted: ReadonlySet<string>;
   readonly #cache: WeightedCache<KnownDocument>;
   readonly #kept = new WeakMap<DocumentNode, { readonly key: string; readonly known: KnownDocument }>();
-  /** Of documents that are not kept here. */
-  readonly #others = new WeakMap<DocumentNode, GraphQLSchema>();
+  /** The schemas of documents that are not in the cache. */
+  readonly #uncached = new WeakMap<DocumentNode, GraphQLSchema>();
   readonly #counted = new WeakSet<object>();
   readonly #plans = new WeakMap<OperationDefinitionNode, number>();
 
-  /** @param trusted texts of the operator's documents: all tenants share them, whatever is in them. */
+  /** @param trusted the texts of the operator's documents. All tenants share them, even with sensitive literals. */
   constructor(schema: GraphQLSchema, trusted: ReadonlySet<string>, cache = new WeightedCache<KnownDocument>()) {
     this.#schema = schema;
     this.#trusted = trusted;
@@ -42,48 +42,48 @@ export class Documents {
     return (shared ?? this.#cache.get(privateKey(text, tenant), tenant))?.document;
   }
 
-  /** Keeps a valid document: for `tenant` alone where it has values in it. */
+  /** Adds a valid document. If it has sensitive literals, only `tenant` can find it. */
   add(text: string, document: DocumentNode, tenant: string): void {
     const isTrusted = this.#trusted.has(text);
     const key = !isTrusted && hasSensitiveLiterals(document) ? privateKey(text, tenant) : sharedKey(text);
     const owner: Owner = isTrusted ? operator : tenant;
-    const known: KnownDocument = { document, schema: withPlansOfItsOwn(this.#schema) };
+    const known: KnownDocument = { document, schema: withOwnPlanCache(this.#schema) };
     this.#kept.set(document, { key, known });
     const { document: base, token, character } = weights;
     this.#cache.add(key, known, base + token * countTokens(document) + character * text.length, owner);
   }
 
-  /** The schema to plan a document's operations with. */
+  /** Returns the schema for planning a document's operations. */
   schemaFor(document: DocumentNode): GraphQLSchema {
-    const schema = this.#kept.get(document)?.known.schema ?? this.#others.get(document);
+    const schema = this.#kept.get(document)?.known.schema ?? this.#uncached.get(document);
     if (schema) return schema;
-    const own = withPlansOfItsOwn(this.#schema);
-    this.#others.set(document, own);
+    const own = withOwnPlanCache(this.#schema);
+    this.#uncached.set(document, own);
     return own;
   }
 
-  /** Counts a plan of `operation`, which takes `units` to plan, unless it was counted before. */
+  /** Counts the memory of a plan once. `units` is its planning time, in units of `planningUnits`. */
   planned(document: DocumentNode, operation: OperationDefinitionNode, plan: object, units: number): void {
     if (this.#counted.has(plan)) return;
     this.#counted.add(plan);
     const plans = this.#plans.get(operation) ?? 0;
-    // From then on each new plan replaces another one.
+    // Beyond this number, each new plan replaces another one.
     if (plans > plansPerOperation) return;
     this.#plans.set(operation, plans + 1);
     this.grow(document, weights.planningUnit * units);
   }
 
-  /** Counts `bytes` that are kept for as long as the document is. */
+  /** Adds `bytes` to the memory of a cached document. */
   grow(document: DocumentNode, bytes: number): void {
     const kept = this.#kept.get(document);
     if (kept) this.#cache.grow(kept.key, bytes);
   }
 
-  /** Forgets a document, with its plans and whatever went wrong in planning it. */
+  /** Removes a document with its plans and its planning errors. */
   forget(document: DocumentNode): void {
     const kept = this.#kept.get(document);
     if (kept) this.#cache.delete(kept.key);
-    this.#others.delete(document);
+    this.#uncached.delete(document);
   }
 }
 
@@ -91,17 +91,17 @@ function sharedKey(text: string): string {
   return `shared:${text}`;
 }
 
-/** The length of the tenant's id keeps a text of one tenant from making the key of another. */
+/** Builds the key of a tenant's document. The length of the id prevents collisions with keys of other tenants. */
 function privateKey(text: string, tenant: string): string {
   return `private:${tenant.length}:${tenant}:${text}`;
 }
 
 /**
- * The same schema with plans of its own. Grafast keeps plans in the schema's extensions, by number: here each document
- * has a schema, and plans go with it.
+ * Returns the same schema with a separate cache of plans. Grafast caches plans in the schema's extensions and limits their
+ * number. With a schema for each document, the plans are evicted with the document.
  */
-function withPlansOfItsOwn(schema: GraphQLSchema): GraphQLSchema {
-  // Plans that Grafast has kept in the original stand under a symbol.
+function withOwnPlanCache(schema: GraphQLSchema): GraphQLSchema {
+  // Grafast stores the plans of the original under a symbol. Object.entries skips symbols.
   const grafast = Object.fromEntries(Object.entries(schema.extensions.grafast ?? {}));
   const limits = { operationsCacheMaxLength: 2, operationOperationPlansCacheMaxLength: plansPerOperation };
   return Object.create(schema, { extensions: { value: { ...schema.extensions, grafast: { ...grafast, ...limits } } } });

@@ -1,11 +1,11 @@
 import { type DocumentNode, Kind, visit } from 'postgraphile/graphql';
 
-/** Arguments whose numbers say how much is read, and not what. */
+/** Arguments whose numbers are sizes, and so not sensitive. */
 const paging = new Set(['first', 'last', 'offset']);
 
 const sensitive = new Set<string>([Kind.STRING, Kind.INT, Kind.FLOAT]);
 
-/** Whether a document has values in it that tell what somebody looks for or writes: text and numbers, except pages. */
+/** Tells whether a document has literals that reveal what a tenant reads or writes: text and numbers, except page sizes. */
 export function hasSensitiveLiterals(document: DocumentNode): boolean {
   let found = false;
   visit(document, {

@@ -10,12 +10,12 @@ import { Feed } from './feed.ts';
 /** The user of a socket, from its verified token. */
 export type LiveUser = Express.User;
 
-/** How a socket ends. 4401 tells clients not to try again, 4403 to come back with a new token, 1013 to come back. */
+/** WebSocket close codes. 4401 tells clients not to reconnect, 4403 to reconnect with a new token, 1013 to reconnect. */
 export const closing = {
   expired: [4403, 'The token has expired'],
   ended: [4401, 'The session has ended'],
   tooMany: [4429, 'Too many sockets'],
-  tooSlow: [4429, 'Events are not read'],
+  tooSlow: [4429, 'The client does not read its events'],
   tooManyMessages: [4429, 'Too many messages'],
   unavailable: [1013, 'Try again shortly'],
   stopping: [1001, 'The server is stopping'],
@@ -25,25 +25,31 @@ export const closing = {
 interface Parts {
   readonly database: SqlRunner;
   readonly admission: Admission;
-  /** Seconds that a read has; 10 by default. */
+  /** The time limit of a read, in seconds; 10 by default. */
   readonly readTimeout?: number;
 }
 
-/** Reads at the same time, which share a deadline, and a transaction where they can. */
+/** Concurrent reads. They share a deadline and, if possible, a transaction. */
 interface Reads {
   readonly client: IdentifiedClient;
   running: number;
-  /** None of them runs any more. */
+  /** Releases the deadline. Call it when no read is running. */
   end(): void;
 }
 
-/** Longest time of setTimeout, in milliseconds. */
-const longestTimer = 2 ** 31 - 1;
+/** The maximum delay of setTimeout, in milliseconds. */
+const maxDelay = 2 ** 31 - 1;
 
-/** A socket whose token was verified. It ends with the token, and with the session. */
+/**
+ * A socket with a verified token.
+ *
+ * - It is open until its token expires, its session ends, the database fails to confirm the session, or the client leaves.
+ * - While the database is unavailable, it stays open. `isBack` waits for the database and checks the session.
+ * - `dispose` cancels its reads and ends its feeds, once the socket has closed.
+ */
 export class LiveConnection implements HoldsTurn {
   readonly user: LiveUser;
-  /** The latest turn of the user. Charging any of a tenant's turns charges the tenant, also after the turn has ended. */
+  /** The latest turn of the user. Charging it charges the tenant, even after the turn has ended. */
   turn?: Turn;
   readonly feeds = new Set<Feed>();
   readonly #database: SqlRunner;
@@ -68,9 +74,10 @@ export class LiveConnection implements HoldsTurn {
   }
 
   /**
-   * SQL as the socket's user, in the user's turn: reads from the primary, which has the rows that events tell of. Reads at the
-   * same time have `readTimeout` seconds together from when the first one has its turn. A primary that is frozen would keep
-   * their connections and places otherwise. Without an answer they fail with UnansweredReadError.
+   * Returns a client that runs SQL as the socket's user, in the user's turn. It reads from the primary, because a replica may
+   * not have the rows of the events yet. Concurrent reads share a limit of `readTimeout` seconds, which starts with the turn of
+   * the first. Without the limit, a frozen primary would keep their connections and turns. Late reads throw
+   * UnansweredReadError.
    */
   client(): IdentifiedClient {
     let reads: Reads | undefined;
@@ -99,7 +106,7 @@ export class LiveConnection implements HoldsTurn {
     const cancellation = new Cancellation();
     cancellation.expireIn(this.#readTimeout);
     const settled = Promise.withResolvers<void>();
-    // It gives the reads up with the socket.
+    // Cancel the reads when the socket closes.
     this.#cancellation
       .race(
         () => settled.promise,
@@ -114,7 +121,7 @@ export class LiveConnection implements HoldsTurn {
     return { client, running: 0, end };
   }
 
-  /** Runs `work` when it is the user's turn. Subscriptions are bounded in number, so none is refused. */
+  /** Runs `work` in the user's turn. Admission refuses none, because the number of subscriptions is limited. */
   inTurn<T>(work: (turn: Turn) => Promise<T> | T): Promise<T> {
     return this.#admission.run(this.user.userId, { cancellation: this.#cancellation, always: true }, (turn) => {
       this.turn = turn;
@@ -122,7 +129,7 @@ export class LiveConnection implements HoldsTurn {
     });
   }
 
-  /** The changes of `table` that this connection shall be told from now on. */
+  /** Opens a feed with the later changes of `table`. */
   open(table: string): Feed {
     const feed = new Feed(
       table,
@@ -133,7 +140,11 @@ export class LiveConnection implements HoldsTurn {
     return feed;
   }
 
-  /** Ends the socket where its session does not live any more. @throws also what the connection reports. */
+  /**
+   * Checks the session, and closes the socket if it has ended.
+   *
+   * @throws IdentityRefusedError when the session has ended; any error of the database connection.
+   */
   async check(): Promise<void> {
     try {
       await this.client().query({ name: 'hedgerow_living', text: 'select 1', discard: true });
@@ -143,7 +154,7 @@ export class LiveConnection implements HoldsTurn {
     }
   }
 
-  /** check(), for as long as the database is away. */
+  /** Runs `check` again until the database is available. */
   async checkOnceAvailable(): Promise<void> {
     for (;;) {
       try {
@@ -156,9 +167,9 @@ export class LiveConnection implements HoldsTurn {
   }
 
   /**
-   * Waits for the database. Resolves with whether the subscriptions go on: the session lives, and the socket is open.
-   * If the database answers and cannot say, the socket is closed so that its client comes back. All subscriptions of the
-   * socket wait for one check.
+   * Waits for the database. Resolves with true if the session is active and the socket is open, so that subscriptions
+   * continue. If the check fails for another reason, the socket closes and its client reconnects. All subscriptions of the
+   * socket wait for the same check.
    */
   isBack(): Promise<boolean> {
     this.#back ??= this.#waitUntilBack().finally(() => {
@@ -177,12 +188,12 @@ export class LiveConnection implements HoldsTurn {
     }
   }
 
-  close(why: keyof typeof closing): void {
-    const [code, reason] = closing[why];
+  close(cause: keyof typeof closing): void {
+    const [code, reason] = closing[cause];
     this.#end(code, reason);
   }
 
-  /** The socket has closed. */
+  /** Releases everything after the socket has closed. */
   dispose(): void {
     clearTimeout(this.#expiry);
     this.#cancellation.cancel('client gone');
@@ -192,6 +203,6 @@ export class LiveConnection implements HoldsTurn {
   #endAtExpiry(): void {
     const left = this.user.expires - Date.now();
     if (left <= 0) this.close('expired');
-    else this.#expiry = setTimeout(() => this.#endAtExpiry(), Math.min(left, longestTimer));
+    else this.#expiry = setTimeout(() => this.#endAtExpiry(), Math.min(left, maxDelay));
   }
 }

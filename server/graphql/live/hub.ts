@@ -5,11 +5,11 @@ import type { SqlRunner } from '../../tenancy/tenantDatabase.ts';
 import type { LiveConnection } from './connection.ts';
 import { readNotification } from './notification.ts';
 
-/** Sockets that one user may have open at a time. */
+/** Open sockets of one user, at most. */
 const socketsPerUser = 10;
 
 /** Concurrent session checks. The limit leaves database connections for requests. */
-const checksAtATime = 2;
+const concurrentChecks = 2;
 
 /** Counters for the metrics. */
 export interface LiveCounts {
@@ -31,7 +31,7 @@ export interface LiveCounts {
 export class LiveHub {
   delivered = 0;
   readonly #listener: Listener;
-  /** By user: a notification of somebody else finds nobody here, and is not even looked at. */
+  /** Connections by user. Notifications for users without a connection are ignored. */
   readonly #users = new Map<string, Set<LiveConnection>>();
   readonly #requests = new WeakMap<IncomingMessage, LiveConnection>();
 
@@ -56,7 +56,11 @@ export class LiveHub {
     };
   }
 
-  /** Adds a connection; undefined where its user has too many. Resolves once the user's changes are heard. */
+  /**
+   * Adds a connection. Returns `undefined` if its user has too many.
+   *
+   * @returns a promise that resolves when the hub receives the user's notifications.
+   */
   admit(request: IncomingMessage, connection: LiveConnection): Promise<void> | undefined {
     const { userId } = connection.user;
     const own = this.#users.get(userId) ?? new Set();
@@ -75,7 +79,7 @@ export class LiveHub {
     this.#listener.release(userId);
   }
 
-  /** The connection whose socket began with `request`. */
+  /** Returns the connection whose socket opened with `request`. */
   connectionOf(request: IncomingMessage): LiveConnection | undefined {
     return this.#requests.get(request);
   }
@@ -85,18 +89,18 @@ export class LiveHub {
   }
 
   #notified(payload: string): void {
-    const news = readNotification(payload);
-    if (!news) return;
-    if ('user' in news) {
-      for (const { feeds } of this.#users.get(news.user) ?? []) {
+    const notification = readNotification(payload);
+    if (!notification) return;
+    if ('user' in notification) {
+      for (const { feeds } of this.#users.get(notification.user) ?? []) {
         for (const feed of feeds) {
-          if (feed.table !== news.table) continue;
-          if (!news.ids) feed.resync();
-          for (const id of news.ids ?? []) feed.push(news.event, id);
+          if (feed.table !== notification.table) continue;
+          if (!notification.ids) feed.resync();
+          for (const id of notification.ids ?? []) feed.push(notification.event, id);
         }
       }
-    } else if ('sessions' in news) this.#ended(news.sessions, ({ user }) => user.sessionId);
-    else this.#ended(news.users, ({ user }) => user.userId);
+    } else if ('sessions' in notification) this.#ended(notification.sessions, ({ user }) => user.sessionId);
+    else this.#ended(notification.users, ({ user }) => user.userId);
   }
 
   #ended(ids: readonly string[] | null, idOf: (connection: LiveConnection) => string | undefined): void {
@@ -114,10 +118,10 @@ export class LiveHub {
 
   /** Checks the session of every connection, because the hub does not know which sessions ended. */
   async #checkAll(): Promise<void> {
-    const left = this.#all();
-    const lane = async () => {
-      for (let next = left.pop(); next; next = left.pop()) await next.checkOnceAvailable().catch(() => {});
+    const unchecked = this.#all();
+    const worker = async () => {
+      for (let next = unchecked.pop(); next; next = unchecked.pop()) await next.checkOnceAvailable().catch(() => {});
     };
-    await Promise.all(Array.from({ length: checksAtATime }, lane));
+    await Promise.all(Array.from({ length: concurrentChecks }, worker));
   }
 }

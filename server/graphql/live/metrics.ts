@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client';
 import { readMetrics } from '../../http/readMetrics.ts';
 
-/** Metrics of subscriptions. */
+/** The counters of subscriptions. */
 export interface Live {
   readonly counts: {
     readonly sockets: number;
@@ -11,17 +11,13 @@ export interface Live {
   };
 }
 
-/** Adds the sockets and subscriptions that are open, events sent, and how often the listening connection was lost. */
+/** Adds metrics for open sockets and subscriptions, sent events, and reconnects of the listener connection. */
 export const liveMetrics =
   (live: Live) =>
   (registry: Registry): void => {
     const { counter, gauge } = readMetrics(registry);
-    gauge('live_sockets', 'Websockets that are signed in', () => live.counts.sockets);
-    gauge('live_subscriptions', 'Subscriptions under way', () => live.counts.subscriptions);
+    gauge('live_sockets', 'Authenticated WebSockets', () => live.counts.sockets);
+    gauge('live_subscriptions', 'Active subscriptions', () => live.counts.subscriptions);
     counter('live_events_total', 'Events sent to subscribers', () => live.counts.delivered);
-    counter(
-      'live_reconnects_total',
-      'Times that the listening connection was opened again',
-      () => live.counts.reconnects,
-    );
+    counter('live_reconnects_total', 'Reconnects of the listener connection', () => live.counts.reconnects);
   };

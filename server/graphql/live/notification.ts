@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { parseJson } from '../../../common/parseJson.ts';
 
-// Any UUID that Postgres takes, which are more than z.uuid() does. Null in place of ids: there were too many for one
-// notification.
+// Not z.uuid(), because Postgres accepts more UUIDs.
 const id = z.string();
+// Null means that there were too many ids for one notification.
 const ids = z.array(id).nullable();
 
-/** What the triggers of app_private.notify_changes() and its like send. */
+/** The notifications that triggers such as app_private.notify_changes() send. */
 const notification = z.union([
   z.object({ table: z.string(), event: z.enum(['INSERT', 'UPDATE', 'DELETE']), user: id, ids }),
   z.object({ sessions: ids }),
@@ -15,7 +15,7 @@ const notification = z.union([
 
 type Notification = z.infer<typeof notification>;
 
-/** Undefined where it is none of ours: anybody who is connected to the database may notify. */
+/** Parses a notification; `undefined` for other payloads, because any database connection may send notifications. */
 export function readNotification(payload: string): Notification | undefined {
   return notification.safeParse(parseJson(payload)).data;
 }

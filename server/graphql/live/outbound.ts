@@ -2,18 +2,18 @@ import type { WebSocket } from 'ws';
 import { ByteBudget } from '../../http/byteBudget.ts';
 import { closing } from './connection.ts';
 
-/** Characters of messages that clients have not taken yet. */
+/** The budget for characters of messages that clients have not taken yet. */
 const unsent = new ByteBudget({ total: 32_000_000, tenant: 4_000_000 });
 
 /**
- * Messages on their way to one socket's client. Each counts in its tenant's memory from `send` until the client's side
- * has taken it, or the socket has closed. A client that answers pings and reads no messages would keep them otherwise.
+ * Unsent messages of one socket. Each counts in its tenant's memory from `send` until the client has taken it or the
+ * socket has closed. Without this limit, a client that answers pings but reads no messages would fill the memory.
  */
 export class Outbound {
   readonly #socket: WebSocket;
   readonly #budget: ByteBudget;
   #waiting = 0;
-  /** Whether a message was taken, or the first one sent, since `isStuck` was last asked. */
+  /** The client took a message, or the first one was sent, since the last call of `isStuck`. */
   #moved = false;
 
   constructor(socket: WebSocket, budget: ByteBudget = unsent) {
@@ -22,18 +22,19 @@ export class Outbound {
   }
 
   /**
-   * Sends a message. Closes the socket where its tenant has too much unsent.
+   * Sends a message. Closes the socket if its tenant has too many unsent characters.
    *
-   * @returns a promise that resolves when the client's side has taken it, which slows a subscription down to its client.
+   * @returns a promise that resolves when the client has taken the message. Waiting for it slows a subscription down to
+   *   the pace of its client.
    */
   send(data: string, tenant: string): Promise<void> {
     if (!this.#budget.take(tenant, data.length)) {
       this.#socket.close(...closing.tooSlow);
-      return Promise.reject(new Error('too many bytes of the tenant are unsent'));
+      return Promise.reject(new Error('the tenant has too many unsent messages'));
     }
     if (this.#waiting++ === 0) this.#moved = true;
     return new Promise((resolve, reject) => {
-      // Called once in any case: with an error where the socket closes first.
+      // ws always calls this once, with an error if the socket closes first.
       this.#socket.send(data, (error) => {
         this.#waiting--;
         this.#moved = true;
@@ -44,7 +45,7 @@ export class Outbound {
     });
   }
 
-  /** Whether messages wait and none was taken since this was last asked. Ask at long intervals, such as 30 s. */
+  /** Tells whether messages wait and the client took none since the last call. Call it at long intervals, such as 30 s. */
   isStuck(): boolean {
     const stuck = this.#waiting > 0 && !this.#moved;
     this.#moved = false;

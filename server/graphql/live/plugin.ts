@@ -7,15 +7,15 @@ import type { SqlRunner } from '../../tenancy/tenantDatabase.ts';
 import { refuseEmptySubscriptions } from './rootField.ts';
 
 const changeEvent = /* GraphQL */ `
-  """What has happened to a row."""
+  """The kind of a change."""
   enum ChangeEvent {
-    """It is new."""
+    """The row was created."""
     INSERT
-    """It has changed."""
+    """The row was changed."""
     UPDATE
-    """It is gone, or not yours any more."""
+    """The row was deleted, or is no longer yours."""
     DELETE
-    """Changes were missed, and no row is named: read again what you show."""
+    """Changes were missed. Read all displayed rows again."""
     RESYNC
   }
 `;
@@ -27,14 +27,14 @@ const liveTables = `select c.oid::text as id from pg_class c
   )`;
 
 /**
- * `todoChanged` and its like, for every table whose changes the database notifies. Each event's row is read when the
- * event leaves, as the subscriber: what they may not see any more is a DELETE.
+ * Adds subscriptions such as `todoChanged` for every table whose changes the database notifies. The row of an event is
+ * read as the subscriber when the event leaves. An event becomes a DELETE if the subscriber can no longer see the row.
  */
 export function livePlugins(database: SqlRunner): GraphileConfig.Plugin[] {
   return [findLiveTables(database), subscriptionFields, refuseEmptySubscriptions];
 }
 
-/** Marks live tables by a tag. */
+/** Tags the tables with a trigger that notifies changes. */
 function findLiveTables(database: SqlRunner): GraphileConfig.Plugin {
   return {
     name: 'LiveTablesPlugin',
@@ -67,7 +67,7 @@ const subscriptionFields = extendSchema((build) => {
   const typeDefs = fields.map(
     ({ type, row, rowId, field, change }) => /* GraphQL */ `
       extend type Subscription {
-        """Each \`${type}\` of yours that is created, changed or deleted from now on, by whomever."""
+        """Each \`${type}\` of yours that is created, changed or deleted from now on."""
         ${field}: ${change}
       }
       """A change of a \`${type}\`."""
@@ -101,7 +101,7 @@ const subscriptionFields = extendSchema((build) => {
         const plans = {
           event($event: Step) {
             const $found = $row($event).get('id' as never);
-            return lambda([access($event, 'event'), access($event, 'read'), $found], whatHappened, true);
+            return lambda([access($event, 'event'), access($event, 'read'), $found], eventFor, true);
           },
           [rowId]: ($event: Step) => access($event, 'id'),
           [row]: $row,
@@ -112,8 +112,8 @@ const subscriptionFields = extendSchema((build) => {
   } as never;
 });
 
-/** A row that was to be read and cannot be seen has gone, or has been given away. */
-function whatHappened([event, read, found]: readonly unknown[]): unknown {
+/** Returns the kind of a change. A row that the subscriber cannot read was deleted or given to another tenant. */
+function eventFor([event, read, found]: readonly unknown[]): unknown {
   return read !== null && found === null ? 'DELETE' : event;
 }
 

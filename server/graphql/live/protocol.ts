@@ -14,11 +14,11 @@ import type { LiveHub } from './hub.ts';
 import { rootFieldProblem } from './rootField.ts';
 import type { Extra } from './sockets.ts';
 
-/** Subscriptions that a socket may have under way. */
+/** Active subscriptions of a socket, at most. */
 const subscriptionsPerSocket = 20;
 
-/** Milliseconds that a client waits for the database to be heard. */
-const listenTime = 5000;
+/** Milliseconds that a client waits until the server receives the user's notifications. */
+const listenTimeout = 5000;
 
 /** Verifies `Bearer <token>`. Returns undefined if the token is missing, invalid or expired. */
 export type Authenticate = (authorization: string) => Promise<LiveUser | undefined>;
@@ -34,7 +34,7 @@ interface Parts {
 type Protocol = ServerOptions<Record<string, unknown>, Extra>;
 type Results = AsyncGenerator<ExecutionResult, void, void>;
 
-/** What a socket may do: sign in with its first message, and subscribe. Everything else has HTTP. */
+/** Implements the protocol of a socket: it signs in with its first message, and subscribes. Other operations use HTTP. */
 export function liveProtocol({ server, hub, database, admission, authenticate }: Parts): Protocol {
   const grafserv = makeGraphQLWSConfig(server) as unknown as Protocol;
   return {
@@ -42,7 +42,7 @@ export function liveProtocol({ server, hub, database, admission, authenticate }:
     async onConnect({ connectionParams, extra }) {
       const { socket, request } = extra;
       const user = await authenticate(authorizationIn(connectionParams));
-      // False is the protocol's 4403, Forbidden.
+      // Returning false closes the socket with 4403, Forbidden.
       if (!user || socket.readyState !== socket.OPEN) return false;
       const connection = new LiveConnection(user, { database, admission }, (code, reason) =>
         socket.close(code, reason),
@@ -59,12 +59,12 @@ export function liveProtocol({ server, hub, database, admission, authenticate }:
         connection.dispose();
       };
       try {
-        const tooLate = sleep(listenTime, 'too late', { ref: false });
+        const tooLate = sleep(listenTimeout, 'too late', { ref: false });
         if ((await Promise.race([listening, tooLate])) === 'too late') {
           connection.close('unavailable');
           return false;
         }
-        // After it listens: a session that ends from here on is heard of.
+        // Check after the listener is active. It reports any session that ends after the check.
         await connection.check();
         return true;
       } catch (error) {
@@ -75,7 +75,7 @@ export function liveProtocol({ server, hub, database, admission, authenticate }:
     },
     async onSubscribe(context, id, payload) {
       if (Object.keys(context.subscriptions).length > subscriptionsPerSocket) {
-        const message = `A socket may have ${subscriptionsPerSocket} subscriptions at a time.`;
+        const message = `A socket may have at most ${subscriptionsPerSocket} active subscriptions.`;
         return [new GraphQLError(message, { extensions: { code: 'TOO_COMPLEX' } })];
       }
       const connection = hub.connectionOf(context.extra.request);
@@ -84,7 +84,7 @@ export function liveProtocol({ server, hub, database, admission, authenticate }:
       const { document, operationName } = subscription as Exclude<typeof subscription, readonly GraphQLError[]>;
       const operation = getOperationAST(document, operationName);
       if (operation?.operation !== 'subscription') {
-        return [new GraphQLError('Only subscriptions run over a websocket. POST everything else.')];
+        return [new GraphQLError('A WebSocket runs subscriptions only. Send other operations with POST.')];
       }
       const problem = rootFieldProblem(operation, document);
       return problem === undefined ? subscription : [new GraphQLError(problem)];
@@ -98,8 +98,8 @@ export function liveProtocol({ server, hub, database, admission, authenticate }:
   };
 
   /**
-   * The results, each taken from Grafast when the client has the one before. An event whose row cannot be read because the
-   * database is away is held, and read again once it is back.
+   * Reads each result from Grafast only after the client has taken the previous one. If the database is unavailable, it
+   * holds the event and reads its row again later.
    */
   function paced(results: Results, feed: () => Feed | undefined, connection: LiveConnection): Results {
     const paced = {
@@ -123,7 +123,7 @@ export function liveProtocol({ server, hub, database, admission, authenticate }:
             feed()?.resync();
             return { done: false, value: { errors: [eventTooLarge()] } };
           }
-          // A row that could not be read is lost to the client, who has to read it again.
+          // The client does not get the row of a failed read. A RESYNC makes it read again.
           if (errors.length > 0) feed()?.resync();
           hub.delivered++;
           return result;
@@ -137,17 +137,17 @@ export function liveProtocol({ server, hub, database, admission, authenticate }:
   }
 }
 
-/** What a subscription's steps find in their context, and what sends its results. */
+/** The context of a subscription's steps. */
 export interface LiveContext {
   readonly live: {
     readonly connection: LiveConnection;
     feed(): Feed | undefined;
-    /** For Grafast's listen(). */
+    /** Opens the feed. Grafast's `listen()` calls it. */
     subscribe(table: string): Feed;
   };
 }
 
-/** The context of one operation on `connection`. */
+/** Creates the context of one operation on `connection`. */
 export function liveContext(connection: LiveConnection): LiveContext {
   let feed: Feed | undefined;
   return {

@@ -23,7 +23,9 @@ export function rootFieldProblem(
   return selectsField(operation, byName) ? undefined : noField;
 }
 
-/** Refuses subscriptions of which @skip and @include leave no field, over HTTP too: Grafast takes for granted that there is one. */
+/**
+ * Refuses subscriptions in which @skip and @include leave no field, over HTTP too. Grafast assumes that there is a field.
+ */
 export const refuseEmptySubscriptions: GraphileConfig.Plugin = {
   name: 'RefuseEmptySubscriptionsPlugin',
   version: '1.0.0',
@@ -37,7 +39,7 @@ export const refuseEmptySubscriptions: GraphileConfig.Plugin = {
   },
 };
 
-/** That it is one field alone, and that no variable decides, has been validated. */
+/** Validation has checked that there is at most one field, and that its directives use no variables. */
 function selectsField(
   { selectionSet }: OperationDefinitionNode,
   fragments: Readonly<Record<string, FragmentDefinitionNode>>,

@@ -6,21 +6,22 @@ import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import { closing } from './connection.ts';
 import { Outbound } from './outbound.ts';
 
-/** Milliseconds: for the first message, for the answer to a ping, and for the answer to a close. */
-const times = { init: 5000, ping: 30_000, goodbye: 2000 };
+/** Milliseconds to wait for the first message, for a pong, and for the client's close frame. */
+const timeouts = { init: 5000, ping: 30_000, close: 2000 };
 
-/** Largest message that is read, in bytes: that of an HTTP body. */
+/** The maximum size of a message in bytes. It is the same as for an HTTP body. */
 const maxPayload = 100_000;
 
-/** Messages that a client may send at once, and in a second from then on. Subscriptions need few. */
+/** A client may send `burst` messages at once, and then `perSecond`. Subscriptions need few messages. */
 const messages = { burst: 200, perSecond: 20 };
 
+/** The state of one socket. It is anonymous until its token is verified. */
 export interface Extra {
   readonly socket: WebSocket;
   readonly request: IncomingMessage;
-  /** Its user has it counted; undefined until its token was verified. */
+  /** Removes the socket from its user's connections. Set after the token is verified. */
   leave?: () => void;
-  /** The user's id, once the token was verified. */
+  /** The user's id. Set after the token is verified. */
   tenant?: string;
 }
 
@@ -31,7 +32,7 @@ export interface SocketParts {
   readonly log: Logger;
 }
 
-/** The websockets of a server. */
+/** The WebSockets of a server. */
 export interface Sockets {
   /** Tells every client that the server is stopping. Resolves when all of them have closed. */
   close(): Promise<void>;
@@ -39,15 +40,18 @@ export interface Sockets {
   terminate(): void;
 }
 
-/** Takes upgrades of `server` at `path`, and speaks graphql-transport-ws on them. */
+/**
+ * Accepts WebSocket upgrades of `server` at `path`, with the protocol graphql-transport-ws. Every 30 seconds it terminates
+ * sockets that have not answered the last ping, or whose clients do not read their messages.
+ */
 export function openSockets(server: HttpServer, { path, allowedOrigins, protocol, log }: SocketParts): Sockets {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload,
     handleProtocols,
-    closeTimeout: times.goodbye,
+    closeTimeout: timeouts.close,
   } as ServerOptions);
-  const graphqlWs = makeServer({ ...protocol, connectionInitWaitTimeout: times.init });
+  const graphqlWs = makeServer({ ...protocol, connectionInitWaitTimeout: timeouts.init });
   const answered = new WeakSet<WebSocket>();
   const outbounds = new WeakMap<WebSocket, Outbound>();
   let stopping = false;
@@ -57,12 +61,12 @@ export function openSockets(server: HttpServer, { path, allowedOrigins, protocol
     const outbound = new Outbound(socket);
     outbounds.set(socket, outbound);
     answered.add(socket);
-    // Without this a frame that is not one ends the process. What follows is a close.
+    // Without a listener, a malformed frame would end the process. A close event follows.
     socket.on('error', () => {});
     socket.on('pong', () => answered.add(socket));
     const failed = (error: unknown) => {
       if (socket.readyState !== socket.OPEN) return;
-      log.error({ err: error }, 'a websocket failed');
+      log.error({ err: error }, 'a WebSocket failed');
       socket.close(...closing.failed);
     };
     const closed = graphqlWs.opened(
@@ -94,18 +98,18 @@ export function openSockets(server: HttpServer, { path, allowedOrigins, protocol
   };
   server.on('upgrade', upgrade);
 
-  const heart = setInterval(() => {
+  const heartbeat = setInterval(() => {
     for (const socket of sockets.clients) {
       if (!answered.delete(socket) || outbounds.get(socket)?.isStuck()) socket.terminate();
       else socket.ping();
     }
-  }, times.ping);
-  heart.unref();
+  }, timeouts.ping);
+  heartbeat.unref();
 
   return {
     close: async () => {
       stopping = true;
-      clearInterval(heart);
+      clearInterval(heartbeat);
       const closed = new Promise<void>((resolve) => sockets.close(() => resolve()));
       for (const socket of sockets.clients) socket.close(...closing.stopping);
       await closed;
@@ -116,7 +120,7 @@ export function openSockets(server: HttpServer, { path, allowedOrigins, protocol
   };
 }
 
-/** Counts a socket's messages. The function says of each whether it is beyond the limit. */
+/** Creates a rate limit for the messages of one socket. Call the function for each message; true means too many. */
 function messageLimit(): () => boolean {
   let left = messages.burst;
   let at = performance.now();
@@ -128,7 +132,7 @@ function messageLimit(): () => boolean {
   };
 }
 
-/** A browser says which page opens the socket; who says nothing is no browser, and has no user to be tricked. */
+/** Checks the origin. Browsers always send it, so a client without it is no browser, and cross-site attacks do not apply. */
 function originAllowed({ headers: { origin, host } }: IncomingMessage, allowed: readonly string[]): boolean {
   if (origin === undefined || allowed.includes(origin)) return true;
   return URL.canParse(origin) && new URL(origin).host === host;

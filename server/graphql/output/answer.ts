@@ -2,47 +2,51 @@ import { once } from 'node:events';
 import type { Request, Response } from 'express';
 import { byteLimits } from '../complexity/complexity.ts';
 import { isSmall, jsonPieces } from './json.ts';
-import { TimeSlice, type Worked } from './timeSlice.ts';
+import { type ChargedRequest, TimeSlice } from './timeSlice.ts';
 
-/** Bytes up to which an answer's JSON is kept while it is measured; a longer one is written twice. */
-const keptWhileMeasured = 1_000_000;
+/** The JSON of an answer up to this number of bytes stays in memory while it is measured. Longer JSON is written twice. */
+const maxBufferedBytes = 1_000_000;
 
-/** JSON that is ready to be sent, or a value that has to be written as JSON. */
+/** The measured JSON of a value. Its pieces are in memory, or are written again while they are read. */
 interface Measured {
   readonly bytes: number;
   readonly pieces: Iterable<string>;
 }
 
 /**
- * Measures the JSON of a value that is not small, in time slices.
+ * Measures the JSON of a large value in time slices.
  *
- * @param most bytes that it may have.
- * @returns its pieces and length in bytes; undefined where it is longer than `most`.
- * @throws CancelledError once the request was given up.
+ * @param most the maximum number of bytes.
+ * @returns the pieces and length of the JSON; `undefined` if it is longer than `most`.
+ * @throws CancelledError when the request is canceled.
  */
 async function measure(value: unknown, time: TimeSlice, most: number): Promise<Measured | undefined> {
-  // Grafast has just kept the event loop for all of these values.
+  // Grafast has just held the event loop to build this value.
   await time.rest();
   const kept: string[] = [];
   let bytes = 0;
   for (const piece of jsonPieces(value)) {
     bytes += Buffer.byteLength(piece);
     if (bytes > most) return undefined;
-    if (bytes <= keptWhileMeasured) kept.push(piece);
+    if (bytes <= maxBufferedBytes) kept.push(piece);
     await time.pause();
   }
-  // Behind the measure there may be a wait for a slow client: it holds values, and no second copy of them.
-  return { bytes, pieces: bytes <= keptWhileMeasured ? kept : jsonPieces(value) };
+  // The response may wait for a slow client. During that time, memory holds the values but no second copy of them.
+  return { bytes, pieces: bytes <= maxBufferedBytes ? kept : jsonPieces(value) };
 }
 
 /**
- * Measures a value's JSON in time slices, and stops at the limit.
+ * Tells whether a value's JSON is within a limit. Measures it in time slices, and stops at the limit.
  *
- * @param most bytes, not less than 250,000.
- * @returns whether it has at most that many.
- * @throws CancelledError once the request was given up.
+ * @param request is charged for the time.
+ * @param most the limit in bytes, at least 250,000.
+ * @throws CancelledError when the request is canceled.
  */
-export async function fits(value: unknown, request: Worked, most: number = byteLimits.answer): Promise<boolean> {
+export async function fits(
+  value: unknown,
+  request: ChargedRequest,
+  most: number = byteLimits.answer,
+): Promise<boolean> {
   if (isSmall(value)) return true;
   const time = new TimeSlice(request);
   const measured = await measure(value, time, most);
@@ -50,13 +54,13 @@ export async function fits(value: unknown, request: Worked, most: number = byteL
   return measured !== undefined;
 }
 
-/** Status and headers of an answer. */
+/** The status and headers of a response. */
 export interface Head {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
-/** The JSON of an answer that can be written at once: its data is text already, or it is small. */
+/** Returns the JSON of a payload that is small, or whose data is already text; otherwise `undefined`. */
 function readyJson(payload: object): string | undefined {
   if ('data' in payload && typeof payload.data === 'string') {
     const { data, ...rest } = payload;
@@ -67,10 +71,10 @@ function readyJson(payload: object): string | undefined {
 }
 
 /**
- * Sends `payload` as JSON: a small one in one write, a large one in pieces, as fast as its client takes them.
+ * Sends `payload` as JSON. Small JSON leaves in one write; large JSON leaves in pieces, at the pace of the client.
  *
- * @returns false where the answer is longer than it may be; then nothing was sent.
- * @throws CancelledError once the request was given up.
+ * @returns false if the JSON is too long. Nothing was sent then.
+ * @throws CancelledError when the request is canceled.
  */
 export async function send(request: Request, response: Response, head: Head, payload: object): Promise<boolean> {
   const json = readyJson(payload);
@@ -78,7 +82,7 @@ export async function send(request: Request, response: Response, head: Head, pay
     const bytes = Buffer.byteLength(json);
     if (bytes > byteLimits.answer) return false;
     response.writeHead(head.statusCode, { ...head.headers, 'Content-Length': bytes }).end(json);
-    await taken(request, response);
+    await waitForClient(request, response);
     return true;
   }
   const time = new TimeSlice(request);
@@ -89,13 +93,13 @@ export async function send(request: Request, response: Response, head: Head, pay
   }
   const { bytes, pieces } = measured;
   response.writeHead(head.statusCode, { ...head.headers, 'Content-Length': bytes });
-  if (bytes <= keptWhileMeasured) {
+  if (bytes <= maxBufferedBytes) {
     response.end([...pieces].join(''));
     time.end();
-    await taken(request, response);
+    await waitForClient(request, response);
     return true;
   }
-  // The client decides how long this takes, and must not keep other tenants waiting.
+  // The client determines the duration from here, so the request gives up its turn to other tenants.
   request.turn?.sending();
   for (const piece of pieces) {
     if (!response.write(piece)) {
@@ -110,12 +114,12 @@ export async function send(request: Request, response: Response, head: Head, pay
   }
   response.end();
   time.end();
-  await taken(request, response);
+  await waitForClient(request, response);
   return true;
 }
 
-/** Waits until the client has taken the answer, for as long as the request may take. Most have, at once. */
-async function taken(request: Request, response: Response): Promise<void> {
+/** Waits until the client has waitForClient the response, within the deadline of the request. Most clients take it at once. */
+async function waitForClient(request: Request, response: Response): Promise<void> {
   if (response.writableLength === 0) return;
   await request.cancellation.race(
     () => once(response, 'finish'),

@@ -1,14 +1,14 @@
 import { isExactNumber } from '../types/exactJson.ts';
 
-/** Characters that a piece of JSON has at the most, unless a single text is longer. */
+/** The minimum size of a piece of JSON in characters. The last piece may be smaller. */
 const pieceSize = 64_000;
 
-/** Whether a value's JSON has at most `pieceSize` characters, escapes left aside. */
+/** Tells whether a value's JSON has at most `pieceSize` characters. It ignores escapes. */
 export function isSmall(value: unknown): boolean {
   return leftOf(value, pieceSize) >= 0;
 }
 
-/** Remaining characters of `room` after a value's JSON; negative if it does not fit. */
+/** Returns the rest of `room` after a value's JSON, in characters; negative if the JSON does not fit. */
 function leftOf(value: unknown, room: number): number {
   if (typeof value === 'string') return room - value.length - 3;
   if (typeof value !== 'object' || value === null) return room - 6;
@@ -27,7 +27,7 @@ function leftOf(value: unknown, room: number): number {
   return left;
 }
 
-/** A value's JSON as `JSON.stringify` writes it, in pieces. */
+/** Writes a value's JSON in pieces. Together they equal the output of `JSON.stringify`. */
 export function* jsonPieces(value: unknown): Generator<string, void> {
   let piece = '';
   for (const part of partsOf(value)) {
@@ -41,7 +41,7 @@ export function* jsonPieces(value: unknown): Generator<string, void> {
 
 function* partsOf(value: unknown): Generator<string, void> {
   if (typeof value !== 'object' || value === null || 'toJSON' in value || isExactNumber(value) || isSmall(value)) {
-    // Undefined only where the value is, which a list has as null.
+    // The result is undefined only for undefined, which a JSON list writes as null.
     yield JSON.stringify(value) ?? 'null';
   } else if (Array.isArray(value)) {
     let before = '[';

@@ -1,65 +1,76 @@
 import type { Cancellation } from '../../../postgres/cancellation.ts';
 import type { HoldsTurn } from '../../http/turn.ts';
 
-/** Milliseconds that work goes on for before others have the event loop. */
+/** The length of a time slice, in milliseconds. After it, other work gets the event loop. */
 const slice = 3;
 
 /**
- * Milliseconds of slices that are charged as one hold. Slices are short, so that a request which needs the event loop three
- * or four times is quick beside them; and they come one after another, so that they cost more than short holds do.
+ * Milliseconds of slices that are charged as one hold. Slices are short, so that another request that needs the event loop
+ * three or four times stays fast. They follow one another, so together they cost more than separate short holds.
  */
-const charged = 10;
+const chargeUnit = 10;
 
-/** Work that waits for its next slice, the longest first. */
+/** Work that waits for its next slice, the longest waiting first. */
 const waiting: (() => void)[] = [];
 
-/** Resolves in another iteration of the event loop. One slice has each: together they would be one long hold. */
+/** Resolves in another iteration of the event loop. Each iteration has one slice; several would be one long hold. */
 function nextIteration(): Promise<void> {
   return new Promise((resolve) => {
     waiting.push(resolve);
-    if (waiting.length === 1) setImmediate(goOn);
+    if (waiting.length === 1) setImmediate(runNext);
   });
 }
 
-function goOn(): void {
+function runNext(): void {
   waiting.shift()?.();
-  if (waiting.length > 0) setImmediate(goOn);
+  if (waiting.length > 0) setImmediate(runNext);
 }
 
-/** The request that work is done for. */
-export type Worked = HoldsTurn & { readonly cancellation?: Cancellation };
+/** A request that is charged for work. */
+export type ChargedRequest = HoldsTurn & { readonly cancellation?: Cancellation };
 
-/** For long work that need not be done at once: lets others have the event loop in between. */
+/**
+ * Splits long work into time slices, and lets other work have the event loop between them. It alternates between working
+ * (`begin`) and waiting (`rest`) until `end`. It charges the time of the slices to the request.
+ */
 export class TimeSlice {
-  readonly #request: Worked;
+  readonly #request: ChargedRequest;
   #since = performance.now();
-  /** Milliseconds of slices that have not been charged. */
+  /** Milliseconds of slices that are not charged yet. */
   #worked = 0;
 
-  constructor(request: Worked) {
+  constructor(request: ChargedRequest) {
     this.#request = request;
   }
 
-  /** Call it often. @throws CancelledError once the request was given up. */
+  /**
+   * Waits if the current slice is over. Call it often.
+   *
+   * @throws CancelledError when the request is canceled.
+   */
   async pause(): Promise<void> {
     if (performance.now() - this.#since >= slice) await this.rest();
   }
 
-  /** Lets others have the event loop now. @throws CancelledError once the request was given up. */
+  /**
+   * Ends the current slice, and waits for the next one.
+   *
+   * @throws CancelledError when the request is canceled.
+   */
   async rest(): Promise<void> {
     this.#count();
-    if (this.#worked >= charged) this.#charge();
+    if (this.#worked >= chargeUnit) this.#charge();
     await nextIteration();
     this.#request.cancellation?.check();
     this.begin();
   }
 
-  /** Work goes on after a wait. */
+  /** Starts a slice after a wait. */
   begin(): void {
     this.#since = performance.now();
   }
 
-  /** Charges what the work has taken. */
+  /** Ends the work, and charges the rest of its time. */
   end(): void {
     this.#count();
     this.#charge();

@@ -1,34 +1,37 @@
 import pg from 'pg';
 
-/** From how many skipped rows on it pays to find those of the page by their key. */
-export const far = 200;
+/** The smallest offset for which selecting the page by key is faster. */
+export const minOffsetForKey = 200;
 
 /**
- * Postgres computes all that a select asks for of every row that an offset skips, too. Here rows are skipped in an inner
- * select, and only those of the page are formatted, counted and looked up from. It is of the columns that are used, or far
- * behind of the key, which an index may have all of: 20 todos behind 900 in 0.2 ms instead of 2.3.
+ * Rewrites a select so that it skips rows before it computes its columns. Postgres evaluates the columns of skipped rows
+ * too. So an inner select skips rows, and the outer select formats, counts and joins only the rows of the page.
  *
- * @param key the columns of the table's primary key, if it has one that may be read.
- * @returns SQL, of SQL as PostGraphile builds it; the same where that is not a page of one table: of a join, say.
+ * The inner select reads the used columns. At a large offset it reads the key columns, which one index may contain: 20
+ * todos after an offset of 900 take 0.2 ms instead of 2.3 ms.
+ *
+ * @param text SQL that PostGraphile built.
+ * @param key the columns of the table's primary key, if tenants may read them.
+ * @returns the rewritten SQL, or the same SQL if it is not a page of one table (a join, for example).
  */
 export function skipBeforeComputing(text: string, key: readonly string[] = []): string {
   const { indices } = (/\noffset \d+;$/.test(text) && page.exec(outline(text))) || {};
   if (!indices?.groups) return text;
   const part = (name: string) => text.slice(...(indices.groups?.[name] ?? [0, 0]));
   const [columns, table, alias, order] = [part('columns'), part('table'), part('alias'), part('order')];
-  // A window is over all rows that are skipped, too.
+  // A window function includes skipped rows.
   if (/\bover\b/.test(columns)) return text;
   const inner = (selected: Iterable<string>) =>
     `(select ${[...selected].join(', ')} from ${table} as ${alias}${part('where')}${order}${part('limit')}${part('offset')})`;
-  // A function would be called twice.
+  // A join with a function would call the function twice.
   const hasKey = key.length > 0 && !table.includes('(');
-  if (hasKey && Number(part('offset').slice('\noffset '.length)) >= far) {
+  if (hasKey && Number(part('offset').slice('\noffset '.length)) >= minOffsetForKey) {
     const names = key.map(pg.escapeIdentifier);
     return `select\n${columns}\nfrom ${inner(names)} as page\njoin ${table} as ${alias} using (${names})${order};`;
   }
   const used = `${columns}${order}`.matchAll(new RegExp(`(?<!\\w)${alias}(?!\\w)(?:\\.("(?:[^"]|"")+"))?`, 'g'));
   const bare = new Set([...used].map(([, column]) => column ?? ''));
-  // A function is given the whole row.
+  // An empty name means that a function takes the whole row.
   if (bare.size === 0 || bare.has('')) return text;
   return `select\n${columns}\nfrom ${inner(bare)} as ${alias}${order};`;
 }
@@ -36,7 +39,7 @@ export function skipBeforeComputing(text: string, key: readonly string[] = []): 
 const page =
   /^select\n(?<columns>.+)\nfrom (?<table>\S+) as (?<alias>\w+)(?<where>\nwhere(?:(?!\n(?:group by|having) ).)+?)?(?<order>\norder by .+?)(?<limit>\nlimit \d+)?(?<offset>\noffset \d+);$/ds;
 
-/** The text with everything quoted, commented or in brackets blotted out, so that its clauses can be told apart. */
+/** Masks quoted text, comments and brackets, so that a regular expression can find the clauses. */
 function outline(text: string): string {
   let depth = 0;
   return text.replace(/'(?:[^']|'')*'|"(?:[^"]|"")*"|\/\*.*?\*\/|./gs, (token) => {

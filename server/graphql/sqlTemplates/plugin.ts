@@ -2,33 +2,36 @@ import type { PgClientQuery, WithPgClient } from 'postgraphile/@dataplan/pg';
 import type { ExecutionDetails } from 'postgraphile/grafast';
 import type { DocumentNode } from 'postgraphile/graphql';
 import type { ApplyCursors } from '../cursors/step.ts';
-import { asSelect, type Select, unaryValue } from './select.ts';
+import { asSelect, type Select, unaryValue } from '../internals/select.ts';
 import { shapeOf } from './shape.ts';
 import { pageOf, record, type Template, valuesOf } from './template.ts';
 
 declare global {
   namespace DataplanPg {
     interface PgResourceExtensions {
-      /** Its primary key is one that Postgres enforces over all of its rows. */
+      /** Postgres enforces the primary key over all rows. */
       hasRealKey?: boolean;
     }
   }
 }
 
-/** Templates that are kept for one select of one planned operation, and characters of their SQL: beyond it the oldest go. */
+/** The maximum number of templates for one select of one plan, and of the characters of their SQL. */
 const limits = { templates: 20, characters: 100_000 } as const;
-/** Characters that all that decides on a template may have. */
-const longestKey = 300;
+/** The maximum length of a cache key, in characters. */
+const maxKeyLength = 300;
 
-/** Bytes that a template takes beside its SQL. */
+/** The memory of a template without its SQL, in bytes. */
 const templateBytes = 1000;
 
-/** SQL templates by cache key; `undefined` marks SQL that PostGraphile alone can build. */
+/**
+ * The SQL templates of one select by cache key; `undefined` marks SQL that only PostGraphile can build. Beyond the limits,
+ * the oldest templates are removed.
+ */
 class Templates extends Map<string, Template | undefined> {
-  /** Bytes that they have taken at the most. */
-  #most = 0;
+  /** The maximum memory so far, in bytes. */
+  #peak = 0;
 
-  /** @returns how many bytes they take more than ever before. */
+  /** Adds a template. Returns the number of bytes by which the memory exceeds its previous maximum. */
   keep(key: string, template: Template | undefined): number {
     this.set(key, template);
     let characters = [...this.values()].reduce((sum, kept) => sum + (kept?.text.length ?? 0), 0);
@@ -37,19 +40,21 @@ class Templates extends Map<string, Template | undefined> {
       this.delete(oldest);
       characters -= kept?.text.length ?? 0;
     }
-    const before = this.#most;
-    this.#most = Math.max(before, characters + this.size * templateBytes);
-    return this.#most - before;
+    const before = this.#peak;
+    this.#peak = Math.max(before, characters + this.size * templateBytes);
+    return this.#peak - before;
   }
 }
 
 const templatesOf = new WeakMap<Select, Templates>();
 
 /**
- * PostGraphile builds a select's SQL again for each request. Here that is done once for all requests of a plan whose
- * variables of the deciding kind are equal: how many, in which order. What SQL only binds, which is keys and cursors, is
- * filled in. All else is left to PostGraphile; conditions that come as variables, too, or the time of an answer would tell
- * one tenant what another has looked for.
+ * Caches the SQL of selects. PostGraphile builds it again for each request. This plugin builds it once for all requests of
+ * a plan with equal cacheable variables, such as page sizes and orders. Keys and cursors are bound parameters, which each
+ * request fills in.
+ *
+ * PostGraphile builds all other SQL, including conditions in variables. If conditions were cached, the response time would
+ * reveal to a tenant which values another tenant has searched for.
  */
 export const sqlTemplatesPlugin = (grow: (document: DocumentNode, bytes: number) => void): GraphileConfig.Plugin => ({
   name: 'SqlTemplatesPlugin',
@@ -57,7 +62,7 @@ export const sqlTemplatesPlugin = (grow: (document: DocumentNode, bytes: number)
   gather: {
     hooks: {
       pgTables_PgResourceOptions(_info, { pgClass, resourceOptions }) {
-        // The keys of views are what somebody says, and children of a table repeat its keys.
+        // Postgres does not enforce declared keys of views. Child tables can repeat keys of their parent.
         const hasRealKey = pgClass.relkind === 'p' || (pgClass.relkind === 'r' && !pgClass.relhassubclass);
         resourceOptions.extensions = { ...resourceOptions.extensions, hasRealKey };
       },
@@ -75,26 +80,26 @@ export const sqlTemplatesPlugin = (grow: (document: DocumentNode, bytes: number)
         if (template) return run(template, select, executeDetails);
         if (templates.has(key)) return next();
         templatesOf.set(select, templates);
-        const keep = (made: Template | undefined) => grow(args.document, templates.keep(key, made));
-        return firstTime(keep, select, executeDetails).then((result) => result ?? next());
+        const keep = (built: Template | undefined) => grow(args.document, templates.keep(key, built));
+        return buildAndRun(keep, select, executeDetails).then((result) => result ?? next());
       },
     },
   },
 });
 
-async function firstTime(keep: (template: Template | undefined) => void, select: Select, details: ExecutionDetails) {
+async function buildAndRun(keep: (template: Template | undefined) => void, select: Select, details: ExecutionDetails) {
   const template = await record(select, details);
   keep(template);
   return template && run(template, select, details);
 }
 
-/** Of everything that decides what SQL a select is; undefined where something does that is not known here. */
+/** Builds the cache key from all inputs of a select's SQL; `undefined` if the SQL cannot be cached. */
 function keyOf(
   select: Select,
   { count, values, stream, extra }: ExecutionDetails,
   variables: Readonly<Record<string, unknown>>,
 ): string | undefined {
-  // Somebody wants to be told of the SQL, or asks for many pages at once, or backwards.
+  // Not cacheable: a listener wants the SQL, or the select has several pages, a stream or a backward page.
   if (extra.eventEmitter || count !== 1 || stream || unaryValue(values, select.lastStepId) != null) return undefined;
   const shape = shapeOf(select);
   const given = (name: string) => (Object.hasOwn(variables, name) ? [variables[name]] : []);
@@ -103,7 +108,7 @@ function keyOf(
   for (const id of [select.afterStepId, select.beforeStepId]) {
     const cursor = unaryValue(values, id);
     if (cursor == null) continue;
-    // A natural cursor is an offset.
+    // PostGraphile converts a natural cursor to an offset.
     if (!Array.isArray(cursor) || cursor[0] === 'natural') return undefined;
     cursors.push([id, cursor[0], cursor.length]);
   }
@@ -116,9 +121,9 @@ function keyOf(
   }
   const { cacheable, sensitive } = shape;
   if (cacheable.length + sensitive.length + cursors.length === 0) return '';
-  // A variable that is not given is something else than null.
+  // `given` distinguishes a missing variable from null.
   const key = JSON.stringify([cursors, cacheable.map(given), sensitive.map(given)]);
-  return key.length > longestKey ? undefined : key;
+  return key.length > maxKeyLength ? undefined : key;
 }
 
 interface Context {

@@ -1,21 +1,21 @@
 import { __ValueStep, AccessStep, type Step } from 'postgraphile/grafast';
 import { getNamedType, isEnumType, typeFromAST } from 'postgraphile/graphql';
 import { CursorStep } from '../cursors/step.ts';
-import type { Select } from './select.ts';
+import type { Select } from '../internals/select.ts';
 
-/** The variables that decide what SQL a select is, by name. Those whose values it only binds are not among them. */
+/** The inputs that determine the SQL of a select. Variables that are only bound parameters are not included. */
 export interface Shape {
-  /** Numbers, enums and booleans: sizes, orders, what is left out. */
+  /** The names of numeric, enum and boolean variables, such as sizes, orders and conditions of `@skip`. */
   readonly cacheable: readonly string[];
-  /** All others, conditions above all: what tenants look for. */
+  /** The names of all other variables. Most are conditions, which reveal what tenants search for. */
   readonly sensitive: readonly string[];
-  /** The dependencies that apply cursors: which values are null decides on the SQL, the others are only bound. */
+  /** The dependencies that apply cursors. Nulls in a cursor change the SQL; other values are bound parameters. */
   readonly cursorIds: readonly number[];
 }
 
 const shapes = new WeakMap<Select, Shape | undefined>();
 
-/** Undefined where anything else than variables decides, which only PostGraphile can know. */
+/** Returns the shape of a select; `undefined` if its SQL depends on anything other than variables and cursors. */
 export function shapeOf(select: Select): Shape | undefined {
   if (!shapes.has(select)) shapes.set(select, findShape(select));
   return shapes.get(select);
@@ -34,25 +34,25 @@ function findShape(select: Select): Shape | undefined {
     isOfVariables(dependencies[id] as Step, operationPlan.variableValuesStep, names),
   );
   if (!known) return undefined;
-  const cacheable = [...names].filter((name) => isPlain(name, operationPlan));
+  const cacheable = [...names].filter((name) => isCacheable(name, operationPlan));
   return { cacheable, sensitive: [...names].filter((name) => !cacheable.includes(name)), cursorIds };
 }
 
 const isGiven = (id: number | null) => id !== null;
 
-/** Whether `step` is a function of variables and of nothing else. Adds their names. */
+/** Tells whether `step` depends only on variables. Adds their names to `names`. */
 function isOfVariables(step: Step, variables: Step, names: Set<string>): boolean {
   const { dependencies, path } = step as unknown as { dependencies: readonly Step[]; path?: readonly unknown[] };
   if (step instanceof AccessStep && dependencies[0] === variables && typeof path?.[0] === 'string') {
     names.add(path[0]);
     return true;
   }
-  // What else a request brings: its context, and all of its variables at once.
+  // A value step is another input of the request: its context, or all of its variables at once.
   if (step instanceof __ValueStep || !step.isSyncAndSafe) return false;
   return dependencies.every((dependency) => isOfVariables(dependency, variables, names));
 }
 
-function isPlain(name: string, { schema, operation }: Select['operationPlan']): boolean {
+function isCacheable(name: string, { schema, operation }: Select['operationPlan']): boolean {
   const definition = operation.variableDefinitions?.find(({ variable }) => variable.name.value === name);
   const type = definition && getNamedType(typeFromAST(schema, definition.type as never));
   return isEnumType(type) || ['Int', 'Float', 'Boolean'].includes(type?.name ?? '');

@@ -2,10 +2,10 @@ import type { ExecutionDetails } from 'postgraphile/grafast';
 import type { Side } from '../cursors/condition.ts';
 import { type ApplyCursors, CursorStep, type Cursors } from '../cursors/step.ts';
 import { tenantColumn } from '../hideOwnerColumn.ts';
+import { type Select, unaryValue, type Values } from '../internals/select.ts';
 import { skipBeforeComputing } from './offset.ts';
-import { type Select, unaryValue, type Values } from './select.ts';
 
-/** What PostGraphile makes of the rows of a select. */
+/** The result of a select in PostGraphile's format. */
 interface Page {
   readonly hasNextPage: boolean;
   readonly hasPreviousPage: boolean;
@@ -15,7 +15,7 @@ interface Page {
   readonly m: unknown;
 }
 
-/** A place among a statement's values that each request fills. */
+/** A placeholder among a statement's values, which each request fills. */
 class Slot {
   readonly fill: (values: Values) => unknown;
 
@@ -24,20 +24,20 @@ class Slot {
   }
 }
 
-/** A select's SQL, without the values of any one request. */
+/** The SQL of a select without the values of a request. */
 export interface Template {
   readonly text: string;
   readonly values: readonly unknown[];
-  /** What is the same for whatever rows come. */
+  /** The parts of the page that do not depend on its rows. */
   readonly page: Omit<Page, 'hasNextPage' | 'items'>;
 }
 
-/** Values that one request binds, in the statement's order. */
+/** Returns the bound values of one request, in the order of the statement. */
 export function valuesOf({ values }: Template, given: Values): unknown[] {
   return values.map((value) => (value instanceof Slot ? value.fill(given) : value));
 }
 
-/** A page of these rows, as PostGraphile makes it where `last` is not given. */
+/** Builds a page from rows, as PostGraphile does without `last`. */
 export function pageOf({ page }: Template, rows: readonly unknown[], select: Select, given: Values): Page {
   const first = unaryValue(given, select.firstStepId) as number | null | undefined;
   const more = select.fetchOneExtra && first != null && rows.length > first;
@@ -51,10 +51,10 @@ interface Built {
 }
 
 /**
- * Has PostGraphile build the SQL of a select with slots in the place of what it only binds, and run it nowhere. Undefined
- * where it is none, or asks for many pages at once.
+ * Makes PostGraphile build the SQL of a select, with slots for bound values, without running it.
  *
- * @throws what building it throws, of a cursor that is not of this order for one.
+ * @returns the template; `undefined` if PostGraphile builds no SQL, or SQL for several pages.
+ * @throws the error of building the SQL, such as a cursor of another order.
  */
 export async function record(select: Select, details: ExecutionDetails): Promise<Template | undefined> {
   const { placeholders, values } = withSlots(select, details.values);
@@ -81,7 +81,7 @@ export async function record(select: Select, details: ExecutionDetails): Promise
   };
 }
 
-/** The primary key, as it is in Postgres, of the table that is selected from. Empty where its columns may not be read. */
+/** Returns the primary key of the select's table as in Postgres; empty if tenants may not read all of its columns. */
 function primaryKey({ resource: { uniques, codec, extensions } }: Select): readonly string[] {
   const primary = uniques.find(({ isPrimary }) => isPrimary)?.attributes;
   if (!primary || !extensions?.hasRealKey) return [];
@@ -114,7 +114,7 @@ function withSlots({ placeholders, afterStepId, beforeStepId, applyDepIds, depen
   return { placeholders: slotted, values };
 }
 
-/** The same cursors with a slot for each value that is not null. */
+/** Returns the cursors with a slot for each value that is not null. */
 function slottedCursors(id: number, { cursors }: ApplyCursors): Cursors {
   const slotted: Cursors = {};
   for (const side of ['after', 'before'] as const) {
@@ -126,7 +126,7 @@ function slottedCursors(id: number, { cursors }: ApplyCursors): Cursors {
   return slotted;
 }
 
-// Slots outlive the request that they were made in, and these functions see nothing of it.
+// Slots outlive the request that created them. The functions below are top-level, so that no slot captures that request.
 
 function placeholderSlot({ dependencyIndex, codec, alreadyEncoded }: Select['placeholders'][number]): Slot {
   return new Slot((values) => {

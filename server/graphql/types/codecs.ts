@@ -3,32 +3,31 @@ import { flagError } from 'postgraphile/grafast';
 import { type SQL, sql } from 'postgraphile/pg-sql2';
 import { parseExact } from './exactJson.ts';
 
-/** A value of Postgres that its GraphQL type cannot hold. The message is for the log. */
+/** The GraphQL type cannot represent a value of Postgres. The message goes to the log. */
 class UnservableValueError extends Error {}
 
 /**
- * PostGraphile formats dates and times by `to_char`, which knows no era, gives null for infinity, and turns 24:00 into 00:00
- * of the next day. JSON is what Postgres reads back, whatever DateStyle and TimeZone are.
+ * Formats dates and times as JSON, which Postgres reads back for any DateStyle and TimeZone. PostGraphile uses `to_char`,
+ * which omits the era, returns null for infinity, and turns 24:00 into 00:00 of the next day.
  */
 const asJson = (value: SQL) => sql`(to_json(${value}) #>> '{}')`;
 
 const time = /^(.*?\d\d:\d\d:\d\d)(?:\.(\d+))?(?:([+-]\d\d)(:[\d:]+)?)?( BC)?$/;
 
-/** Six digits of a second and minutes of an offset always, as clients have always got them. */
+/** Always adds six digits of a second and the minutes of an offset. Clients depend on this format. */
 function withMicroseconds(text: string): string {
   const [, seconds, fraction = '', hours, minutes = ':00', era = ''] = time.exec(text) ?? [];
   if (seconds === undefined) return text;
   return `${seconds}.${fraction.padEnd(6, '0')}${hours === undefined ? '' : hours + minutes}${era}`;
 }
 
-/** Seconds and microseconds apart: `to_char` writes a negative fraction as `00.-500000`. */
+/** Separates seconds and microseconds, because `to_char` writes a negative fraction as `00.-500000`. */
 const intervalFormat = 'YYYY_MM_DD_HH24_MI_SS_US';
 
 function readInterval(text: string): PgInterval {
   const parts = text.split('_').map(Number);
-  if (parts.length !== 7)
-    throw new UnservableValueError(`An interval is ${text}, which the type Interval cannot hold.`);
-  const [years, months, days, hours, minutes, whole, micro] = parts as [
+  if (parts.length !== 7) throw new UnservableValueError(`The type Interval cannot represent the interval ${text}.`);
+  const [years, months, days, hours, minutes, seconds, microseconds] = parts as [
     number,
     number,
     number,
@@ -37,17 +36,17 @@ function readInterval(text: string): PgInterval {
     number,
     number,
   ];
-  return { years, months, days, hours, minutes, seconds: (whole * 1e6 + micro) / 1e6 };
+  return { years, months, days, hours, minutes, seconds: (seconds * 1e6 + microseconds) / 1e6 };
 }
 
-/** A line is served as two points of it; Postgres writes it as the numbers of Ax + By + C = 0. */
+/** Converts a line to two of its points. Postgres writes it as the coefficients of Ax + By + C = 0. */
 function readLine(text: string): object {
   const [a, b, c] = text.slice(1, -1).split(',').map(Number) as [number, number, number];
   if (b === 0) return { a: { x: -c / a, y: 0 }, b: { x: -c / a, y: 1 } };
   return { a: { x: 0, y: -c / b }, b: { x: 1, y: -(a + c) / b } };
 }
 
-/** Casts each item of a list, in its order. */
+/** Returns a function that casts each item of a list, in order. */
 function castItems(castFromPg: (value: SQL) => SQL): (list: SQL) => SQL {
   return (list) => sql`case when (${list}) is not null then array(
     select ${castFromPg(sql`entry`)} from unnest(${list}) with ordinality as entries (entry, n) order by n
@@ -56,7 +55,7 @@ function castItems(castFromPg: (value: SQL) => SQL): (list: SQL) => SQL {
 
 const asIs = (text: string) => text;
 
-/** An item without a GraphQL form is an error at its own place in the list; the other items are served. */
+/** Turns an unservable item into an error at its place in the list, so that the other items are served. */
 function tolerant(fromPg: (text: string) => unknown): (text: string) => unknown {
   return (text) => {
     try {
@@ -68,8 +67,8 @@ function tolerant(fromPg: (text: string) => unknown): (text: string) => unknown 
   };
 }
 
-/** Has a list of a type whose values may have no GraphQL form serve those that have one. */
-export function tolerateItems(list: PgCodec): void {
+/** Makes a list serve its other items if some items have no GraphQL representation. */
+export function serveOtherItems(list: PgCodec): void {
   const item = list.arrayOfCodec;
   if (!item || !mayBeUnservable(item)) return;
   const { fromPg } = listOfCodec({ ...item, fromPg: tolerant(item.fromPg) } as never, {}) as PgCodec;
@@ -82,8 +81,8 @@ function mayBeUnservable(codec: PgCodec): boolean {
 }
 
 /**
- * Corrects the codecs of builtin types that PostGraphile serves wrongly. They are changed in place: PostGraphile and its
- * filters know a type by the identity of its codec.
+ * Corrects the codecs of builtin types that PostGraphile serves wrongly. It changes them in place, because PostGraphile and
+ * its filter plugin recognize a type by the identity of its codec.
  */
 export function correctBuiltinTypes(): void {
   const asInterval = (value: SQL) =>
@@ -108,22 +107,23 @@ function correct(
   const codec = Object.assign(TYPES[type], { castFromPg, listCastFromPg: castItems(castFromPg), fromPg });
   const { castFromPg: castList, listCastFromPg, fromPg: readList } = listOfCodec(codec as never) as PgCodec;
   Object.assign(LIST_TYPES[type], { castFromPg: castList, listCastFromPg, fromPg: readList });
-  tolerateItems(LIST_TYPES[type] as PgCodec);
+  serveOtherItems(LIST_TYPES[type] as PgCodec);
 }
 
 /**
- * Makes a range tell that it is null or empty: PostGraphile reads its bounds, which are then those of a range without
- * bounds.
+ * Makes a range codec distinguish null and empty ranges. PostGraphile reads only the bounds, so both look like a range
+ * without bounds.
  */
-export function tellEmpty(codec: PgCodec): void {
+export function distinguishEmptyRange(codec: PgCodec): void {
   const { castFromPg, fromPg } = codec;
   if (castFromPg) {
-    const told = (value: SQL) => sql`case when isempty(${value}) then 'empty'
+    const cast = (value: SQL) => sql`case when isempty(${value}) then 'empty'
       when (${value}) is not null then ${castFromPg(value)} end`;
-    Object.assign(codec, { castFromPg: told, listCastFromPg: castItems(told) });
+    Object.assign(codec, { castFromPg: cast, listCastFromPg: castItems(cast) });
   }
   const read = (text: string) => {
-    if (text === 'empty') throw new UnservableValueError(`A ${codec.name} is empty, which its type cannot hold.`);
+    if (text === 'empty')
+      throw new UnservableValueError(`The GraphQL type of ${codec.name} cannot represent an empty range.`);
     return fromPg(text);
   };
   Object.assign(codec, { fromPg: read });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-/** A number that JSON.stringify() writes as it stands: ES2027, Node 22. */
+/** The functions for numbers that JSON.stringify() writes unchanged (ES2027, Node 22). */
 interface RawJson {
   rawJSON?(text: string): object;
   isRawJSON?(value: unknown): boolean;
@@ -8,22 +8,24 @@ interface RawJson {
 
 const json = JSON as unknown as RawJson;
 
-/** Text without a run of so many digits and without an exponent, outside of UUIDs, has no number that JavaScript changes. */
+/**
+ * Matches text that may contain a number that JavaScript changes: a run of 16 digits, or an exponent outside of UUIDs.
+ */
 const suspicious = /[\d.]{16}|(?:^|[:,[\s])-?[\d.]+[eE]/;
 
-/** Digits that JavaScript keeps of each decimal. */
-const kept = 15;
+/** JavaScript preserves this number of digits of every decimal. */
+const exactDigits = 15;
 
-/** Prefix of the texts that stand in for numbers while JSON.parse() runs. Clients cannot guess it, so no value has it. */
+/** The prefix of texts that replace numbers while JSON.parse() runs. Clients cannot guess it, so no value starts with it. */
 const marker = randomUUID();
 
 /**
- * Parses JSON for an answer that is written as JSON again. A number that JavaScript cannot hold, such as 9007199254740993,
- * becomes an object that `JSON.stringify` writes with all of its digits.
+ * Parses JSON that an answer will write as JSON again. A number that JavaScript cannot represent, such as
+ * 9007199254740993, becomes an object that `JSON.stringify` writes with all of its digits.
  *
- * Numbers are found by a scan, because JSON.parse() with a function is 20 to 70 times slower than without.
+ * A scan finds the numbers, because JSON.parse() with a reviver is 20 to 70 times slower than without.
  *
- * @throws SyntaxError if the text is no JSON.
+ * @throws SyntaxError when the text is not JSON.
  */
 export function parseExact(text: string): unknown {
   if (!json.rawJSON || !suspicious.test(text)) return JSON.parse(text);
@@ -37,7 +39,7 @@ export function parseExact(text: string): unknown {
   return withNumbers(JSON.parse(`${parts.join('')}${text.slice(end)}`));
 }
 
-/** Whether the value is a number with the digits that it had in JSON. */
+/** Tells whether the value is a number that keeps all digits of its JSON. */
 export function isExactNumber(value: unknown): boolean {
   return json.isRawJSON?.(value) ?? false;
 }
@@ -52,7 +54,7 @@ const [quote, backslash, minus, zero, nine] = [...'"\\-09'].map((one) => one.cha
 
 const isNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-/** Where numbers stand that JavaScript would change. */
+/** Finds the positions of numbers that JavaScript would change. */
 function* inexactNumbers(text: string): Generator<readonly [from: number, to: number]> {
   for (let at = 0; at < text.length; at++) {
     const char = text.charCodeAt(at);
@@ -64,14 +66,14 @@ function* inexactNumbers(text: string): Generator<readonly [from: number, to: nu
       for (; at + 1 < text.length && isNumberPart(text.charCodeAt(at + 1)); at++) {
         if ((text.charCodeAt(at + 1) | 0x20) === 0x65) hasExponent = true;
       }
-      if (at - from < kept && !hasExponent) continue;
+      if (at - from < exactDigits && !hasExponent) continue;
       const source = text.slice(from, at + 1);
       if (!isExact(source)) yield [from, at + 1];
     }
   }
 }
 
-/** A digit, a sign, the point, or `e`. */
+/** Tells whether the character is a digit, a sign, a decimal point, or `e`. */
 function isNumberPart(char: number): boolean {
   return (char >= zero && char <= nine) || char === 0x2e || char === 0x2d || char === 0x2b || (char | 0x20) === 0x65;
 }
@@ -79,13 +81,13 @@ function isNumberPart(char: number): boolean {
 function isExact(source: string): boolean {
   const value = Number(source);
   // JSON.parse() reports malformed numbers.
-  if (source.length > kept) return String(value) === source || !isNumber.test(source);
-  // So few digits are kept, unless the number is too large or too small.
+  if (source.length > exactDigits) return String(value) === source || !isNumber.test(source);
+  // JavaScript preserves this few digits, unless the number is too large or too small.
   if (value === 0) return !/^-?[0.]*[1-9]/.test(source);
   return Number.isNaN(value) || (Math.abs(value) < 1e300 && Math.abs(value) > 1e-300);
 }
 
-/** The same value with numbers in the place of the texts that stand for them. */
+/** Replaces the marked texts in a value with their numbers. */
 function withNumbers(value: unknown): unknown {
   const open: Record<string, unknown>[] = [];
   const read = (item: unknown) => {
@@ -101,7 +103,7 @@ function withNumbers(value: unknown): unknown {
   return result;
 }
 
-/** Not by assignment alone: a key may be __proto__. */
+/** Replaces a property. Assignment does not work for the key `__proto__`. */
 function replace(node: Record<string, unknown>, key: string, value: unknown): void {
   if (key === '__proto__') Object.defineProperty(node, key, { value });
   else node[key] = value;

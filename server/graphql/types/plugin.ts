@@ -1,12 +1,12 @@
 import { type PgCodec, TYPES } from 'postgraphile/@dataplan/pg';
 import { GraphQLError, type GraphQLOutputType, getNullableType } from 'postgraphile/graphql';
-import { correctBuiltinTypes, tellEmpty, tolerateItems } from './codecs.ts';
+import { correctBuiltinTypes, distinguishEmptyRange, serveOtherItems } from './codecs.ts';
 
 correctBuiltinTypes();
 
 /**
- * Serves the values of Postgres as they are: both infinities and years before Christ of dates, 24:00, fractions of negative
- * intervals, `null` as a JSON value. What a GraphQL type cannot hold is an error and never another value.
+ * Serves values of Postgres without loss: infinite dates and dates BC, 24:00, fractions of negative intervals, and `null`
+ * as a JSON value. A value that its GraphQL type cannot represent is an error, never another value.
  */
 export const typesPlugin: GraphileConfig.Plugin = {
   name: 'TypesPlugin',
@@ -14,8 +14,8 @@ export const typesPlugin: GraphileConfig.Plugin = {
   gather: {
     hooks: {
       pgCodecs_PgCodec(_info, { pgCodec }) {
-        if (pgCodec.rangeOfCodec) tellEmpty(pgCodec);
-        tolerateItems(pgCodec);
+        if (pgCodec.rangeOfCodec) distinguishEmptyRange(pgCodec);
+        serveOtherItems(pgCodec);
       },
     },
   },
@@ -26,11 +26,11 @@ export const typesPlugin: GraphileConfig.Plugin = {
         const exact = [inflection.builtin('BigInt'), inflection.builtin('BigFloat')];
         const { name, parseValue } = config;
         if (!exact.includes(name) || !parseValue) return config;
-        return { ...config, parseValue: (value) => parseValue(demandExact(name, value)) };
+        return { ...config, parseValue: (value) => parseValue(requireExact(name, value)) };
       },
       GraphQLObjectType_fields_field(field, _build, { scope }) {
         const isJson = scope.pgFieldAttribute !== undefined && isJsonCodec(scope.pgFieldAttribute.codec);
-        // A column that is never null in SQL may hold the JSON value null.
+        // A column that is not null in SQL may contain the JSON value null.
         return isJson ? { ...field, type: getNullableType(field.type) as GraphQLOutputType } : field;
       },
     },
@@ -38,9 +38,11 @@ export const typesPlugin: GraphileConfig.Plugin = {
 };
 
 /** @throws GraphQLError for a number that may have lost digits when the request was parsed. */
-function demandExact(type: string, value: unknown): unknown {
+function requireExact(type: string, value: unknown): unknown {
   if (typeof value !== 'number' || !Number.isInteger(value) || Number.isSafeInteger(value)) return value;
-  throw new GraphQLError(`${type} takes a number beyond 2^53 as a string only, because JSON parsers change its digits`);
+  throw new GraphQLError(
+    `${type} accepts a number beyond 2^53 only as a string, because JSON parsers change its digits`,
+  );
 }
 
 function isJsonCodec(codec: PgCodec): boolean {

@@ -381,7 +381,7 @@ test('an account without a password cannot change it', async () => {
   const rosa = await signUp(server.app, 'rosa');
   await server.db.asAdmin('update app_private.credentials set password_hash = null where user_id = $1', [rosa.id]);
   const { body } = await changePassword(rosa, { currentPassword: rosa.password, newPassword }).expect(400);
-  expect(body).toEqual(wrong('currentPassword', 'this account has no password: it signs in elsewhere'));
+  expect(body).toEqual(wrong('currentPassword', 'this account has no password: it signs in with an external issuer'));
   await login(rosa, newPassword).expect(401);
 });
 
@@ -440,5 +440,5 @@ test('an address with NUL is refused by its path', async () => {
   const { body } = await send(server.app, 'post', '/auth/login', undefined, { email, password: newPassword }).expect(
     400,
   );
-  expect(body).toEqual(wrong('email', 'email must have no NUL'));
+  expect(body).toEqual(wrong('email', 'email must not contain a NUL character'));
 });

@@ -182,7 +182,7 @@ async function expectNoLeak({ address }: Client): Promise<void> {
   expect(leaksIn(log)).toEqual([]);
 }
 
-test('routes that work, and refuse what is wrong', async () => {
+test('routes that succeed, and routes that refuse bad input, log no secret', async () => {
   const client = await newClient();
   await rememberHashes();
   const statuses = await callAll(client);
@@ -190,7 +190,7 @@ test('routes that work, and refuse what is wrong', async () => {
   await expectNoLeak(client);
 });
 
-test('tokens that were sent by mail', async () => {
+test('mail tokens are not logged', async () => {
   const client = await newClient();
   const [verification] = await mailed(client.account.email, 1);
   await call(['post', '/auth/password/forgot', { email: client.account.email }], client);
@@ -203,7 +203,7 @@ test('tokens that were sent by mail', async () => {
   await expectNoLeak(client);
 });
 
-test('an account that ends', async () => {
+test('deactivating and deleting an account logs no secret', async () => {
   const [deactivated, deleted] = [await newClient(), await newClient()];
   await rememberHashes();
   const { password } = deactivated.account;
@@ -214,7 +214,7 @@ test('an account that ends', async () => {
   await expectNoLeak(deleted);
 });
 
-test('a client without a token, or with garbage for one', async () => {
+test('a client without a valid token logs no secret', async () => {
   const client = await newClient();
   const parts = client.accessToken.split('.');
   for (const garbage of [canary(), `${client.accessToken}x`, [parts[0], canary(), parts[2]].join('.'), '{', '']) {
@@ -225,7 +225,7 @@ test('a client without a token, or with garbage for one', async () => {
   await expectNoLeak(client);
 });
 
-test('a client that tries too often', async () => {
+test('a client with too many attempts logs no secret', async () => {
   const client = await newClient();
   await callAll(await newClient());
   await server.db.asAdmin(
@@ -255,7 +255,7 @@ test.each([
   await expectNoLeak(client);
 });
 
-test('requests that take too long', async () => {
+test('requests that time out log no secret', async () => {
   const client = await newClient();
   const blocker = new pg.Client({ connectionString: server.db.adminUrl });
   await blocker.connect();

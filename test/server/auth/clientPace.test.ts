@@ -11,8 +11,8 @@ function client(milliseconds: number): Writable {
   });
 }
 
-test('a client that takes a chunk just in time each time is given up once it has taken too long altogether', async () => {
-  const pace = new ClientPace({ atOnce: 60_000, altogether: 200, rate: 256 });
+test('a client that takes a chunk just in time each time is refused when all its waits together are too long', async () => {
+  const pace = new ClientPace({ perWrite: 60_000, total: 200, rate: 256 });
   const output = client(50);
   let chunks = 0;
   const read = async () => {
@@ -25,13 +25,13 @@ test('a client that takes a chunk just in time each time is given up once it has
   expect(chunks).toBeLessThanOrEqual(4);
 });
 
-test('a client that stops reading is given up', async () => {
-  const pace = new ClientPace({ atOnce: 20, altogether: 60_000, rate: 256 });
+test('a client that stops reading is refused', async () => {
+  const pace = new ClientPace({ perWrite: 20, total: 60_000, rate: 256 });
   await expect(pace.write(client(60_000), 'chunk')).rejects.toThrow(CancelledError);
 });
 
-test('a client that reads steadily may take as long as what it reads', async () => {
-  const pace = new ClientPace({ atOnce: 60_000, altogether: 50, rate: 0.001 });
+test('a client that reads steadily gets more time for each chunk', async () => {
+  const pace = new ClientPace({ perWrite: 60_000, total: 50, rate: 0.001 });
   const output = client(20);
   for (let chunks = 0; chunks < 10; chunks++) await pace.write(output, 'x'.repeat(60));
 });

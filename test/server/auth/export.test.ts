@@ -72,7 +72,7 @@ async function manyTodos({ id }: Tenant, count: number): Promise<void> {
   );
 }
 
-test('two tenants get everything that is theirs, and nothing of the other', async () => {
+test('two tenants export all of their own rows, and none of the other', async () => {
   const odd = `"quotes", 'apostrophes', \\ and \n, \u2028, 🌿, <b>, \u0001`;
   for (const { id } of [ada, bob]) {
     await server.db.asAdmin(`insert into app_public.lists (user_id, name) values ($1, $2), ($1, 'Home')`, [id, odd]);
@@ -99,7 +99,7 @@ test('two tenants get everything that is theirs, and nothing of the other', asyn
   }
 });
 
-test('the account itself and what happened to it are in it, the export too, and no secret', async () => {
+test('an export includes the account and its audit events, and no secret', async () => {
   const { body, text } = await exportOf(ada).expect(200);
   expect(body.tables.users).toEqual([expect.objectContaining({ id: ada.id, email: ada.email })]);
   const events: { event: string }[] = body.tables.audit_events;
@@ -107,7 +107,7 @@ test('the account itself and what happened to it are in it, the export too, and 
   expect(text).not.toMatch(/argon2|token_hash/);
 });
 
-test('a table that is added later is in it by itself, with only own rows and readable columns', async () => {
+test('an export includes new tables, with only own rows and readable columns', async () => {
   const owner = new pg.Client({ connectionString: server.db.ownerUrl });
   await owner.connect();
   const page = await readFile(join(root, 'docs', 'dba.md'), 'utf8');
@@ -139,7 +139,7 @@ test('a table that is added later is in it by itself, with only own rows and rea
   expect(body.tables['Odd "name"']).toEqual([{ id: expect.any(String), 'a "b"': 7 }]);
 });
 
-test('a partitioned table is in it once, and its partitions are not', async () => {
+test('an export includes a partitioned table once, and omits its partitions', async () => {
   const owner = new pg.Client({ connectionString: server.db.ownerUrl });
   await owner.connect();
   await owner.query(`create table app_public.notes (user_id uuid not null, n int not null) partition by range (n);
@@ -156,7 +156,7 @@ test('a partitioned table is in it once, and its partitions are not', async () =
   await server.db.asAdmin('drop table app_public.notes');
 });
 
-test('all of it is as it was at one moment', async () => {
+test('an export shows one snapshot', async () => {
   const carol = await signUp(server.app, 'carol');
   await manyTodos(carol, 8000);
   const response = await begin(carol);
@@ -186,7 +186,7 @@ test('rows are read as the client takes them: few are in memory, however many th
   expect(response.complete).toBe(true);
 });
 
-test('an error in the midst breaks the transfer, so that it does not look whole', async () => {
+test('an error during an export breaks the transfer, so that it does not look complete', async () => {
   const erin = await signUp(server.app, 'erin');
   await manyTodos(erin, 3000);
   // The last row cannot be read.
@@ -224,7 +224,7 @@ test('a client that goes away, or stops reading, does not keep its connection', 
   await exportOf(frank).expect(200);
 }, 30_000);
 
-test('a connection that Postgres ends in the midst breaks the transfer', async () => {
+test('a connection that Postgres closes during an export breaks the transfer', async () => {
   const gina = await signUp(server.app, 'gina');
   await manyTodos(gina, 8000);
   const response = await begin(gina);
@@ -240,7 +240,7 @@ test('a connection that Postgres ends in the midst breaks the transfer', async (
   await exportOf(gina).expect(200);
 });
 
-test('it may take longer than other requests', async () => {
+test('an export may take longer than other requests', async () => {
   const impatient = await startTestServer({ requestTimeout: 1 });
   const hugo = await signUp(impatient.app, 'hugo');
   await impatient.db.asAdmin(`insert into app_public.todos (user_id, title) values ($1, 'x')`, [hugo.id]);
@@ -272,14 +272,14 @@ test('an instance runs one export of a tenant and two in all, and says when to c
   await exportOf(iris).expect(200);
 });
 
-test('nobody has it without a living session', async () => {
+test('an export needs an active session', async () => {
   const judy = await signUp(server.app, 'judy');
   await supertest(server.app).get('/auth/export').expect(401);
   await server.db.asAdmin('update app_private.sessions set revoked_at = now() where user_id = $1', [judy.id]);
   await exportOf(judy).expect(401);
 });
 
-test('it is asked for a few times an hour at most', async () => {
+test('exports are limited to a few an hour', async () => {
   const strict = await startTestServer({ limitFactor: 1 });
   const kim = await signUp(strict.app, 'kim');
   const statuses: number[] = [];

@@ -77,7 +77,7 @@ test('of private keys the first signs, all verify, and nothing private is publis
   expect(verified.payload.sub).toEqual(expect.any(String));
 });
 
-test('from a secret to keys: nobody is signed out', async () => {
+test('a change from a secret to keys signs no user out', async () => {
   const [key] = [signingKey('first of all')];
   const old = await tokenOf(first);
   const changing = await instance({ jwtSecret, privateKeys: [key] });
@@ -160,6 +160,6 @@ test.each([
   expect(await runKeys(args, keys)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/\w/) });
 });
 
-test('npm run keys says what it can do', async () => {
+test('npm run keys prints its help', async () => {
   expect(await runKeys(['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('--next') });
 });

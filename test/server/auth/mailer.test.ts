@@ -60,7 +60,7 @@ const wrongToken = {
   errors: [{ path: 'token', message: 'token is wrong, was used or has expired' }],
 };
 
-test('who has forgotten the password sets a new one, and every session ends', async () => {
+test('a password reset sets a new password and ends every session', async () => {
   const ada = await account('ada');
   const { body } = await forgot(' ADA@example.com ').expect(202);
   expect(body).toEqual({});
@@ -80,7 +80,7 @@ test('who has forgotten the password sets a new one, and every session ends', as
   expect(await events(ada)).toEqual(expect.arrayContaining(['password_reset', 'password_reset_asked']));
 });
 
-test('a token is stored as a hash alone, and works once', async () => {
+test('a mail token is stored only as a hash, and works once', async () => {
   const bob = await account('bob');
   const token = await resetTokenOf(bob);
   const bytes = Buffer.from(token, 'base64url');
@@ -98,7 +98,7 @@ test('a token is stored as a hash alone, and works once', async () => {
   await login(bob.email, newPassword).expect(200);
 });
 
-test('of two resets at once with one token, one is done', async () => {
+test('one of two concurrent resets with one token succeeds', async () => {
   const carol = await account('carol');
   const token = await resetTokenOf(carol);
   const passwords = ['the first password', 'the other password'];

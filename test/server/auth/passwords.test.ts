@@ -36,7 +36,7 @@ test.each([undefined, null])('nothing matches where there is no hash (%s)', asyn
   expect(await passwordMatches(none, '')).toBe(false);
 });
 
-test('fifty wait for their turn; who comes then is told when to try again, and nothing stays behind', async () => {
+test('fifty passwords wait in the queue; the next one gets Retry-After, and the queue empties', async () => {
   const flooding = flood();
   expect(passwordHashesWaiting()).toBe(50);
   const turnedAway = refused(await flooding);
@@ -57,7 +57,7 @@ test.each(['a hash', 'none'])('a password is turned away in the same way where t
   expect(new Set(turnedAway.map(({ status }) => status))).toEqual(new Set([503]));
 });
 
-test('a password is not hashed for a client that has gone while it waited', async () => {
+test('a password is not hashed if its client disconnects in the queue', async () => {
   const [gone, stays] = [new Cancellation(), new Cancellation()];
   const ahead = Array.from({ length: 10 }, () => hashPassword(password));
   const waiting = [hashPassword(password, gone), hashPassword(password, stays)];
@@ -68,7 +68,7 @@ test('a password is not hashed for a client that has gone while it waited', asyn
   await Promise.all(ahead);
 });
 
-test('the metrics say how many wait', async () => {
+test('the metrics show how many passwords wait', async () => {
   const waiting = async () => {
     const { text } = await supertest(server.app).get('/metrics').expect(200);
     return Number(/^hedgerow_password_hashes_waiting (\d+)$/m.exec(text)?.[1]);
@@ -80,7 +80,7 @@ test('the metrics say how many wait', async () => {
   expect(await waiting()).toBe(0);
 });
 
-test('a flood of logins is answered, what is too much of it with 503', async () => {
+test('a flood of logins gets answers, and 503 beyond the limit', async () => {
   const answers = await Promise.all(
     Array.from({ length: 120 }, (_, index) =>
       supertest(server.app)

@@ -88,7 +88,7 @@ describe.each(Object.keys(rules) as LimitedAction[])('%s', (action) => {
     const refused = await refusal(action, address, `${action} another`);
     expect(refused).toMatchObject({
       status: 429,
-      message: expect.stringMatching(/^Too many tries\. Wait \d+ seconds\.$/),
+      message: expect.stringMatching(/^Too many attempts\. Wait \d+ seconds\.$/),
     });
     const wait = Number(refused?.headers['Retry-After']);
     expect(Number.isInteger(wait) && wait >= 1 && wait <= atAddress.seconds).toBe(true);
@@ -103,7 +103,7 @@ describe.each(Object.keys(rules) as LimitedAction[])('%s', (action) => {
     expect(await refusal(action, newAddress(), `${action} of another`)).toBeUndefined();
   });
 
-  test('is let through again once it was forgiven', async () => {
+  test('is allowed again after forgive', async () => {
     const name = `${action} forgiven`;
     const address = newAddress();
     const { points } = accountAtAddress ?? account;
@@ -113,7 +113,7 @@ describe.each(Object.keys(rules) as LimitedAction[])('%s', (action) => {
   });
 });
 
-test('what is forgiven is given back to the address', async () => {
+test('forgive gives the address one attempt back', async () => {
   const address = newAddress();
   const { points } = rules.password.address;
   await passing(points - 1, (index) => refusal('password', address, `given back ${index}`));
@@ -123,13 +123,13 @@ test('what is forgiven is given back to the address', async () => {
   }
 });
 
-test('a factor lets as much more through', async () => {
+test('a factor multiplies the limits', async () => {
   const generous = createRateLimits(database.as(Identity.signIn), 3);
   const { points } = rules.mail.account;
   expect(await passing(3 * points + 5, () => refusal('mail', newAddress(), 'factor', generous))).toBe(3 * points);
 });
 
-test('a try is counted in one round trip, and a refused one in none', async () => {
+test('an attempt takes one round trip, and a refused attempt none', async () => {
   const committed = () => database.counts.transactions.committed;
   const address = newAddress();
   const before = committed();
@@ -141,7 +141,7 @@ test('a try is counted in one round trip, and a refused one in none', async () =
   expect(committed()).toBe(blocked);
 });
 
-test('what is counted at once by two instances is counted once each, and nothing is lost to a deadlock', async () => {
+test('two instances count concurrent attempts once each, without a deadlock', async () => {
   const other = openConnections(server.db, { size: 3 });
   const both = [limits, createRateLimits(other.as(Identity.signIn), 1)];
   const address = newAddress();
@@ -158,7 +158,7 @@ test('what is counted at once by two instances is counted once each, and nothing
   await other.close();
 });
 
-test('what is tried in one tick is locked in one order, whatever the order in which it is tried', async () => {
+test('the attempts of one tick lock their rows in key order', async () => {
   const other = openConnections(server.db, { size: 3 });
   const addresses = [newAddress(), newAddress(), newAddress()] as const;
   for (const address of addresses) await refusal('mail', address);
@@ -194,14 +194,14 @@ test('a thousand accounts tried from one address do not fill the table', async (
   expect(added).toBe(1 + 2 * rules.login.address.points + 1);
 });
 
-test('no address of mail is stored', async () => {
+test('the table stores no mail address', async () => {
   await limits.count('login', from(newAddress()), 'someone@example.com');
   const keys = await storedKeys();
   expect(keys.length).toBeGreaterThan(0);
   expect(keys.filter((key) => key.includes('someone') || key.includes('@'))).toEqual([]);
 });
 
-test('rows go when their time is over, and not before', async () => {
+test('rows are deleted after they expire, and not before', async () => {
   const address = newAddress();
   await limits.count('mail', from(address), 'over');
   await limits.count('mail', from(address), 'under way');
@@ -219,7 +219,7 @@ test('rows go when their time is over, and not before', async () => {
   expect(left.filter((key) => key.startsWith('old'))).toEqual([]);
 });
 
-test('where the database is away, a try is not let through', async () => {
+test('an attempt is refused while the database is unavailable', async () => {
   const away = openConnections({ serverUrl: 'postgres://nobody:x@127.0.0.1:1/none', preparedStatements: true });
   const error = await createRateLimits(away.as(Identity.signIn), 1)
     .count('login', from(newAddress()), 'away')
@@ -308,7 +308,7 @@ describe('over HTTP', () => {
     expect(await wrongLogins(1, 'owner-one@example.com', newAddress)).toEqual([429]);
   }, 120_000);
 
-  test('the owner is known from a /64 of IPv6, and from IPv4 in the clothes of IPv6', async () => {
+  test('the owner is known from a /64 of IPv6, and from an IPv4-mapped address', async () => {
     await register('owner-two', '2001:db8:1:2:3::1').expect(201);
     await logIn('owner-two@example.com', password, '::ffff:198.19.1.1').expect(200);
     await lockOut('owner-two@example.com');
@@ -329,7 +329,7 @@ describe('over HTTP', () => {
     for (const address of known.slice(3)) await logIn('owner-three@example.com', password, address).expect(429);
   }, 120_000);
 
-  test('strangers cannot tell an account with known networks from one that does not exist', async () => {
+  test('an unauthenticated client cannot tell an account with known networks from one that does not exist', async () => {
     await register('iris').expect(201);
     const shown = async (email: string) => {
       await lockOut(email);
@@ -348,7 +348,7 @@ describe('over HTTP', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([...times(10, 401), ...times(20, 429)]);
   });
 
-  test('instances count together', async () => {
+  test('all instances share the counts', async () => {
     const other = await serve(server.db, { limitFactor: 1, trustProxy: 1 });
     const address = newAddress();
     expect(await wrongLogins(5, 'both@example.com', () => address)).toEqual(times(5, 401));

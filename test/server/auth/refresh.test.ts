@@ -31,7 +31,7 @@ const eventsOf = async (id: string) =>
     ({ event }) => event,
   );
 
-test('refreshing goes on with the same session under a new token', async () => {
+test('a refresh continues the session with a new token', async () => {
   const ada = await signUp(server.app, 'ada');
   const { body, headers } = await refresh(ada.refreshToken).expect(200);
   expect(body).toEqual({
@@ -61,7 +61,7 @@ test.each([
 
 const refused = {
   ...{ type: 'about:blank', title: 'Unauthorized', status: 401 },
-  detail: 'The refresh token is not valid, or not any more. Sign in again.',
+  detail: 'The refresh token is invalid or has expired. Sign in again.',
 };
 
 const forgeries: [string, (token: string) => string][] = [
@@ -76,7 +76,7 @@ const forgeries: [string, (token: string) => string][] = [
   ['a quote', (token) => `${token.slice(0, -1)}'`],
 ];
 
-test('a token that was not issued is refused, and ends nothing', async () => {
+test('a token that was not issued is refused, and ends no session', async () => {
   const { refreshToken, id } = await signUp(server.app, 'bob');
   for (const [name, forge] of forgeries) {
     const { status, body } = await refresh(forge(refreshToken));
@@ -99,7 +99,7 @@ test.each([
   expect(await eventsOf(id)).toEqual(['registered']);
 });
 
-test('20 requests at once, on two instances, are given one and the same token', async () => {
+test('20 concurrent requests on two instances get the same token', async () => {
   const { id, refreshToken } = await signUp(server.app, 'carol');
   const requests = Array.from({ length: 20 }, (_, index) => refresh(refreshToken, index % 2 ? other : server));
   const answers = await Promise.all(requests);
@@ -155,7 +155,7 @@ test('a secret that was never issued, with a family that was, ends the session',
   expect(await statuses(server.app, token)).toEqual(ended);
 });
 
-test('a lost answer is given again within 60 seconds, and not after', async () => {
+test('a retry gets the same successor within 60 seconds, and not later', async () => {
   const { token, tokens } = await family('grace');
   const [, parent, newest] = tokens;
   await setSession(token, "rotated_at = now() - interval '55 seconds'");
@@ -167,7 +167,7 @@ test('a lost answer is given again within 60 seconds, and not after', async () =
   await refresh(newest).expect(401);
 });
 
-test('giving an answer again does not make the 60 seconds longer', async () => {
+test('a retry does not extend the 60 seconds', async () => {
   const { token, tokens } = await family('heidi');
   const rotatedAt = async () =>
     (await server.db.asAdmin('select rotated_at from app_private.sessions where id = $1', [sessionOf(token)]))[0];
@@ -200,7 +200,7 @@ test('a session ends 30 days after it began, however often it is refreshed', asy
   expect((await refresh(last).expect(401)).body).toEqual(refused);
 });
 
-test('of tokens the database has hashes, and a successor that only its parent opens', async () => {
+test('the database stores hashes of tokens, and a successor that only its parent decrypts', async () => {
   const { token, tokens } = await family('judy');
   const [stored] = await server.db.asAdmin(
     `select family_hash = sha256($2) as family, previous_token_hash = sha256($3) as parent,

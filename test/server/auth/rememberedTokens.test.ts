@@ -14,7 +14,7 @@ function findLater(tokens: RememberedTokens, authorization: string, milliseconds
   }
 }
 
-test('a token is known by the whole of it, until it ends, and for ten minutes at the most', () => {
+test('a token is found by its full text until it expires, for at most ten minutes', () => {
   const tokens = new RememberedTokens();
   const [long, short] = [user(), user(Date.now() + minute)];
   tokens.remember('Bearer long', long);
@@ -30,7 +30,7 @@ test('a token is known by the whole of it, until it ends, and for ten minutes at
   expect(tokens.find('Bearer long')).toBeUndefined();
 });
 
-test('ten thousand are remembered, and the first goes for the next', () => {
+test('the cache keeps ten thousand tokens, and drops the oldest for the next', () => {
   const tokens = new RememberedTokens();
   for (let index = 0; index <= 10_000; index++) tokens.remember(`Bearer ${index}`, user());
   expect(tokens.find('Bearer 0')).toBeUndefined();
@@ -38,7 +38,7 @@ test('ten thousand are remembered, and the first goes for the next', () => {
   expect(tokens.find('Bearer 10000')).toBeDefined();
 });
 
-test('long ones are fewer: ten million characters in all', () => {
+test('the cache keeps ten million characters of tokens', () => {
   const tokens = new RememberedTokens();
   const long = (index: number) => `${index}`.padEnd(8000, 'x');
   for (let index = 0; index <= 1250; index++) tokens.remember(long(index), user());

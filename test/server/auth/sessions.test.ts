@@ -59,7 +59,7 @@ test('a token that was used long ago still logs out', async () => {
   await expectState({ token: third.accessToken, refreshToken: third.refreshToken }, 'ended');
 });
 
-test('logging out is always done', async () => {
+test('logout always succeeds', async () => {
   const carol = await signUp(server.app, 'carol');
   await logout({ refreshToken: carol.refreshToken }).expect(204);
   const strangers = [
@@ -95,7 +95,7 @@ test('a session that is refreshed while all of them end does not survive', async
   }
 });
 
-test('the list has the living sessions of the user, the newest first', async () => {
+test('the list has the active sessions of the user, the newest first', async () => {
   const frank = await signUp(server.app, 'frank');
   await signUp(server.app, 'frank2');
   const { email, password } = frank;
@@ -121,7 +121,7 @@ test('the list has the living sessions of the user, the newest first', async () 
   }
 });
 
-test('a session that was refreshed says when', async () => {
+test('a session shows when it was refreshed', async () => {
   const grace = await signUp(server.app, 'grace');
   await server.db.asAdmin(
     "update app_private.sessions set created_at = created_at - interval '1 day', last_used_at = created_at - interval '1 day' where id = $1",
@@ -156,7 +156,12 @@ test("another user's session is not told from one that does not exist", async ()
     const { status, body } = await endSession(ivan, id);
     expect({ id, status, body }).toEqual({
       ...{ id, status: 404 },
-      body: { type: 'about:blank', title: 'Not Found', status: 404, detail: 'You have no such session.' },
+      body: {
+        type: 'about:blank',
+        title: 'Not Found',
+        status: 404,
+        detail: 'You have no active session with this id.',
+      },
     });
   }
   await expectState(judy, 'alive');

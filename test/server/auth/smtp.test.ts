@@ -108,7 +108,7 @@ test('user and password of the address are used, also those that a URL has to es
   expect(logins).toEqual([['hedge@row', 'p/w: d']]);
 });
 
-test('a server that refuses is logged, and registering works', async () => {
+test('a mail server that refuses is logged, and registration works', async () => {
   const mail = await mailServer({
     onRcptTo: ({ address }, _session, done) => done(new Error(`no such mailbox: ${address}`)),
   });
@@ -116,12 +116,12 @@ test('a server that refuses is logged, and registering works', async () => {
   expect(line).toMatchObject({ level: 50, err: { code: 'EENVELOPE', message: expect.stringContaining('550') } });
 });
 
-test('a server that is away is logged, and registering works', async () => {
+test('an unreachable mail server is logged, and registration works', async () => {
   const line = await sendsInVain(await start({ smtpUrl: 'smtp://127.0.0.1:1' }));
   expect(line).toMatchObject({ err: { code: expect.stringMatching(/^(ESOCKET|ECONNREFUSED|ECONNECTION)$/) } });
 });
 
-test('a server that says nothing holds up neither an answer nor the end', async () => {
+test('a silent mail server delays neither a response nor the shutdown', async () => {
   const silent = createServer(() => {}).listen(0, '127.0.0.1');
   await once(silent, 'listening');
   const { port } = silent.address() as AddressInfo;
@@ -129,11 +129,11 @@ test('a server that says nothing holds up neither an answer nor the end', async 
   await askAtOnce(server, 6);
   await server.close();
   expect(await server.logged('mail was not sent')).toMatchObject({ err: { code: 'EABORT' } });
-  expect(await server.logged('mail was not sent: the server stops')).toMatchObject({ messages: 2 });
+  expect(await server.logged('mail was not sent: the server is stopping')).toMatchObject({ messages: 2 });
   silent.close();
 });
 
-test('a few messages are sent at a time, and the others after them', async () => {
+test('the mailer sends four messages at a time', async () => {
   let [open, most] = [0, 0];
   const held = Promise.withResolvers<void>();
   const mail = await mailServer({
@@ -207,7 +207,7 @@ test('an address that got into the database by another way adds no header and no
     await db.asAdmin('update app_public.users set email = $2 where id = $1', [id, address]);
     await supertest(server.app).post('/auth/email/send').auth(token, { type: 'bearer' }).send({}).expect(202);
   }
-  const failures = () => server.lines.filter((line) => line.includes('no address that mail can be sent to'));
+  const failures = () => server.lines.filter((line) => line.includes('the recipient is not a valid mail address'));
   while (failures().length < hostile.length) await sleep(10);
   expect(mail.received).toHaveLength(1);
 });
@@ -232,14 +232,16 @@ test('in development messages are files that only their owner reads, and the log
 test('a server that cannot send mail says so to everybody alike, and warns when it starts', async () => {
   const server = await start({});
   expect(
-    await server.logged('SMTP_URL is not set: passwords cannot be reset, and addresses not verified'),
+    await server.logged(
+      'SMTP_URL is not set, so users cannot reset passwords or verify addresses. Set it to send mail.',
+    ),
   ).toMatchObject({
     level: 40,
   });
   const { id, email, token } = await signUp(server.app, nextName());
   const forgot = (address: string) => supertest(server.app).post('/auth/password/forgot').send({ email: address });
   const { body } = await forgot(email).expect(503);
-  expect(body).toMatchObject({ status: 503, detail: 'This server sends no mail.' });
+  expect(body).toMatchObject({ status: 503, detail: 'This server does not send mail.' });
   expect((await forgot('nobody@example.com').expect(503)).body).toEqual(body);
   await supertest(server.app).post('/auth/email/send').auth(token, { type: 'bearer' }).send({}).expect(503);
   expect(await db.asAdmin('select from app_private.mail_tokens where user_id = $1', [id])).toEqual([]);

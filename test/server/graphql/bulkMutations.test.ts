@@ -178,7 +178,7 @@ describe('creating', () => {
     ).toBe("bob's");
   });
 
-  test('whose they are cannot be said', async () => {
+  test('the input cannot name an owner', async () => {
     const { code } = (await refused('createTodos', [{ title: 'x', userId: bob.id }])).extensions;
     expect(code).toBe('BAD_USER_INPUT');
     const [rowId] = await create(ada, 'x');
@@ -259,7 +259,7 @@ describe('updating', () => {
     expect((await refused('updateTodos', items)).extensions).toMatchObject({ code: 'BAD_USER_INPUT', index: 2 });
   });
 
-  test('an empty patch says nothing', async () => {
+  test('refuses an empty patch', async () => {
     const ids = await create(ada, 'a', 'b');
     const items = [
       { rowId: ids[0], patch: { title: 'x' } },
@@ -268,7 +268,7 @@ describe('updating', () => {
     expect((await refused('updateTodos', items)).extensions).toMatchObject({ code: 'BAD_USER_INPUT', index: 1 });
   });
 
-  test('what only works in order works', async () => {
+  test('updates that depend on their order succeed', async () => {
     const { body } = await ada.graphql(
       'mutation ($lists: [ListInput!]!) { createLists(input: {lists: $lists}) { lists { rowId } } }',
       {
@@ -290,7 +290,7 @@ describe('updating', () => {
   });
 });
 
-test('completing and taking it back', async () => {
+test('complete sets completed, and clears it again', async () => {
   const ids = await create(ada, 'a', 'b', 'c');
   const order = [ids[2], ids[0]];
   expect((await done(ada, 'completeTodos', order)).todos).toEqual(order.map((rowId) => ({ rowId, completed: true })));
@@ -343,7 +343,7 @@ test.each<[Name, string, () => unknown]>([
   });
 });
 
-test('nor do more than 1,000 pass as literals', async () => {
+test('more than 1,000 literals are refused', async () => {
   const ids = JSON.stringify(Array.from({ length: 1001 }, () => randomUUID()));
   const document = `mutation { deleteTodos(input: {rowIds: ${ids}}) { deletedRowIds } }`;
   expect(await refused('deleteTodos', [], document)).toMatchObject({

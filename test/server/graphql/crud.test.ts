@@ -57,7 +57,7 @@ test('a todo is created, read, changed and deleted, by its key', async () => {
   expect((await ask('query ($id: UUID!) { todo(rowId: $id) { title } }', { id: rowId })).todo).toBeNull();
 });
 
-test('what is not given has a default', async () => {
+test('a missing value gets its default', async () => {
   const { createTodo } = await ask(`mutation { createTodo(input: {todo: {title: "x"}}) { todo { ${fields} } } }`);
   expect(createTodo.todo).toMatchObject({ completed: false, priority: 0, description: null, dueDate: null });
 });

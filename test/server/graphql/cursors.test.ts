@@ -431,7 +431,7 @@ async function walk(field: string, fields: string, args: string): Promise<{ rows
   }
 }
 
-test('the cursor of a new row is a place among the others', async () => {
+test('the cursor of a new row works among the other rows', async () => {
   const create = `mutation { createBook(input: {book: {position: 100, n: null, flag: true}}) {
     book { rowId } bookEdge(orderBy: [N_DESC, FLAG_ASC]) { cursor } } }`;
   const { book, bookEdge } = (await ada.graphql(create)).body.data.createBook;

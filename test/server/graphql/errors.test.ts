@@ -123,12 +123,12 @@ test("a new table's constraints need no more than their comments", async () => {
   expect(await plot({ rowLabel: 'c', seeds: 0 })).toEqual(input('a weight must be more than 0'));
 });
 
-test('what has no comment is still said in words', async () => {
-  expect(await plot({ rowLabel: 'd', height: 0 })).toEqual(input('height is not allowed to be this', 'height'));
+test('a constraint without a comment has a general message', async () => {
+  expect(await plot({ rowLabel: 'd', height: 0 })).toEqual(input('height must not have this value', 'height'));
   expect(await plot({ rowLabel: 'd', parentPlotId: nowhere })).toEqual(
     input('parentPlotId must name a row of yours', 'parentPlotId'),
   );
-  expect(await plot({ rowLabel: 'too long' })).toEqual(input('A value does not have the form that its type asks for.'));
+  expect(await plot({ rowLabel: 'too long' })).toEqual(input('A value is not valid for its type.'));
   expect(
     await errorsOf(
       `mutation ($id: UUID!) { updateTodo(input: {rowId: $id, patch: {title: null}}) { todo { rowId } } }`,
@@ -190,7 +190,7 @@ test.each([
   expect(text).not.toMatch(/canary|select|exception|\bsql\b/i);
 });
 
-test('a fault of ours is in the log under the id that the client gets', async () => {
+test('a server fault is logged under the id that the client gets', async () => {
   const [error] = await errorsOf('{ fail(state: "XX000") }');
   expect(error).toEqual({ message: 'Something went wrong on our side.', code: 'INTERNAL', id: expect.any(String) });
   expect(log).toContain(error.id);

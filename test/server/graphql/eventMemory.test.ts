@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws';
 import { Cancellation } from '../../../postgres/cancellation.ts';
-import { ReadMeter } from '../../../server/graphql/complexity/reading.ts';
+import { ReadMeter } from '../../../server/graphql/complexity/readMeter.ts';
 import { LiveConnection, type LiveUser } from '../../../server/graphql/live/connection.ts';
 import { Outbound } from '../../../server/graphql/live/outbound.ts';
 import { fits } from '../../../server/graphql/output/answer.ts';

@@ -42,7 +42,7 @@ test('what a slow client does not take becomes one RESYNC, and what comes before
   expect(names(await drain(busy))).toEqual(['RESYNC null']);
 });
 
-test('changes of a row that waits are one event', async () => {
+test('changes of a row with a waiting event are one event', async () => {
   const feed = open();
   for (let n = 0; n < 500; n++) feed.push('UPDATE', 'a');
   feed.push('INSERT', 'b');
@@ -63,7 +63,7 @@ test('an event that reads no row leaves only while the session lives', async () 
   expect(checks).toBe(1);
 });
 
-test('a feed that was left ends, even while it is waited for', async () => {
+test('a returned feed ends, even while next is pending', async () => {
   const feed = open();
   const next = feed.next();
   await feed.return();
@@ -72,7 +72,7 @@ test('a feed that was left ends, even while it is waited for', async () => {
   expect((await feed.next()).done).toBe(true);
 });
 
-test('an event that is held leaves again, ahead of those that came meanwhile', async () => {
+test('a held event leaves again, before later events', async () => {
   const feed = open();
   feed.push('INSERT', 'a');
   await feed.next();

@@ -161,7 +161,7 @@ test('an event whose row cannot be read is an error, and a RESYNC follows it', a
   expect(await socket.event()).toEqual({ event: 'INSERT', rowId, todo: { title: 'readable' } });
 });
 
-test('a rolled back change is no event', async () => {
+test('a rolled back change sends no event', async () => {
   const socket = await subscribe(ada, todoChanged);
   await server.db.asAdmin(`do $$ begin
     begin insert into app_public.todos (user_id, title) values ('${ada.id}', 'never'); raise division_by_zero;
@@ -194,7 +194,7 @@ test('the connection that listens comes back after it was killed, tells of the g
   expect(await socket.event()).toEqual({ event: 'INSERT', rowId, todo: { title: 'again' } });
 });
 
-test('nothing listens while nobody is connected', async () => {
+test('the server holds no listener lock while no socket is connected', async () => {
   const listeners = async () =>
     (
       await server.db.asAdmin(

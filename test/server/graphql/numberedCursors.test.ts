@@ -203,7 +203,7 @@ test.each(fields)('pages of the %s of every parent have all rows without an orde
   }
 });
 
-test('cursors of nested connections need the order that they are from', async () => {
+test('a cursor of a nested connection is valid only in its order', async () => {
   const all = { orders: ['RANK_ASC'], size: 5, side: 'after', place: 'several parents', variables: false } as const;
   const one = { ...all, field: 'glimpses' } as unknown as Reading;
   const cursor = (await readPages(one, null))[0]?.pageInfo.endCursor;

@@ -56,11 +56,11 @@ test.each([
 });
 
 test.each([
-  ['first: 1001', {}, 'first: 1001 is more than a page may have (1000)', 'TOO_COMPLEX'],
-  ['first: 5000', {}, 'first: 5000 is more than a page may have (1000)', 'TOO_COMPLEX'],
-  ['last: 1001', {}, 'last: 1001 is more than a page may have (1000)', 'TOO_COMPLEX'],
-  ['first: $n', { n: 1001 }, 'first: 1001 is more than a page may have (1000)', 'TOO_COMPLEX'],
-  ['last: $n', { n: 2 ** 31 - 1 }, 'last: 2147483647 is more than a page may have (1000)', 'TOO_COMPLEX'],
+  ['first: 1001', {}, 'first: 1001 exceeds the maximum page size (1000)', 'TOO_COMPLEX'],
+  ['first: 5000', {}, 'first: 5000 exceeds the maximum page size (1000)', 'TOO_COMPLEX'],
+  ['last: 1001', {}, 'last: 1001 exceeds the maximum page size (1000)', 'TOO_COMPLEX'],
+  ['first: $n', { n: 1001 }, 'first: 1001 exceeds the maximum page size (1000)', 'TOO_COMPLEX'],
+  ['last: $n', { n: 2 ** 31 - 1 }, 'last: 2147483647 exceeds the maximum page size (1000)', 'TOO_COMPLEX'],
   ['first: -1', {}, 'first: -1 is less than 0', 'BAD_USER_INPUT'],
   ['last: $n', { n: -5 }, 'last: -5 is less than 0', 'BAD_USER_INPUT'],
   ['offset: -1', {}, 'offset: -1 is less than 0', 'BAD_USER_INPUT'],

@@ -97,7 +97,7 @@ test('an update that hides the row says so, alone and among others', async () =>
 });
 
 test.each([
-  ['Twig', '{n: 9}', 'n is not allowed to be this', 'n'],
+  ['Twig', '{n: 9}', 'n must not have this value', 'n'],
   ['Twig', '{n: 9, noteId: null}', 'a value is not allowed, or does not name a row of yours', undefined],
   [
     'Twig',

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
-test('what was asked ahead is not asked again, until the schema is read again', async () => {
+test('a prefetched query is not sent again until the schema is rebuilt', async () => {
   const database = openConnections(db);
   const parts = { database, listenUrl: db.listenUrl, log, production: true };
   const { transactions } = database.counts;
@@ -32,7 +32,7 @@ test('what was asked ahead is not asked again, until the schema is read again', 
   await database.close();
 });
 
-test('where the database is away, that is what keeps the API from being built', async () => {
+test('building the API fails with the error of the prefetch if the database is unavailable', async () => {
   const database = openConnections({ serverUrl: 'postgres://nobody:x@127.0.0.1:1/none', preparedStatements: true });
   const catalog = prefetchIntrospection(database);
   const listenUrl = 'postgres://nobody:x@127.0.0.1:1/none';

@@ -139,7 +139,7 @@ test('of equals the newest is first, page by page, and a filter narrows them', a
   });
 });
 
-test('what is found is as it is now', async () => {
+test('a search finds the current text', async () => {
   const dora = await signUp(server.app, 'dora');
   const rowId = randomUUID();
   await dora.graphql(

@@ -53,14 +53,14 @@ test('an expired token is refused, and one whose session has ended', async () =>
   expect(await (await greet(url, gone.token)).closed).toEqual({ code: 4401, reason: 'The session has ended' });
 });
 
-test('who subscribes before signing in is refused', async () => {
+test('a socket that subscribes before it signs in is refused', async () => {
   const socket = new Socket(url);
   await once(socket.raw, 'open');
   socket.subscribe('1', todoChanged);
   expect((await socket.closed).code).toBe(4401);
 });
 
-test('who says nothing is sent away', async () => {
+test('a silent socket is closed', async () => {
   const socket = new Socket(url);
   expect((await socket.closed).code).toBe(4408);
 });
@@ -179,7 +179,7 @@ test('a page of the server itself may connect', async () => {
   socket.raw.terminate();
 });
 
-test('there are no websockets elsewhere', async () => {
+test('other paths accept no WebSocket', async () => {
   const raw = new WebSocket(`${url.replace('http', 'ws')}/elsewhere`, 'graphql-transport-ws');
   raw.on('error', () => {});
   const [, response] = await once(raw, 'unexpected-response');
@@ -282,7 +282,7 @@ test('a subscription over HTTP is refused', async () => {
   expect(body.errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
 });
 
-test('garbage ends its own socket and nothing else', async () => {
+test('a malformed frame ends only its own socket', async () => {
   const mine = await openSocket(url, ada.token);
   const bad = async (send: (socket: Socket) => void) => {
     const socket = await openSocket(url, ada.token);

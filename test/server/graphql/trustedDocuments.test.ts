@@ -84,7 +84,7 @@ test('in production only the documents of the folder run, by their id', async ()
   });
 });
 
-test('the limits are the same for them', async () => {
+test('the limits apply to trusted documents too', async () => {
   await withServer(false, async (send) => {
     expect((await send({ documentId: ids.large })).body.errors).toMatchObject([
       { message: 'cost 1102001 is more than 25000', extensions: { code: 'TOO_COMPLEX' } },

@@ -7,7 +7,7 @@ const cacheOf = (...entries: [key: string, owner: string | typeof operator, weig
   return cache;
 };
 
-test('the value that was not used for longest goes when a tenant has too much', () => {
+test('the least recently used value is evicted when a tenant exceeds its limit', () => {
   const cache = cacheOf(['a', 'ada', 15], ['b', 'ada', 15]);
   expect(cache.get('a', 'ada')).toBe('a');
   cache.add('c', 'c', 15, 'ada');
@@ -15,7 +15,7 @@ test('the value that was not used for longest goes when a tenant has too much', 
   expect(cache.weight).toBe(30);
 });
 
-test('a tenant who brings much pushes out nothing of the others', () => {
+test('a tenant with many values evicts none of the others', () => {
   const cache = cacheOf(['bob', 'bob', 20], ['carol', 'carol', 10]);
   for (let n = 0; n < 1000; n++) cache.add(`a${n}`, 'x', 7, 'ada');
   expect([cache.get('bob', 'bob'), cache.get('carol', 'carol')]).toEqual(['bob', 'carol']);
@@ -25,7 +25,7 @@ test('a tenant who brings much pushes out nothing of the others', () => {
   expect(cache.weight).toBeLessThanOrEqual(limits.total);
 });
 
-test('documents of the operator stay, and count', () => {
+test('documents of the operator stay, and count toward the weight', () => {
   const cache = cacheOf(['trusted', operator, 60]);
   for (let n = 0; n < 100; n++) cache.add(`a${n}`, 'x', 9, `tenant ${n}`);
   expect(cache.get('trusted', 'ada')).toBe('trusted');
@@ -45,7 +45,7 @@ test('a value that grows beyond the limits is not kept', () => {
   expect(cache.get('a', 'ada')).toBeUndefined();
 });
 
-test('what a second tenant uses stays when the tenant who brought it brings more', () => {
+test('a value that a second tenant uses stays when its first tenant adds more', () => {
   const cache = cacheOf(['app', 'mallory', 10], ['own', 'mallory', 10]);
   expect(cache.get('app', 'ada')).toBe('app');
   for (let n = 0; n < 100; n++) cache.add(`m${n}`, 'x', 10, 'mallory');
@@ -56,7 +56,7 @@ test('what a second tenant uses stays when the tenant who brought it brings more
   expect(cache.weight).toBeLessThanOrEqual(limits.total);
 });
 
-test('shared values are bounded, and the one that was not used for longest goes', () => {
+test('shared values are limited, and the least recently used one is evicted', () => {
   const cache = cacheOf();
   for (let n = 0; n < 10; n++) {
     cache.add(`s${n}`, 'x', 10, 'ada');

@@ -14,7 +14,7 @@ from (select "id", "created_at", "priority" from "app_public"."todos" as __todos
   );
 });
 
-test('what a column is counted from is counted for the page alone', () => {
+test('a computed column is evaluated only for the rows of the page', () => {
   const columns = `array(select array[\n__todos_2."id"]::text[]\nfrom "app_public"."todos" as __todos_2
 where (__todos__."parent ""id""" = __todos_2."id")\norder by 1\nlimit 3\noffset 1)::text as "0"`;
   expect(skipBeforeComputing(page('\norder by __todos__."id" asc\noffset 2', columns))).toContain(
@@ -22,7 +22,7 @@ where (__todos__."parent ""id""" = __todos_2."id")\norder by 1\nlimit 3\noffset 
   );
 });
 
-test('far behind, rows of a table are found by their key; a function is called once', () => {
+test('at a large offset, rows of a table are selected by key; a function is called once', () => {
   const far = '\norder by __todos__."id" asc\nlimit 20\noffset 200';
   expect(skipBeforeComputing(page(far, '__todos__."title" as "0"'), ['user_id', 'i"d'])).toBe(
     `select\n__todos__."title" as "0"

@@ -7,7 +7,7 @@ import { grafast } from 'postgraphile/grafast';
 import type { ExecutionResult } from 'postgraphile/graphql';
 import type { Statement } from '../../../../postgres/statement.ts';
 import { preset } from '../../../../server/graphql/preset.ts';
-import { far, skipBeforeComputing } from '../../../../server/graphql/sqlTemplates/offset.ts';
+import { minOffsetForKey, skipBeforeComputing } from '../../../../server/graphql/sqlTemplates/offset.ts';
 import { Identity } from '../../../../server/tenancy/identity.ts';
 import type { Database, IdentifiedClient, SqlRunner } from '../../../../server/tenancy/tenantDatabase.ts';
 import { createTestDatabase, type TestDatabase } from '../../../support/database.ts';
@@ -198,7 +198,7 @@ const question = fc.nat({ max: documents.length - 1 }).chain((index) =>
   }),
 );
 
-test('whatever is asked, again and by whom: the statements and the answer are those of PostGraphile', async () => {
+test('repeated requests of all tenants have the same statements and answers as PostGraphile', async () => {
   let answered = 0;
   await fc.assert(
     fc.asyncProperty(question, async ({ index, tenant, variables }) => {
@@ -217,7 +217,7 @@ test('whatever is asked, again and by whom: the statements and the answer are th
   expect(answered).toBeGreaterThan(200);
 });
 
-test('a page far behind is found by keys, and is the same', async () => {
+test('a page at a large offset is selected by key, and is the same', async () => {
   const { id, sessionId } = await createAccount(db, 'carol');
   await db.asAdmin(
     `insert into app_public.todos (user_id, title, priority)
@@ -232,11 +232,13 @@ test('a page far behind is found by keys, and is the same', async () => {
     } }`;
     const { answer, statements } = await withTemplates(document, {}, carol);
     expect(answer).toEqual((await byPostGraphile(document, {}, carol)).answer);
-    expect(statements.some(({ text }) => text.includes('using ("user_id","id")'))).toBe(Number(offset) >= far);
+    expect(statements.some(({ text }) => text.includes('using ("user_id","id")'))).toBe(
+      Number(offset) >= minOffsetForKey,
+    );
   }
 });
 
-test('nothing of the request that a text was built for stays', async () => {
+test('a template keeps no value of the request that built it', async () => {
   const { identity, todoIds } = tenants[0] as (typeof tenants)[number];
   const document = `query ($id: UUID!, $n: Int) { todo(rowId: $id) { list { todos(first: $n) { totalCount } } } }`;
   clients.length = 0;
@@ -247,7 +249,7 @@ test('nothing of the request that a text was built for stays', async () => {
   expect(clients.slice(1, -1).map((client) => client.deref())).toEqual([undefined, undefined, undefined]);
 });
 
-test('where a key is not enforced, a page far behind is not found by it', async () => {
+test('a page at a large offset is not selected by a key that is not enforced', async () => {
   const { identity } = tenants[0] as (typeof tenants)[number];
   const document = '{ notes(first: 5, offset: 250, orderBy: N_ASC) { nodes { n } } }';
   const { answer } = await withTemplates(document, {}, identity);

@@ -1,7 +1,7 @@
 import { PgSelectStep } from 'postgraphile/@dataplan/pg';
 import type { ExecutionDetails, OperationPlan, Step } from 'postgraphile/grafast';
 
-/** What is used of PostGraphile's PgSelectStep: all that its SQL is built from when a request comes. */
+/** The private fields of PostGraphile's PgSelectStep from which it builds SQL for a request. */
 export interface Select {
   readonly mode: string;
   readonly contextId: number;
@@ -21,7 +21,7 @@ export interface Select {
   execute(details: ExecutionDetails): Promise<readonly unknown[]>;
 }
 
-/** The source of the select. */
+/** The table, view or function of the select. */
 interface Resource {
   readonly uniques: readonly { readonly isPrimary?: boolean; readonly attributes: readonly string[] }[];
   readonly codec: { readonly attributes?: Readonly<Record<string, Attribute>> };
@@ -33,13 +33,14 @@ interface Attribute {
   readonly extensions?: { readonly canSelect?: boolean };
 }
 
-/** A value that is bound when the statement is sent, and has no other say in it. */
+/** A bound parameter. Its value does not change the SQL. */
 interface Placeholder {
   readonly dependencyIndex: number;
   readonly codec: { toPg(value: unknown): unknown };
   readonly alreadyEncoded: boolean;
 }
 
+/** Returns the step as a select; `undefined` for other steps. */
 export function asSelect(step: Step): Select | undefined {
   return step instanceof PgSelectStep ? (step as unknown as Select) : undefined;
 }
@@ -47,7 +48,7 @@ export function asSelect(step: Step): Select | undefined {
 /** The values of a step's dependencies. */
 export type Values = ExecutionDetails['values'];
 
-/** The value of a dependency that is the same for the whole request. */
+/** Returns the value of a dependency that is the same for the whole request. */
 export function unaryValue(values: Values, id: number | null): unknown {
   return id === null ? undefined : values[id]?.unaryValue();
 }

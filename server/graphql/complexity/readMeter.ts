@@ -4,18 +4,19 @@ import type { Hold } from '../../http/turn.ts';
 import type { TenantClient } from '../mutationClient.ts';
 import { busy, byteLimits, tooComplex } from './complexity.ts';
 
-/** Bytes that a request reads without asking the shared budget: most requests read no more. */
-const free = byteLimits.event;
+/** Bytes that a request reads without a share of the budget. Most requests read no more. */
+const freeBytes = byteLimits.event;
 
-/** Bytes that are taken from the budget at a time. */
+/** Bytes that a request takes from the budget at a time. */
 const portion = 1_000_000;
 
-/** Bytes that all requests under way hold of what they have read, and those of one tenant. */
+/** The budget in bytes for data that running requests hold: of all tenants together, and of one tenant. */
 const budget = new ByteBudget({ total: 96_000_000, tenant: 32_000_000 });
 
 /**
- * Counts what is read from the database, and refuses more than one request may read. It refers to nothing of the request,
- * because statements refer to it, and may be kept for longer than the request.
+ * Counts the bytes that a request reads from the database, and refuses to exceed its limit. Its states: counting; beyond
+ * its limit; counting again after `restart`; released. It has no reference to the request, because statements refer to
+ * the meter and may outlive the request.
  */
 export class ReadMeter implements Meter {
   readonly maxAnswerBytes = 2 * byteLimits.read;
@@ -26,19 +27,19 @@ export class ReadMeter implements Meter {
   #read = 0;
   #taken = 0;
 
-  /** @param tenant whose share of the memory counts what is read, until `release`; undefined where none does. */
+  /** @param tenant the tenant whose share of the budget holds the bytes until `release`; `undefined` for no budget. */
   constructor(tenant?: string, shared: ByteBudget = budget, most: number = byteLimits.read) {
     this.#tenant = tenant;
     this.#budget = shared;
     this.#most = most;
   }
 
-  /** The meter of one event: it reads no more than requests may without asking the shared budget. */
+  /** Creates the meter of one event. Its limit is so low that it needs no budget. */
   static ofEvent(): ReadMeter {
     return new ReadMeter(undefined, budget, byteLimits.event);
   }
 
-  /** @throws GraphQLError TOO_COMPLEX beyond the request's limit; UNAVAILABLE while large answers have all memory. */
+  /** @throws GraphQLError TOO_COMPLEX beyond the request's limit; UNAVAILABLE when the budget is used up. */
   add(bytes: number): void {
     this.#read += bytes;
     if (this.#read > this.#most) {
@@ -48,19 +49,19 @@ export class ReadMeter implements Meter {
     if (this.#tenant !== undefined) this.#take(this.#tenant);
   }
 
-  /** Whether the request has read more than it may. */
+  /** The request has exceeded its limit. */
   get isBeyond(): boolean {
     return this.#isBeyond;
   }
 
-  /** Counts from the beginning, up to `most` bytes: the request reads everything again. */
+  /** Starts counting again, with a limit of `most` bytes, for a request that runs again. */
   restart(most: number): void {
     this.#most = most;
     this.#isBeyond = false;
     this.#read = 0;
   }
 
-  /** The answer has been sent, or nobody waits for it any more: what was read is not held. */
+  /** Returns the bytes to the budget, once the answer was sent or its client has disconnected. */
   release(): void {
     if (this.#tenant === undefined) return;
     if (this.#taken > 0) this.#budget.give(this.#tenant, this.#taken);
@@ -72,17 +73,18 @@ export class ReadMeter implements Meter {
   }
 
   #take(tenant: string): void {
-    while (this.#read - free > this.#taken) {
-      if (!this.#budget.take(tenant, portion)) throw busy('Too many large answers are under way. Try again.');
+    while (this.#read - freeBytes > this.#taken) {
+      if (!this.#budget.take(tenant, portion)) throw busy('Too many large answers are in progress. Try again.');
       this.#taken += portion;
     }
   }
 }
 
 /**
- * The same client, whose statements are counted by what `meter` gives for each, unless they say otherwise.
+ * Wraps a client so that its statements are metered, unless a statement sets its own `meter`.
  *
- * @param hold measures the work between them.
+ * @param meter returns the meter for each statement.
+ * @param hold measures the work between statements.
  */
 export function metered(client: TenantClient, meter: () => Meter, hold?: Hold): TenantClient {
   const counted =
@@ -107,7 +109,7 @@ export function metered(client: TenantClient, meter: () => Meter, hold?: Hold): 
           try {
             return await work({ query: counted(transaction) });
           } finally {
-            // The commit may wait for long, and the event loop does not.
+            // The commit may wait for a long time without holding the event loop.
             hold?.end();
           }
         },
