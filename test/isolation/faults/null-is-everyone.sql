@@ -1,4 +1,4 @@
--- Expected: app_public.notes: select as nobody
+-- Expected: app_public.notes: select without a tenant
 -- Without a tenant, the helper returns null, and the policy accepts null.
 
 create table app_public.notes (
