@@ -70,7 +70,7 @@ test('status and check-chain report encoding problems, also in fixtures and comm
     expect(code).toBe(1);
     expect(output).toMatch(/current\.sql has CRLF line endings/);
     expect(output).toMatch(/fixtures\/marked\.sql starts with a byte order mark/);
-    expect(output).toMatch(/committed|-marked\.sql starts with a byte order mark/);
+    expect(output).toMatch(/^✗ \d+-marked\.sql begins with a byte order mark/m);
   }
   await Promise.all([rm(fixture), rm(path)]);
 }, 120_000);
