@@ -118,7 +118,10 @@ test('a foreign database is refused, an empty one is not, and neither is erased 
     const used = await run(['snapshot'], { SHADOW_DATABASE_URL: other });
     expect(used).toMatchObject({ code: 2, output: expect.stringContaining('has users') });
     const same = { DATABASE_URL_DIRECT: other, SHADOW_DATABASE_URL: other };
-    expect(await run(['snapshot'], same)).toMatchObject({ code: 2, output: expect.stringContaining('name another') });
+    expect(await run(['snapshot'], same)).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('Set SHADOW_DATABASE_URL to another one'),
+    });
   } finally {
     await admin(`drop database ${name} with (force)`);
   }
