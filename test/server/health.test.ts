@@ -183,7 +183,7 @@ test('probes log the cause when the database stops answering and when it answers
       msg: 'not ready to serve',
       reasons: ['the database did not answer: refused'],
       cause: 'refused',
-      advice: expect.stringContaining('start Postgres'),
+      advice: expect.stringContaining('Start Postgres'),
     },
     { level: 30, msg: 'ready to serve again' },
   ]);
