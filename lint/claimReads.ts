@@ -1,4 +1,4 @@
-import { children, isNode, type Node, nodes, type Value } from './nodeTree.ts';
+import { children, isNode, type Node, nodes, type Value } from '../postgres/nodeTree.ts';
 import { constantBytes, currentSettingOf, textOf } from './treeReads.ts';
 
 /** A use of the value of a setting, or of a function that can return one. */

@@ -1,4 +1,4 @@
-import { conjuncts, isNode, type Node, nodes } from './nodeTree.ts';
+import { conjuncts, isNode, type Node, nodes } from '../postgres/nodeTree.ts';
 import { columnsIn, isCorrelated } from './subquery.ts';
 
 /**

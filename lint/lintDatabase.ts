@@ -1,10 +1,10 @@
 import type pg from 'pg';
 import { UsageError } from '../common/usageError.ts';
+import { descendants } from '../postgres/nodeTree.ts';
 import { ourSchema } from '../postgres/ownObjects.ts';
 import { count, findAll, type Inspected, readingCatalog } from './catalog.ts';
 import { findOwnerColumns } from './findOwners.ts';
 import { TRUE } from './logic.ts';
-import { descendants } from './nodeTree.ts';
 import { outcomes } from './outcomes.ts';
 import { ownerColumns } from './ownerColumns.ts';
 import type { Policy, PolicyFacts } from './policies.ts';

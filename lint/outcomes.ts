@@ -1,6 +1,6 @@
+import { children, descendants, isNode, type Node, nodes, type Value } from '../postgres/nodeTree.ts';
 import { connectedWithRow, followJoins, type Ownership } from './joins.ts';
 import { ANYTHING, and, FALSE, not, TRUE, UNKNOWN } from './logic.ts';
-import { children, descendants, isNode, type Node, nodes, type Value } from './nodeTree.ts';
 import type { PolicyFacts } from './policies.ts';
 import { columnsIn, isCorrelated, nestOneLevel, type QueryParts, queryParts } from './subquery.ts';
 import { constantOf, textOf } from './treeReads.ts';

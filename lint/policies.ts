@@ -1,4 +1,4 @@
-import type { Node } from './nodeTree.ts';
+import type { Node } from '../postgres/nodeTree.ts';
 
 /** A policy that applies to tenants. */
 export interface Policy {

@@ -1,7 +1,7 @@
 import type pg from 'pg';
+import { type Node, parseNodeTree } from '../postgres/nodeTree.ts';
 import { readBodies } from './bodies.ts';
 import { RightsReader } from './missingRights.ts';
-import { type Node, parseNodeTree } from './nodeTree.ts';
 import type { FunctionFacts, Policy, PolicyFacts } from './policies.ts';
 import { findEndless, findUses } from './reads.ts';
 import { ReferenceReader } from './references.ts';

@@ -1,8 +1,8 @@
 import type pg from 'pg';
+import { parseNodeTree } from '../postgres/nodeTree.ts';
 import { readValues, type ValueRead } from './claimReads.ts';
 import { readSourceValues } from './claimSource.ts';
 import { NameIndex, type QualifiedName } from './nameIndex.ts';
-import { parseNodeTree } from './nodeTree.ts';
 import { clock, dependsOnSession } from './sessionFunctions.ts';
 import { readSource } from './sourceReads.ts';
 import { decidesByTime } from './timeReads.ts';

@@ -1,4 +1,4 @@
-import { children, conjuncts, isNode, type Node, nodes, type Value } from './nodeTree.ts';
+import { children, conjuncts, isNode, type Node, nodes, type Value } from '../postgres/nodeTree.ts';
 
 /** The parts of a query that outcomes.ts evaluates. */
 export interface QueryParts {

@@ -1,4 +1,4 @@
-import { children, isNode, type Node, nodes, type Value } from './nodeTree.ts';
+import { children, isNode, type Node, nodes, type Value } from '../postgres/nodeTree.ts';
 import { isReadAsTime } from './treeReads.ts';
 
 /** Facts about user-defined functions, by oid. */

@@ -1,4 +1,4 @@
-import { children, descendants, isNode, type Node, nodes, parseNodeTree, type Value } from './nodeTree.ts';
+import { children, descendants, isNode, type Node, nodes, parseNodeTree, type Value } from '../postgres/nodeTree.ts';
 
 /** Objects that an expression or a query refers to, according to its node tree. */
 export interface TreeReads {

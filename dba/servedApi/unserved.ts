@@ -1,7 +1,6 @@
 import type pg from 'pg';
 import type { GraphQLSchema } from 'postgraphile/graphql';
 import type { About, Build, Table } from '../../lint/api.ts';
-import { tenantColumn } from '../../server/graphql/hideOwnerColumn.ts';
 
 /** Functions that tenants may call. Functions with @behavior or @omit in their comment are hidden on purpose. */
 const grantedFunctions = `
@@ -113,8 +112,8 @@ function ofColumn(
   const about = (detail: string) => [{ object: `${object}.${name}`, detail }];
   if (!codec.attributes[name])
     return about('is granted to tenants, but is not in the API, which does not know its type');
-  // The API omits the owner column on purpose. A polymorphic table has several types, one per kind of row.
-  if (name === tenantColumn || codec.polymorphism) return [];
+  // The API omits a pinned owner column on purpose. A polymorphic table has several types, one per kind of row.
+  if (codec.attributes[name].extensions?.isHiddenOwner || codec.polymorphism) return [];
   const field = inflection.attribute({ codec, attributeName: name });
   const lacks = (typeName: string) => {
     const found = schema.getType(typeName);

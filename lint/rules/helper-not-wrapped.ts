@@ -1,4 +1,4 @@
-import { children, isNode, type Node } from '../nodeTree.ts';
+import { children, isNode, type Node } from '../../postgres/nodeTree.ts';
 import type { PolicyFacts } from '../policies.ts';
 import type { PolicyRule } from '../rule.ts';
 import { isCorrelated } from '../subquery.ts';

@@ -1,4 +1,4 @@
-import { descendants, type Node, nodes } from '../nodeTree.ts';
+import { descendants, type Node, nodes } from '../../postgres/nodeTree.ts';
 import type { Policy, PolicyFacts } from '../policies.ts';
 import type { PolicyRule } from '../rule.ts';
 

@@ -1,4 +1,4 @@
-import { conjuncts, same } from '../nodeTree.ts';
+import { conjuncts, same } from '../../postgres/nodeTree.ts';
 import type { PolicyRule } from '../rule.ts';
 
 export const rule: PolicyRule = {

@@ -1,4 +1,4 @@
-import { conjuncts, descendants, type Node, same } from '../nodeTree.ts';
+import { conjuncts, descendants, type Node, same } from '../../postgres/nodeTree.ts';
 import type { PolicyRule } from '../rule.ts';
 
 export const rule: PolicyRule = {

@@ -12,6 +12,8 @@ const table = (name: string, columns: string, comment = '') => `
   create table app_public.${name} (
     user_id uuid not null default app_public.current_user_id() references app_public.users,
     id uuid not null default gen_random_uuid(), ${columns}, primary key (user_id, id));
+  alter table app_public.${name} enable row level security, force row level security;
+  create policy own on app_public.${name} to hedgerow_tenant using (user_id = (select app_public.current_user_id()));
   grant select, insert, update, delete on app_public.${name} to hedgerow_tenant;
   ${comment && `comment on table app_public.${name} is ${comment};`}`;
 

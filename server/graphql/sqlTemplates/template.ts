@@ -1,7 +1,7 @@
 import type { ExecutionDetails } from 'postgraphile/grafast';
 import type { Side } from '../cursors/condition.ts';
 import { type ApplyCursors, CursorStep, type Cursors } from '../cursors/step.ts';
-import { tenantColumn } from '../hideOwnerColumn.ts';
+import { columnsOfKey } from '../hideOwnerColumn.ts';
 import { type Select, unaryValue, type Values } from '../internals/select.ts';
 import { skipBeforeComputing } from './offset.ts';
 
@@ -83,10 +83,10 @@ export async function record(select: Select, details: ExecutionDetails): Promise
 
 /** Returns the primary key of the select's table as in Postgres; empty if tenants may not read all of its columns. */
 function primaryKey({ resource: { uniques, codec, extensions } }: Select): readonly string[] {
-  const primary = uniques.find(({ isPrimary }) => isPrimary)?.attributes;
+  const primary = uniques.find(({ isPrimary }) => isPrimary);
   if (!primary || !extensions?.hasRealKey) return [];
   const { attributes } = codec;
-  const key = [...new Set(attributes?.[tenantColumn] ? [tenantColumn, ...primary] : primary)];
+  const key = columnsOfKey(primary);
   const isReadable = (name: string) => attributes?.[name]?.notNull && attributes[name].extensions?.canSelect !== false;
   return key.every(isReadable) ? key : [];
 }

@@ -284,7 +284,8 @@ const publicReading = fc.record({
 test('pages have the rows of all tenants that a policy shows, where only the owner tells their keys apart', async () => {
   await fc.assert(
     fc.asyncProperty(publicReading, async ({ orders, size, side }) => {
-      const by = [...orders, `A_${orders[0]?.split('_')[1] ?? 'ASC'}`].map((value) => value.replace('_', ' '));
+      const direction = orders[0]?.split('_')[1] ?? 'ASC';
+      const by = [...orders.map((order) => order.replace('_', ' ')), `user_id ${direction}`, `a ${direction}`];
       const expected = await db.asAdmin(`select a, title from app_public.pubs order by ${by.join(', ')}`);
       expect(await walkAll('pubs', 'a title', { orders, size, side })).toEqual(expected);
     }),

@@ -44,7 +44,7 @@ beforeAll(async () => {
     comment on function app_public.allowed(int) is '@behavior -*';
     create policy checked on app_public.stakes as restrictive for insert to hedgerow_tenant with check (app_public.allowed(n));
     ${table('leaves', 'body text, n int, note_id uuid, deleted_at timestamptz', `${own} and deleted_at is null and n > 0`)}
-    alter policy update_own on app_public.leaves with check (n is distinct from 7
+    alter policy update_own on app_public.leaves with check (${own} and n is distinct from 7
       and (note_id is null or exists (select from app_public.notes where notes.id = leaves.note_id)));
     create policy body_is_short on app_public.leaves as restrictive for update to hedgerow_tenant
       using (length(body) < 5);
