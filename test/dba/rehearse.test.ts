@@ -259,7 +259,7 @@ test('a rehearsal without findings is promoted and writes a Markdown report', as
     { made: true },
   ]);
 
-  // What is committed and was not applied yet is rehearsed, too.
+  // A committed migration that is still pending is rehearsed too.
   await bench.database.asAdmin(`drop index app_public.todos_title_idx;
     delete from graphile_migrate.migrations where filename = (select max(filename) from graphile_migrate.migrations)`);
   const again = await rehearse('--promote');

@@ -71,7 +71,7 @@ type Field = 'priority' | 'importance';
 
 interface Answer {
   readonly field: Field;
-  /** What was wrong with it. */
+  /** The faults that were found. */
   readonly wrong: string | undefined;
 }
 

@@ -8,7 +8,7 @@ const notRun = [
   // They measure, for minutes.
   ['bench.md', 'npm run bench -- --workloads list,create --rounds 3'],
   ['bench.md', 'npm run bench:logins'],
-  // What the verbs do is tested in test/dba, what the keys do in test/server/auth.
+  // test/dba tests the commands, and test/server/auth tests the keys.
   ['dba.md', 'npm run db -- watch'],
   ['dba.md', 'eval "$(npm run -s db -- env)" && npx graphile-migrate status'],
   [

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Block } from './page.ts';
 
-/** What a block did: its last command's exit code, what it wrote, and what each `curl` in it got. */
+/** The result of a block: the exit code of its last command, its output, and the answer to each `curl`. */
 export interface Run {
   readonly code: number;
   readonly stdout: string;

@@ -52,7 +52,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** What went another way than the page says. */
+/** The differences between a run and the page. */
 function complaint(run: Run, json: Block | undefined): unknown {
   const shown = json && parseExample(json.text);
   const example = run.answers.findLast(({ body }) => body !== '');
@@ -79,7 +79,7 @@ const options = [
   ...['--noEmit', '--allowImportingTsExtensions', '--module', 'nodenext', '--target', 'es2024', '--types', 'node'],
 ];
 
-/** What the type checker has against files of the reader's package. */
+/** The type checker's errors about files of the reader's package. */
 async function check(names: readonly string[]): Promise<string> {
   const checked = run('tsc', [...options, ...names], { cwd: directory });
   return (await checked.catch((error: { stdout: string }) => error)).stdout;

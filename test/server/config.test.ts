@@ -15,7 +15,7 @@ const issuer = {
 
 const keySet = (...keys: object[]) => JSON.stringify({ keys });
 
-/** What readConfig has to say against an environment. */
+/** The error of readConfig for an environment. */
 function problems(env: Record<string, string | undefined>): readonly string[] {
   try {
     readConfig(env);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { root } from '../../common/root.ts';
 
-/** What V8 tells of where it makes objects, while all that are made live on, in a process that has imported `file`. */
+/** V8's report of where it allocates objects, in a process that has imported `file` and keeps all objects. */
 function statistics(file: string): string {
   const program = `await import('${pathToFileURL(`${root}/server/${file}`)}');
     const kept = []; for (let n = 0; n < 3e6; n++) kept[n % 5e5] = { n, more: [n, n] };`;

@@ -19,7 +19,7 @@ const endpoints: [string, (answer: supertest.Response, status: number) => void][
   ['/graphql', expectGraphQLError],
 ];
 
-/** What a GraphQL client understands: a message and a code. */
+/** An error in the form of GraphQL: a message and a code. */
 function expectGraphQLError({ body, status }: supertest.Response, expected: number): void {
   expect(body.data).toBeUndefined();
   expect(body.errors).toMatchObject([{ message: expect.any(String), extensions: { code: 'BAD_USER_INPUT' } }]);

@@ -20,7 +20,7 @@ test('500 clients that send a byte at a time keep no real one out, and those wit
   const sockets = await Promise.all(
     Array.from({ length: 500 }, async (_, index): Promise<[Socket, Promise<unknown>]> => {
       const socket = connect(Number(url.port), url.hostname).on('error', () => {});
-      // What the server says at the end has to be read before the end is seen.
+      // Read the server's last bytes first. Only then does the socket report its end.
       const closed = once(socket.resume(), 'close');
       await once(socket, 'connect');
       socket.write(beginnings[index % 2] as string);

@@ -40,7 +40,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** What a connection with these parameters comes to: encrypted or not, or the cause of its failure. */
+/** The outcome of a connection with these parameters: encrypted or not, or the cause of its failure. */
 async function outcome(host: string, parameters: Record<string, string>): Promise<string | undefined> {
   const url = new URL(cluster.adminUrl());
   url.hostname = host;

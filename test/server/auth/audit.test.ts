@@ -47,7 +47,7 @@ const all = (): Promise<Line[]> =>
 const sessionOf = (token: string): string =>
   JSON.parse(Buffer.from(token.split('.')[1] as string, 'base64url').toString()).sid;
 
-/** Whatever was secret in the test, so that none of it may be in the log. */
+/** The secrets of the test. The log must contain none of them. */
 const secrets: string[] = [];
 
 async function signIn(path: '/auth/register' | '/auth/login', name: string, password: string) {

@@ -9,7 +9,7 @@ import { createLog } from '../../../server/http/log.ts';
 import { jwtSecret, startTestServer, type TestServer } from '../../support/server.ts';
 
 const lines: string[] = [];
-/** What the server has given out, what it stores in place of that, and its own secrets. */
+/** Secrets that the server has issued, the hashes that it stores, and its own keys. */
 const secrets = new Set<string>([jwtSecret]);
 let server: TestServer;
 let mailbox: string;
@@ -76,7 +76,7 @@ async function newClient(): Promise<Client> {
 const createTodo = 'mutation ($todo: TodoInput!) { createTodo(input: {todo: $todo}) { todo { id title } } }';
 const graphql = (query: string, variables = {}): Call => ['post', '/graphql', { query, variables }];
 
-/** What has the shape of a token that was sent by mail, and of each half of a refresh token. */
+/** Matches tokens of mail and both halves of refresh tokens. */
 const shapedToken = () => `${`${canary()}${canary()}`.slice(0, 42)}A`;
 
 /** Every route, with what is right and what is wrong; what ends sessions comes last. */
@@ -164,7 +164,7 @@ const marks = [
   ),
 ].map((text) => text.toLowerCase());
 
-/** What is in `log` and must not be. */
+/** The secrets that `log` contains. */
 function leaksIn(log: string): string[] {
   const lower = log.toLowerCase();
   return [

@@ -60,7 +60,7 @@ async function account(subject: string) {
   return rows[0] as Record<string, unknown>;
 }
 
-/** What the tokens get at /auth/me when all of them have come to wait for what somebody else's `statement` holds. */
+/** Answers of /auth/me to tokens that all wait for a lock, which `statement` holds in another session. */
 const whileBlocked = (statement: string, values: unknown[], tokens: string[]): Promise<supertest.Response[]> =>
   whileHeld(server.db, { statement, values }, tokens.length, () =>
     Promise.all(tokens.map((token) => me(server, token))),

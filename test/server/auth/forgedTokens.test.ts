@@ -12,7 +12,7 @@ import { signingKey } from '../../support/signingKeys.ts';
 
 const [first, older] = [signingKey('first'), signingKey('older')];
 
-/** What the server signs with, and whether a public key is known. */
+/** The signing keys of the server, and whether a public key is known. */
 const setups: [string, Pick<AuthSettings, 'jwtSecret' | 'privateKeys'>, Signer][] = [
   ['a secret', { jwtSecret }, hmac(jwtSecret)],
   ['two key pairs', { privateKeys: [first, older] }, ecdsa(first)],
@@ -22,7 +22,7 @@ const setups: [string, Pick<AuthSettings, 'jwtSecret' | 'privateKeys'>, Signer][
 describe.each(setups)('where the server has %s,', (setup, keys, signer) => {
   let server: TestServer;
   let loot: ForgeryInput;
-  /** What is answered where there is no token at all. */
+  /** The answer to a request without a token. */
   let refusals: unknown[];
   beforeAll(async () => {
     server = await startTestServer({ keys });

@@ -206,7 +206,7 @@ test('the message to verify is sent again on request, and not once the address i
   await verify(token).expect(204);
   const before = mail.received.length;
   expect((await again()).body).toEqual({});
-  // What is sent next arrives, and nothing else has.
+  // The next message arrives, and no other message came before it.
   await forgot(judy.email).expect(202);
   await mail.mailTo(judy.email);
   expect(mail.received.length).toBe(before + 1);

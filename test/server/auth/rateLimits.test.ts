@@ -19,7 +19,7 @@ import { whileHeld } from '../../support/whileHeld.ts';
 let server: TestServer;
 let mailbox: string;
 let database: Database;
-/** What another instance of the server would count with. */
+/** The rate limits of another instance of the server. */
 let limits: RateLimits;
 
 beforeAll(async () => {
@@ -41,7 +41,7 @@ const newAddress = () => `198.18.${Math.floor(++addresses / 250)}.${(addresses %
 
 const from = (address: string) => ({ address, userAgent: undefined });
 
-/** What keeps a try from being counted; undefined where it is let through. */
+/** The error of a refused attempt; undefined if it is allowed. */
 async function refusal(action: LimitedAction, address: string, account?: string, by = limits) {
   try {
     await by.count(action, from(address), account);

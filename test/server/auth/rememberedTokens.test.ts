@@ -3,7 +3,7 @@ import { RememberedTokens } from '../../../server/auth/tokens/remembered.ts';
 const minute = 60_000;
 const user = (expires = Date.now() + 60 * minute) => ({ expires }) as Express.User;
 
-/** What is found `milliseconds` from now. */
+/** The remembered user of the token, `milliseconds` from now. */
 function findLater(tokens: RememberedTokens, authorization: string, milliseconds: number): Express.User | undefined {
   const { now } = Date;
   Date.now = () => now() + milliseconds;
@@ -26,7 +26,7 @@ test('a token is found by its full text until it expires, for at most ten minute
   expect(findLater(tokens, 'Bearer short', minute + 1)).toBeUndefined();
   expect(findLater(tokens, 'Bearer long', 9 * minute)).toBe(long);
   expect(findLater(tokens, 'Bearer long', 10 * minute + 1)).toBeUndefined();
-  // What was found to be over is not kept.
+  // An expired entry is removed when it is found.
   expect(tokens.find('Bearer long')).toBeUndefined();
 });
 

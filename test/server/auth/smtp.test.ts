@@ -21,7 +21,7 @@ afterAll(() => db.drop());
 
 type Server = Omit<TestServer, 'db'> & { lines: string[]; logged(message: string): Promise<Record<string, unknown>> };
 
-/** What was opened in a test, closed behind it. */
+/** Resources to close after each test. */
 const opened: { close(): Promise<void> }[] = [];
 afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one.close();

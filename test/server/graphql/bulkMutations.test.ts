@@ -146,7 +146,7 @@ describe('creating', () => {
     ] as const) {
       const items: Item[] = Array.from({ length: count }, (_, index) => ({ title: `${index}` }));
       items[at] = bad;
-      // What is behind the first that fails does not matter.
+      // Rows after the first failure do not matter.
       if (at === 3) items[5] = { title: '' };
       expect((await refused('createTodos', items)).extensions).toMatchObject({ code, index: at });
     }

@@ -2,7 +2,7 @@ import { Feed, type LiveEvent } from '../../../server/graphql/live/feed.ts';
 
 const open = (check: () => Promise<void> = async () => {}) => new Feed('todos', check, () => {});
 
-/** What leaves at once, each event taken by its client. */
+/** The events that leave at once, if the client takes each one. */
 async function drain(feed: Feed): Promise<LiveEvent[]> {
   feed.push('INSERT', 'the last');
   const events: LiveEvent[] = [];

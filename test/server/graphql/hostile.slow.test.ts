@@ -22,7 +22,7 @@ test(`a thousand hostile documents are each answered with a code, and cost no mo
   const url = `http://127.0.0.1:${(listening.address() as AddressInfo).port}/graphql`;
   const send = (count: number) =>
     sendAll({ url, token: ada.token, database: server.database }, hostileBodies(randomFrom(seed), count));
-  // What grows at first is code that was compiled and documents that are remembered.
+  // At first the heap grows by compiled code and by cached documents.
   await send(200);
   const { complaints, heapGrowth, answers } = await send(1000);
   expect(complaints).toEqual([]);

@@ -37,7 +37,7 @@ async function locks(): Promise<number[]> {
   return rows.map(({ lock }) => lock);
 }
 
-/** What the channel has carried so far, but for the server's probes. */
+/** The notifications of the channel so far, except the server's probes. */
 async function notifications(): Promise<string[]> {
   const probe = `probe ${heard.length}`;
   await stranger.query('select pg_notify($1, $2)', ['hedgerow_changes', probe]);

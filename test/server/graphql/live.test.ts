@@ -92,7 +92,7 @@ test("another tenant's changes are not even a heartbeat", async () => {
   }
   await server.db.asAdmin('delete from app_public.todos where user_id = $1', [ada.id]);
   await server.db.asAdmin('delete from app_public.lists where user_id = $1', [ada.id]);
-  // Whatever was notified before this one has been dealt with. A burst may be one RESYNC, and this one part of it.
+  // All earlier notifications have been handled. A burst can become one RESYNC that includes this event.
   let last = await create(ada, 'last');
   for (let told: unknown; told !== last; ) {
     const { event, rowId } = (await mine.event()) as { event: string; rowId: string | null };

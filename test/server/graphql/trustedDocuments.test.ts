@@ -48,7 +48,7 @@ test('in production only the documents of the folder run, by their id', async ()
   await withServer(true, async (send, ada) => {
     const known = { documentId: ids.list, variables: { first: 1 } };
     expect((await send(known)).body).toEqual({ data: { todos: { totalCount: 0 } } });
-    // What is sent beside the id is not looked at.
+    // The server ignores a query that is sent beside the id.
     expect((await send({ ...known, query: secret })).body).toEqual({ data: { todos: { totalCount: 0 } } });
     const refusals = [
       await ada.graphql(documents.list),

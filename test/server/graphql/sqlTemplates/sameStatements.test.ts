@@ -17,7 +17,7 @@ import { createAccount } from '../../../support/sql.ts';
 type Variables = Record<string, unknown>;
 type Ask = (document: string, variables: Variables, identity: Identity) => Promise<Asked>;
 
-/** What was answered, and what was sent to be able to. */
+/** The answer, and the statements that the server sent for it. */
 interface Asked {
   readonly answer: ExecutionResult;
   readonly statements: readonly Pick<Statement, 'text' | 'values'>[];
@@ -26,7 +26,7 @@ interface Asked {
 /** As they were sent: with what an offset skips in an inner select, where the text was remembered. */
 let sentTexts: readonly string[] = [];
 
-/** What spoke for a tenant in each request. */
+/** The statements that each request sent as a tenant. */
 const clients: WeakRef<object>[] = [];
 let db: TestDatabase;
 let database: Database;
