@@ -18,7 +18,6 @@ export class FaultLog {
   }
 
   /** Logs the fault of `error`, unless the same cause was logged in the last ten seconds. */
-
   report(error: unknown): void {
     const { cause, advice } = connectionFault(error) ?? { cause: 'unknown', advice: '' };
     const now = performance.now();
