@@ -46,7 +46,7 @@ export function allowedSince(context: Context, start: number): readonly string[]
 }
 
 export function allowedByScenario({ scenario }: Context): readonly string[] {
-  return scenario.fewTimeouts ? [...scenario.allowedCodes, 'TIMEOUT'] : scenario.allowedCodes;
+  return scenario.fewTimeouts ? [...scenario.allowedCodes, 'TIMEOUT', 'UNAVAILABLE'] : scenario.allowedCodes;
 }
 
 /** Shortens the text of a request or an answer for the report. */

@@ -13,7 +13,10 @@ export interface FaultScenario {
   readonly requestCount: number;
   /** Error codes that any request of the round may get; none without faults. */
   readonly allowedCodes: readonly string[];
-  /** Whether a few requests may also get TIMEOUT because they found no connection in time. Many timeouts are a hang. */
+  /**
+   * Whether a few requests may also get TIMEOUT or UNAVAILABLE, because they were late or found no connection in time. Many
+   * of them are a hang.
+   */
   readonly fewTimeouts?: boolean;
   /** Error code that shows that the fault has affected a request. */
   readonly signalCode?: string;
@@ -26,7 +29,8 @@ export interface FaultScenario {
 
 const unavailableCodes = ['UNAVAILABLE', 'TIMEOUT'];
 
-const calm: FaultScenario = { name: 'calm', requestCount: 400, allowedCodes: [] };
+// On a busy machine a large answer may miss the deadline of one second, and requests behind it find no connection.
+const calm: FaultScenario = { name: 'calm', requestCount: 400, allowedCodes: [], fewTimeouts: true };
 
 /** The first requests of a run: the first compilation and planning may exceed the deadline. */
 export const warmingUp: FaultScenario = { name: 'warming up', requestCount: 150, allowedCodes: ['TIMEOUT'] };

@@ -126,8 +126,9 @@ async function perform(worker: Worker, { agent, number, tenant, request, abort }
   const outcome = answer === 'aborted' && abort?.when === 'before' ? 'not done' : verdict.outcome;
   request.settle?.(outcome, typeof answer === 'string' ? undefined : answer);
   recordFault(context, request, verdict.label);
-  if (context.scenario.fewTimeouts && verdict.label.includes('TIMEOUT') && !request.codes?.includes('TIMEOUT'))
-    context.timeouts++;
+  const expected = [...context.scenario.allowedCodes, ...(request.codes ?? [])];
+  const isLate = ['TIMEOUT', 'UNAVAILABLE'].some((code) => verdict.label.includes(code) && !expected.includes(code));
+  if (context.scenario.fewTimeouts && isLate) context.timeouts++;
   record(worker, { ...verdict, number, who: tenant.name, kind: request.kind, payload: request.payload, answer });
 }
 
