@@ -54,12 +54,9 @@ function columnIn(message: string, objects: readonly Named[], mentioned: readonl
     const plain = column.replace(/[^\p{L}\p{N}]/gu, '').toLowerCase();
     return isNameless ? plain === '' : plain === field?.toLowerCase();
   };
-  const matches = ({ object, columns }: Named) =>
-    columns.filter(isMatch).map((column) => `${object}.${quoted(column)}`);
-  if (mentioned.length > 0) return objects.filter(({ object }) => mentioned.includes(object)).flatMap(matches)[0];
-  // A message about a filter names no object. Then the table with the most matching columns is the likeliest cause.
-  const candidates = objects.map(matches).sort((one, other) => other.length - one.length);
-  return candidates[0]?.at(-1);
+  return objects
+    .filter(({ object }) => mentioned.includes(object))
+    .flatMap(({ object, columns }) => columns.filter(isMatch).map((column) => `${object}.${quoted(column)}`))[0];
 }
 
 /** Finds the objects that a message names, newest first. A named column takes the place of its table. */
