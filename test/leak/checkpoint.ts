@@ -30,18 +30,21 @@ function reportProblem(context: Context, what: string, received: unknown): void 
 }
 
 /**
- * Reports a round with too many timeouts, because a lost answer ends as a timeout. A slow machine causes a few: the
- * server retries a read whose connection was killed, and the retry waits for a connection again.
+ * Reports a round in which most requests were late, because a lost answer ends as a timeout. On a slow machine many are:
+ * the server retries a read whose connection was killed, and the retry waits for a connection again.
  */
 function checkTimeouts(context: Context): void {
   const { scenario, timeouts } = context;
-  const limit = scenario.requestCount * 0.25;
+  const limit = scenario.requestCount * 0.75;
   if (timeouts > limit) reportProblem(context, `${timeouts} timeouts in ${scenario.requestCount} requests`, timeouts);
 }
 
+/** Longest wait for the server and its backends to recover from a round, in ms: far above any timeout of the run. */
+const recoveryLimitMs = 30_000;
+
 /** Waits until all backends are idle. Statements of a client that left may run until statement_timeout. */
 async function checkBackendsIdle(context: Context): Promise<void> {
-  const until = performance.now() + 3000;
+  const until = performance.now() + recoveryLimitMs;
   for (;;) {
     const busy = await busyBackends(context.target.db);
     if (busy.length === 0) return;
@@ -50,18 +53,18 @@ async function checkBackendsIdle(context: Context): Promise<void> {
   }
 }
 
-/** Reports a server that does not answer within 2 s after the faults of the round are over. */
+/** Reports a tenant to whom the server does not answer after the faults of the round are over. */
 async function checkServing(context: Context): Promise<void> {
   const { target, tenants } = context;
   const agent = newAgent();
-  const start = performance.now();
-  for (const { session, name } of tenants.slice(0, 1)) {
+  const until = performance.now() + recoveryLimitMs;
+  for (const { session, name } of tenants) {
     for (;;) {
       const request = { agent, token: session.token, payload: payload('{ currentUser { username } }') };
       const answer = await post(target.url, request);
       if (typeof answer !== 'string' && answer.body?.data?.currentUser?.username === name) break;
-      if (performance.now() - start > 2000) {
-        reportProblem(context, 'the server does not answer after the round', answer);
+      if (performance.now() > until) {
+        reportProblem(context, `the server does not answer ${name} after the round`, answer);
         break;
       }
       await sleep(20);
