@@ -4,50 +4,100 @@ import { Problem, unauthenticated } from '../http/problem.ts';
 
 type Role = 'hedgerow_auth' | 'hedgerow_tenant';
 
-// `set_config(…, true)` is SET LOCAL with a bound value: both settings end with the transaction.
-// If the token is no longer valid, refuse_identity() raises an error, and the following statements do not run.
-const establish = (role: Role, user: string) => `select set_config('role', '${role}', true),
-  set_config('app.current_user_id', coalesce((${user}), app_private.refuse_identity()), true)`;
+/** The session or the external token that signs a user in: parameters of the identity statement after the user's id, $1. */
+interface SignIn {
+  /** Part of the statements' names. */
+  readonly name: string;
+  /** A query that finds the user's id if the user is active and the sign-in is valid. */
+  readonly query: string;
+  readonly parameters: number;
+}
 
-// Other transactions wait behind a pipelined statement, so it has 50 ms. A slower one rolls back and runs again on an
-// exclusive connection.
-const pipelined = (text: string) => `${text}, set_config('statement_timeout', '50', true)`;
-
-const ofSession = `
+const bySession: SignIn = {
+  name: '',
+  query: `
     select s.user_id::text
     from app_private.sessions s join app_private.credentials c on c.user_id = s.user_id
     where s.id = $2 and s.user_id = $1 and s.revoked_at is null and s.expires_at > now() and c.is_active
-  `;
-const tenantText = establish('hedgerow_tenant', ofSession);
-const accountText = establish('hedgerow_auth', ofSession);
+  `,
+  parameters: 2,
+};
 
-const ofIssuer = `
+const byExternalToken: SignIn = {
+  name: 'external_',
+  query: `
     select e.user_id::text
     from app_private.external_identities e join app_private.credentials c on c.user_id = e.user_id
     where e.issuer = $2 and e.subject = $3 and e.user_id = $1 and e.not_before < to_timestamp($4) and c.is_active
-  `;
-const externalTenantText = establish('hedgerow_tenant', ofIssuer);
-const externalAccountText = establish('hedgerow_auth', ofIssuer);
+  `,
+  parameters: 4,
+};
 
-// Statements outside of the pipelines have less time than the role's statement_timeout, because their connection share is
-// small.
-const bypassing = (text: string) => `${text}, set_config('statement_timeout', '4000', true)`;
+// Settings of a transaction that acts for no organization. They are sent too, so that nothing depends on an earlier
+// transaction of the connection.
+const noOrganization = `set_config('app.current_organization_id', '', true), set_config('app.current_member_role', '', true)`;
 
-const pipelinedTenantText = pipelined(tenantText);
-const pipelinedExternalTenantText = pipelined(externalTenantText);
-const tenantBypassingText = bypassing(tenantText);
-const externalTenantBypassingText = bypassing(externalTenantText);
+// `set_config(…, true)` is SET LOCAL with a bound value: all settings end with the transaction. If the token is no longer
+// valid or the user is not a member, refuse_identity() or refuse_membership() raises an error, and the following statements
+// do not run. Postgres evaluates the columns in their order, so that an ended session is refused before the membership.
+const establish = (role: Role, { query, parameters }: SignIn, forOrganization: boolean) => {
+  const user = `select set_config('role', '${role}', true),
+  set_config('app.current_user_id', coalesce((${query}), app_private.refuse_identity()), true)`;
+  if (!forOrganization) return { text: user, settings: noOrganization, from: '' };
+  return {
+    text: user,
+    settings: `set_config('app.current_organization_id', coalesce(m.organization_id::text, app_private.refuse_membership()), true),
+  set_config('app.current_member_role', m.role, true)`,
+    from: `
+  from (select) one left join app_public.organization_members m
+    on m.organization_id = $${parameters + 1} and m.user_id = $1`,
+  };
+};
 
-// Also returns the transaction of the user's last write, as far as this database server has replayed it.
-const withWritten = (text: string) => `${text},
+/** Statements that establish the identity of a tenant or an account. All share their parameters. */
+interface IdentityTexts {
+  readonly tenant: NamedText;
+  readonly pipelined: NamedText;
+  readonly bypassing: NamedText;
+  readonly written: NamedText;
+  readonly writtenBypassing: NamedText;
+  readonly account: NamedText;
+}
+
+function textsOf(signIn: SignIn, forOrganization: boolean): IdentityTexts {
+  const named = (name: string, role: Role, more = ''): NamedText => {
+    const { text, settings, from } = establish(role, signIn, forOrganization);
+    const member = forOrganization ? 'member_' : '';
+    return { name: `hedgerow_${signIn.name}${member}${name}`, text: `${text}, ${settings}${more}${from}` };
+  };
+  // Other transactions wait behind a pipelined statement, so it has 50 ms. A slower one rolls back and runs again on an
+  // exclusive connection.
+  const pipelined = ", set_config('statement_timeout', '50', true)";
+  // Statements outside of the pipelines have less time than the role's statement_timeout, because their connection share is
+  // small.
+  const bypassing = ", set_config('statement_timeout', '4000', true)";
+  // Also returns the transaction of the user's last write, as far as this database server has replayed it.
+  const written = `,
   (select w.transaction::text from app_private.last_writes w where w.user_id = $1) as written`;
-const writtenText = withWritten(tenantText);
-const externalWrittenText = withWritten(externalTenantText);
+  return {
+    tenant: named('tenant', 'hedgerow_tenant'),
+    pipelined: named('tenant_pipelined', 'hedgerow_tenant', pipelined),
+    bypassing: named('tenant_bypassing', 'hedgerow_tenant', bypassing),
+    written: named('written', 'hedgerow_tenant', written),
+    writtenBypassing: named('written_bypassing', 'hedgerow_tenant', written + bypassing),
+    account: named('account', 'hedgerow_auth'),
+  };
+}
+
+const texts = {
+  session: { personal: textsOf(bySession, false), organization: textsOf(bySession, true) },
+  external: { personal: textsOf(byExternalToken, false), organization: textsOf(byExternalToken, true) },
+};
 
 const writeText = `insert into app_private.last_writes (user_id, transaction) values ($1, pg_current_xact_id())
   on conflict (user_id) do update set transaction = excluded.transaction`;
 
-const roleText = `select set_config('role', $1, true), set_config('app.current_user_id', '', true)`;
+const roleText = `select set_config('role', $1, true), set_config('app.current_user_id', '', true), ${noOrganization}`;
 
 /** Claims of a verified token from a trusted issuer. */
 export interface ExternalToken {
@@ -83,48 +133,62 @@ export class Identity {
    * and then SQLSTATE 57014.
    */
   readonly bypassing: Statement | undefined;
-  readonly #written: NamedText | undefined;
+  readonly #texts: Texts | undefined;
+  readonly #kind: 'tenant' | 'account' | undefined;
+  readonly #organization: string | undefined;
 
-  private constructor(statement: Statement, tenant?: Record<'pipelined' | 'bypassing' | 'written', NamedText>) {
+  private constructor(statement: Statement, kind?: 'tenant' | 'account', texts?: Texts, organization?: string) {
     this.statement = Object.freeze(statement);
+    this.#kind = kind;
+    this.#texts = texts;
+    this.#organization = organization;
+    const tenant = kind === 'tenant' ? this.#own : undefined;
     this.pipelined = tenant && { ...statement, ...tenant.pipelined };
     this.bypassing = tenant && { ...statement, ...tenant.bypassing };
-    this.#written = tenant?.written;
   }
 
   /** A signed-in user, by the ids in a verified access token. Each transaction checks that the session is still valid. */
   static tenant(userId: string, sessionId: string): Identity {
-    return new Identity(establishUser(userId, 'hedgerow_tenant', tenantText, [sessionId]), {
-      pipelined: { name: 'hedgerow_tenant_pipelined', text: pipelinedTenantText },
-      bypassing: { name: 'hedgerow_tenant_bypassing', text: tenantBypassingText },
-      written: { name: 'hedgerow_written', text: writtenText },
-    });
+    return Identity.#ofUser('tenant', texts.session, userId, [sessionId]);
   }
 
   /** A signed-in user's account: the role of sign-in, while the session is valid. `current_user_id()` is the user. */
   static account(userId: string, sessionId: string): Identity {
-    return new Identity(establishUser(userId, 'hedgerow_account', accountText, [sessionId]));
+    return Identity.#ofUser('account', texts.session, userId, [sessionId]);
   }
 
   /** As `tenant`, with a verified token of a trusted issuer instead of a session. */
   static externalTenant(userId: string, { issuer, subject, issuedAt }: ExternalToken): Identity {
-    const statement = establishUser(userId, 'hedgerow_external_tenant', externalTenantText, [
-      issuer,
-      subject,
-      issuedAt,
-    ]);
-    return new Identity(statement, {
-      pipelined: { name: 'hedgerow_external_tenant_pipelined', text: pipelinedExternalTenantText },
-      bypassing: { name: 'hedgerow_external_tenant_bypassing', text: externalTenantBypassingText },
-      written: { name: 'hedgerow_external_written', text: externalWrittenText },
-    });
+    return Identity.#ofUser('tenant', texts.external, userId, [issuer, subject, issuedAt]);
   }
 
   /** As `account`, with a verified token of a trusted issuer instead of a session. */
   static externalAccount(userId: string, { issuer, subject, issuedAt }: ExternalToken): Identity {
-    return new Identity(
-      establishUser(userId, 'hedgerow_external_account', externalAccountText, [issuer, subject, issuedAt]),
-    );
+    return Identity.#ofUser('account', texts.external, userId, [issuer, subject, issuedAt]);
+  }
+
+  static #ofUser(kind: 'tenant' | 'account', of: Texts, userId: string, rest: readonly unknown[]): Identity {
+    return new Identity(establishUser(of.personal[kind], userId, rest), kind, of);
+  }
+
+  /**
+   * The same user, acting for an organization. Each transaction checks that the user is still a member, and sets the
+   * organization and the user's role.
+   *
+   * @param organizationId a UUID.
+   * @throws TypeError for identities without a user, and for one that acts for an organization already.
+   */
+  actingFor(organizationId: string): Identity {
+    const { values = [] } = this.statement;
+    const [userId, ...rest] = values as [string, ...unknown[]];
+    if (!this.#kind || !this.#texts || this.#organization !== undefined)
+      throw new TypeError('Only a user who acts for no organization yet can act for one');
+    const statement = establishUser(this.#texts.organization[this.#kind], userId, [...rest, organizationId]);
+    return new Identity(statement, this.#kind, this.#texts, organizationId);
+  }
+
+  get #own(): IdentityTexts | undefined {
+    return this.#texts?.[this.#organization === undefined ? 'personal' : 'organization'];
   }
 
   /** The role of sign-in, which reaches accounts and sessions, and no tenant's rows. */
@@ -145,20 +209,22 @@ export class Identity {
 
   /** Undefined for all identities except tenants. */
   get readYourWrites(): ReadYourWrites | undefined {
-    if (!this.#written) return undefined;
-    const { name, text } = this.#written;
+    const own = this.#own;
+    if (this.#kind !== 'tenant' || !own) return undefined;
     const { values = [], expectedUserId } = this.statement;
-    const check: Statement = { name, text, values, ...(expectedUserId !== undefined && { expectedUserId }) };
+    const check: Statement = { ...own.written, values, ...(expectedUserId !== undefined && { expectedUserId }) };
     return {
       check,
-      bypassing: { ...check, name: `${name}_bypassing`, text: bypassing(text) },
+      bypassing: { ...check, ...own.writtenBypassing },
       note: [setRole('hedgerow_auth'), { name: 'hedgerow_write', text: writeText, values: [values[0]] }],
     };
   }
 }
 
-function establishUser(userId: string, name: string, text: string, rest: readonly unknown[]): Statement {
-  return { name, text, values: [userId, ...rest], discard: true, expectedUserId: String(userId).toLowerCase() };
+type Texts = Readonly<Record<'personal' | 'organization', IdentityTexts>>;
+
+function establishUser(named: NamedText, userId: string, rest: readonly unknown[]): Statement {
+  return { ...named, values: [userId, ...rest], discard: true, expectedUserId: String(userId).toLowerCase() };
 }
 
 function setRole(role: Role): Statement {
@@ -174,11 +240,26 @@ export class IdentityRefusedError extends Problem {
   }
 }
 
-/** SQLSTATE that refuse_identity() raises. */
-const identityRefused = 'HR401';
+/**
+ * The user is not a member of the organization, or there is no such organization. Clients cannot distinguish these cases.
+ */
+export class MembershipRefusedError extends IdentityRefusedError {
+  override readonly status: number = 403;
+
+  constructor(cause: unknown) {
+    super(cause);
+    this.message = 'You are not a member of this organization.';
+  }
+}
+
+/** SQLSTATEs that refuse_identity() and refuse_membership() raise. */
+const refusals: Readonly<Record<string, new (cause: unknown) => IdentityRefusedError>> = {
+  HR401: IdentityRefusedError,
+  HR403: MembershipRefusedError,
+};
 
 /** Returns an IdentityRefusedError if Postgres rejected the identity, and otherwise `error` itself. */
 export function refusal(error: unknown): unknown {
-  const refused = (error as pg.DatabaseError).code === identityRefused;
-  return refused ? new IdentityRefusedError(error) : error;
+  const Refused = refusals[(error as pg.DatabaseError).code ?? ''];
+  return Refused ? new Refused(error) : error;
 }

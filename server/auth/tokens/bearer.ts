@@ -2,6 +2,7 @@ import type { RequestHandler } from 'express';
 import type { Cancellation } from '../../../postgres/cancellation.ts';
 import { unauthenticated } from '../../http/problem.ts';
 import type { Identity } from '../../tenancy/identity.ts';
+import { actFor } from '../actFor.ts';
 import { type Origin, originOf } from '../origin.ts';
 import { type RefusalLog, TokenRefusedError } from './refusals.ts';
 import { RememberedTokens } from './remembered.ts';
@@ -16,6 +17,8 @@ declare global {
       readonly userId: string;
       /** `undefined` for the token of an external issuer. */
       readonly sessionId: string | undefined;
+      /** The organization that the request acts for; `undefined` if it acts for none. See `actFor`. */
+      readonly organizationId: string | undefined;
       /** The times of issue and expiry of the token, in milliseconds since 1970. */
       readonly issuedAt: number;
       readonly expires: number;
@@ -84,19 +87,19 @@ export function tokenVerifier(
   };
 }
 
-/** Creates middleware that sets `request.user` from a valid access token, and responds 401 to other requests. */
+/**
+ * Creates middleware that sets `request.user` from a valid access token, and responds 401 to other requests. With the header
+ * `X-Organization-Id`, the user acts for that organization.
+ */
 export function bearer({ remembered, verify }: TokenVerifier): RequestHandler {
   return async (request, _response, next) => {
     const { authorization = '' } = request.headers;
-    const known = remembered(authorization);
-    if (known) {
-      request.user = known;
-      return next();
-    }
     const { cancellation } = request;
-    const user = await verify(authorization, { cancellation, origin: () => originOf(request) });
+    const user =
+      remembered(authorization) ?? (await verify(authorization, { cancellation, origin: () => originOf(request) }));
     if (!user) throw unauthenticated();
-    request.user = user;
+    const organizationId = request.get('x-organization-id');
+    request.user = organizationId === undefined ? user : actFor(user, organizationId);
     next();
   };
 }

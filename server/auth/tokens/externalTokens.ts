@@ -38,6 +38,7 @@ function signedIn(userId: string, { token, issuedAt, expires }: ExternalClaims):
     account: Identity.externalAccount(userId, token),
     userId,
     sessionId: undefined,
+    organizationId: undefined,
     issuedAt: issuedAt * 1000,
     expires: expires * 1000,
   };

@@ -98,6 +98,7 @@ function signedIn({ sub, sid, iat, exp }: { sub: string; sid: string; iat: numbe
     account: Identity.account(sub, sid),
     userId: sub,
     sessionId: sid,
+    organizationId: undefined,
     issuedAt: iat * 1000,
     expires: exp * 1000,
   };
