@@ -54,7 +54,7 @@ export async function findOwnerColumns(
     ),
   );
   const tenantCalls = [...facts.functions.values()]
-    .filter(({ tenant, isValue }) => tenant && isValue)
+    .filter(({ identities, isValue }) => identities.length > 0 && isValue)
     .map(({ name }) => `${name}()`);
   const isTenant = ({ default: text }: Column) =>
     text !== null && (text.includes(`'${facts.setting}'`) || tenantCalls.some((call) => text.includes(call)));

@@ -9,8 +9,10 @@ import { columnsIn, isCorrelated } from './subquery.ts';
  *   membership.
  * - `child`: another column equals a column of the tenant's rows, as in memberships of other members of the team. Only
  *   the key of such a row belongs to the tenant, not the targets of its foreign keys.
+ * - `membership`: a column equals the identity of the other kind, as the user of a membership. The row belongs to that
+ *   user. Its references to organizations belong to the tenant, but not its key.
  */
-export type Ownership = 'child' | 'determined' | 'own';
+export type Ownership = 'child' | 'membership' | 'determined' | 'own';
 
 interface Columns {
   /** The number of the table in VAR nodes, if the value is a column of this query. */
@@ -22,19 +24,19 @@ interface Columns {
 }
 
 /** A row keeps the strongest relation found. */
-const rank = { child: 1, determined: 2, own: 3 } as const;
+const rank = { child: 1, membership: 2, determined: 3, own: 4 } as const;
 
 /**
  * Follows the equalities of a query from rows of the tenant to the rows joined with them, until a fixed point.
  *
  * @param equalities groups of values that are equal in every row of the query, such as columns.
- * @param tenant the value that represents the tenant.
+ * @param identities the values that represent the tenant and the identity of the other kind.
  * @param direct the tables that a condition restricts to the tenant without a join.
  * @returns a predicate: whether a value can only come from rows of the tenant.
  */
 export function followJoins(
   equalities: readonly (readonly string[])[],
-  tenant: string,
+  { tenant, member }: { readonly tenant: string; readonly member: string },
   direct: ReadonlyMap<number, Ownership>,
   { tableOf, isUnique, isReference }: Columns,
 ): (value: string) => boolean {
@@ -47,15 +49,17 @@ export function followJoins(
     isOwn(all) ||
     [...all].some((one) => {
       const row = ownershipOf(one);
-      return row !== undefined && (isUnique(one) || (isReference(one) && row !== 'child'));
+      const isKey = isUnique(one) && row !== 'membership';
+      return row !== undefined && (isKey || (isReference(one) && row !== 'child'));
     });
   for (let changed = true; changed; ) {
     changed = false;
     for (const all of new Set(classes.values())) {
-      if (!isOfTenant(all)) continue;
+      const isOther = !isOfTenant(all);
+      if (isOther && !all.has(member)) continue;
       for (const one of all) {
         const table = tableOf(one);
-        const found = isOwn(all) ? 'own' : isUnique(one) ? 'determined' : 'child';
+        const found = isOther ? 'membership' : isOwn(all) ? 'own' : isUnique(one) ? 'determined' : 'child';
         const before = table === undefined ? undefined : rows.get(table);
         if (table === undefined || (before !== undefined && rank[before] >= rank[found])) continue;
         rows.set(table, found);

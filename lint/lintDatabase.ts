@@ -261,7 +261,7 @@ function functionsIn({ using, check }: Policy, { functions }: PolicyFacts): stri
     .flatMap((one) => (one ? descendants(one) : []))
     .flatMap(({ fields }) => [fields.funcid, fields.opfuncid])
     .flatMap((oid) => functions.get(String(oid)) ?? [])
-    .filter(({ name, tenant, isValue }) => name.includes('.') && !(tenant && isValue));
+    .filter(({ name, identities, isValue }) => name.includes('.') && !(identities.length > 0 && isValue));
   return [...new Set(called.map(({ name }) => `${name}()`))];
 }
 

@@ -2,6 +2,7 @@ import { children, descendants, isNode, type Node, nodes, type Value } from '../
 import { connectedWithRow, followJoins, type Ownership } from './joins.ts';
 import { ANYTHING, and, FALSE, not, TRUE, UNKNOWN } from './logic.ts';
 import type { PolicyFacts } from './policies.ts';
+import type { IdentityKind } from './scope.ts';
 import { columnsIn, isCorrelated, nestOneLevel, type QueryParts, queryParts } from './subquery.ts';
 import { constantOf, textOf } from './treeReads.ts';
 
@@ -12,14 +13,30 @@ import { constantOf, textOf } from './treeReads.ts';
 /**
  * The assumption under which a condition is evaluated. `foreign row`: the row belongs to another tenant, so no column
  * equals the tenant of the transaction. `no tenant`: the transaction has no tenant, so the setting is null.
+ *
+ * The tenant of an organization's row is the organization. Then only the owner column is known to differ from it.
  */
 export type Situation = 'foreign row' | 'no tenant';
 
 /**
- * An abstract value: the tenant; a value from the tenant's own rows (`of the tenant`), or null if there are none; null;
- * a constant; a column of a row (`column <depth> <table number> <column number>`); or unknown.
+ * An abstract value: the tenant; the identity of the other kind (`member`: the user, if rows belong to organizations); a
+ * value from the tenant's own rows (`of the tenant`), or null if there are none; null; a constant; a column of a row
+ * (`column <depth> <table number> <column number>`); or unknown.
  */
-type AbstractValue = 'tenant' | 'of the tenant' | 'null' | 'unknown' | `constant ${string}` | `column ${string}`;
+type AbstractValue =
+  | 'tenant'
+  | 'member'
+  | 'of the tenant'
+  | 'null'
+  | 'unknown'
+  | `constant ${string}`
+  | `column ${string}`;
+
+/** The values of the two identities in a transaction. */
+interface Identities {
+  readonly tenant: 'tenant' | 'null';
+  readonly member: 'member' | 'null';
+}
 
 /** The position of an expression in nested queries. */
 interface Place {
@@ -39,12 +56,27 @@ interface Place {
  * @returns a set of TRUE, FALSE and UNKNOWN (see logic.ts).
  */
 export function outcomes(condition: Node, table: string, situation: Situation, facts: PolicyFacts): number {
-  return evaluator(table, situation, facts).truth(condition, outermost);
+  return transactions(kindOf(table, facts), situation)
+    .map((identities) => evaluator(table, identities, facts).truth(condition, outermost))
+    .reduce((found, one) => found | one);
+}
+
+/** The kind of tenant that the rows of a table belong to. */
+function kindOf(table: string, { owners }: PolicyFacts): IdentityKind {
+  return owners.get(table)?.kind ?? 'user';
+}
+
+/** The transactions that a situation can mean. A transaction for an organization has a user, but not the reverse. */
+function transactions(kind: IdentityKind, situation: Situation): Identities[] {
+  const nobody: Identities = { tenant: 'null', member: 'null' };
+  const both: Identities = { tenant: 'tenant', member: 'member' };
+  if (kind === 'user') return situation === 'no tenant' ? [nobody] : [both, { tenant: 'tenant', member: 'null' }];
+  return situation === 'no tenant' ? [nobody, { tenant: 'null', member: 'member' }] : [both];
 }
 
 /** Returns the numbers of the columns of the policy's table that a condition compares with the tenant by equality. */
 export function columnsOfTenant(condition: Node, table: string, facts: PolicyFacts): number[] {
-  const { value, equated } = evaluator(table, 'foreign row', facts);
+  const { value, equated } = evaluator(table, { tenant: 'tenant', member: 'member' }, facts);
   const within = (node: Node): Node[] => (node.kind === 'QUERY' ? [] : [node, ...children(node).flatMap(within)]);
   return within(condition).flatMap((node) => {
     const sides = equated(node).map((side) => value(side, outermost));
@@ -58,11 +90,18 @@ const boolean = '16';
 
 const outermost: Place = { depth: 0, selected: [], ofFunctions: [] };
 
-function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
-  const tenant: AbstractValue = situation === 'no tenant' ? 'null' : 'tenant';
-  const tenantValue: AbstractValue = situation === 'no tenant' ? 'null' : 'of the tenant';
-  const isTrusted = (oid: Value | undefined) =>
-    facts.trust.functions && Boolean(facts.functions.get(String(oid))?.tenant);
+function evaluator(table: string, { tenant, member }: Identities, facts: PolicyFacts) {
+  const kind = kindOf(table, facts);
+  const isNobody = tenant === 'null' && member === 'null';
+  const tenantValue: AbstractValue = isNobody ? 'null' : 'of the tenant';
+  /** Whether the linter trusts a function to restrict rows to the tenant. It may look up the organizations of a user. */
+  const isTrusted = (oid: Value | undefined) => {
+    const { identities = [], readsRows = false } = facts.functions.get(String(oid)) ?? {};
+    return (
+      facts.trust.functions && (identities.includes(kind) || (kind === 'group' && readsRows && identities.length > 0))
+    );
+  };
+  const identityOf = (of: IdentityKind): AbstractValue => (of === kind ? tenant : member);
   /**
    * Whether the linter trusts a subquery to restrict the row to the tenant: a part of it that is connected with the row
    * contains the tenant, or reads a table whose policies do.
@@ -140,6 +179,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
   });
   const isNeverNull = (known: AbstractValue) =>
     known === 'tenant' ||
+    known === 'member' ||
     known.startsWith('constant ') ||
     (known.startsWith('column 0 ') && facts.notNull.has(`${table}.${known.split(' ')[3]}`));
   const orUnknown = (...values: AbstractValue[]) => (values.every(isNeverNull) ? 0 : UNKNOWN);
@@ -260,12 +300,14 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
         return value(fields.arg, place);
       case 'NULLIFEXPR': {
         const known = value(first, place);
-        return known === 'tenant' || known === 'null' ? known : 'unknown';
+        return /^(tenant|member|null)$/.test(known) ? known : 'unknown';
       }
       case 'FUNCEXPR': {
         const called = facts.functions.get(String(fields.funcid));
-        if ((called?.tenant && called.isValue) || (called?.name === 'current_setting' && isTenantSetting(first, facts)))
-          return tenant;
+        const read = called?.name === 'current_setting' ? identitySetting(first, facts) : undefined;
+        const identities = read ? [read] : called?.isValue ? called.identities : [];
+        const [identity] = identities;
+        if (identity) return identities.length === 1 ? identityOf(identity) : 'unknown';
         return isTrusted(fields.funcid) ? tenantValue : 'unknown';
       }
       case 'OPEXPR': {
@@ -291,6 +333,12 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     }
   };
 
+  /** Whether a condition restricts rows to the identity of the other kind alone. */
+  const isOfMember = (condition: Node) => {
+    const read = new Set(descendants(condition).flatMap((node) => identitiesOf(node, facts)));
+    return read.size > 0 && !read.has(kind);
+  };
+
   /**
    * Finds the values in the rows of a subquery that belong to the tenant: keys of the tenant's rows, the targets of
    * their foreign keys, and values equal to one of these. Without a join to the tenant's rows, a row can belong to
@@ -306,7 +354,9 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     const equalities = conditions.map((one) => {
       const sides = equated(one);
       const known = sides.map((side) => value(side, place));
-      const isCertain = known.includes(tenant) || sides.every((side, index) => isPlain(side, known[index]));
+      const isCertain =
+        known.some((side) => /^(tenant|member)$/.test(side)) ||
+        sides.every((side, index) => isPlain(side, known[index]));
       return isCertain ? known.filter((side) => !/^(unknown|null)$/.test(side)) : [];
     });
     const direct = new Map<number, Ownership>();
@@ -316,13 +366,14 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
       if (!first || inside.some(({ up, table }) => up !== 0 || table !== first.table)) continue;
       if (truth(one, place) & TRUE) continue;
       const isByKey = inside.every(({ table, attnum }) => facts.unique.has(`${tables[table - 1]}.${attnum}`));
-      const ownership = !readsRows(one) ? 'own' : isByKey ? 'determined' : 'child';
+      const ofRows = isByKey ? 'determined' : 'child';
+      const ownership = readsRows(one) ? ofRows : isOfMember(one) ? 'membership' : 'own';
       if (direct.get(first.table) !== 'own') direct.set(first.table, ownership);
     }
-    return followJoins(equalities, tenant, direct, {
+    return followJoins(equalities, { tenant: 'tenant', member: 'member' }, direct, {
       tableOf,
       isUnique: (known) => facts.unique.has(keyOf(known)),
-      isReference: (known) => facts.identifying.has(keyOf(known)),
+      isReference: (known) => facts.identifying.get(keyOf(known)) === kind,
     }) as (value: AbstractValue) => boolean;
   };
 
@@ -344,7 +395,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     if (!fromRows && conditions.length === 0) return values;
     if (and(conditions.map((one) => truth(one, inside))) & TRUE)
       return values.map((one) => (one === tenantValue ? one : 'unknown'));
-    if (situation === 'no tenant') return targets.map(() => 'null');
+    if (isNobody) return targets.map(() => 'null');
     const isOfTenant = tenantValues(parts, inside);
     return targets.map((target, index) => {
       const known = values[index] as AbstractValue;
@@ -414,7 +465,7 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     // Without a row for which the conditions on the policy's row alone are true, the subquery finds no rows.
     const isOfRow = (one: Node) => columnsIn(one).every(({ up }) => up >= inside.depth);
     if (!(and(conditions.filter(isOfRow).map((one) => truth(one, inside))) & TRUE)) return FALSE;
-    return situation === 'foreign row' && !followsRow(parts, inside) ? TRUE | FALSE : FALSE;
+    return !isNobody && !followsRow(parts, inside) ? TRUE | FALSE : FALSE;
   };
 
   /** Both sides of an equality, or nothing for other nodes. */
@@ -430,10 +481,16 @@ function evaluator(table: string, situation: Situation, facts: PolicyFacts) {
     if (left === right && left !== 'of the tenant') return (name.includes('=') ? TRUE : FALSE) | none;
     const [first, second] = [left.split(' '), right.split(' ')].sort() as [string[], string[]];
     const differ =
-      (first[0] === 'column' && /^(tenant|of)$/.test(second[0] as string)) ||
+      (first[0] === 'column' && isForeign(first, second[0] as string)) ||
       (first[0] === 'constant' && second[0] === 'constant' && first[1] === second[1]);
     if (differ && (name === '=' || name === '<>')) return (name === '=' ? FALSE : TRUE) | none;
     return TRUE | FALSE | none;
+  };
+
+  /** Whether a column certainly differs from a value: in a foreign row, or because a subquery selects only own rows. */
+  const isForeign = ([, depth, , attnum]: string[], other: string) => {
+    if (depth !== '0' || kind === 'user') return /^(tenant|of)$/.test(other) || (other === 'member' && depth !== '0');
+    return other === 'of' || (other === 'tenant' && attnum === String(facts.owners.get(table)?.attnum));
   };
 
   return { truth, value, equated };
@@ -474,11 +531,15 @@ export function readsTenant(expression: Node, facts: PolicyFacts): boolean {
   return descendants(expression).some((node) => isTenantCall(node, facts));
 }
 
-function isTenantCall({ kind, fields }: Node, facts: PolicyFacts): boolean {
-  if (kind !== 'FUNCEXPR') return false;
-  const called = facts.functions.get(String(fields.funcid));
-  const isSetting = called?.name === 'current_setting' && isTenantSetting(nodes(fields.args)[0], facts);
-  return isSetting || Boolean(called?.tenant);
+function isTenantCall(node: Node, facts: PolicyFacts): boolean {
+  return identitiesOf(node, facts).length > 0;
+}
+
+/** The identities that a call depends on, by reading a setting or through a function. */
+function identitiesOf({ kind, fields }: Node, facts: PolicyFacts): readonly IdentityKind[] {
+  const called = kind === 'FUNCEXPR' ? facts.functions.get(String(fields.funcid)) : undefined;
+  const read = called?.name === 'current_setting' ? identitySetting(nodes(fields.args)[0], facts) : undefined;
+  return read ? [read] : (called?.identities ?? []);
 }
 
 /** Whether the policies of a table read the tenant, so a subquery sees only rows of the tenant. */
@@ -489,11 +550,15 @@ function isRestrictedToTenant(table: string, facts: PolicyFacts): boolean {
   return asked.length > 0 && asked.every(({ using }) => using && readsTenant(using, facts));
 }
 
-/** Whether a constant is the name of the setting that identifies the tenant. */
-function isTenantSetting(name: Node | undefined, { setting }: PolicyFacts): boolean {
+/** The identity whose setting a constant names, or undefined. */
+function identitySetting(name: Node | undefined, { setting, groupSetting }: PolicyFacts): IdentityKind | undefined {
   const text = constantOf(name)?.toLowerCase();
+  if (text === undefined) return undefined;
+  if (text === groupSetting?.toLowerCase()) return 'group';
   // PostgREST before version 9 has a setting for each claim.
-  return text === setting.toLowerCase() || (setting === 'request.jwt.claims' && text === 'request.jwt.claim.sub');
+  const isTenant =
+    text === setting.toLowerCase() || (setting === 'request.jwt.claims' && text === 'request.jwt.claim.sub');
+  return isTenant ? 'user' : undefined;
 }
 
 /** Claims that many users share, and the metadata that users of Supabase write themselves. */

@@ -1,4 +1,5 @@
 import type { Node } from '../postgres/nodeTree.ts';
+import type { IdentityKind } from './scope.ts';
 
 /** A policy that applies to tenants. */
 export interface Policy {
@@ -26,6 +27,10 @@ export interface MissingRights {
 export interface PolicyFacts {
   /** The setting that identifies the tenant. */
   readonly setting: string;
+  /** The setting that identifies the organization, if tables can belong to organizations. */
+  readonly groupSetting: string | undefined;
+  /** Owner columns of tables, by oid. Only on Hedgerow's database, which knows them before it evaluates policies. */
+  readonly owners: ReadonlyMap<string, Owner>;
   /**
    * Claims that identify the tenant, if the setting holds JSON. If undefined, every claim that tells users apart
    * counts.
@@ -43,10 +48,10 @@ export interface PolicyFacts {
   readonly unique: ReadonlySet<string>;
   /**
    * Columns with a single-column foreign key to a unique column, in the same notation, such as the team of a
-   * membership. Empty on Hedgerow's database. Its keys start with the owner column, so such a column does not identify
-   * a tenant.
+   * membership, and the kind of tenant that they identify. On Hedgerow's database keys start with the owner column, so
+   * only references to organizations identify a tenant.
    */
-  readonly identifying: ReadonlySet<string>;
+  readonly identifying: ReadonlyMap<string, IdentityKind>;
   /** Expressions that the linter trusts to restrict rows to the tenant although it cannot evaluate them. */
   readonly trust: {
     /** Functions that depend on the tenant. */
@@ -64,13 +69,21 @@ export interface PolicyFacts {
   readonly endless: ReadonlySet<string>;
 }
 
+/** The column whose value identifies the tenant of a row. */
+export interface Owner {
+  readonly attnum: number;
+  readonly kind: IdentityKind;
+}
+
 export interface FunctionFacts {
   /** Such as `app_public.f`, and without the schema for functions of pg_catalog. */
   readonly name: string;
   readonly immutable: boolean;
   readonly leakproof: boolean;
-  /** The result depends on the tenant: the function reads the setting, directly or through another function. */
-  readonly tenant: boolean;
+  /** The result depends on these identities: the function reads their settings, directly or through others. */
+  readonly identities: readonly IdentityKind[];
+  /** Whether it reads a table or view. */
+  readonly readsRows: boolean;
   /** Takes no argument, reads no rows and returns one value that is not a boolean: the tenant or a claim. */
   readonly isValue: boolean;
 }

@@ -2,10 +2,11 @@ import type pg from 'pg';
 import { type Node, parseNodeTree } from '../postgres/nodeTree.ts';
 import { readBodies } from './bodies.ts';
 import { RightsReader } from './missingRights.ts';
-import type { FunctionFacts, Policy, PolicyFacts } from './policies.ts';
+import { ownerColumns } from './ownerColumns.ts';
+import type { FunctionFacts, Owner, Policy, PolicyFacts } from './policies.ts';
 import { findEndless, findUses } from './reads.ts';
 import { ReferenceReader } from './references.ts';
-import { isHedgerow, type LintScope, tenantRole } from './scope.ts';
+import { type IdentityKind, isHedgerow, type LintScope, tenantRole } from './scope.ts';
 import { tenantRoles, tenantTables } from './tenantTables.ts';
 
 /** Reads the policies that apply to tenants, and facts about the objects in their expressions. */
@@ -26,7 +27,7 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
   const oids = (field: string) => [
     ...new Set([...text.matchAll(new RegExp(`:${field} (\\d+)`, 'g'))].map(([, oid]) => oid)),
   ];
-  const functions = await client.query<{ oid: string; builtIn: boolean } & Omit<FunctionFacts, 'tenant'>>(
+  const functions = await client.query<CalledFunction>(
     `select oid::text, pronamespace = 'pg_catalog'::regnamespace as "builtIn", provolatile = 'i' as immutable, proleakproof as leakproof,
       case when pronamespace = 'pg_catalog'::regnamespace then '' else pronamespace::regnamespace || '.' end || proname as name,
       pronargs = 0 and not proretset and prorettype <> 'boolean'::regtype
@@ -54,8 +55,13 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
   );
   const references = await client.query<{ key: string }>(
     `select format('%s.%s', conrelid, conkey[1]) as key from pg_constraint
-     where contype = 'f' and cardinality(conkey) = 1 and convalidated`,
+     where contype = 'f' and cardinality(conkey) = 1 and convalidated
+       and ($1 or confrelid = to_regclass('app_public.organizations'))`,
+    [!isHedgerow(scope)],
   );
+  const owners = isHedgerow(scope)
+    ? await client.query<Owner & { oid: string }>(`select o.oid::text, o.attnum, o.kind from ${ownerColumns} o`)
+    : { rows: [] };
   const bodies = await readBodies(client);
   const rights = await RightsReader.open(client, bodies);
   const tree = (given: string | null) => (given === null ? null : (parseNodeTree(given) as Node));
@@ -69,13 +75,15 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
       missingRights: rights.missing([using, check].filter((one) => one !== null)),
     })),
     setting: scope.setting ?? '',
+    groupSetting: scope.groupSetting,
+    owners: new Map(owners.rows.map(({ oid, attnum, kind }) => [oid, { attnum, kind }])),
     claims: scope.claims,
     functions: await withTenant(client, scope, functions.rows),
     operators: new Map(operators.rows.map(({ oid, name }) => [oid, name])),
     tables: new Map(tables.rows.map(({ oid, object }) => [oid, object])),
     notNull: new Set(columns.rows.map(({ key }) => key)),
     unique: new Set(keys.rows.map(({ key }) => key)),
-    identifying: new Set(isHedgerow(scope) ? [] : references.rows.map(({ key }) => key)),
+    identifying: new Map(references.rows.map(({ key }) => [key, isHedgerow(scope) ? 'group' : 'user'])),
     trust: { functions: true, expressions: !isHedgerow(scope) },
     updatable: new Set(updatable.rows.map(({ key }) => key)),
     uses: findUses(bodies),
@@ -84,26 +92,35 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
   };
 }
 
+type CalledFunction = { readonly oid: string; readonly builtIn: boolean } & Omit<
+  FunctionFacts,
+  'identities' | 'readsRows'
+>;
+
 /**
- * Adds to each function whether its result depends on the tenant, which it does if it reads the setting at any depth.
- * On a database that is not Hedgerow's, functions that the linter cannot read are assumed to. A function that reads
+ * Adds to each function the identities that its result depends on, which are those whose settings it reads at any depth.
+ * On a database that is not Hedgerow's, functions that the linter cannot read are assumed to depend on the tenant. A function that reads
  * rows returns a value of these rows, not the tenant itself.
  */
 async function withTenant(
   client: pg.ClientBase,
   scope: LintScope,
-  functions: readonly ({ readonly oid: string; readonly builtIn: boolean } & Omit<FunctionFacts, 'tenant'>)[],
+  functions: readonly CalledFunction[],
 ): Promise<Map<string, FunctionFacts>> {
   const found = new Map<string, FunctionFacts>();
   const called = functions.filter(({ builtIn }) => !builtIn);
   const reader = called.length > 0 ? await ReferenceReader.open(client) : undefined;
   for (const { oid, builtIn, ...facts } of functions) {
     const references = builtIn ? undefined : await reader?.of([], [oid]);
-    const isNamed = isHedgerow(scope) && facts.name.includes('current_user_id');
     const isHidden =
       !isHedgerow(scope) && references && (references.opaque.size > 0 || references.settings.has(undefined));
-    const tenant = isNamed || references?.settings.has(scope.setting?.toLowerCase() ?? '') || Boolean(isHidden);
-    found.set(oid, { ...facts, tenant, isValue: facts.isValue && !isHidden && !references?.readsRows });
+    const reads = (name: string, setting: string | undefined) =>
+      (isHedgerow(scope) && facts.name.includes(name)) || references?.settings.has(setting?.toLowerCase() ?? '');
+    const identities: IdentityKind[] = [];
+    if (reads('current_user_id', scope.setting) || isHidden) identities.push('user');
+    if (reads('current_organization_id', scope.groupSetting)) identities.push('group');
+    const readsRows = references?.readsRows ?? false;
+    found.set(oid, { ...facts, identities, readsRows, isValue: facts.isValue && !isHidden && !readsRows });
   }
   return found;
 }

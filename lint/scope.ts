@@ -14,6 +14,10 @@ export interface LintScope {
   readonly owner: string | undefined;
   /** The setting that policies read the tenant from. `undefined` if it is unknown. */
   readonly setting: string | undefined;
+  /** The setting that policies read the organization from, for tables whose rows belong to organizations. */
+  readonly groupSetting?: string | undefined;
+  /** Other settings that only the server sets, such as the role in the organization. They identify no tenant. */
+  readonly trustedSettings?: readonly string[] | undefined;
   /**
    * Claims that identify the tenant, if the setting holds JSON. If undefined, every claim that tells users apart
    * counts.
@@ -29,9 +33,14 @@ export const hedgerow: LintScope = {
   serverRoles: ['hedgerow_authenticator', 'hedgerow_tenant', 'hedgerow_auth'],
   owner: 'hedgerow_owner',
   setting: 'app.current_user_id',
+  groupSetting: 'app.current_organization_id',
+  trustedSettings: ['app.current_member_role'],
 };
 
 export const isHedgerow = ({ owner }: LintScope) => owner === hedgerow.owner;
+
+/** The identities of a transaction: its user, and the organization that it acts for. */
+export type IdentityKind = 'user' | 'group';
 
 /** An owner column that findOwners.ts found. */
 export interface OwnerColumn {
@@ -59,7 +68,7 @@ export const inScope = `(${read('schemas')} = '{}' or n.nspname = any (${read('s
 /** The schema in which every table is a tenant table, or an empty string. */
 export const apiSchema = read('api_schema');
 
-/** A regular expression for the setting that identifies the tenant. It matches nothing if the setting is unknown. */
+/** A regular expression for the settings that only the server sets. It matches nothing if they are unknown. */
 export const settingPattern = read('setting_pattern');
 
 /** The owner columns that findOwners.ts found, as JSON. */
@@ -73,13 +82,16 @@ export async function setScope(
 ): Promise<void> {
   const array = (names: readonly string[]) =>
     `{${names.map((name) => `"${name.replaceAll(/["\\]/g, '\\$&')}"`).join(',')}}`;
+  const identitySettings = [scope.setting, scope.groupSetting, ...(scope.trustedSettings ?? [])].filter(
+    (name) => name !== undefined,
+  );
   const settings = {
     role: scope.role,
     owner: scope.owner ?? '',
     server_roles: array(scope.serverRoles),
     schemas: array(scope.schemas ?? []),
     api_schema: scope.apiSchema ?? '',
-    setting_pattern: scope.setting?.replaceAll(/[^\w]/g, '\\$&') ?? '$^',
+    setting_pattern: identitySettings.map((name) => name.replaceAll(/[^\w]/g, '\\$&')).join('|') || '$^',
     owners: JSON.stringify(owners),
   };
   await client.query("select set_config('hedgerow_lint.' || key, value, true) from json_each_text($1::json)", [

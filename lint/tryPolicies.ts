@@ -30,7 +30,7 @@ const notAboutPolicies = ['57014', '55P03'];
 const statementTimeout = 2000;
 
 /**
- * Runs each granted command as a tenant without rows, and rolls it back: a select on the existing rows, and EXPLAIN of
+ * Runs each granted command as a tenant without rows, who acts for an organization as its owner, and rolls it back: a select on the existing rows, and EXPLAIN of
  * each write. Postgres thereby checks privileges and recursion that no rule can read from the catalog.
  *
  * @param serverUrl the connection of hedgerow_authenticator, which may become a tenant.
@@ -45,8 +45,9 @@ export function tryPolicies(serverUrl: string): Promise<Finding[]> {
       await setScope(client, hedgerow);
       const { rows } = await client.query<Granted>(granted);
       await client.query(
-        "select set_config('role', 'hedgerow_tenant', true), set_config('app.current_user_id', $1, true)",
-        [randomUUID()],
+        `select set_config('role', 'hedgerow_tenant', true), set_config('app.current_user_id', $1, true),
+          set_config('app.current_organization_id', $2, true), set_config('app.current_member_role', 'owner', true)`,
+        [randomUUID(), randomUUID()],
       );
       for (const table of rows) {
         for (const [command, statement] of statementsFor(table)) {

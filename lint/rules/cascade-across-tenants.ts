@@ -34,6 +34,14 @@ export const rule: CatalogRule = {
         -- Without a column list, the action sets every column of the key, so the row would lose its owner.
         k.confdeltype in ('n', 'd') and cardinality(k.conkey) > 1
           and child.attnum = any (coalesce(k.confdelsetcols, k.conkey))
-      else deleted is not null or updated is not null end
+      else (deleted is not null or updated is not null)
+        -- A membership: a row for a user in an organization, which goes with either.
+        and not (
+          child.kind = 'group' and k.confrelid = to_regclass('app_public.users') and exists (
+            select from pg_index i, unnest(k.conkey, k.confkey) as pair (child, parent)
+            where i.indrelid = k.conrelid and i.indisprimary and pair.parent = parent.attnum
+              and child.attnum = any (i.indkey) and pair.child = any (i.indkey)
+          )
+        ) end
     order by 1`,
 };

@@ -12,6 +12,8 @@ export const rule: CatalogRule = {
     from pg_policy p
     join ${tenantTables} t on t.oid = p.polrelid
     cross join unnest(p.polroles) r (oid)
-    where r.oid = 0 or r.oid::regrole::text not in ('hedgerow_tenant', 'hedgerow_auth')
+    where (r.oid = 0 or r.oid::regrole::text not in ('hedgerow_tenant', 'hedgerow_auth'))
+      -- The identity statement reads memberships before the transaction has an identity.
+      and not (p.polcmd = 'r' and r.oid = to_regrole('hedgerow_authenticator'))
     group by p.polname, t.object`,
 };

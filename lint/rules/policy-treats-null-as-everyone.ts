@@ -7,11 +7,12 @@ export const rule: PolicyRule = {
   title: 'a policy allows rows to a transaction without a tenant',
   judge: ({ permissive, using, check, table }, facts) => {
     if (!permissive) return undefined;
+    const setting = facts.owners.get(table)?.kind === 'group' ? facts.groupSetting : facts.setting;
     const allowed = (situation: Situation) =>
       [using, check].some((one) => one && outcomes(one, table, situation, facts) & TRUE);
     // The rules policy-always-true and policy-without-tenant report rows of other tenants.
     return allowed('no tenant') && !allowed('foreign row')
-      ? `can be true while ${facts.setting} is not set, so a transaction without a tenant reaches rows: compare the owner column with =`
+      ? `can be true while ${setting} is not set, so a transaction without a tenant reaches rows: compare the owner column with =`
       : undefined;
   },
 };

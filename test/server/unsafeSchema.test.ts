@@ -44,6 +44,12 @@ const faults: Record<string, [make: string, undo: string, named: RegExp]> = {
     'drop policy everybody on app_public.lists',
     /policy everybody on app_public\.lists: .*\(policy-always-true/,
   ],
+  'policy-without-tenant': [
+    `create policy own_tasks on app_public.tasks for select to hedgerow_tenant
+      using (assignee_id = (select app_public.current_user_id()))`,
+    'drop policy own_tasks on app_public.tasks',
+    /policy own_tasks on app_public\.tasks: .*\(policy-without-tenant/,
+  ],
   'current-user-id-replaced': [
     `create or replace function app_public.current_user_id() returns uuid language sql stable parallel safe
       return '11111111-1111-4111-8111-111111111111'::uuid`,
