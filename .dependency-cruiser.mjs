@@ -7,7 +7,7 @@ const layers = ['common', 'postgres', 'lint', 'server', 'isolation', 'dba', 'dev
 const entryPoints = ['dev', 'documents', 'bench', 'test'];
 
 /** Folders of server/, the lowest first. */
-const serverLayers = ['http', 'tenancy', 'auth', 'graphql'];
+const serverLayers = ['http', 'tenancy', 'auth', 'organizations', 'graphql'];
 
 const folder = (names) => `^(${names.join('|')})/`;
 
@@ -70,7 +70,7 @@ export default {
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
     reporterOptions: {
       archi: {
-        collapsePattern: '^(common|postgres|lint|isolation|dba|dev)|^server/(http|tenancy|auth|graphql)/',
+        collapsePattern: '^(common|postgres|lint|isolation|dba|dev)|^server/(http|tenancy|auth|organizations|graphql)/',
         theme: {
           graph: { rankdir: 'BT', splines: 'true', bgcolor: 'transparent', fontname: 'sans-serif' },
           node: { fontname: 'sans-serif', fillcolor: '#ffffff' },

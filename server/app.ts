@@ -1,4 +1,4 @@
-import express, { type Express } from 'express';
+import express, { type Express, Router } from 'express';
 import type { Logger } from 'pino';
 import type { Auth } from './auth/auth.ts';
 import { passwordMetrics } from './auth/passwords/queue.ts';
@@ -12,6 +12,7 @@ import { createMetrics } from './http/metrics.ts';
 import { notFound, problem } from './http/problemResponse.ts';
 import { requestLog } from './http/requestLog.ts';
 import { secureHeaders } from './http/secureHeaders.ts';
+import { organizationRoutes } from './organizations/routes.ts';
 import type { Admission } from './tenancy/admission.ts';
 import { admissionMetrics } from './tenancy/admissionMetrics.ts';
 import { databaseMetrics } from './tenancy/databaseMetrics.ts';
@@ -52,6 +53,7 @@ export async function createApp(parts: AppParts): Promise<Express> {
   app.use(health(readiness, log), metrics.routes);
   app.get('/.well-known/jwks.json', auth.wellKnown);
   app.use('/auth', jsonBody, auth.routes);
+  app.use('/organizations', jsonBody, organizationRoutes(auth.context, Router().use(auth.signedIn, auth.inTurn)));
   await graphql.addTo(app);
   app.use(notFound, problem(log));
   return app;

@@ -7,10 +7,18 @@ export type AuditEvent =
   | 'account_deleted'
   | 'account_exported'
   | 'email_verified'
+  | 'invitation_accepted'
+  | 'invitation_revoked'
   | 'logged_in'
   | 'logged_out'
   | 'logged_out_everywhere'
   | 'login_failed'
+  | 'member_invited'
+  | 'member_removed'
+  | 'member_role_changed'
+  | 'organization_created'
+  | 'organization_deleted'
+  | 'organization_exported'
   | 'password_change_failed'
   | 'password_changed'
   | 'password_check_failed'
@@ -20,16 +28,33 @@ export type AuditEvent =
   | 'registered'
   | 'session_ended';
 
+/** The user who acts, and what the event concerns. */
+interface AuditSubject {
+  readonly userId?: string | undefined;
+  readonly sessionId?: string | undefined;
+  readonly organizationId?: string | undefined;
+  /** The member of the organization whom the event concerns. */
+  readonly memberId?: string | undefined;
+}
+
 /** Builds the statement that writes one audit log entry. Run it in the transaction that it records. */
 export function audit(
   event: AuditEvent,
   { address, userAgent }: Origin,
-  { userId, sessionId }: { userId?: string | undefined; sessionId?: string | undefined } = {},
+  { userId, sessionId, organizationId, memberId }: AuditSubject = {},
 ): Statement {
   return {
     name: 'audit',
-    text: `insert into app_private.audit_log (user_id, session_id, event, address, user_agent)
-      values ($1, $2, $3, $4, $5)`,
-    values: [userId ?? null, sessionId ?? null, event, address ?? null, userAgent ?? null],
+    text: `insert into app_private.audit_log (user_id, session_id, event, address, user_agent, organization_id, member_id)
+      values ($1, $2, $3, $4, $5, $6, $7)`,
+    values: [
+      userId ?? null,
+      sessionId ?? null,
+      event,
+      address ?? null,
+      userAgent ?? null,
+      organizationId ?? null,
+      memberId ?? null,
+    ],
   };
 }

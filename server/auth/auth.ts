@@ -38,6 +38,8 @@ export interface AuthSettings {
 export interface Auth {
   /** All routes below `/auth`. */
   readonly routes: RequestHandler;
+  /** The dependencies of the routes, for routes of other parts that manage accounts. */
+  readonly context: AuthContext;
   /** Responds with the public keys. */
   readonly wellKnown: RequestHandler;
   /** Passes on requests with a valid access token; responds 401 to all others. */
@@ -71,5 +73,5 @@ export function createAuth(database: Database, settings: AuthSettings, admission
   };
   const inTurn = admit(admission, log);
   const routes = authRoutes(context, Router().use(signedIn, inTurn));
-  return { routes, wellKnown: wellKnown(keys), signedIn, authenticate, inTurn, close };
+  return { routes, context, wellKnown: wellKnown(keys), signedIn, authenticate, inTurn, close };
 }

@@ -172,18 +172,18 @@ export class Identity {
   }
 
   /**
-   * The same user, acting for an organization. Each transaction checks that the user is still a member, and sets the
-   * organization and the user's role.
+   * The same user, acting for this organization and no other. Each transaction checks that the user is still a member, and
+   * sets the organization and the user's role.
    *
    * @param organizationId a UUID.
-   * @throws TypeError for identities without a user, and for one that acts for an organization already.
+   * @throws TypeError for identities without a user.
    */
   actingFor(organizationId: string): Identity {
+    if (!this.#kind || !this.#texts) throw new TypeError('Only a user can act for an organization');
     const { values = [] } = this.statement;
-    const [userId, ...rest] = values as [string, ...unknown[]];
-    if (!this.#kind || !this.#texts || this.#organization !== undefined)
-      throw new TypeError('Only a user who acts for no organization yet can act for one');
-    const statement = establishUser(this.#texts.organization[this.#kind], userId, [...rest, organizationId]);
+    const [userId, ...rest] = values.slice(0, this.#organization === undefined ? undefined : -1);
+    const named = this.#texts.organization[this.#kind];
+    const statement = establishUser(named, userId as string, [...rest, organizationId]);
     return new Identity(statement, this.#kind, this.#texts, organizationId);
   }
 

@@ -76,7 +76,7 @@ export function parse(raw: string): { head: string; text: string } {
 
 /** Finds the token in a message. @throws unless there is exactly one. */
 export function tokenIn({ text }: { text: string }): string {
-  const found = text.match(/(?<=^|token=)[\w-]{43}$/gm) ?? [];
+  const found = text.match(/(?<=^|token=)[\w-]{43,64}$/gm) ?? [];
   if (found.length !== 1) throw new Error(`Expected one token, found ${found.length}:\n${text}`);
   return found[0] as string;
 }

@@ -2,17 +2,20 @@ import type { Request } from 'express';
 import { audit } from '../audit.ts';
 import { type AuthContext, asAccount, signedInUser } from '../context.ts';
 import { originOf } from '../origin.ts';
+import { leaveOrganizations } from './leaveOrganizations.ts';
 import { confirmOwner } from './password.ts';
 
 /**
- * Deletes the signed-in user and all rows of the user. Only the audit log keeps its entries.
+ * Deletes the signed-in user, all rows of the user, and organizations without another member. Only the audit log keeps its
+ * entries.
  *
- * @throws Problem see `confirmOwner`.
+ * @throws Problem see `confirmOwner` and `leaveOrganizations`.
  */
 export async function deleteAccount(context: AuthContext, request: Request, password?: string): Promise<void> {
   const passwordHash = await confirmOwner(context, request, password);
   const { userId, sessionId } = signedInUser(request);
   const deleted = await asAccount(context, request).transaction(async (transaction) => {
+    await leaveOrganizations(transaction);
     // Deleting the user's row cascades to these rows, but in another order than a password reset or a login locks them.
     // Explicit deletes in their order prevent a deadlock.
     await transaction.query({

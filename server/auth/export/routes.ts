@@ -1,5 +1,6 @@
 import { type RequestHandler, Router } from 'express';
 import { Problem } from '../../http/problem.ts';
+import type { Transaction } from '../../tenancy/tenantDatabase.ts';
 import { audit } from '../audit.ts';
 import { type AuthContext, asAccount, signedInUser } from '../context.ts';
 import { originOf } from '../origin.ts';
@@ -9,11 +10,14 @@ import { writeTables } from './writeTables.ts';
 /** The time limit of one export, in seconds. */
 const timeLimit = 300;
 
-/** The route that downloads all rows of the signed-in tenant as a JSON file. */
+/**
+ * The route that downloads all rows of the signed-in user as a JSON file, or those of the organization that the request acts
+ * for.
+ */
 export function exportRoutes(context: AuthContext, signedIn: RequestHandler): Router {
   const running = new Set<string>();
   return Router().get('/export', signedIn, async (request, response) => {
-    const { identity, userId, sessionId } = signedInUser(request);
+    const { identity, userId, sessionId, organizationId } = signedInUser(request);
     if (running.has(userId)) {
       throw new Problem(429, 'Another export of this account is running. Wait for it to end.', {
         headers: { 'Retry-After': '10' },
@@ -31,11 +35,15 @@ export function exportRoutes(context: AuthContext, signedIn: RequestHandler): Ro
       const { cancellation } = request;
       const origin = originOf(request);
       await context.limits.count('export', origin, userId);
-      await asAccount(context, request).query(audit('account_exported', origin, { userId, sessionId }));
+      await asAccount(context, request).transaction(async (transaction) => {
+        if (organizationId !== undefined) await requireOwnerRole(transaction);
+        const event = organizationId === undefined ? 'account_exported' : 'organization_exported';
+        await transaction.query(audit(event, origin, { userId, sessionId, organizationId }));
+      });
       cancellation.expireIn(timeLimit);
       await context.database.as(identity, { cancellation, readOnly: true }).transaction(
         async (transaction) => {
-          const tables = await readableTables(transaction);
+          const tables = await readableTables(transaction, organizationId === undefined ? 'user' : 'organization');
           response.type('json').set('Content-Disposition', 'attachment; filename="hedgerow-export.json"');
           await writeTables(transaction, tables, response);
         },
@@ -46,4 +54,13 @@ export function exportRoutes(context: AuthContext, signedIn: RequestHandler): Ro
       running.delete(userId);
     }
   });
+}
+
+/** @throws Problem 403 unless the user is an owner of the transaction's organization. */
+async function requireOwnerRole({ query }: Transaction): Promise<void> {
+  const { rows } = await query<{ isOwner: boolean }>({
+    name: 'is_owner',
+    text: `select app_public.current_member_role() = 'owner' as "isOwner"`,
+  });
+  if (!rows[0]?.isOwner) throw new Problem(403, 'Only owners export an organization.');
 }

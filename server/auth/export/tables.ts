@@ -8,17 +8,26 @@ export interface ReadableTable {
 }
 
 /**
- * Lists the tables and views that the transaction's tenant may read. The list comes from the catalog, so it includes new
+ * Lists the tables and views that the transaction's tenant may read, of one kind of owner: rows belong to an organization if
+ * the table has the column organization_id. Views are the user's. The list comes from the catalog, so it includes new
  * tables at once. It omits partitions, because the partitioned table includes their rows.
  */
-export async function readableTables(transaction: Transaction): Promise<ReadableTable[]> {
+export async function readableTables(
+  transaction: Transaction,
+  owner: 'user' | 'organization',
+): Promise<ReadableTable[]> {
   const { rows } = await transaction.query<ReadableTable>({
     name: 'readable_tables',
     text: `select c.relname::text as name, array_agg(a.attname::text order by a.attnum) as columns
       from pg_class c join pg_attribute a on a.attrelid = c.oid
       where c.relnamespace = 'app_public'::regnamespace and c.relkind in ('r', 'p', 'v') and not c.relispartition
         and a.attnum > 0 and not a.attisdropped and has_column_privilege(c.oid, a.attnum, 'select')
-      group by c.oid order by name`,
+      group by c.oid
+      having (c.relkind <> 'v' and (c.relname = 'organizations' or exists (
+        select from pg_attribute o where o.attrelid = c.oid and o.attname = 'organization_id' and not o.attisdropped
+      ))) = ($1 = 'organization')
+      order by name`,
+    values: [owner],
   });
   return rows;
 }

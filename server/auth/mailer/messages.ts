@@ -42,6 +42,29 @@ If it was not you, do nothing.
   };
 }
 
+/** Composes the message with an invitation to an organization. */
+export function invitationMessage({
+  to,
+  token,
+  appUrl,
+  organization,
+  invitedBy,
+}: MessageParts & { readonly organization: string; readonly invitedBy: string }): Mail {
+  return {
+    to,
+    subject: 'You are invited to an organization',
+    text: `Hello,
+
+${invitedBy} invites you to the organization "${organization}".
+
+${instructions('To accept, sign in with this mail address', 'accept-invitation', '/organizations/invitations/accept', token, appUrl)}
+It can be used once, within seven days.
+
+If you do not know the sender, do nothing.
+`,
+  };
+}
+
 /**
  * Explains how to use the token. The link carries it in its fragment: browsers do not send fragments, so no server logs
  * the token.

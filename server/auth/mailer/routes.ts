@@ -51,6 +51,7 @@ export function mailRoutes(context: AuthContext, signedIn: RequestHandler): Rout
     });
 }
 
-function requireMail(available: boolean): void {
+/** @throws Problem 503 if no mail can be sent. */
+export function requireMail(available: boolean): void {
   if (!available) throw new Problem(503, 'This server does not send mail.');
 }

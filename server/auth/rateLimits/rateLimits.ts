@@ -1,7 +1,16 @@
 import type { Origin } from '../origin.ts';
 
 /** Actions that have a rate limit. */
-export type LimitedAction = 'register' | 'login' | 'refresh' | 'logout' | 'password' | 'mail' | 'export';
+export type LimitedAction =
+  | 'register'
+  | 'login'
+  | 'refresh'
+  | 'logout'
+  | 'password'
+  | 'mail'
+  | 'export'
+  | 'organization'
+  | 'invitation';
 
 /** Rate limits, counted over all instances of the server. */
 export interface RateLimits {

@@ -43,6 +43,10 @@ export const rules: Readonly<Record<LimitedAction, Rules>> = {
   password: { address: { points: 100, seconds: quarter }, account: { points: 10, seconds: quarter } },
   // Each message goes to a mailbox that may belong to someone else.
   mail: { address: { points: 30, seconds: hour }, account: { points: 5, seconds: hour } },
+  // Organizations are few, and one person sets up several when trying them out.
+  organization: { address: { points: 100, seconds: hour }, account: { points: 30, seconds: hour } },
+  // Guesses of invitation tokens.
+  invitation: { address: { points: 100, seconds: quarter }, account: { points: 30, seconds: quarter } },
   // Each export reads all rows of a tenant.
   export: { address: { points: 30, seconds: hour }, account: { points: 10, seconds: hour } },
 };
