@@ -12,7 +12,10 @@ import { createTestDatabase } from '../support/database.ts';
 const fixtures = [
   'policies/app_public.lists.sql',
   'policies/app_public.todos.sql',
+  'policies/app_public.projects.sql',
+  'policies/app_public.tasks.sql',
   'functions/app_public.search_todos.sql',
+  'functions/app_public.search_tasks.sql',
 ];
 
 describe('a project without the example', () => {
@@ -35,7 +38,9 @@ describe('a project without the example', () => {
     expect(await db('watch', '--once')).toEqual(fine('watch', '--once'));
     expect(await db('commit', '-m', 'remove')).toEqual(fine('commit', '-m', 'remove'));
     for (const verb of ['status', 'check-chain', 'lint', 'check']) expect(await db(verb)).toEqual(fine(verb));
-    expect(await readFile(join(checkout.directory, 'migrations', 'snapshot.txt'), 'utf8')).not.toMatch(/todos|lists/);
+    expect(await readFile(join(checkout.directory, 'migrations', 'snapshot.txt'), 'utf8')).not.toMatch(
+      /todos|lists|tasks|projects/,
+    );
   }, 180_000);
 
   test('starts, and prints a command that works', async () => {
@@ -55,7 +60,7 @@ describe('a project without the example', () => {
   test('starts with an example that has other columns', async () => {
     await writeFile(
       join(checkout.directory, 'current.sql'),
-      `drop table if exists app_public.todos, app_public.lists;
+      `drop table if exists app_public.todos, app_public.lists, app_public.tasks, app_public.projects;
 create table app_public.lists (a int primary key);
 create table app_public.todos (a int primary key);
 `,
