@@ -8,8 +8,14 @@ import * as internals from '../../postgres/internals/nodePostgres.ts';
 import { disableTls } from '../../postgres/internals/tlsFallback.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
-/** Versions whose undocumented parts postgres/ uses. Read those parts again before you change a version here. */
-const versions = { 'graphile-migrate': '2.0.0-rc.3', pg: '8.23.1', 'pg-protocol': '1.16.1' };
+/** Versions of packages whose undocumented parts are used. Read those parts again before you change a version here. */
+const versions = {
+  'graphile-migrate': '2.0.0-rc.3',
+  pg: '8.23.1',
+  'pg-protocol': '1.16.1',
+  postgraphile: '5.1.5',
+  'rate-limiter-flexible': '11.4.0',
+};
 
 const readJson = async (...path: string[]) => JSON.parse(await readFile(join(root, ...path), 'utf8'));
 
