@@ -29,8 +29,9 @@ interface Body {
 
 /**
  * Sets HTTP statuses and error codes. Grafserv responds 200 to every error of the database; this class responds 401 when
- * the session has ended, 409 when an idempotency key is reused, and 503 when the database is unavailable. Grafserv passes
- * on errors about the document unchanged; this class adds their code.
+ * the session has ended, 403 when the user is no member of the organization or their role does not allow the operation,
+ * 409 when an idempotency key is reused, and 503 when the database is unavailable. Grafserv passes on errors about the
+ * document unchanged; this class adds their code.
  */
 class Server extends ExpressGrafserv {
   protected override getDigest(...args: Parameters<ExpressGrafserv['getDigest']>): Digest {
@@ -46,6 +47,7 @@ class Server extends ExpressGrafserv {
     if (has('UNAUTHENTICATED')) {
       return { ...answer, statusCode: 401, headers: { ...answer.headers, 'WWW-Authenticate': 'Bearer' } };
     }
+    if (has('FORBIDDEN')) return { ...answer, statusCode: 403 };
     if (body.errors.some(({ extensions }) => extensions?.reason === keyReused)) return { ...answer, statusCode: 409 };
     if (has('UNAVAILABLE')) return { ...answer, statusCode: 503, headers: { ...answer.headers, 'Retry-After': '1' } };
     body.errors = body.errors.map((error) => (error.extensions?.code ? error : asInputError(error)));

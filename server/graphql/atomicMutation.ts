@@ -23,6 +23,8 @@ const singleStatementSteps = new Set(['PgInsertSingleStep', 'PgUpdateSingleStep'
 interface Context {
   pgSettings: Record<string, string | undefined> | null;
   readonly idempotencyKey?: string | undefined;
+  /** The organization that the request acts for. */
+  readonly organizationId?: string | undefined;
 }
 
 /**
@@ -60,7 +62,7 @@ async function inOneTransaction(
   context: Context,
   execute: () => Promise<object> | object,
 ): Promise<ExecutionResult> {
-  const client = new MutationClient(context.pgSettings as unknown as TenantClient);
+  const client = new MutationClient(context.pgSettings as unknown as TenantClient, context.organizationId);
   context.pgSettings = asPgSettings(client);
   try {
     const request = readIdempotentRequest(args, context);
@@ -91,11 +93,16 @@ async function inOneTransaction(
 
 function readIdempotentRequest(
   { document, operationName, variableValues }: ExecutionArgs,
-  { idempotencyKey }: Context,
+  { idempotencyKey, organizationId }: Context,
 ): IdempotentRequest | undefined {
   if (idempotencyKey === undefined) return undefined;
   const text = document.loc?.source.body ?? print(document);
-  return idempotentRequest(idempotencyKey, { text, name: operationName, variables: variableValues });
+  return idempotentRequest(idempotencyKey, {
+    text,
+    name: operationName,
+    variables: variableValues,
+    organizationId,
+  });
 }
 
 async function finish(client: MutationClient, result: MutationResult): Promise<MutationResult> {

@@ -5,9 +5,10 @@ import { isSafeError } from 'postgraphile/grafast';
 import { GraphQLError } from 'postgraphile/graphql';
 import { CancelledError } from '../../postgres/cancellation.ts';
 import { isUnavailable } from '../../postgres/connectionErrors.ts';
-import { IdentityRefusedError } from '../tenancy/tenantDatabase.ts';
+import { IdentityRefusedError, MembershipRefusedError } from '../tenancy/identity.ts';
 import type { Constraints } from './constraints.ts';
 import { isServerFault, type SentStatement } from './dataExceptions.ts';
+import type { RoleRefusals } from './roleRefusals.ts';
 import type { UpdateRefusals } from './updateRefusals.ts';
 
 /** The row does not exist, or the tenant cannot see it. */
@@ -57,11 +58,16 @@ const inputRefused = 'HR400';
 const isRefusedByCheck = ({ code, routine }: pg.DatabaseError) =>
   code === '44000' || (code === '42501' && routine === 'ExecWithCheckOptions');
 
-const statements = new WeakMap<object, SentStatement>();
+interface NotedStatement extends SentStatement {
+  /** The organization that the statement's transaction acts for. */
+  readonly organizationId: string | undefined;
+}
+
+const statements = new WeakMap<object, NotedStatement>();
 
 /** Records the statement that caused an error, because Postgres does not report it. */
-export function noteStatement(error: unknown, text: string, values: readonly unknown[] = []): void {
-  if (error instanceof pg.DatabaseError) statements.set(error, { text, values });
+export function noteStatement(error: unknown, statement: NotedStatement): void {
+  if (error instanceof pg.DatabaseError) statements.set(error, statement);
 }
 
 const isUpdate = (text = '') => /^(?:with item .*?\n)?update\s/s.test(text);
@@ -73,9 +79,11 @@ const isRecursion = ({ code, where }: pg.DatabaseError) => code === '54001' && /
 export interface Catalog {
   readonly constraints: Constraints;
   readonly refusals: UpdateRefusals;
+  readonly roles: RoleRefusals;
 }
 
 function describe(error: unknown, catalog: Catalog): PublicError | undefined {
+  if (error instanceof MembershipRefusedError) return { code: 'FORBIDDEN', message: error.message };
   if (error instanceof IdentityRefusedError)
     return { code: 'UNAUTHENTICATED', message: 'The session has ended. Sign in again.' };
   if (error instanceof RowNotFoundError) return { code: 'NOT_FOUND', message: 'There is no such row.' };
@@ -88,7 +96,8 @@ function describe(error: unknown, catalog: Catalog): PublicError | undefined {
   if (!(error instanceof pg.DatabaseError)) return undefined;
   const { code = '' } = error;
   if (code === inputRefused) return { code: 'BAD_USER_INPUT', message: error.message };
-  if (isRefusedByCheck(error)) return { code: 'BAD_USER_INPUT', ...refusedByCheck(error, catalog) };
+  if (isRefusedByCheck(error))
+    return refusedByRole(error, catalog) ?? { code: 'BAD_USER_INPUT', ...refusedByCheck(error, catalog) };
   const violation = byConstraint[code];
   if (violation) {
     const { field, sentence } = catalog.constraints.violatedBy(error);
@@ -99,6 +108,21 @@ function describe(error: unknown, catalog: Catalog): PublicError | undefined {
   if (isServerFault(error, statements.get(error))) return undefined;
   if (code.startsWith('22')) return { code: 'BAD_USER_INPUT', message: 'A value is not valid for its type.' };
   return bySqlState[code];
+}
+
+/** Explains the refusal of a row that no other value could have saved: the request needs an organization, or another role. */
+function refusedByRole(error: pg.DatabaseError, { roles }: Catalog): PublicError | undefined {
+  const sent = statements.get(error);
+  // The context of an error in a trigger names its function. The trigger's own statement is not known.
+  if (!sent || error.where !== undefined) return undefined;
+  if (sent.organizationId === undefined && roles.needsOrganization(sent.text)) {
+    return {
+      code: 'BAD_USER_INPUT',
+      message: 'The row belongs to an organization. Name yours in the header X-Organization-Id.',
+    };
+  }
+  if (!roles.isDecidedByRole(sent.text)) return undefined;
+  return { code: 'FORBIDDEN', message: 'Your role in the organization does not allow this.' };
 }
 
 /**

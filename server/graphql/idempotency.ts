@@ -9,7 +9,7 @@ import { parseExact } from './types/exactJson.ts';
 /** A mutation that its client may repeat. The same key with the same operation runs once. */
 export interface IdempotentRequest {
   readonly key: string;
-  /** The SHA-256 of the operation and its variables. */
+  /** The SHA-256 of the operation, its variables and its organization. */
   readonly hash: Buffer;
 }
 
@@ -24,15 +24,22 @@ const keyPattern = /^[!-~]{1,255}$/;
  */
 export function idempotentRequest(
   key: string,
-  operation: { text: string; name: string | null | undefined; variables: unknown },
+  operation: {
+    text: string;
+    name: string | null | undefined;
+    variables: unknown;
+    organizationId: string | undefined;
+  },
 ): IdempotentRequest {
   if (!keyPattern.test(key)) {
     throw new GraphQLError('Idempotency-Key must have 1 to 255 visible ASCII characters', {
       extensions: { code: 'BAD_USER_INPUT' },
     });
   }
-  const parts = JSON.stringify([operation.text, operation.name ?? null, operation.variables ?? null]);
-  return { key, hash: createHash('sha256').update(parts).digest() };
+  const { text, name = null, variables = null, organizationId } = operation;
+  // Keys belong to the user. The organization is part of the hash, so that none gets the stored answer of another.
+  const parts = [text, name, variables, ...(organizationId === undefined ? [] : [organizationId])];
+  return { key, hash: createHash('sha256').update(JSON.stringify(parts)).digest() };
 }
 
 /**

@@ -2,7 +2,10 @@ import type { Result, Statement } from '../../postgres/statement.ts';
 import type { IdentifiedClient, Transaction } from '../tenancy/tenantDatabase.ts';
 
 /** The part of a tenant's client that PostGraphile uses. */
-export type TenantClient = Pick<IdentifiedClient, 'query' | 'transaction'>;
+export interface TenantClient extends Pick<IdentifiedClient, 'query' | 'transaction'> {
+  /** The organization of a mutation; `undefined` if it acts for none. Explains errors only. */
+  readonly organizationId?: string | undefined;
+}
 
 /** The statement did not run, because another part of the same mutation had failed. */
 export class MutationFailedError extends Error {}
@@ -17,6 +20,7 @@ export class MutationFailedError extends Error {}
  * After `expectOneStatement`, the only statement runs in an implicit transaction, which commits by itself.
  */
 export class MutationClient implements TenantClient {
+  readonly organizationId: string | undefined;
   readonly #client: TenantClient;
   #isOneStatement = false;
   /** The only statement was sent. */
@@ -28,8 +32,9 @@ export class MutationClient implements TenantClient {
   #outcome: boolean | undefined;
   #ended: Promise<unknown> = Promise.resolve();
 
-  constructor(client: TenantClient) {
+  constructor(client: TenantClient, organizationId?: string) {
     this.#client = client;
+    this.organizationId = organizationId;
   }
 
   /** Declares that there will be only one statement, so that one round trip suffices. */

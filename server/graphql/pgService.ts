@@ -46,16 +46,18 @@ const withPgClient = (async (settings, callback) => {
   const identified = settings as unknown as TenantClient | null;
   if (typeof identified?.transaction !== 'function') throw new Error('An Identity is required to run SQL.');
   // A single statement is an implicit transaction. PostGraphile calls withTransaction() if it needs more.
+  const { organizationId } = identified;
   const client: PgClient = {
-    query: (query) => run(query, (statement) => identified.query(statement)),
-    withTransaction: (work) => identified.transaction((transaction) => work(inside(transaction) as never)),
+    query: (query) => run(query, (statement) => identified.query(statement), organizationId),
+    withTransaction: (work) =>
+      identified.transaction((transaction) => work(inside(transaction, organizationId) as never)),
   };
   return callback(client);
 }) as WithPgClient;
 
-function inside({ query }: Transaction): PgClient {
+function inside({ query }: Transaction, organizationId: string | undefined): PgClient {
   const client: PgClient = {
-    query: (q) => run(q, (statement) => query(statement)),
+    query: (q) => run(q, (statement) => query(statement), organizationId),
     async withTransaction(work) {
       await query({ text: 'savepoint nested' });
       try {
@@ -76,10 +78,11 @@ const names = new StatementNames();
 async function run<TData>(
   { text, values, name = names.nameOf(text), arrayMode }: PgClientQuery,
   query: (statement: Statement) => Promise<Result<TData>>,
+  organizationId: string | undefined,
 ): Promise<PgClientResult<TData>> {
   const statement = { text, name, ...(values && { values }), ...(arrayMode && { rowMode: 'array' as const }) };
   const result = await query(statement).catch((error) => {
-    noteStatement(error, text, values);
+    noteStatement(error, { text, values: values ?? [], organizationId });
     throw error;
   });
   // PostGraphile changes one row by key. If none changed, the row does not exist or belongs to another tenant.

@@ -19,11 +19,7 @@ const uuidEquals = '2972';
  */
 export function pinnedColumns(introspection: Introspection): ReadonlySet<PgAttribute> {
   const functions = identityFunctions(introspection);
-  const tenantRoles = rolesOfTenants(introspection);
-  const policies = Map.groupBy(
-    introspection.policies.filter(({ polroles }) => polroles?.some((oid) => tenantRoles.has(oid))),
-    ({ polrelid }) => polrelid,
-  );
+  const policies = policiesOfTenants(introspection);
   const protectedTables = new Set(
     introspection.classes.filter(({ relrowsecurity }) => relrowsecurity).map(({ _id }) => _id),
   );
@@ -34,6 +30,15 @@ export function pinnedColumns(introspection: Introspection): ReadonlySet<PgAttri
       const pins = (expression: string | null) => pinsColumn(expression, attnum, identity);
       return ['r', 'a', 'w', 'd'].every((command) => isPinned(policies.get(attrelid) ?? [], command, pins));
     }),
+  );
+}
+
+/** The policies that bind tenants, by the oid of their table. */
+export function policiesOfTenants(introspection: Introspection): ReadonlyMap<string, readonly PgPolicy[]> {
+  const roles = rolesOfTenants(introspection);
+  return Map.groupBy(
+    introspection.policies.filter(({ polroles }) => polroles?.some((oid) => roles.has(oid))),
+    ({ polrelid }) => polrelid,
   );
 }
 

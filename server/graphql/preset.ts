@@ -22,6 +22,7 @@ import { nullChecksPlugin } from './nullChecks.ts';
 import { pagesPlugin } from './pages.ts';
 import { asPgSettings, pgService } from './pgService.ts';
 import { catalogReader } from './prefetchIntrospection.ts';
+import { readRoleRefusals } from './roleRefusals.ts';
 import { sqlTemplatesPlugin } from './sqlTemplates/plugin.ts';
 import { trustedDocumentsPlugin } from './trustedDocuments.ts';
 import { typesPlugin } from './types/plugin.ts';
@@ -63,6 +64,7 @@ interface PresetParts {
 export function preset({ database, catalog, log, production, documents, live }: PresetParts): GraphileConfig.Preset {
   const constraints = readConstraints();
   const refusals = readUpdateRefusals();
+  const roles = readRoleRefusals();
   const complexity = createOperationComplexity({ trusted: new Set(documents?.values()), live });
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
@@ -70,6 +72,7 @@ export function preset({ database, catalog, log, production, documents, live }: 
       hideOwnerColumnPlugin,
       constraints.plugin,
       refusals.plugin,
+      roles.plugin,
       nullChecksPlugin,
       pagesPlugin,
       complexity.plugin,
@@ -115,7 +118,7 @@ export function preset({ database, catalog, log, production, documents, live }: 
       graphqlOverGET: false,
       allowedRequestContentTypes: ['application/json'],
       maxRequestLength: 100_000,
-      maskError: maskError(log, { constraints, refusals }),
+      maskError: maskError(log, { constraints, refusals, roles }),
     },
   };
 }
@@ -134,5 +137,10 @@ function tenantOf(database: SqlRunner, request: Request | undefined, { document,
   else request.res.on('close', () => meter.release());
   request.hold = new Hold(request);
   if (operation?.operation === 'mutation') request.turn?.writes();
-  return { pgSettings: asPgSettings(metered(client, () => meter, request.hold)), meter };
+  return {
+    pgSettings: asPgSettings(metered(client, () => meter, request.hold)),
+    meter,
+    // As Postgres prints it, because clients may send capital letters.
+    organizationId: request.user.organizationId?.toLowerCase(),
+  };
 }

@@ -51,11 +51,13 @@ function sendProblem(response: Response, { status, message, errors, headers }: P
   const code =
     status === 401
       ? 'UNAUTHENTICATED'
-      : status === 503 || status === 429
-        ? 'UNAVAILABLE'
-        : status < 500
-          ? 'BAD_USER_INPUT'
-          : 'INTERNAL';
+      : status === 403
+        ? 'FORBIDDEN'
+        : status === 503 || status === 429
+          ? 'UNAVAILABLE'
+          : status < 500
+            ? 'BAD_USER_INPUT'
+            : 'INTERNAL';
   response
     .status(status)
     .set(headers)
