@@ -30,8 +30,11 @@ export interface ListenerParts {
   notified(payload: string): void;
   /** Called after a reconnect. Revocations of sessions during the gap were not notified. */
   reconnected(): void;
-  /** Called when the listener listens again for some users. Their changes during the gap were not notified. */
-  gap(concerns: (userId: string) => boolean): void;
+  /**
+   * Called when the listener listens again for some users and organizations. Their changes during the gap were not
+   * notified.
+   */
+  gap(concerns: (tenantId: string) => boolean): void;
 }
 
 /**
@@ -39,7 +42,7 @@ export interface ListenerParts {
  *
  * - _closed_, while no subscription holds it.
  * - _connecting_, from the first hold on, and again after each failure, with growing pauses.
- * - _listening_: it passes notifications on, holds the listener locks of its users, and sends heartbeats.
+ * - _listening_: it passes notifications on, holds the listener locks of its tenants, and sends heartbeats.
  */
 export class Listener {
   reconnects = 0;
@@ -48,7 +51,7 @@ export class Listener {
   #connection: ListenerConnection | undefined;
 
   constructor(parts: ListenerParts) {
-    this.#locks = new ListenerLocks((lock) => parts.gap((userId) => lockOf(userId) === lock));
+    this.#locks = new ListenerLocks((lock) => parts.gap((tenantId) => lockOf(tenantId) === lock));
     const reconnected = () => {
       this.reconnects++;
       parts.reconnected();
@@ -56,16 +59,20 @@ export class Listener {
     this.#parts = { ...parts, reconnected };
   }
 
-  /** Opens the connection for the first holder. Resolves once the user's changes are notified, without a timeout. */
-  hold(userId: string): Promise<void> {
-    const held = this.#locks.hold(lockOf(userId));
+  /**
+   * Opens the connection for the first holder. Resolves once the tenant's changes are notified, without a timeout.
+   *
+   * @param tenantId the id of a user or an organization.
+   */
+  hold(tenantId: string): Promise<void> {
+    const held = this.#locks.hold(lockOf(tenantId));
     this.#connection ??= new ListenerConnection(this.#parts, this.#locks);
     return held;
   }
 
   /** Releases one hold. The last release closes the connection, so that an idle server lets its database suspend. */
-  release(userId: string): void {
-    this.#locks.release(lockOf(userId));
+  release(tenantId: string): void {
+    this.#locks.release(lockOf(tenantId));
     if (!this.#locks.empty) return;
     this.#locks.use(undefined);
     this.#connection?.stop();

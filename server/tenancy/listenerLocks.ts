@@ -10,9 +10,9 @@ const lockClass = 1_751_474_535;
 /** Milliseconds before the next attempt: after a writer held a lock, and after the query failed. */
 const pauses = { taken: 20, failed: 200 };
 
-/** Returns the user's lock, one of 1,024. Keep it equal to the computation in app_private.notify_changes(). */
-export function lockOf(userId: string): number {
-  return Number.parseInt(userId.slice(-3), 16) & 1023;
+/** Returns the lock of a user or an organization, one of 1,024. Keep it equal to the computation in app_private.notify_changes(). */
+export function lockOf(tenantId: string): number {
+  return Number.parseInt(tenantId.slice(-3), 16) & 1023;
 }
 
 interface WantedLock {
@@ -24,7 +24,8 @@ interface WantedLock {
 }
 
 /**
- * The listener locks: shared advisory locks that tell writers that a server listens for a user's changes.
+ * The listener locks: shared advisory locks that tell writers that a server listens for the changes of a
+ * user or an organization.
  *
  * - _wanted_, from the first `hold` to the last `release`;
  * - _held_, once the connection has acquired it;

@@ -4,16 +4,18 @@ import { isUnavailable, UnansweredReadError } from '../../../postgres/connection
 import type { Statement } from '../../../postgres/statement.ts';
 import type { HoldsTurn } from '../../http/turn.ts';
 import type { Admission, Turn } from '../../tenancy/admission.ts';
-import { type IdentifiedClient, IdentityRefusedError, type SqlRunner } from '../../tenancy/tenantDatabase.ts';
+import { IdentityRefusedError, MembershipRefusedError } from '../../tenancy/identity.ts';
+import type { IdentifiedClient, SqlRunner } from '../../tenancy/tenantDatabase.ts';
 import { Feed } from './feed.ts';
 
-/** The user of a socket, from its verified token. */
+/** The user of a socket, from its verified token. With `organizationId`, the user acts for that organization. */
 export type LiveUser = Express.User;
 
 /** WebSocket close codes. 4401 tells clients not to reconnect, 4403 to reconnect with a new token, 1013 to reconnect. */
 export const closing = {
   expired: [4403, 'The token has expired'],
   ended: [4401, 'The session has ended'],
+  removed: [4401, 'The membership has ended'],
   tooMany: [4429, 'Too many sockets'],
   tooSlow: [4429, 'The client does not read its events'],
   tooManyMessages: [4429, 'Too many messages'],
@@ -43,7 +45,7 @@ const maxDelay = 2 ** 31 - 1;
 /**
  * A socket with a verified token.
  *
- * - It is open until its token expires, its session ends, the database fails to confirm the session, or the client leaves.
+ * - It is open until its token expires, its session or membership ends, the database fails to confirm them, or the client leaves.
  * - While the database is unavailable, it stays open. `isBack` waits for the database and checks the session.
  * - `dispose` cancels its reads and ends its feeds, once the socket has closed.
  */
@@ -141,25 +143,21 @@ export class LiveConnection implements HoldsTurn {
   }
 
   /**
-   * Checks the session, and closes the socket if it has ended.
+   * Checks the session and the membership.
    *
-   * @throws IdentityRefusedError when the session has ended; any error of the database connection.
+   * @throws IdentityRefusedError when one of them has ended; any error of the database connection.
    */
   async check(): Promise<void> {
-    try {
-      await this.client().query({ name: 'hedgerow_living', text: 'select 1', discard: true });
-    } catch (error) {
-      if (error instanceof IdentityRefusedError) this.close('ended');
-      throw error;
-    }
+    await this.client().query({ name: 'hedgerow_living', text: 'select 1', discard: true });
   }
 
-  /** Runs `check` again until the database is available. */
+  /** Runs `check` again until the database is available. Closes the socket if its session or membership has ended. */
   async checkOnceAvailable(): Promise<void> {
     for (;;) {
       try {
         return await this.check();
       } catch (error) {
+        if (error instanceof IdentityRefusedError) this.closeRefused(error);
         if (!isUnavailable(error)) throw error;
       }
       await sleep(500 + Math.random() * 1000);
@@ -186,6 +184,11 @@ export class LiveConnection implements HoldsTurn {
       if (!(error instanceof IdentityRefusedError || error instanceof CancelledError)) this.close('unavailable');
       return false;
     }
+  }
+
+  /** Closes the socket, whose session or membership has ended. */
+  closeRefused(error: IdentityRefusedError): void {
+    this.close(error instanceof MembershipRefusedError ? 'removed' : 'ended');
   }
 
   close(cause: keyof typeof closing): void {

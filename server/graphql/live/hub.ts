@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { Listener } from '../../tenancy/listener.ts';
 import type { SqlRunner } from '../../tenancy/tenantDatabase.ts';
 import type { LiveConnection } from './connection.ts';
-import { readNotification } from './notification.ts';
+import { type Change, readNotification } from './notification.ts';
 
 /** Open sockets of one user, at most. */
 const socketsPerUser = 10;
@@ -20,19 +20,23 @@ export interface LiveCounts {
 }
 
 /**
- * The subscription hub: open connections by user, and the delivery of database notifications to them.
+ * The subscription hub: open connections by user and organization, and the delivery of database notifications to them.
  *
- * A connection has three states:
+ * A connection has four states:
  * - admitted: `admit` adds it to its user's connections and holds the user's listener lock.
- * - open: notifications of its user go to its feeds. After a gap, the feeds resync. After a reconnect, the hub checks
- *   every session again, because it can have missed the end of one.
- * - left: `leave` removes it and releases the lock.
+ * - joined, if it acts for an organization: `join` adds it to the organization's connections and holds the organization's
+ *   listener lock.
+ * - open: notifications of its user and its organization go to its feeds. After a gap, the feeds resync. After a reconnect,
+ *   the hub checks every session and membership again, because it can have missed the end of one.
+ * - left: `leave` removes it and releases the locks.
  */
 export class LiveHub {
   delivered = 0;
   readonly #listener: Listener;
   /** Connections by user. Notifications for users without a connection are ignored. */
   readonly #users = new Map<string, Set<LiveConnection>>();
+  /** Connections by the organization that they act for. */
+  readonly #organizations = new Map<string, Set<LiveConnection>>();
   readonly #requests = new WeakMap<IncomingMessage, LiveConnection>();
 
   constructor(url: string, database: SqlRunner, log: Logger) {
@@ -41,7 +45,7 @@ export class LiveHub {
       database,
       log,
       notified: (payload) => this.#notified(payload),
-      reconnected: () => void this.#checkAll(),
+      reconnected: () => void this.#check(this.#all()),
       gap: (concerns) => this.#gap(concerns),
     });
   }
@@ -70,13 +74,27 @@ export class LiveHub {
     return this.#listener.hold(userId);
   }
 
+  /**
+   * Adds an admitted connection to its organization. Call it for members only: waiting for the lock tells whether the
+   * organization's rows are being changed.
+   *
+   * @returns a promise that resolves when the hub receives the organization's notifications.
+   */
+  async join(connection: LiveConnection): Promise<void> {
+    const { organizationId } = connection.user;
+    if (organizationId === undefined || !this.#users.get(connection.user.userId)?.has(connection)) return;
+    const members = this.#organizations.get(organizationId) ?? new Set();
+    this.#organizations.set(organizationId, members.add(connection));
+    await this.#listener.hold(organizationId);
+  }
+
   /** Removes an admitted connection. Call it once for each connection. */
   leave(connection: LiveConnection): void {
-    const { userId } = connection.user;
-    const own = this.#users.get(userId);
-    own?.delete(connection);
-    if (own?.size === 0) this.#users.delete(userId);
+    const { userId, organizationId } = connection.user;
+    remove(this.#users, userId, connection);
     this.#listener.release(userId);
+    if (organizationId !== undefined && remove(this.#organizations, organizationId, connection))
+      this.#listener.release(organizationId);
   }
 
   /** Returns the connection whose socket opened with `request`. */
@@ -91,37 +109,62 @@ export class LiveHub {
   #notified(payload: string): void {
     const notification = readNotification(payload);
     if (!notification) return;
-    if ('user' in notification) {
-      for (const { feeds } of this.#users.get(notification.user) ?? []) {
-        for (const feed of feeds) {
-          if (feed.table !== notification.table) continue;
-          if (!notification.ids) feed.resync();
-          for (const id of notification.ids ?? []) feed.push(notification.event, id);
-        }
-      }
-    } else if ('sessions' in notification) this.#ended(notification.sessions, ({ user }) => user.sessionId);
-    else this.#ended(notification.users, ({ user }) => user.userId);
+    if ('user' in notification) deliver(notification, this.#users.get(notification.user));
+    else if ('organization' in notification) deliver(notification, this.#organizations.get(notification.organization));
+    else if ('sessions' in notification)
+      this.#ended(this.#all(), notification.sessions, ({ user }) => user.sessionId, 'ended');
+    else if ('formerMembersOf' in notification) {
+      const members = [...(this.#organizations.get(notification.formerMembersOf) ?? [])];
+      this.#ended(members, notification.users, ({ user }) => user.userId, 'removed');
+    } else this.#ended(this.#all(), notification.users, ({ user }) => user.userId, 'ended');
   }
 
-  #ended(ids: readonly string[] | null, idOf: (connection: LiveConnection) => string | undefined): void {
-    if (!ids) return void this.#checkAll();
+  /** @param ids null if there are too many for a notification. */
+  #ended(
+    connections: LiveConnection[],
+    ids: readonly string[] | null,
+    idOf: (connection: LiveConnection) => string | undefined,
+    cause: 'ended' | 'removed',
+  ): void {
+    if (!ids) return void this.#check(connections);
     const ended = new Set(ids);
-    for (const connection of this.#all()) {
+    for (const connection of connections) {
       const id = idOf(connection);
-      if (id !== undefined && ended.has(id)) connection.close('ended');
+      if (id !== undefined && ended.has(id)) connection.close(cause);
     }
   }
 
-  #gap(concerns: (userId: string) => boolean): void {
-    for (const { user, feeds } of this.#all()) if (concerns(user.userId)) for (const feed of feeds) feed.resync();
+  #gap(concerns: (tenantId: string) => boolean): void {
+    for (const { user, feeds } of this.#all()) {
+      const { userId, organizationId } = user;
+      if (concerns(userId) || (organizationId !== undefined && concerns(organizationId)))
+        for (const feed of feeds) feed.resync();
+    }
   }
 
-  /** Checks the session of every connection, because the hub does not know which sessions ended. */
-  async #checkAll(): Promise<void> {
-    const unchecked = this.#all();
+  /** Checks the session and the membership of `unchecked`, because the hub does not know which of them ended. */
+  async #check(unchecked: LiveConnection[]): Promise<void> {
     const worker = async () => {
       for (let next = unchecked.pop(); next; next = unchecked.pop()) await next.checkOnceAvailable().catch(() => {});
     };
     await Promise.all(Array.from({ length: concurrentChecks }, worker));
+  }
+}
+
+/** @returns false if the connection was not there. */
+function remove(from: Map<string, Set<LiveConnection>>, key: string, connection: LiveConnection): boolean {
+  const connections = from.get(key);
+  const removed = connections?.delete(connection) ?? false;
+  if (connections?.size === 0) from.delete(key);
+  return removed;
+}
+
+function deliver({ table, event, ids }: Change, connections: Iterable<LiveConnection> = []): void {
+  for (const { feeds } of connections) {
+    for (const feed of feeds) {
+      if (feed.table !== table) continue;
+      if (!ids) feed.resync();
+      for (const id of ids ?? []) feed.push(event, id);
+    }
   }
 }

@@ -13,18 +13,23 @@ const changeEvent = /* GraphQL */ `
     INSERT
     """The row was changed."""
     UPDATE
-    """The row was deleted, or is no longer yours."""
+    """The row was deleted, or you can no longer see it."""
     DELETE
     """Changes were missed. Read all displayed rows again."""
     RESYNC
   }
 `;
 
-const liveTables = `select c.oid::text as id from pg_class c
-  where exists (
-    select from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
-    where t.tgrelid = c.oid and n.nspname = 'app_private' and p.proname = 'notify_changes'
-  )`;
+/** Live tables, and the function that notifies their changes. */
+const liveTables = `select distinct t.tgrelid::text as id, p.proname as function
+  from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
+  where n.nspname = 'app_private' and p.proname in ('notify_changes', 'notify_organization_changes')`;
+
+/** The owners of the rows of a live table, by the function that notifies its changes. */
+const owners: Readonly<Record<string, string>> = {
+  notify_changes: 'of yours',
+  notify_organization_changes: "of the socket's organization",
+};
 
 /**
  * Adds subscriptions such as `todoChanged` for every table whose changes the database notifies. The row of an event is
@@ -42,10 +47,11 @@ function findLiveTables(database: SqlRunner): GraphileConfig.Plugin {
     gather: {
       hooks: {
         async pgIntrospection_introspection(_info: unknown, { introspection }: { introspection: Introspection }) {
-          const { rows } = await database.inspect<{ id: string }>({ text: liveTables });
-          const live = new Set(rows.map(({ id }) => id));
+          const { rows } = await database.inspect<{ id: string; function: string }>({ text: liveTables });
+          const live = new Map(rows.map((row) => [row.id, row.function]));
           for (const table of introspection.classes) {
-            if (live.has(table._id)) table.getTagsAndDescription().tags.live = true;
+            const notify = live.get(table._id);
+            if (notify !== undefined) table.getTagsAndDescription().tags.live = notify;
           }
         },
       },
@@ -61,13 +67,14 @@ const subscriptionFields = extendSchema((build) => {
     const type = build.inflection.tableType(resource.codec);
     const row = build.inflection.camelCase(type);
     const rowId = build.inflection.attribute({ attributeName: 'id', codec: resource.codec as never });
-    return { resource, type, row, rowId, field: `${row}Changed`, change: `${type}Change` };
+    const owner = owners[String(resource.extensions?.tags?.live)];
+    return { resource, type, row, rowId, owner, field: `${row}Changed`, change: `${type}Change` };
   });
   if (fields.length === 0) return { typeDefs: [] };
   const typeDefs = fields.map(
-    ({ type, row, rowId, field, change }) => /* GraphQL */ `
+    ({ type, row, rowId, owner, field, change }) => /* GraphQL */ `
       extend type Subscription {
-        """Each \`${type}\` of yours that is created, changed or deleted from now on."""
+        """Each \`${type}\` ${owner} that is created, changed or deleted from now on."""
         ${field}: ${change}
       }
       """A change of a \`${type}\`."""

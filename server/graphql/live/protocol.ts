@@ -4,8 +4,10 @@ import { type GrafservBase, makeGraphQLWSConfig } from 'postgraphile/grafserv';
 import { type ExecutionResult, GraphQLError, getOperationAST } from 'postgraphile/graphql';
 import { CancelledError } from '../../../postgres/cancellation.ts';
 import { isUnavailable } from '../../../postgres/connectionErrors.ts';
+import { actFor } from '../../auth/actFor.ts';
 import type { Admission } from '../../tenancy/admission.ts';
-import { IdentityRefusedError, type SqlRunner } from '../../tenancy/tenantDatabase.ts';
+import { IdentityRefusedError, MembershipRefusedError } from '../../tenancy/identity.ts';
+import type { SqlRunner } from '../../tenancy/tenantDatabase.ts';
 import { byteLimits, eventTooLarge } from '../complexity/complexity.ts';
 import { fits } from '../output/answer.ts';
 import { closing, LiveConnection, type LiveUser } from './connection.ts';
@@ -17,7 +19,7 @@ import type { Extra } from './sockets.ts';
 /** Active subscriptions of a socket, at most. */
 const subscriptionsPerSocket = 20;
 
-/** Milliseconds that a client waits until the server receives the user's notifications. */
+/** Milliseconds that a client waits until the server receives the notifications of its user, and of its organization. */
 const listenTimeout = 5000;
 
 /** Verifies `Bearer <token>`. Returns undefined if the token is missing, invalid or expired. */
@@ -41,7 +43,7 @@ export function liveProtocol({ server, hub, database, admission, authenticate }:
     ...grafserv,
     async onConnect({ connectionParams, extra }) {
       const { socket, request } = extra;
-      const user = await authenticate(authorizationIn(connectionParams));
+      const user = actingFor(await authenticate(authorizationIn(connectionParams)), connectionParams);
       // Returning false closes the socket with 4403, Forbidden.
       if (!user || socket.readyState !== socket.OPEN) return false;
       const connection = new LiveConnection(user, { database, admission }, (code, reason) =>
@@ -59,17 +61,20 @@ export function liveProtocol({ server, hub, database, admission, authenticate }:
         connection.dispose();
       };
       try {
-        const tooLate = sleep(listenTimeout, 'too late', { ref: false });
-        if ((await Promise.race([listening, tooLate])) === 'too late') {
-          connection.close('unavailable');
-          return false;
-        }
+        await inTime(listening);
         // Check after the listener is active. It reports any session that ends after the check.
+        await connection.check();
+        if (user.organizationId === undefined) return true;
+        // The first check has shown that the user is a member. The second finds a membership that has ended meanwhile.
+        await inTime(hub.join(connection));
         await connection.check();
         return true;
       } catch (error) {
-        if (isUnavailable(error)) connection.close('unavailable');
-        else if (!(error instanceof IdentityRefusedError || error instanceof CancelledError)) throw error;
+        if (error instanceof TooLateError || isUnavailable(error)) connection.close('unavailable');
+        // Without a membership the socket is refused like one without a token.
+        else if (error instanceof MembershipRefusedError || error instanceof CancelledError) return false;
+        else if (error instanceof IdentityRefusedError) connection.closeRefused(error);
+        else throw error;
         return false;
       }
     },
@@ -110,8 +115,9 @@ export function liveProtocol({ server, hub, database, admission, authenticate }:
           if (result.done) return result;
           const { errors = [] } = result.value;
           const causes = errors.map(({ originalError }) => originalError);
-          if (causes.some((cause) => cause instanceof IdentityRefusedError)) {
-            connection.close('ended');
+          const refusal = causes.find((cause) => cause instanceof IdentityRefusedError);
+          if (refusal) {
+            connection.closeRefused(refusal);
             return results.return();
           }
           if (causes.some(isUnavailable)) {
@@ -160,6 +166,22 @@ export function liveContext(connection: LiveConnection): LiveContext {
       },
     },
   };
+}
+
+/** The server does not receive the notifications yet. */
+class TooLateError extends Error {}
+
+async function inTime(listening: Promise<void>): Promise<void> {
+  const tooLate = sleep(listenTimeout, 'too late', { ref: false });
+  if ((await Promise.race([listening, tooLate])) === 'too late') throw new TooLateError();
+}
+
+/** Returns the user as a member of the organization that the first message names; the user itself if it names none. */
+function actingFor(user: LiveUser | undefined, params: Readonly<Record<string, unknown>> = {}): LiveUser | undefined {
+  const { organizationId } = params;
+  if (!user || organizationId === undefined || organizationId === null) return user;
+  // In small letters, as notifications name organizations. What is no text names no organization.
+  return actFor(user, typeof organizationId === 'string' ? organizationId.toLowerCase() : '');
 }
 
 function authorizationIn(params: Readonly<Record<string, unknown>> | undefined): string {
