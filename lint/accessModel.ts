@@ -8,6 +8,7 @@ import { type Token, tokenize } from './tokens.ts';
 //   @isolation owner: parent list_id
 //   @isolation read: everyone
 //   @isolation read: when published and deleted_at is null
+//   @isolation read: user recipient_id
 //   @isolation read: id through collaborators (list_id, user_id)
 //   @isolation write: id through collaborators (list_id, user_id) where role in ('editor', 'admin')
 //   @isolation read: by profiles (user_id) where is_support
@@ -38,6 +39,7 @@ export type DeclaredOwner =
 /** Who may reach a row besides its owner. */
 export type Exception =
   | { readonly kind: 'everyone' }
+  | { readonly kind: 'user'; readonly column: string }
   | { readonly kind: 'when'; readonly conditions: readonly Comparison[] }
   | { readonly kind: 'through'; readonly column: string; readonly memberColumn: string; readonly members: Membership }
   | { readonly kind: 'by'; readonly users: Membership };
@@ -121,6 +123,7 @@ class Reader {
   exception(): Exception {
     if (this.#take('everyone')) return this.#end({ kind: 'everyone' });
     if (this.#take('when')) return this.#end({ kind: 'when', conditions: this.#conditions() });
+    if (this.#take('user')) return this.#end({ kind: 'user', column: this.#name() });
     if (this.#take('by')) {
       const table = this.#qualifiedName();
       this.#need('(');
@@ -128,7 +131,7 @@ class Reader {
       this.#need(')');
       return this.#end({ kind: 'by', users: { table, userColumn, conditions: this.#where() } });
     }
-    const column = this.#name('`everyone`, `when`, `by` or a column');
+    const column = this.#name('`everyone`, `when`, `user`, `by` or a column');
     if (!this.#take('through')) throw this.expected('`through`');
     const { table, memberColumn, userColumn } = this.#memberColumns();
     return this.#end({
@@ -253,6 +256,8 @@ export function exceptionSql(
   switch (exception.kind) {
     case 'everyone':
       return 'true';
+    case 'user':
+      return `${alias}.${quoteName(exception.column)}::text = ${user}`;
     case 'when':
       return `(${exception.conditions.map((one) => comparisonSql(one, alias)).join(' and ')})`;
     case 'through':

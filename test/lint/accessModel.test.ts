@@ -13,6 +13,7 @@ describe('a declaration in a comment', () => {
       { owner: { kind: 'group', column: 'org', groupColumn: 'org', members: member() } },
     ],
     ['read: everyone', { read: [{ kind: 'everyone' }] }],
+    ['read: user recipient_id', { read: [{ kind: 'user', column: 'recipient_id' }] }],
     [
       "read: when published and not hidden and state in ('open', 'done') and deleted_at is null and at <= now()",
       {
