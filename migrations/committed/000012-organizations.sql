@@ -1,5 +1,5 @@
 --! Previous: sha1:a04aca820941d9a66d4dc3302374f2277e373392
---! Hash: sha1:444d7ac1ff934853c74f9963f578301480d850ae
+--! Hash: sha1:5db555d4b570f296c8c569f32c724a8a07622e49
 --! Message: organizations
 
 -- Organizations: tenants that several users share. See docs/adr/0300-organizations.md.
@@ -382,11 +382,14 @@ grant select, delete,
 create type app_public.member_user as (id uuid, username text);
 
 comment on type app_public.member_user is 'A user, as other members of an organization see it.';
+comment on column app_public.member_user.id is '@notNull';
+comment on column app_public.member_user.username is '@notNull';
 
 comment on table app_public.organizations is
   E'@behavior -query:resource:list -query:resource:connection -query:resource:single';
 comment on table app_public.organization_members is
-  E'@behavior -query:resource:list -query:resource:connection -query:resource:single\nA member of an organization.';
+  E'@behavior -query:resource:list -query:resource:connection -query:resource:single\n@isolation read: user user_id\n'
+  'A member of an organization.';
 comment on table app_public.organization_invitations is '@behavior -*';
 comment on constraint organization_members_organization_id_fkey on app_public.organization_members is
   E'@foreignFieldName members\nthere is no such organization';
@@ -458,7 +461,7 @@ comment on constraint tasks_organization_id_fkey on app_public.tasks is 'there i
 comment on constraint tasks_organization_id_project_id_fkey on app_public.tasks is
   'projectId must name a project of the organization';
 comment on constraint tasks_organization_id_assignee_id_fkey on app_public.tasks is
-  'assigneeId must name a member of the organization';
+  E'@fieldName assignee\n@foreignFieldName assignedTasks\nassigneeId must name a member of the organization';
 comment on constraint tasks_title_check on app_public.tasks is 'title must have 1 to 255 characters';
 
 --! Included functions/app_public.current_organization.sql
@@ -572,10 +575,12 @@ create policy delete_auth on app_public.organizations for delete to hedgerow_aut
   using (id = (select app_public.current_organization_id()));
 --! EndIncluded policies/app_public.organizations.sql
 --! Included policies/app_public.organization_members.sql
--- Tenants only read: members change through the routes of /organizations, which check the member's role.
+-- Tenants only read: members change through the routes of /organizations, which check the member's role. Users always
+-- see their own memberships, so that policies can find all organizations of a user (docs/dba.md).
 drop policy if exists select_own on app_public.organization_members;
 create policy select_own on app_public.organization_members for select to hedgerow_tenant
-  using (organization_id = (select app_public.current_organization_id()));
+  using (organization_id = (select app_public.current_organization_id())
+    or user_id = (select app_public.current_user_id()));
 
 -- The identity statement reads the membership before the transaction has an identity.
 drop policy if exists select_identity on app_public.organization_members;

@@ -193,7 +193,7 @@ comment on constraint tasks_organization_id_fkey on app_public.tasks is 'there i
 comment on constraint tasks_organization_id_project_id_fkey on app_public.tasks is
   'projectId must name a project of the organization';
 comment on constraint tasks_organization_id_assignee_id_fkey on app_public.tasks is
-  'assigneeId must name a member of the organization';
+  E'@fieldName assignee\n@foreignFieldName assignedTasks\nassigneeId must name a member of the organization';
 comment on constraint tasks_title_check on app_public.tasks is 'title must have 1 to 255 characters';
 
 -- A viewer writes nothing. The role is part of each policy that writes.

@@ -18,6 +18,7 @@ export function exportRoutes(context: AuthContext, signedIn: RequestHandler): Ro
   const running = new Set<string>();
   return Router().get('/export', signedIn, async (request, response) => {
     const { identity, userId, sessionId, organizationId } = signedInUser(request);
+    const owner = organizationId === undefined ? 'user' : 'organization';
     if (running.has(userId)) {
       throw new Problem(429, 'Another export of this account is running. Wait for it to end.', {
         headers: { 'Retry-After': '10' },
@@ -36,16 +37,16 @@ export function exportRoutes(context: AuthContext, signedIn: RequestHandler): Ro
       const origin = originOf(request);
       await context.limits.count('export', origin, userId);
       await asAccount(context, request).transaction(async (transaction) => {
-        if (organizationId !== undefined) await requireOwnerRole(transaction);
-        const event = organizationId === undefined ? 'account_exported' : 'organization_exported';
+        if (owner === 'organization') await requireOwnerRole(transaction);
+        const event = owner === 'user' ? 'account_exported' : 'organization_exported';
         await transaction.query(audit(event, origin, { userId, sessionId, organizationId }));
       });
       cancellation.expireIn(timeLimit);
       await context.database.as(identity, { cancellation, readOnly: true }).transaction(
         async (transaction) => {
-          const tables = await readableTables(transaction, organizationId === undefined ? 'user' : 'organization');
+          const tables = await readableTables(transaction, owner);
           response.type('json').set('Content-Disposition', 'attachment; filename="hedgerow-export.json"');
-          await writeTables(transaction, tables, response);
+          await writeTables(transaction, tables, owner, response);
         },
         { snapshot: true },
       );

@@ -8,8 +8,8 @@ export interface ReadableTable {
 }
 
 /**
- * Lists the tables and views that the transaction's tenant may read, of one kind of owner: rows belong to an organization if
- * the table has the column organization_id. Views are the user's. The list comes from the catalog, so it includes new
+ * Lists the tables and views with rows of the transaction's user, or of its organization: these are the tables with a column
+ * organization_id. Views are the user's, and so are rows of both, such as memberships. The list comes from the catalog, so it includes new
  * tables at once. It omits partitions, because the partitioned table includes their rows.
  */
 export async function readableTables(
@@ -23,9 +23,12 @@ export async function readableTables(
       where c.relnamespace = 'app_public'::regnamespace and c.relkind in ('r', 'p', 'v') and not c.relispartition
         and a.attnum > 0 and not a.attisdropped and has_column_privilege(c.oid, a.attnum, 'select')
       group by c.oid
-      having (c.relkind <> 'v' and (c.relname = 'organizations' or exists (
-        select from pg_attribute o where o.attrelid = c.oid and o.attname = 'organization_id' and not o.attisdropped
-      ))) = ($1 = 'organization')
+      having case
+        when c.relkind = 'v' then $1 = 'user'
+        when c.relname = 'organizations' then $1 = 'organization'
+        when bool_or(a.attname = 'organization_id') then $1 = 'organization' or bool_or(a.attname = 'user_id')
+        else $1 = 'user'
+      end
       order by name`,
     values: [owner],
   });
@@ -35,13 +38,21 @@ export async function readableTables(
 /** The number of rows that one fetch brings into memory. */
 const batchSize = 500;
 
-/** Reads the table's rows through a cursor, in batches of JSON texts. The table's policies select the rows. */
+/**
+ * Reads the table's rows through a cursor, in batches of JSON texts. The table's policies select the rows. Of an organization,
+ * they also show the user's memberships in others, which do not belong to it.
+ */
 export async function* rowsOf(
   { query }: Transaction,
   { name, columns }: ReadableTable,
+  owner: 'user' | 'organization',
 ): AsyncGenerator<readonly string[]> {
   const table = `app_public.${pg.escapeIdentifier(name)}`;
-  const rows = `select ${columns.map((column) => pg.escapeIdentifier(column)).join(', ')} from ${table}`;
+  const rows = `select ${columns.map((column) => pg.escapeIdentifier(column)).join(', ')} from ${table}${
+    owner === 'organization' && columns.includes('organization_id')
+      ? ' where organization_id = app_public.current_organization_id()'
+      : ''
+  }`;
   await query({
     text: `declare rows no scroll cursor for select row_to_json(r)::text from (${rows}) r`,
     discard: true,

@@ -24,7 +24,7 @@ const [address, userAgent] = ['203.0.113.7', 'a test, "1.0"'];
 const newPassword = 'another long password';
 
 /** Sends a request from `address`. */
-const send = (method: 'get' | 'post' | 'delete', path: string, body?: object, token?: string) => {
+const send = (method: 'get' | 'post' | 'patch' | 'delete', path: string, body?: object, token?: string) => {
   const request = supertest(server.app)[method](path).set({ 'X-Forwarded-For': address, 'User-Agent': userAgent });
   return (token === undefined ? request : request.auth(token, { type: 'bearer' })).send(body);
 };
@@ -61,8 +61,37 @@ async function signIn(path: '/auth/register' | '/auth/login', name: string, pass
   };
 }
 
-/** Brings about each event. Gives what the log has to say, in any order: event, user, session. */
-async function everything(): Promise<[string, string | null, string | null][]> {
+/** Brings about each event of an organization of `owner`, which `member` joins. */
+async function organizationEvents(owner: Account, member: Account): Promise<Expected[]> {
+  const { body } = await send('post', '/organizations', { name: 'Audited' }, owner.token).expect(201);
+  const path = `/organizations/${body.id}`;
+  const invite = () =>
+    send('post', `${path}/invitations`, { email: 'cleo@example.com', role: 'viewer' }, owner.token).expect(201);
+  await mail.mailTo('cleo@example.com');
+  const { body: revoked } = await invite();
+  secrets.push(tokenIn(await mail.mailTo('cleo@example.com')));
+  await send('delete', `${path}/invitations/${revoked.id}`, undefined, owner.token).expect(204);
+  await invite();
+  const token = tokenIn(await mail.mailTo('cleo@example.com'));
+  secrets.push(token);
+  await send('post', '/organizations/invitations/accept', { token }, member.token).expect(200);
+  await send('patch', `${path}/members/${member.id}`, { role: 'member' }, owner.token).expect(200);
+  await send('delete', `${path}/members/${member.id}`, undefined, owner.token).expect(204);
+  await send('get', '/auth/export', undefined, owner.token).set('X-Organization-Id', body.id).expect(200);
+  await send('delete', path, undefined, owner.token).expect(204);
+  const byOwner = [
+    ...['organization_created', 'member_invited', 'invitation_revoked', 'member_invited', 'member_role_changed'],
+    ...['member_removed', 'organization_exported', 'organization_deleted'],
+  ].map((event): Expected => [event, owner.id, owner.sid]);
+  return [...byOwner, ['invitation_accepted', member.id, member.sid]];
+}
+
+/** Event, user and session. */
+type Expected = [string, string | null, string | null];
+type Account = Awaited<ReturnType<typeof signIn>>;
+
+/** Brings about each event. Returns the expected lines of the log, in any order. */
+async function everything(): Promise<Expected[]> {
   const password = 'a password long enough';
   const wrong = 'a wrong password, canary';
   secrets.push(wrong, newPassword);
@@ -100,7 +129,14 @@ async function everything(): Promise<[string, string | null, string | null][]> {
   await send('post', '/auth/deactivate', { password }, seventh.token).expect(204);
   const bob = await signIn('/auth/register', 'bob', password);
   await send('delete', '/auth/me', { password }, bob.token).expect(204);
+  const [carl, cleo] = [
+    await signIn('/auth/register', 'carl', password),
+    await signIn('/auth/register', 'cleo', password),
+  ];
   return [
+    ...(await organizationEvents(carl, cleo)),
+    ['registered', carl.id, carl.sid],
+    ['registered', cleo.id, cleo.sid],
     ['registered', ada.id, ada.sid],
     ['email_verified', ada.id, null],
     ['login_failed', ada.id, null],
