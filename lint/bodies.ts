@@ -16,6 +16,8 @@ export interface Body {
   readonly relations: readonly (readonly string[])[];
   /** Relations and columns that it selects, as Postgres records them. Undefined if only the text is available. */
   readonly selects: TreeReads['selects'] | undefined;
+  /** The names in the text. Undefined if Postgres stores a node tree. */
+  readonly words: ReadonlySet<string> | undefined;
   /** Whether a condition can prevent parts of it from running. */
   readonly isConditional: boolean;
   /** Uses that every run reaches. `bodies` are the functions and views with bodies that every run reaches. */
@@ -74,6 +76,7 @@ export async function readBodies(client: pg.ClientBase): Promise<ReadonlyMap<str
       ...own,
       ...find(reads),
       selects: undefined,
+      words: new Set(reads.names.map((one) => one.name)),
       isConditional: reads.isConditional,
       certain: { ...certain, bodies: reached.flatMap((meant) => (meant.length === 1 ? meant : [])) },
     });
@@ -88,6 +91,7 @@ export async function readBodies(client: pg.ClientBase): Promise<ReadonlyMap<str
       calls,
       relations: [],
       selects: [],
+      words: undefined,
       isConditional: true,
       certain: { calls, relations: [], bodies: [] },
     });
@@ -98,11 +102,11 @@ export async function readBodies(client: pg.ClientBase): Promise<ReadonlyMap<str
   return bodies;
 }
 
-function ofTree(tree: string): Pick<Body, 'calls' | 'relations' | 'selects' | 'certain'> {
+function ofTree(tree: string): Pick<Body, 'calls' | 'relations' | 'selects' | 'words' | 'certain'> {
   const { functions, relations, selects } = readTree(tree);
   const calls = functions.map((oid) => [oid]);
   const used = relations.map((oid) => [oid]);
   const isConditional = /\{(CASEEXPR|COALESCEEXPR|NULLIFEXPR|MINMAXEXPR|BOOLEXPR|RANGETBLENTRY) /.test(tree);
   const bodies = [...(isConditional ? [] : functions), ...relations];
-  return { calls, relations: used, selects, certain: { calls, relations: used, bodies } };
+  return { calls, relations: used, selects, words: undefined, certain: { calls, relations: used, bodies } };
 }

@@ -2,11 +2,12 @@ import type pg from 'pg';
 import { UsageError } from '../common/usageError.ts';
 import type { Api } from './api.ts';
 import type { PolicyFacts } from './policies.ts';
-import { readPolicies } from './readPolicies.ts';
+import { readPolicies, withTrustedSettings } from './readPolicies.ts';
 import type { Finding, Named, Rule, Severity } from './rule.ts';
 import { isApiRule, isCatalogRule, isPolicyRule, pageOf } from './rules.ts';
 import { hedgerow, setScope } from './scope.ts';
 import { tenantTables } from './tenantTables.ts';
+import { findGuardedColumns } from './trustedRows.ts';
 
 /** A problem that a rule found. */
 interface Problem {
@@ -49,7 +50,9 @@ export async function inspectCatalog(
   buildApi: BuildApi,
 ): Promise<Finding[]> {
   await setScope(client, hedgerow);
-  const findings = await findAll(client, rules, await readPolicies(client, hedgerow));
+  const facts = await readPolicies(client, hedgerow);
+  await setScope(client, withTrustedSettings(hedgerow, facts), { guarded: findGuardedColumns(facts) });
+  const findings = await findAll(client, rules, facts);
   const apiRules = rules.filter(isApiRule);
   if (apiRules.length === 0) return findings;
   const api = await buildApi(client);

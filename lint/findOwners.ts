@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { columnsOfTenant, readsTenant } from './outcomes.ts';
-import type { PolicyFacts } from './policies.ts';
-import type { OwnerColumn } from './scope.ts';
+import type { Policy, PolicyFacts } from './policies.ts';
+import type { TableColumn } from './scope.ts';
 import { tenantTables } from './tenantTables.ts';
 
 /** Usual names of owner columns, the last resort. */
@@ -18,12 +18,13 @@ interface Column {
 
 /**
  * Finds the owner column of each table on which tenants have a grant. The value of an owner column identifies the
- * tenant of the row. The first match of this list is the owner column:
+ * tenant of the row. It is the column with the most points:
  *
- * 1. the column that a policy compares with the tenant;
- * 2. the column whose default is the tenant;
- * 3. the column that references an owner column of another table, or the same target as such a column;
- * 4. a column with a usual name.
+ * - its default is the tenant: 8;
+ * - a policy for new rows compares it with the tenant: 4;
+ * - it has a usual name: 3;
+ * - a policy compares it with the tenant: 2;
+ * - it references an owner column of another table, or the same target as such a column: 1.
  *
  * A table has no owner column if its policies read the tenant without comparing a column with it. Its rows belong to
  * several tenants, such as a team.
@@ -34,7 +35,7 @@ export async function findOwnerColumns(
   client: pg.ClientBase,
   facts: PolicyFacts,
   shared: ReadonlySet<string>,
-): Promise<OwnerColumn[]> {
+): Promise<TableColumn[]> {
   const { rows } = await client.query<Column>(
     `select a.attrelid::text as oid, a.attnum, a.attname as name, pg_get_expr(d.adbin, d.adrelid) as default,
       (select format('%s.%s', k.confrelid::text, k.confkey[1]) from pg_constraint k
@@ -46,13 +47,16 @@ export async function findOwnerColumns(
   );
   const multiTenant = multiTenantTables(facts);
   const columns = rows.filter(({ oid }) => !shared.has(oid) && !multiTenant.has(oid));
-  const compared = new Set(
-    facts.policies.flatMap(({ table, using, check }) =>
-      [using, check].flatMap((one) =>
-        one ? columnsOfTenant(one, table, facts).map((attnum) => `${table}.${attnum}`) : [],
+  const keysIn = (policies: readonly Policy[]) =>
+    new Set(
+      policies.flatMap(({ table, using, check }) =>
+        [using, check].flatMap((one) =>
+          one ? columnsOfTenant(one, table, facts).map((attnum) => `${table}.${attnum}`) : [],
+        ),
       ),
-    ),
-  );
+    );
+  const compared = keysIn(facts.policies);
+  const written = keysIn(facts.policies.filter(({ command }) => command === 'insert' || command === 'all'));
   const tenantCalls = [...facts.functions.values()]
     .filter(({ identities, isValue }) => identities.length > 0 && isValue)
     .map(({ name }) => `${name}()`);
@@ -60,17 +64,20 @@ export async function findOwnerColumns(
     text !== null && (text.includes(`'${facts.setting}'`) || tenantCalls.some((call) => text.includes(call)));
   const certain = columns.filter((column) => compared.has(keyOf(column)) || isTenant(column));
   const identities = new Set(certain.flatMap((column) => [keyOf(column), column.refersTo ?? keyOf(column)]));
-  const rank = (column: Column) => {
-    if (compared.has(keyOf(column))) return 1;
-    if (isTenant(column)) return 2;
-    if (column.refersTo !== null && identities.has(column.refersTo)) return 3;
-    return usualNames.includes(column.name) ? 4 : undefined;
+  const score = (column: Column) => {
+    const points = [
+      isTenant(column) ? 8 : 0,
+      written.has(keyOf(column)) ? 4 : 0,
+      usualNames.includes(column.name) ? 3 : 0,
+      compared.has(keyOf(column)) ? 2 : 0,
+      column.refersTo !== null && identities.has(column.refersTo) ? 1 : 0,
+    ];
+    return points.reduce((sum, one) => sum + one);
   };
   return [...Map.groupBy(columns, ({ oid }) => oid).values()].flatMap((all) => {
-    const ranked = all.flatMap((column) => ({ column, rank: rank(column) ?? Number.POSITIVE_INFINITY }));
-    const [best] = ranked.sort((one, other) => one.rank - other.rank);
-    if (!best || best.rank === Number.POSITIVE_INFINITY) return [];
-    return [{ oid: best.column.oid, attnum: best.column.attnum }];
+    const scored = all.map((column) => ({ column, points: score(column) }));
+    const [best] = scored.sort((one, other) => other.points - one.points);
+    return best && best.points > 0 ? [{ oid: best.column.oid, attnum: best.column.attnum }] : [];
   });
 }
 

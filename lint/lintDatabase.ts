@@ -2,18 +2,19 @@ import type pg from 'pg';
 import { UsageError } from '../common/usageError.ts';
 import { descendants } from '../postgres/nodeTree.ts';
 import { ourSchema } from '../postgres/ownObjects.ts';
+import { allowed } from './allowed.ts';
 import { count, findAll, type Inspected, readingCatalog } from './catalog.ts';
 import { findOwnerColumns } from './findOwners.ts';
 import { TRUE } from './logic.ts';
-import { outcomes } from './outcomes.ts';
 import { ownerColumns } from './ownerColumns.ts';
 import type { Policy, PolicyFacts } from './policies.ts';
-import { readPolicies } from './readPolicies.ts';
+import { readPolicies, withOwners, withTrustedSettings } from './readPolicies.ts';
 import { ReferenceReader } from './references.ts';
 import type { Finding, Named, Rule } from './rule.ts';
 import { isApiRule, isCatalogRule, isTextRule, readRules } from './rules.ts';
 import { type LintScope, setScope } from './scope.ts';
 import { tenantTables } from './tenantTables.ts';
+import { findGuardedColumns } from './trustedRows.ts';
 
 /** A rule, table or policy that the linter did not judge, and the reason. */
 interface NotJudged {
@@ -72,8 +73,11 @@ export async function lintDatabase(client: pg.ClientBase, options: DatabaseOptio
         claims: options.claims,
       };
       await setScope(client, scope);
-      const { facts, shared } = await withoutShared(client, await readPolicies(client, scope));
-      await setScope(client, scope, await findOwnerColumns(client, facts, new Set(shared.map(({ oid }) => oid))));
+      const all = await readPolicies(client, scope);
+      const { policies, shared } = await withoutShared(client, all);
+      const owners = await findOwnerColumns(client, { ...all, policies }, new Set(shared.map(({ oid }) => oid)));
+      const facts = withOwners({ ...all, policies }, owners, all.policies);
+      await setScope(client, withTrustedSettings(scope, facts), { owners, guarded: findGuardedColumns(facts) });
       const counted = await count(client, schemas);
       if (counted.tables >= inspected.tables) inspected = counted;
       for (const finding of await findAll(client, applicableRules(rules, tenantSetting.setting), facts)) {
@@ -228,7 +232,7 @@ const distinct = (all: readonly NotJudged[]) => [...new Map(all.map((one) => [JS
 async function withoutShared(
   client: pg.ClientBase,
   facts: PolicyFacts,
-): Promise<{ facts: PolicyFacts; shared: { oid: string; object: string; reason: string }[] }> {
+): Promise<{ policies: Policy[]; shared: { oid: string; object: string; reason: string }[] }> {
   const { rows } = await client.query<{ oid: string; object: string; comment: string | null }>(
     `select t.oid::text, t.object, obj_description(t.oid, 'pg_class') as comment from ${tenantTables} t order by 2`,
   );
@@ -237,7 +241,7 @@ async function withoutShared(
     return reason === undefined ? [] : [{ oid, object, reason }];
   });
   const isShared = (table: string) => shared.some(({ oid }) => oid === table);
-  return { facts: { ...facts, policies: facts.policies.filter(({ table }) => !isShared(table)) }, shared };
+  return { policies: facts.policies.filter(({ table }) => !isShared(table)), shared };
 }
 
 /** Policies that call functions. The linter does not evaluate the bodies of functions. */
@@ -268,11 +272,12 @@ function functionsIn({ using, check }: Policy, { functions }: PolicyFacts): stri
 /** Policies without findings only because the linter trusts a function or an expression. */
 function undecidedPolicies(facts: PolicyFacts): NotJudged[] {
   const strict: PolicyFacts = { ...facts, trust: { functions: false, expressions: false } };
-  const leaks = ({ permissive, using, check, table }: Policy, by: PolicyFacts) =>
-    permissive &&
-    [using, check].some((one) =>
-      (['foreign row', 'no tenant'] as const).some((situation) => one && outcomes(one, table, situation, by) & TRUE),
-    );
+  const leaks = (policy: Policy, by: PolicyFacts) =>
+    policy.permissive &&
+    (['foreign row', 'no tenant'] as const).some((situation) => {
+      const { read, written } = allowed(policy, situation, by);
+      return (read | written) & TRUE;
+    });
   return facts.policies.flatMap((policy) => {
     if (leaks(policy, facts) || !leaks(policy, strict)) return [];
     const names = functionsIn(policy, facts);

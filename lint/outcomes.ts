@@ -12,11 +12,13 @@ import { constantOf, textOf } from './treeReads.ts';
 
 /**
  * The assumption under which a condition is evaluated. `foreign row`: the row belongs to another tenant, so no column
- * equals the tenant of the transaction. `no tenant`: the transaction has no tenant, so the setting is null.
+ * equals the tenant of the transaction. `no tenant`: the transaction has no tenant, so the setting is null. `foreign
+ * owner`: only the owner column differs from the tenant, and columns that are declared as shared. `own row`: any column
+ * may equal the tenant, but none a value from the tenant's other rows.
  *
  * The tenant of an organization's row is the organization. Then only the owner column is known to differ from it.
  */
-export type Situation = 'foreign row' | 'no tenant';
+export type Situation = 'foreign row' | 'foreign owner' | 'own row' | 'no tenant';
 
 /**
  * An abstract value: the tenant; the identity of the other kind (`member`: the user, if rows belong to organizations); a
@@ -57,7 +59,7 @@ interface Place {
  */
 export function outcomes(condition: Node, table: string, situation: Situation, facts: PolicyFacts): number {
   return transactions(kindOf(table, facts), situation)
-    .map((identities) => evaluator(table, identities, facts).truth(condition, outermost))
+    .map((identities) => evaluator(table, identities, situation, facts).truth(condition, outermost))
     .reduce((found, one) => found | one);
 }
 
@@ -70,13 +72,14 @@ function kindOf(table: string, { owners }: PolicyFacts): IdentityKind {
 function transactions(kind: IdentityKind, situation: Situation): Identities[] {
   const nobody: Identities = { tenant: 'null', member: 'null' };
   const both: Identities = { tenant: 'tenant', member: 'member' };
+  if (situation === 'own row') return [both];
   if (kind === 'user') return situation === 'no tenant' ? [nobody] : [both, { tenant: 'tenant', member: 'null' }];
   return situation === 'no tenant' ? [nobody, { tenant: 'null', member: 'member' }] : [both];
 }
 
 /** Returns the numbers of the columns of the policy's table that a condition compares with the tenant by equality. */
 export function columnsOfTenant(condition: Node, table: string, facts: PolicyFacts): number[] {
-  const { value, equated } = evaluator(table, { tenant: 'tenant', member: 'member' }, facts);
+  const { value, equated } = evaluator(table, { tenant: 'tenant', member: 'member' }, 'foreign row', facts);
   const within = (node: Node): Node[] => (node.kind === 'QUERY' ? [] : [node, ...children(node).flatMap(within)]);
   return within(condition).flatMap((node) => {
     const sides = equated(node).map((side) => value(side, outermost));
@@ -90,7 +93,7 @@ const boolean = '16';
 
 const outermost: Place = { depth: 0, selected: [], ofFunctions: [] };
 
-function evaluator(table: string, { tenant, member }: Identities, facts: PolicyFacts) {
+function evaluator(table: string, { tenant, member }: Identities, situation: Situation, facts: PolicyFacts) {
   const kind = kindOf(table, facts);
   const isNobody = tenant === 'null' && member === 'null';
   const tenantValue: AbstractValue = isNobody ? 'null' : 'of the tenant';
@@ -107,13 +110,14 @@ function evaluator(table: string, { tenant, member }: Identities, facts: PolicyF
    * contains the tenant, or reads a table whose policies do.
    */
   const isTrustedQuery = (sublink: Node, { fromRows, understood }: QueryParts) => {
-    if (!facts.trust.expressions) return false;
+    if (!facts.trust.expressions || sublink === facts.assumed) return false;
     if (!fromRows && understood && (sublink.fields.subselect as Node).fields.hasTargetSRFs !== 'true') return false;
     const { expressions, tables } = connectedWithRow(sublink);
     return expressions.some(containsTenant) || tables.some((oid) => isRestrictedToTenant(oid, facts));
   };
   /** Whether an expression contains the tenant, except in subqueries in which it does not affect the row. */
   const containsTenant = (node: Node): boolean => {
+    if (node === facts.assumed) return false;
     if (isTenantCall(node, facts)) return true;
     if (node.kind === 'SUBLINK' && queryParts(node).fromRows) {
       const isUsed = /^[46]$/.test(String(node.fields.subLinkType)) || isAboutRow(node);
@@ -137,8 +141,11 @@ function evaluator(table: string, { tenant, member }: Identities, facts: PolicyF
   /**
    * Whether the linter trusts an operator that it does not understand to compare a value of the row with the tenant.
    */
-  const isTrustedComparison = (node: Node, place: Place) =>
-    facts.trust.expressions && !/^(<>|<|>|<=|>=|!.*)$/.test(operator(node.fields)) && relatesTenant(node, place);
+  const isTrustedComparison = (node: Node, place: Place) => {
+    if (!facts.trust.expressions || /^(<>|<|>|<=|>=|!.*)$/.test(operator(node.fields))) return false;
+    const isUnderstood = nodes(node.fields.args).every((side) => value(side, place) !== 'unknown');
+    return !(operator(node.fields) === '=' && isUnderstood) && relatesTenant(node, place);
+  };
   /**
    * Whether an expression contains a value that combines the row and the tenant in a way that no rule understands, such
    * as by strpos() or by a subquery.
@@ -271,8 +278,10 @@ function evaluator(table: string, { tenant, member }: Identities, facts: PolicyF
       case 'VAR':
         return TRUE | FALSE | orUnknown(value(node, place));
       case 'FUNCEXPR':
-        // The linter trusts a function that reads the tenant, or that takes the tenant and a value of the row.
-        return isTrusted(fields.funcid) || (facts.trust.expressions && relatesTenant(node, place))
+        // The linter trusts a function of the row that reads the tenant, or that takes the tenant. Without a value of the
+        // row, its result is the same for every row.
+        return (isTrusted(fields.funcid) && columnsIn(node).length > 0) ||
+          (facts.trust.expressions && relatesTenant(node, place))
           ? FALSE | UNKNOWN
           : ANYTHING;
       default:
@@ -325,6 +334,7 @@ function evaluator(table: string, { tenant, member }: Identities, facts: PolicyF
         return some === 'null' || isNeverNull(some) || some === known.at(-1) ? some : 'unknown';
       }
       case 'SUBLINK':
+        if (node === facts.assumed) return 'unknown';
         if (fields.subLinkType === '4' && isEmpty(node, place)) return 'null';
         // (select …), or an element of array(select …).
         return /^[46]$/.test(String(fields.subLinkType)) ? (selected(node, place)[0] ?? 'unknown') : 'unknown';
@@ -373,7 +383,10 @@ function evaluator(table: string, { tenant, member }: Identities, facts: PolicyF
     return followJoins(equalities, { tenant: 'tenant', member: 'member' }, direct, {
       tableOf,
       isUnique: (known) => facts.unique.has(keyOf(known)),
-      isReference: (known) => facts.identifying.get(keyOf(known)) === kind,
+      isReference: (known) => {
+        const of = facts.identifying.get(keyOf(known));
+        return of === kind || (of !== undefined && situation === 'own row');
+      },
     }) as (value: AbstractValue) => boolean;
   };
 
@@ -420,6 +433,7 @@ function evaluator(table: string, { tenant, member }: Identities, facts: PolicyF
   };
 
   const subquery = (sublink: Node, place: Place): number => {
+    if (sublink === facts.assumed) return ANYTHING;
     const parts = queryParts(sublink);
     const found = ofSubquery(sublink, parts, place);
     return isTrustedQuery(sublink, parts) && isAboutRow(sublink) ? found & ~TRUE || FALSE : found;
@@ -489,8 +503,11 @@ function evaluator(table: string, { tenant, member }: Identities, facts: PolicyF
 
   /** Whether a column certainly differs from a value: in a foreign row, or because a subquery selects only own rows. */
   const isForeign = ([, depth, , attnum]: string[], other: string) => {
-    if (depth !== '0' || kind === 'user') return /^(tenant|of)$/.test(other) || (other === 'member' && depth !== '0');
-    return other === 'of' || (other === 'tenant' && attnum === String(facts.owners.get(table)?.attnum));
+    if (depth !== '0') return /^(tenant|of|member)$/.test(other);
+    if (other !== 'tenant' || situation === 'own row') return other === 'of';
+    const owner = facts.owners.get(table);
+    if (!owner || (kind === 'user' && situation !== 'foreign owner')) return true;
+    return attnum === String(owner.attnum) || (situation === 'foreign owner' && facts.shared.has(`${table}.${attnum}`));
   };
 
   return { truth, value, equated };

@@ -44,6 +44,8 @@ export interface PolicyFacts {
   readonly tables: ReadonlyMap<string, string>;
   /** Columns that are never null, as `<oid of the table>.<number of the column>`. */
   readonly notNull: ReadonlySet<string>;
+  /** The columns of the unique indexes of a table, by its oid. */
+  readonly keys: ReadonlyMap<string, readonly (readonly number[])[]>;
   /** Columns with a unique index of their own, in the same notation. */
   readonly unique: ReadonlySet<string>;
   /**
@@ -61,12 +63,39 @@ export interface PolicyFacts {
   };
   /** Columns that tenants may update, in the same notation. */
   readonly updatable: ReadonlySet<string>;
+  /** Columns that tenants may insert, in the same notation. */
+  readonly insertable: ReadonlySet<string>;
+  /** Columns whose comment declares that they name other readers (`@isolation shared: reason`), in the same notation. */
+  readonly shared: ReadonlySet<string>;
+  /** Names of columns, in the same notation. */
+  readonly columns: ReadonlyMap<string, string>;
+  /** The rows that policies rely on, by the oid of their table. */
+  readonly trusted: ReadonlyMap<string, TrustedRows>;
+  /** A subquery that is assumed to have every result. */
+  readonly assumed?: Node | undefined;
   /** The tables and functions that a view or function uses, by its oid. */
   readonly uses: ReadonlyMap<string, readonly string[]>;
   /** Names of functions and views for messages. */
   readonly names: ReadonlyMap<string, string>;
   /** Functions with unconditional recursion. */
   readonly endless: ReadonlySet<string>;
+  /** The tables that functions read as caller or owner, directly or through functions, and the words in their bodies. */
+  readonly readsOfFunctions: ReadonlyMap<string, readonly TableRead[]>;
+}
+
+/** A table that a function reads. */
+export interface TableRead {
+  readonly table: string;
+  /** The numbers of the columns that it selects, or the names in its text. */
+  readonly columns: readonly number[] | ReadonlySet<string>;
+}
+
+/** Rows of a table that give access to rows of another table, such as memberships. */
+export interface TrustedRows {
+  /** A policy that reads them. */
+  readonly by: string;
+  /** The numbers of the columns that decide on access, except the user's and unique ones. */
+  readonly columns: ReadonlySet<number>;
 }
 
 /** The column whose value identifies the tenant of a row. */
@@ -84,6 +113,10 @@ export interface FunctionFacts {
   readonly identities: readonly IdentityKind[];
   /** Whether it reads a table or view. */
   readonly readsRows: boolean;
+  /** Other settings that it reads, directly or through other functions. */
+  readonly otherSettings: readonly string[];
+  /** The name of a function that is IMMUTABLE and reads a setting: this function or one that it uses. */
+  readonly frozen: string | undefined;
   /** Takes no argument, reads no rows and returns one value that is not a boolean: the tenant or a claim. */
   readonly isValue: boolean;
 }

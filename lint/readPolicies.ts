@@ -6,8 +6,9 @@ import { ownerColumns } from './ownerColumns.ts';
 import type { FunctionFacts, Owner, Policy, PolicyFacts } from './policies.ts';
 import { findEndless, findUses } from './reads.ts';
 import { ReferenceReader } from './references.ts';
-import { type IdentityKind, isHedgerow, type LintScope, tenantRole } from './scope.ts';
+import { type IdentityKind, isHedgerow, type LintScope, type TableColumn, tenantRole } from './scope.ts';
 import { tenantRoles, tenantTables } from './tenantTables.ts';
+import { findReads, findTrustedRows } from './trustedRows.ts';
 
 /** Reads the policies that apply to tenants, and facts about the objects in their expressions. */
 export async function readPolicies(client: pg.ClientBase, scope: LintScope): Promise<PolicyFacts> {
@@ -49,9 +50,9 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
     `select format('%s.%s', attrelid, attnum) as key from pg_attribute a join ${tenantTables} t on t.oid = a.attrelid
      where a.attnotnull`,
   );
-  const keys = await client.query<{ key: string }>(
-    `select format('%s.%s', indrelid, indkey[0]) as key from pg_index
-     where indisunique and indisvalid and indnkeyatts = 1 and indpred is null and indexprs is null`,
+  const keys = await client.query<{ table: string; columns: number[] }>(
+    `select indrelid::text as table, (indkey::int2[])[0:indnkeyatts - 1] as columns from pg_index
+     where indrelid >= 16384 and indisunique and indisvalid and indpred is null and indexprs is null`,
   );
   const references = await client.query<{ key: string }>(
     `select format('%s.%s', conrelid, conkey[1]) as key from pg_constraint
@@ -65,7 +66,15 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
   const bodies = await readBodies(client);
   const rights = await RightsReader.open(client, bodies);
   const tree = (given: string | null) => (given === null ? null : (parseNodeTree(given) as Node));
-  return {
+  const comments = await client.query<{ key: string; name: string; shared: boolean; insertable: boolean }>(
+    `select format('%s.%s', a.attrelid, a.attnum) as key, a.attname as name,
+       coalesce(col_description(a.attrelid, a.attnum) ~ '(^|\\n)\\s*@isolation\\s+shared:\\s*\\S', false) as shared,
+       has_column_privilege(${tenantRole}, a.attrelid, a.attnum, 'insert') as insertable
+     from pg_attribute a join ${tenantTables} t on t.oid = a.attrelid where a.attnum > 0 and not a.attisdropped`,
+  );
+  const having = (property: 'shared' | 'insertable') =>
+    new Set(comments.rows.filter((one) => one[property]).map(({ key }) => key));
+  const facts: PolicyFacts = {
     policies: rows.map(({ using, check, table, command, ...row }) => ({
       ...row,
       table: String(table),
@@ -82,19 +91,53 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
     operators: new Map(operators.rows.map(({ oid, name }) => [oid, name])),
     tables: new Map(tables.rows.map(({ oid, object }) => [oid, object])),
     notNull: new Set(columns.rows.map(({ key }) => key)),
-    unique: new Set(keys.rows.map(({ key }) => key)),
+    keys: new Map(
+      [...Map.groupBy(keys.rows, ({ table }) => table)].map(([oid, all]) => [oid, all.map(({ columns: own }) => own)]),
+    ),
+    unique: new Set(
+      keys.rows.flatMap(({ table, columns: [only, ...others] }) => (others.length === 0 ? [`${table}.${only}`] : [])),
+    ),
     identifying: new Map(references.rows.map(({ key }) => [key, isHedgerow(scope) ? 'group' : 'user'])),
     trust: { functions: true, expressions: !isHedgerow(scope) },
     updatable: new Set(updatable.rows.map(({ key }) => key)),
+    insertable: having('insertable'),
+    shared: having('shared'),
+    columns: new Map(comments.rows.map(({ key, name }) => [key, name])),
+    trusted: new Map(),
     uses: findUses(bodies),
     names: new Map([...bodies].map(([oid, { name }]) => [oid, name])),
     endless: findEndless(bodies),
+    readsOfFunctions: findReads(bodies),
   };
+  return isHedgerow(scope) ? { ...facts, trusted: findTrustedRows(facts, facts.policies) } : facts;
+}
+
+/**
+ * Adds the owner columns that findOwners.ts found.
+ *
+ * @param policies all policies, also of tables that are declared as shared: they rely on rows of other tables, too.
+ */
+export function withOwners(
+  facts: PolicyFacts,
+  owners: readonly TableColumn[],
+  policies: readonly Policy[],
+): PolicyFacts {
+  const known = {
+    ...facts,
+    owners: new Map(owners.map(({ oid, attnum }) => [oid, { attnum, kind: 'user' as const }])),
+  };
+  return { ...known, trusted: findTrustedRows(known, policies) };
+}
+
+/** Adds the settings that functions in policies rely on besides the identity. */
+export function withTrustedSettings(scope: LintScope, { functions }: PolicyFacts): LintScope {
+  const read = [...functions.values()].flatMap(({ otherSettings }) => otherSettings);
+  return { ...scope, trustedSettings: [...new Set([...(scope.trustedSettings ?? []), ...read])] };
 }
 
 type CalledFunction = { readonly oid: string; readonly builtIn: boolean } & Omit<
   FunctionFacts,
-  'identities' | 'readsRows'
+  'identities' | 'readsRows' | 'otherSettings' | 'frozen'
 >;
 
 /**
@@ -115,12 +158,39 @@ async function withTenant(
     const isHidden =
       !isHedgerow(scope) && references && (references.opaque.size > 0 || references.settings.has(undefined));
     const reads = (name: string, setting: string | undefined) =>
-      (isHedgerow(scope) && facts.name.includes(name)) || references?.settings.has(setting?.toLowerCase() ?? '');
+      (isHedgerow(scope) && facts.name === `app_public.${name}`) ||
+      references?.settings.has(setting?.toLowerCase() ?? '');
     const identities: IdentityKind[] = [];
     if (reads('current_user_id', scope.setting) || isHidden) identities.push('user');
     if (reads('current_organization_id', scope.groupSetting)) identities.push('group');
     const readsRows = references?.readsRows ?? false;
-    found.set(oid, { ...facts, identities, readsRows, isValue: facts.isValue && !isHidden && !readsRows });
+    const own = [scope.setting, scope.groupSetting].map((name) => name?.toLowerCase());
+    const others = [...(references?.settings ?? [])].flatMap((name) => (own.includes(name) || !name ? [] : [name]));
+    const isClaim = (name: string) => scope.setting === 'request.jwt.claims' && /^request\.jwt\.claim(\.|$)/.test(name);
+    found.set(oid, {
+      ...facts,
+      identities,
+      readsRows,
+      isValue: facts.isValue && !isHidden && !readsRows,
+      otherSettings: identities.length > 0 ? others.filter((name) => name.includes('.') && !isClaim(name)) : [],
+      frozen: await findFrozen(client, reader, [oid, ...(references?.oids ?? [])]),
+    });
   }
   return found;
+}
+
+/** Returns the name of the first function that is IMMUTABLE and reads a setting. */
+async function findFrozen(
+  client: pg.ClientBase,
+  reader: ReferenceReader | undefined,
+  oids: readonly string[],
+): Promise<string | undefined> {
+  if (!reader) return undefined;
+  const { rows } = await client.query<{ oid: string; name: string }>(
+    `select oid::text, oid::regprocedure::text as name from pg_proc
+     where oid = any ($1::oid[]) and oid >= 16384 and provolatile = 'i' order by 1`,
+    [oids],
+  );
+  for (const { oid, name } of rows) if ((await reader.of([], [oid])).settings.size > 0) return name;
+  return undefined;
 }

@@ -42,8 +42,8 @@ export const isHedgerow = ({ owner }: LintScope) => owner === hedgerow.owner;
 /** The identities of a transaction: its user, and the organization that it acts for. */
 export type IdentityKind = 'user' | 'group';
 
-/** An owner column that findOwners.ts found. */
-export interface OwnerColumn {
+/** A column of a table, by the table's oid. */
+export interface TableColumn {
   readonly oid: string;
   readonly attnum: number;
 }
@@ -74,11 +74,20 @@ export const settingPattern = read('setting_pattern');
 /** The owner columns that findOwners.ts found, as JSON. */
 export const foundOwners = `${read('owners')}::json`;
 
+/** References that policies for writes restrict, as a subquery after `from`. The columns are `oid` and `attnum`. */
+export const guardedColumns = `json_to_recordset(${read('guarded')}::json)`;
+
+/** What the linter found out before it applies the rules. */
+interface Found {
+  readonly owners?: readonly TableColumn[];
+  readonly guarded?: readonly TableColumn[];
+}
+
 /** Sets the scope that rules read, for the rest of the transaction. */
 export async function setScope(
   client: pg.ClientBase,
   scope: LintScope,
-  owners: readonly OwnerColumn[] = [],
+  { owners = [], guarded = [] }: Found = {},
 ): Promise<void> {
   const array = (names: readonly string[]) =>
     `{${names.map((name) => `"${name.replaceAll(/["\\]/g, '\\$&')}"`).join(',')}}`;
@@ -93,6 +102,7 @@ export async function setScope(
     api_schema: scope.apiSchema ?? '',
     setting_pattern: identitySettings.map((name) => name.replaceAll(/[^\w]/g, '\\$&')).join('|') || '$^',
     owners: JSON.stringify(owners),
+    guarded: JSON.stringify(guarded),
   };
   await client.query("select set_config('hedgerow_lint.' || key, value, true) from json_each_text($1::json)", [
     JSON.stringify(settings),

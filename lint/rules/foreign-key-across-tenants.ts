@@ -1,5 +1,6 @@
 import { ownerColumns } from '../ownerColumns.ts';
 import type { CatalogRule } from '../rule.ts';
+import { guardedColumns } from '../scope.ts';
 import { writtenByTenants } from '../scopedObjects.ts';
 import { tenantTables } from '../tenantTables.ts';
 
@@ -20,6 +21,8 @@ export const rule: CatalogRule = {
         select from unnest(k.conkey, k.confkey) as pair (child, parent)
         where pair.child = child.attnum and pair.parent = parent.attnum
       )
+      -- A policy may check that the tenant may refer to the row, such as a room that is theirs.
+      and not exists (select from ${guardedColumns} as g (oid oid, attnum int2) where g.oid = t.oid and g.attnum = any (k.conkey))
       -- If tenants may write none of the columns, only sign-in and migrations choose the referenced row.
       and exists (
         select from pg_attribute a where a.attrelid = t.oid and a.attnum = any (k.conkey) and ${writtenByTenants}

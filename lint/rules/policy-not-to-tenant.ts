@@ -15,5 +15,11 @@ export const rule: CatalogRule = {
     where (r.oid = 0 or r.oid::regrole::text not in ('hedgerow_tenant', 'hedgerow_auth'))
       -- The identity statement reads memberships before the transaction has an identity.
       and not (p.polcmd = 'r' and r.oid = to_regrole('hedgerow_authenticator'))
+      -- FORCE binds the owner, too. A helper of policies that looks up memberships as their owner needs a policy.
+      and not (p.polcmd = 'r' and r.oid = (select relowner from pg_class c where c.oid = t.oid) and exists (
+        select from pg_proc f
+        join pg_depend d on d.classid = 'pg_policy'::regclass and d.refclassid = 'pg_proc'::regclass and d.refobjid = f.oid
+        where f.prosecdef and f.proowner = r.oid
+      ))
     group by p.polname, t.object`,
 };

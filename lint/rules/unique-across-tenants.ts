@@ -15,7 +15,13 @@ export const rule: CatalogRule = {
         coalesce(k.conname, x.relname), t.object) as object,
       format('%s does not include %I%s, so a conflict reveals a row of another tenant: add it to the key',
         case when i.indisprimary then 'primary key' when k.contype = 'x' then 'exclusion constraint'
-        else 'unique key' end, o.attname, case when k.contype = 'x' then ' with =' end) as detail
+        else 'unique key' end, o.attname, case when k.contype = 'x' then ' with =' end) as detail,
+      -- Nobody guesses a random uuid. A client who may choose it can only test whether a known one exists.
+      case when i.indnkeyatts = 1 and exists (
+        select from pg_attribute a join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+        where a.attrelid = t.oid and a.attnum = i.indkey[0] and a.atttypid = 'uuid'::regtype
+          and pg_get_expr(d.adbin, d.adrelid) ~ '^([[:alnum:]_]+\\.)?(gen_random_uuid|uuid_generate_v4|uuidv[47])\\(\\)$'
+      ) then 'warning' end as level
     from ${tenantTables} t
     join ${ownerColumns} o on o.oid = t.oid
     join pg_index i on i.indrelid = t.oid and (i.indisunique or i.indisexclusion)
