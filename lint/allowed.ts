@@ -1,5 +1,6 @@
+import type { Situation } from './evaluator.ts';
 import { and } from './logic.ts';
-import { outcomes, type Situation } from './outcomes.ts';
+import { outcomes } from './outcomes.ts';
 import type { Policy, PolicyFacts } from './policies.ts';
 
 /** Commands that a policy for all commands applies to, by the clause that they evaluate. */

@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import { columnsOfTenant, readsTenant } from './outcomes.ts';
+import { readsTenant } from './identities.ts';
+import { columnsOfTenant } from './outcomes.ts';
 import type { Policy, PolicyFacts } from './policies.ts';
 import type { TableColumn } from './scope.ts';
 import { tenantTables } from './tenantTables.ts';

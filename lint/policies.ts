@@ -102,6 +102,8 @@ export interface TrustedRows {
 export interface Owner {
   readonly attnum: number;
   readonly kind: IdentityKind;
+  /** The user's column, if the rows are memberships: they belong to the organization and to the user. */
+  readonly member?: number | null;
 }
 
 export interface FunctionFacts {

@@ -61,7 +61,17 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
     [!isHedgerow(scope)],
   );
   const owners = isHedgerow(scope)
-    ? await client.query<Owner & { oid: string }>(`select o.oid::text, o.attnum, o.kind from ${ownerColumns} o`)
+    ? await client.query<Owner & { oid: string }>(
+        `select o.oid::text, o.attnum, o.kind, (
+           select pair.child from pg_index i
+           join pg_constraint k on k.conrelid = i.indrelid and k.contype = 'f',
+           unnest(k.conkey, k.confkey) as pair (child, parent)
+           join pg_attribute u on u.attnum = pair.parent and u.attname = 'id'
+           where i.indrelid = o.oid and i.indisprimary and o.attnum = any (i.indkey) and pair.child = any (i.indkey)
+             and k.confrelid = to_regclass('app_public.users') and u.attrelid = k.confrelid and o.kind = 'group'
+           limit 1
+         ) as member from ${ownerColumns} o`,
+      )
     : { rows: [] };
   const bodies = await readBodies(client);
   const rights = await RightsReader.open(client, bodies);
@@ -85,7 +95,7 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
     })),
     setting: scope.setting ?? '',
     groupSetting: scope.groupSetting,
-    owners: new Map(owners.rows.map(({ oid, attnum, kind }) => [oid, { attnum, kind }])),
+    owners: new Map(owners.rows.map(({ oid, ...owner }) => [oid, owner])),
     claims: scope.claims,
     functions: await withTenant(client, scope, functions.rows),
     operators: new Map(operators.rows.map(({ oid, name }) => [oid, name])),

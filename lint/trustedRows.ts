@@ -1,8 +1,8 @@
 import { conjuncts, descendants, isNode, type Node, nodes } from '../postgres/nodeTree.ts';
 import { allowed } from './allowed.ts';
 import type { Body } from './bodies.ts';
+import { readsTenant } from './identities.ts';
 import { TRUE } from './logic.ts';
-import { readsTenant } from './outcomes.ts';
 import type { Policy, PolicyFacts, TableRead, TrustedRows } from './policies.ts';
 import type { TableColumn } from './scope.ts';
 import { type Column, columnsIn, queryParts } from './subquery.ts';

@@ -1,6 +1,6 @@
 import { allowed } from '../allowed.ts';
+import type { Situation } from '../evaluator.ts';
 import { TRUE } from '../logic.ts';
-import type { Situation } from '../outcomes.ts';
 import type { PolicyRule } from '../rule.ts';
 
 export const rule: PolicyRule = {

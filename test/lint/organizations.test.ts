@@ -155,6 +155,20 @@ describe('a table whose rows belong to organizations', () => {
   });
 });
 
+test('a membership belongs to the organization and to its user', async () => {
+  const policy = (condition: string) =>
+    `create policy another on app_public.organization_members for select to hedgerow_tenant using (${condition})`;
+  const several = 'several-permissive-policies: app_public.organization_members';
+  expect(await findings(policy(`user_id = ${me}`))).toEqual([several]);
+  expect(await findings(policy(`user_id = ${org}`))).toEqual([
+    'policy-without-tenant: policy another on app_public.organization_members',
+    several,
+  ]);
+  expect(await findings(policy(`user_id = ${me} or role = 'owner'`))).toContain(
+    'policy-without-tenant: policy another on app_public.organization_members',
+  );
+});
+
 describe('a table whose rows belong to users', () => {
   test.each([`user_id = ${me}`, `user_id = ${me} and ${role} = 'owner'`])(
     'has no finding with the policy %s',
