@@ -77,8 +77,21 @@ async function expectNext(socket: Socket, organization: string, author: Tenant):
   expect(await socket.event()).toEqual({ event: 'INSERT', rowId, task: { title } });
 }
 
+const endListener = () =>
+  server.db.asAdmin(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'hedgerow listener' and datname = current_database()`,
+  );
+
 const disableNotifications = (sql: string) =>
   server.db.asAdmin(`do $$ begin set local session_replication_role = replica; ${sql}; end $$`);
+
+/** Creates an organization of ada. There are 1,024 locks, so users may share one with an organization. */
+async function organizationWithOwnLock(): Promise<string> {
+  const organization = await createOrganization(server.db, 'Own lock', [[ada, 'owner']]);
+  const isShared = [ada, mia].some(({ id }) => lockOf(id) === lockOf(organization));
+  return isShared ? organizationWithOwnLock() : organization;
+}
 
 test('the members of an organization see each change of its rows', async () => {
   const sockets = [await subscribeIn(acme, ada, taskChanged), await subscribeIn(acme.toUpperCase(), mia, taskChanged)];
@@ -124,16 +137,32 @@ test('of a statement with too many rows there is a single RESYNC', async () => {
 
 test('a lost listener connection comes back with a RESYNC for the organization', async () => {
   const sockets = [await subscribeIn(acme, ada, taskChanged), await subscribeIn(acme, mia, projectChanged)];
-  await server.db.asAdmin(
-    `select pg_terminate_backend(pid) from pg_stat_activity
-      where application_name = 'hedgerow listener' and datname = current_database()`,
-  );
+  await endListener();
   for (const socket of sockets) expect(await socket.event()).toMatchObject({ event: 'RESYNC' });
   // A lock of the user and one of the organization: there may be a RESYNC for each.
   const rowId = await create(acme, ada, 'again');
   let event = await sockets[0]?.event();
   while ((event as { event: string }).event === 'RESYNC') event = await sockets[0]?.event();
   expect(event).toEqual({ event: 'INSERT', rowId, task: { title: 'again' } });
+});
+
+test('a change that a writer made while nobody could listen comes with a RESYNC', async () => {
+  const organization = await organizationWithOwnLock();
+  const socket = await subscribeIn(organization, ada, taskChanged);
+  await withClient(server.db.adminUrl, async (writer) => {
+    const lock = [lockOf(organization)];
+    const locked = writer.query('select pg_advisory_lock(1751474535, $1)', lock);
+    const waiting = 'select from pg_locks where classid = 1751474535 and objid = $1 and not granted';
+    while ((await server.db.asAdmin(waiting, lock)).length === 0) await sleep(20);
+    await endListener();
+    await locked;
+    // This session has the lock, so that the trigger sends no notification.
+    await writer.query("insert into app_public.tasks (organization_id, title) values ($1, 'unheard')", [organization]);
+    // The user's lock is held again, and the organization's is not.
+    expect(await socket.event()).toMatchObject({ event: 'RESYNC' });
+    await writer.query('select pg_advisory_unlock(1751474535, $1)', lock);
+    expect(await socket.event()).toMatchObject({ event: 'RESYNC' });
+  });
 });
 
 test('a foreign, an absent and a malformed organization are refused alike', async () => {
@@ -253,10 +282,7 @@ test('a removal that was not notified is found at the next event, and after a ga
   const afterGap = await subscribeIn(acme, uma, taskChanged);
   const personal = kept(await openSocket(url, uma.token));
   await remove();
-  await server.db.asAdmin(
-    `select pg_terminate_backend(pid) from pg_stat_activity
-      where application_name = 'hedgerow listener' and datname = current_database()`,
-  );
+  await endListener();
   expect(await afterGap.closed).toEqual(removed);
   await begin(personal, todoChanged);
 });
@@ -272,10 +298,7 @@ test('the sockets of a user are counted together, whatever they act for', async 
 
 test('the server holds no lock of an organization whose sockets have closed', async () => {
   kept(await openSocket(url, mia.token));
-  let organization = await createOrganization(server.db, 'Quiet', [[ada, 'owner']]);
-  // There are 1,024 locks, and the other socket and ada hold one each.
-  while ([mia.id, ada.id].some((id) => lockOf(id) === lockOf(organization)))
-    organization = await createOrganization(server.db, 'Quiet', [[ada, 'owner']]);
+  const organization = await organizationWithOwnLock();
   const isHeld = async () =>
     (
       await server.db.asAdmin(

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
@@ -266,4 +267,56 @@ test('what a tenant looks for is not remembered, where the time of an answer cou
   expect(await isRemembered({})).toBe(true);
   for (const _time of ['first', 'again'])
     expect(await isRemembered({ filter: { title: { equalTo: 'x' } } })).toBe(false);
+});
+
+test('members of two organizations share the statements, and get the rows of their own', async () => {
+  const identities: Identity[] = [];
+  for (const [index, { identity }] of tenants.entries()) {
+    const organization = randomUUID();
+    await db.asAdmin(
+      `with organization as (
+        insert into app_public.organizations (id, name) values ($1, $2)
+      ), member as (
+        insert into app_public.organization_members (organization_id, user_id, username, role)
+        select $1, id, username, 'member' from app_public.users where id = $3
+      ), project as (
+        insert into app_public.projects (organization_id, name) select $1, 'project ' || n from generate_series(1, 3) n
+        returning id
+      )
+      insert into app_public.tasks (organization_id, project_id, title, assignee_id)
+      select $1, id, $2 || ' ' || n, $3 from project, generate_series(1, 4) n`,
+      [organization, `organization ${index}`, identity.user],
+    );
+    identities.push(identity.actingFor(organization));
+  }
+  const documents: [string, Variables][] = [
+    ['query ($n: Int) { tasks(first: $n, orderBy: TITLE_DESC) { nodes { title } totalCount } }', { n: 5 }],
+    [
+      `query ($filter: TaskFilter) {
+        tasks(offset: 1, filter: $filter) { nodes { title project { name } assignee { role user { username } } } }
+      }`,
+      { filter: { title: { includes: '2' } } },
+    ],
+    [
+      `query ($name: String!) {
+        currentOrganization { name members { nodes { user { username } assignedTasks { totalCount } } } }
+        projectByName(name: $name) { name tasks(first: 2) { nodes { title } pageInfo { hasNextPage } } }
+      }`,
+      { name: 'project 1' },
+    ],
+    ['query ($query: String!) { searchTasks(query: $query) { nodes { title } } }', { query: 'organization' }],
+  ];
+  for (const [document, variables] of documents) {
+    const answers = new Set<string>();
+    const texts = new Set<string>();
+    for (const identity of [...identities, ...identities]) {
+      const expected = await byPostGraphile(document, variables, identity);
+      expect(expected.answer.errors).toBeUndefined();
+      const { answer, statements } = await withTemplates(document, variables, identity);
+      expect({ answer, statements }).toEqual(expected);
+      answers.add(JSON.stringify(answer));
+      texts.add(statements.map(({ text }) => text).join());
+    }
+    expect([answers.size, texts.size]).toEqual([2, 1]);
+  }
 });
