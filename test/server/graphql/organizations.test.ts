@@ -1,4 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import express from 'express';
+import pino from 'pino';
+import { problem } from '../../../server/http/problemResponse.ts';
+import { MembershipRefusedError } from '../../../server/tenancy/identity.ts';
 import { addMember, createOrganization, graphqlIn, removeMember } from '../../support/organizations.ts';
 import { serve, signUp, startTestServer, type Tenant, type TestServer } from '../../support/server.ts';
 
@@ -95,6 +99,19 @@ describe('membership', () => {
     });
     expect(more).toEqual([]);
     for (const answer of answers) expect(answer).toEqual(first);
+  });
+
+  test('a refusal outside of the operation has the same code and status', async () => {
+    const app = express()
+      .post('/graphql', () => {
+        throw new MembershipRefusedError(undefined);
+      })
+      .use(problem(pino({ level: 'silent' })));
+    const { status, body } = await graphqlIn(app, acme, eve, '{ __typename }');
+    expect(status).toBe(403);
+    expect(body.errors).toEqual([
+      { message: 'You are not a member of this organization.', extensions: { code: 'FORBIDDEN' } },
+    ]);
   });
 
   test('an ended session is answered with 401, whatever the organization', async () => {
