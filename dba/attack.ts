@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { Attempt } from '../isolation/attempt.ts';
+import { hedgerowScope } from '../isolation/hedgerow/scope.ts';
 import { groupLeaks, leaksOf } from '../isolation/proof.ts';
 import { proveSql } from '../isolation/proveSql.ts';
 import type { Finding } from '../lint/rule.ts';
@@ -31,7 +32,7 @@ export async function attack({ adminUrl }: Pick<Target, 'adminUrl'>): Promise<re
     searchPath: 'pg_catalog',
     login: 'hedgerow_authenticator',
     owner: 'hedgerow_owner',
-    scope: { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' },
+    scope: hedgerowScope,
     seedData: { seed: 1 },
   });
   const leaks = groupLeaks(leaksOf(proof))

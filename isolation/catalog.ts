@@ -1,7 +1,29 @@
 import type pg from 'pg';
 import * as queries from './catalogQueries.ts';
-import type { Identity } from './identity.ts';
+import { type Identity, tenantSettings } from './identity.ts';
 import { findTriggerInserts } from './triggerInserts.ts';
+
+/** Tenants that several users share, beside tables that belong to a user. */
+export interface Groups {
+  /** The setting that holds the group's id. */
+  readonly setting: string;
+  /** An INSERT that makes the user `:user` a member of the group `:group`. */
+  readonly join: string;
+  /** The settings of an ordinary member, in place of those in the scope's `set`; `:id` stands for the group's id. */
+  readonly member: Readonly<Record<string, string>>;
+  readonly limited: readonly LimitedMember[];
+}
+
+/** A member with fewer rights than the group's owner. */
+export interface LimitedMember {
+  /** A name for display: `a viewer`. */
+  readonly name: string;
+  /** Values of settings, in place of those in the scope's `set`. */
+  readonly set: Readonly<Record<string, string>>;
+  readonly mayWrite: boolean;
+  /** The tables that the member must not read, as `schema.name`. */
+  readonly hidden: readonly string[];
+}
 
 /** The schema and the role to attack, and the identity of a transaction. */
 export interface Scope extends Identity {
@@ -9,6 +31,7 @@ export interface Scope extends Identity {
   readonly role: string;
   /** Session values and functions that are the same in all tenant sessions. */
   readonly fixed?: readonly string[] | undefined;
+  readonly groups?: Groups | undefined;
 }
 
 /** A type. `name` is valid after `::` and carries no modifier, so that a cast to it neither truncates nor rounds. */
@@ -134,7 +157,7 @@ export interface Routine {
   readonly arguments: readonly Argument[];
   /** Whether the role has USAGE on the schema and EXECUTE on the routine. */
   readonly executable: boolean;
-  /** Whether it reads the setting, directly or through another function. */
+  /** Whether it reads a setting that identifies the tenant, directly or through another function. */
   readonly readsSetting: boolean;
 }
 
@@ -172,7 +195,7 @@ export async function readCatalog(client: pg.ClientBase, scope: Scope): Promise<
         } as Relation,
       ]),
     );
-    const routines = markHelpers(await query<Routine>(queries.routines), scope.setting);
+    const routines = markHelpers(await query<Routine>(queries.routines), tenantSettings(scope));
     const reached = reach(relations, routines, scope.schema);
     const of = (...kinds: readonly Relation['kind'][]) => reached.filter(({ kind }) => kinds.includes(kind));
     return {
@@ -233,15 +256,30 @@ function reach(relations: ReadonlyMap<number, Relation>, routines: readonly Rout
   return [...reached].map((oid) => relations.get(oid) as Relation).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Marks the functions whose source contains the setting's name or calls a function that reads it. */
-function markHelpers(routines: readonly Routine[], setting: string): Routine[] {
-  const helpers = new Set<Routine>();
-  for (let before = -1; before < helpers.size; ) {
-    before = helpers.size;
-    const names = [setting, ...[...helpers].map(({ sql }) => `${bare(sql)}(`)];
-    for (const routine of routines) if (names.some((name) => routine.source.includes(name))) helpers.add(routine);
-  }
+function markHelpers(routines: readonly Routine[], settings: readonly string[]): Routine[] {
+  const helpers = routinesReading(routines, settings);
   return routines.map((routine) => ({ ...routine, readsSetting: helpers.has(routine) }));
+}
+
+/** The functions whose source contains one of the names or calls a function that does. */
+export function routinesReading(routines: readonly Routine[], settings: readonly string[]): ReadonlySet<Routine> {
+  const found = new Set<Routine>();
+  for (let before = -1; before < found.size; ) {
+    before = found.size;
+    const names = [...settings, ...[...found].map(({ sql }) => `${bare(sql)}(`)];
+    for (const routine of routines) if (names.some((name) => routine.source.includes(name))) found.add(routine);
+  }
+  return found;
+}
+
+/** Whether one of the expressions reads the setting, directly or through a function. */
+export function readsSetting(
+  { routines }: Pick<Catalog, 'routines'>,
+  expressions: readonly (string | null)[],
+  setting: string,
+): boolean {
+  const names = [setting, ...[...routinesReading(routines, [setting])].map(({ sql }) => `${bare(sql)}(`)];
+  return expressions.some((expression) => names.some((name) => expression?.includes(name)));
 }
 
 const bare = (sql: string) => sql.slice(sql.lastIndexOf('.') + 1);

@@ -4,6 +4,7 @@ import { isKey } from './ownership.ts';
 import type { Row } from './seedData/seedData.ts';
 import type { AttackSession } from './sql/attackSession.ts';
 import type { AttackTarget } from './sql/attackTarget.ts';
+import { readersOf } from './sql/groupActors.ts';
 import { asActor } from './sql/judge.ts';
 import { isRaisedAfterPolicies, isRefusedByConstraint } from './sql/refusals.ts';
 import { type Actor, describe, type SqlAnswer, type SqlAttack } from './sql/sqlAttack.ts';
@@ -39,8 +40,12 @@ export async function* controls(session: AttackSession, target: AttackTarget): A
   const hasSharedRows = (session.seedData.shared.get(relation.oid)?.length ?? 0) > 0;
   const check = (operation: Operation, statement: string, options: Partial<SqlAttack> & { column?: string } = {}) =>
     tryControl(session, target, { operation, statement, actor: owner, ...options });
-  if (selected.length > 0 && (row || isView || hasSharedRows))
-    yield await check('select', `select ${selected.map(({ name }) => id(name)).join(', ')} from ${relation.sql}`);
+  if (selected.length > 0 && (row || isView || hasSharedRows)) {
+    const read = `select ${selected.map(({ name }) => id(name)).join(', ')} from ${relation.sql}`;
+    yield await check('select', read);
+    for (const reader of readersOf(session.catalog, session.seedData, relation))
+      yield await check('select', read, reader);
+  }
   // The rows that a write through the view changes are unknown. Its tables have their own controls.
   if (isView || !row) return;
   if (a.insertableRows.length > 0 && inserted.length > 0)

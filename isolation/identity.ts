@@ -12,6 +12,11 @@ export interface Identity {
 
 const placeholder = ':id';
 
+/** The settings that identify the tenant: its setting, and those of `set` whose value contains the tenant's id. */
+export function tenantSettings({ setting, set = {} }: Identity): string[] {
+  return [setting, ...Object.keys(set).filter((name) => name !== setting && set[name]?.includes(placeholder))];
+}
+
 /**
  * The setting's value in transactions of the tenant `id`. An empty id gives the empty string, which is the value that
  * Postgres restores after an earlier transaction has set the setting.
@@ -27,13 +32,12 @@ export function valueWithoutTenant({ template }: Pick<Identity, 'template'>): st
 }
 
 /**
- * Builds the statement that sets the transaction's identity.
+ * The settings of a transaction with their values, the tenant's setting first.
  *
- * @param id the tenant; null does not change the setting.
- * @param value the whole value of the setting; replaces the template.
- * @returns undefined if there is no setting to change.
+ * @param id the tenant; null leaves out the settings that identify it.
+ * @param value the whole value of the tenant's setting; replaces the template.
  */
-export function setIdentity(identity: Identity, id: string | null, value?: string): string | undefined {
+export function settingsOf(identity: Identity, id: string | null, value?: string): [name: string, text: string][] {
   const { setting, set = {} } = identity;
   const settings = Object.entries(set).flatMap(([name, text]): [string, string][] => {
     if (!text.includes(placeholder)) return [[name, text]];
@@ -41,14 +45,19 @@ export function setIdentity(identity: Identity, id: string | null, value?: strin
     return [[name, id === '' ? '' : fill(text, id)]];
   });
   if (id !== null) settings.unshift([setting, value ?? settingValue(identity, id)]);
-  const calls = settings.map(
+  return settings;
+}
+
+/** Builds the statement that sets the settings; undefined if there is none. The parameters are those of `settingsOf`. */
+export function setIdentity(identity: Identity, id: string | null, value?: string): string | undefined {
+  const calls = settingsOf(identity, id, value).map(
     ([name, text]) => `set_config(${pg.escapeLiteral(name)}, ${pg.escapeLiteral(text)}, true)`,
   );
   return calls.length > 0 ? `select ${calls.join(', ')}` : undefined;
 }
 
 /** Replaces the placeholder. In JSON it stands within a string, or for a whole value such as a number. */
-function fill(template: string, id: string): string {
+export function fill(template: string, id: string): string {
   return template.replaceAll(placeholder, isJson(template) ? JSON.stringify(id).slice(1, -1) : id);
 }
 

@@ -1,4 +1,5 @@
 import type { Catalog, Column, Relation } from './catalog.ts';
+import { tenantSettings } from './identity.ts';
 import { escapeRegExp } from './text.ts';
 import { findTriggerInserts } from './triggerInserts.ts';
 
@@ -89,7 +90,7 @@ function add(signs: Signs, column: string, score: number, why: string): void {
 function readSigns(catalog: Catalog, table: Relation): Signs {
   const signs: Signs = new Map();
   const identity = `(?:\\(\\s*SELECT\\s+)?(?:[^=]{0,60}?)(?:${[
-    `current_setting\\('${escapeRegExp(catalog.setting)}'`,
+    ...tenantSettings(catalog).map((setting) => `current_setting\\('${escapeRegExp(setting)}'`),
     ...catalog.helpers.map(({ sql }) => `${escapeRegExp(sql.slice(sql.lastIndexOf('.') + 1))}\\(\\)`),
   ].join('|')})`;
   for (const column of table.columns) {

@@ -4,7 +4,7 @@ import { proveApi } from './api/proveApi.ts';
 import { proveServer } from './api/proveServer.ts';
 import { startMutants } from './mutants/workers.ts';
 import type { Proof } from './proof.ts';
-import type { ProverOptions } from './proverOptions.ts';
+import { type ProverOptions, scopeOf } from './proverOptions.ts';
 import { type ProveSqlOptions, proveSql } from './proveSql.ts';
 import { onDatabase, onMigrations, type TargetDatabase } from './targetDatabase.ts';
 import { withoutControls } from './unproven.ts';
@@ -37,11 +37,11 @@ async function proveOn(
   options: ProverOptions,
   progress: (line: string) => void,
 ): Promise<Proof> {
-  const { seed, schema, role, setting, settingTemplate: template, set, fixed, tenantIds, fixtures, table } = options;
+  const { seed, schema, tenantIds, fixtures, table } = options;
   const startedAt = new Date();
   const isOurs = options.databaseUrl === undefined;
   const settings: Omit<ProveSqlOptions, 'adminUrl'> = {
-    scope: { schema, role, setting, template, set, fixed },
+    scope: scopeOf(options),
     seedData: { seed, ...(fixtures && { fixtures }), ...(tenantIds && { tenantIds }) },
     login: options.loginRole ?? (isOurs ? 'hedgerow_authenticator' : undefined),
     owner: options.ownerRole ?? (isOurs ? 'hedgerow_owner' : undefined),

@@ -1,5 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
+import type { Scope } from './catalog.ts';
+import { hedgerowScope } from './hedgerow/scope.ts';
 
 const schema = z.object({
   databaseUrl: z.string().optional(),
@@ -28,6 +30,13 @@ const schema = z.object({
 });
 
 export type ProverOptions = z.infer<typeof schema>;
+
+/** The schema and role to attack, and the identity of a transaction. Hedgerow's own has further settings. */
+export function scopeOf({ schema, role, setting, settingTemplate: template, set, fixed }: ProverOptions): Scope {
+  const own = hedgerowScope;
+  const isOwn = template === undefined && schema === own.schema && role === own.role && setting === own.setting;
+  return isOwn ? { ...own, fixed, set: { ...own.set, ...set } } : { schema, role, setting, template, set, fixed };
+}
 
 /**
  * Parses the command line.

@@ -7,6 +7,7 @@ import { attackField, operationOf, type TriedField, tryField } from './fields.ts
 import { attackIdempotency } from './idempotency.ts';
 import { attackNested } from './nested.ts';
 import { attackNonInterference } from './nonInterference.ts';
+import { attackOrganizations } from './organizations.ts';
 import { type Accounts, attackRoutes } from './routes.ts';
 import type { AttackContextParts } from './scratch.ts';
 import { attackSubscriptions } from './subscriptions.ts';
@@ -74,6 +75,7 @@ export async function attackApi(
   }
   await attackNonInterference(context, tried);
   await attackIdempotency(context, tried);
+  await attackOrganizations(context, tried);
   await attackUnauthenticated(context, tried, revokedActors);
   if (!only) {
     await attackWithForgeries(context, revokedActors);

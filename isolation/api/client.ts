@@ -11,6 +11,8 @@ export interface ApiActor {
   /** The user's id; undefined without authentication. */
   readonly id?: string;
   readonly token?: string;
+  /** The organization that the actor acts for. */
+  readonly organizationId?: string;
 }
 
 export interface GraphQLRequest {
@@ -42,7 +44,14 @@ export class Client {
 
   /** Sends a GraphQL request and counts it if it is a successful mutation. */
   async ask(actor: ApiActor, { document, variables, headers }: GraphQLRequest): Promise<Answer> {
-    const answer = await this.send('POST', '/graphql', actor.token, { query: document, variables }, headers);
+    const { token, organizationId } = actor;
+    const answer = await this.send(
+      'POST',
+      '/graphql',
+      token,
+      { query: document, variables },
+      { ...(organizationId !== undefined && { 'x-organization-id': organizationId }), ...headers },
+    );
     const isWrite =
       document.startsWith('mutation') && Object.values(answer.body?.data ?? {}).some((value) => value !== null);
     if (isWrite) this.writes++;

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { type Catalog, type Relation, readCatalog, type Scope } from '../catalog.ts';
+import { withOrganization } from '../hedgerow/organizations.ts';
 import { hmac } from '../http/forgery.ts';
 import { createSeedData } from '../seedData/createSeedData.ts';
 import { holding, literal, type SeedData } from '../seedData/seedData.ts';
@@ -37,7 +38,7 @@ export async function createScratchContext(
 ) {
   const [a, b, empty, deactivated, signedOut] = (await mapInSequence(
     ['A', 'B', 'C', 'a deactivated user', 'a user who signed out'],
-    (name) => register(client, name),
+    async (name) => withOrganization(admin, await register(client, name)),
   )) as [Account, Account, Account, Account, Account];
   await admin.query('update app_private.credentials set is_active = false where user_id = $1', [deactivated.id]);
   await client.send('POST', '/auth/logout-all', signedOut.token);

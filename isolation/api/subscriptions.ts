@@ -49,7 +49,7 @@ async function watchField(
 ): Promise<boolean> {
   const { client, a, b, api, watch } = context;
   const document = `subscription { ${field.name} ${select(field.type, api.rows)} }`;
-  const socket = await openSocket(client.url, b.token ?? '');
+  const socket = await openSocket(client.url, b.token ?? '', b.organizationId);
   try {
     const id = await begin(socket, document);
     const from = socket.heard.length;

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { Catalog, Relation } from '../catalog.ts';
+import { setIdentity } from '../identity.ts';
 import type { Ownership } from '../ownership.ts';
 
 /** A row as text, `schema.table (…)`, with its owner. */
@@ -49,10 +50,7 @@ export class Tables {
   /** Reads all rows, and the rows that each user sees. Requires a previous call of `keep`. */
   async read(userIds = this.#userIds): Promise<State> {
     const { escapeLiteral } = this.#client as pg.Client;
-    const { role, setting } = this.#catalog;
-    const asUser = (id: string) =>
-      `select set_config('role', ${escapeLiteral(role)}, true), set_config(${escapeLiteral(setting)}, ${escapeLiteral(id)}, true);
-       execute isolation_seen(${escapeLiteral(id)}); reset role;`;
+    const asUser = (id: string) => `${this.#become(id)}; execute isolation_seen(${escapeLiteral(id)}); reset role;`;
     const text = `begin; execute isolation_rows; ${userIds.map(asUser).join('')} commit`;
     const results = (await this.#client.query(text)) as unknown as pg.QueryResult<Owned>[];
     const [rows = [], ...seen] = results
@@ -103,11 +101,8 @@ export class Tables {
   }
 
   async #canRead({ sql }: Relation, userId: string): Promise<boolean> {
-    const { escapeLiteral } = this.#client as pg.Client;
-    const { role, setting } = this.#catalog;
-    // One message is one transaction, so an error also resets the role and the setting.
-    const text = `select set_config('role', ${escapeLiteral(role)}, true), set_config(${escapeLiteral(setting)}, ${escapeLiteral(userId)}, true);
-      select count(t::text) from ${sql} t; reset role`;
+    // One message is one transaction, so an error also resets the role and the settings.
+    const text = `${this.#become(userId)}; select count(t::text) from ${sql} t; reset role`;
     return this.#client.query(text).then(
       () => true,
       (error: { code?: string }) => {
@@ -115,6 +110,11 @@ export class Tables {
         return false;
       },
     );
+  }
+
+  #become(userId: string): string {
+    const { escapeIdentifier } = this.#client as pg.Client;
+    return `set local role ${escapeIdentifier(this.#catalog.role)}; ${setIdentity(this.#catalog, userId)}`;
   }
 
   /** Deletes a user's rows without cascading to rows that reference them. */

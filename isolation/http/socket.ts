@@ -65,12 +65,27 @@ export class Socket {
   }
 }
 
+/** The contents of `connection_init`. */
+interface Greeting {
+  readonly authorization?: string;
+  readonly organizationId?: string;
+}
+
 /** Opens a socket and sends `connection_init` with the token, without waiting for an acknowledgment. */
-export async function greet(url: string, token: string | undefined, headers?: Record<string, string>): Promise<Socket> {
+export async function greet(
+  url: string,
+  token: string | undefined,
+  headers?: Record<string, string>,
+  organizationId?: string,
+): Promise<Socket> {
   const socket = new Socket(url, headers);
   await Promise.race([once(socket.raw, 'open'), socket.closed]);
   if (socket.raw.readyState === WebSocket.OPEN) {
-    socket.send({ type: 'connection_init', ...(token && { payload: { authorization: `Bearer ${token}` } }) });
+    const payload: Greeting = {
+      ...(token && { authorization: `Bearer ${token}` }),
+      ...(organizationId !== undefined && { organizationId }),
+    };
+    socket.send({ type: 'connection_init', ...(Object.keys(payload).length > 0 && { payload }) });
   }
   return socket;
 }
@@ -78,10 +93,11 @@ export async function greet(url: string, token: string | undefined, headers?: Re
 /**
  * Opens an authenticated socket.
  *
+ * @param organizationId the organization that the socket acts for.
  * @throws Error if the server does not acknowledge it.
  */
-export async function openSocket(url: string, token: string): Promise<Socket> {
-  const socket = await greet(url, token);
+export async function openSocket(url: string, token: string, organizationId?: string): Promise<Socket> {
+  const socket = await greet(url, token, undefined, organizationId);
   const { type } = await socket.next();
   if (type !== 'connection_ack') throw new Error(type);
   return socket;

@@ -1,4 +1,5 @@
 import { Agent } from 'node:http';
+import type { ApiActor } from '../api/client.ts';
 import { type Holdings, type Row, readHoldings } from '../api/rows.ts';
 import { type Abort, type Answer, type NoAnswer, post } from '../http/post.ts';
 import { during, type Fault } from './faults.ts';
@@ -78,18 +79,35 @@ async function perform(
   if (models[index]?.uncertain) await readAgain(worker);
   const model = models[index] as Model;
   const others = models.filter((other) => other !== model);
-  const unauthenticated = step.operation === 'unauthenticated';
-  const request = requestOf(testBed, unauthenticated ? { ...step, operation: 'page' } : step, model, others);
+  const refused = refusedReaders[step.operation];
+  const request = requestOf(testBed, refused ? { ...step, operation: 'page' } : step, model, others);
   if (!request) return;
   count(step.operation, request.type);
-  const token = unauthenticated ? undefined : testBed.tenants[index]?.member.token;
+  const { token, organizationId } = senderOf(testBed.tenants, step) ?? {};
+  const headers = organizationId === undefined ? {} : { 'x-organization-id': organizationId };
   const { document, variables } = request.question;
   const payload = Buffer.from(JSON.stringify({ query: document, variables }));
   const abort = abortOf(step.fault, step.choice);
   const answer = await during(testBed.db, step.fault, () =>
-    post(`${testBed.client.url}/graphql`, { agent, token, payload, abort }),
+    post(`${testBed.client.url}/graphql`, { agent, token, payload, abort, headers }),
   );
-  check(worker, request, answer, { payload: payload.toString(), unauthenticated });
+  check(worker, request, answer, { payload: payload.toString(), refused });
+}
+
+/** The readers whose requests the server must refuse, by the operation. */
+const refusedReaders: Readonly<Partial<Record<Step['operation'], string>>> = {
+  unauthenticated: 'an unauthenticated client',
+  'another tenant’s organization': 'a tenant that acts for another tenant’s organization',
+};
+
+/** The identity of a request: the tenant with its organization or with another tenant's, or nobody. */
+function senderOf(tenants: TestBed['tenants'], { tenant, operation, choice }: Step): ApiActor | undefined {
+  if (operation === 'unauthenticated') return undefined;
+  const member = tenants[tenant]?.member;
+  if (!member || operation !== 'another tenant’s organization') return member;
+  const others = tenants.filter((_, index) => index !== tenant);
+  const organizationId = others[choice % others.length]?.member.organizationId;
+  return organizationId === undefined ? undefined : { ...member, organizationId };
 }
 
 function abortOf(fault: Fault | undefined, choice: number): Abort | undefined {
@@ -109,7 +127,7 @@ function check(
   worker: TenantWorker,
   request: Request,
   answer: Answer | NoAnswer,
-  { payload, unauthenticated }: { payload: string; unauthenticated: boolean },
+  { payload, refused }: { payload: string; refused: string | undefined },
 ): void {
   const { testBed, owners, index, models, faulty } = worker;
   const model = models[index] as Model;
@@ -125,14 +143,14 @@ function check(
   }
   const finding = (leak: boolean, message: string) =>
     new Finding(message, { leak, type: request.type, statement: payload, answer: `${answer.status} ${answer.text}` });
-  const reader = unauthenticated ? 'an unauthenticated client' : name;
-  const foreign = owners.foreignIn(answer.text, unauthenticated ? undefined : name, payload);
+  const reader = refused ?? name;
+  const foreign = owners.foreignIn(answer.text, refused === undefined ? name : undefined, payload);
   if (foreign) throw finding(true, `${reader} received a value of another tenant: ${foreign.what}`);
   const { body, status } = answer;
   const codes = (body?.errors ?? []).map(({ extensions }) => extensions?.code ?? 'no code');
   const data = body?.data?.[request.field];
-  if (unauthenticated) {
-    if (data) throw finding(true, 'an unauthenticated client received data');
+  if (refused !== undefined) {
+    if (data) throw finding(true, `${refused} received data`);
     return;
   }
   // A row of this tenant may have the same key as the requested row of another tenant.

@@ -14,6 +14,7 @@ const operations = [
   'nested',
   'search',
   'another tenant’s row',
+  'another tenant’s organization',
   'unauthenticated',
 ] as const;
 

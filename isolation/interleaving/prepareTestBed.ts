@@ -4,6 +4,7 @@ import type { ApiActor, Client } from '../api/client.ts';
 import { type Holdings, readHoldings } from '../api/rows.ts';
 import type { Scratch } from '../api/scratch.ts';
 import type { ArgumentSources } from '../api/validArguments.ts';
+import { withOrganization } from '../hedgerow/organizations.ts';
 import type { Admin } from './backends.ts';
 import { prepareFaults } from './faults.ts';
 
@@ -31,7 +32,7 @@ export async function prepareTestBed(
   only: (table: string) => boolean = () => true,
 ): Promise<TestBed> {
   const { client, api, a, b, empty } = context;
-  const newcomer = await register(client, 'D');
+  const newcomer = await withOrganization(admin, await register(client, 'D'));
   const db = { asAdmin: async (text: string, values: unknown[] = []) => (await admin.query(text, values)).rows };
   await tables.keep();
   await prepareFaults(

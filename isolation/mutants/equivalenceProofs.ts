@@ -1,5 +1,7 @@
 import pg from 'pg';
-import type { Catalog, Policy, Relation } from '../catalog.ts';
+import type { Catalog, Policy, Relation, Routine } from '../catalog.ts';
+import { tenantSettings } from '../identity.ts';
+import { hasWord } from '../text.ts';
 import { tokens } from './expression.ts';
 import type { EquivalenceProof, MutantTarget } from './mutant.ts';
 import { type Command, identityMarkers } from './mutantTarget.ts';
@@ -79,25 +81,39 @@ export function allRowsAllowed(
 }
 
 /**
- * The role cannot write the owner column: an insert takes the default, and an update keeps the value. No statement can
- * name another owner, so WITH CHECK has nothing to refuse.
+ * The role cannot write the owner column, so no statement can name another owner:
  *
- * @returns no proof if a policy reads anything but the owner column, or if the default does not read the identity.
+ * - An insert takes the default. A check of the owner alone then has nothing to refuse.
+ * - An update keeps the owner. A row that satisfies USING then satisfies the same WITH CHECK, and any weaker one.
+ *
+ * @param dropped the part that the mutant takes from WITH CHECK; defaults to every check of an insert.
+ * @returns no proof if a policy reads anything but the owner column, if the default does not read the identity, or if the
+ *   part asks for more than the owner, such as a member's role.
  */
 export function ownerNotWritable(
   { catalog, owners }: MutantTarget,
   table: Relation,
   command: Policy['command'],
+  dropped?: string,
 ): EquivalenceProof[] {
   const { role } = catalog;
   const { name, sql, policies } = table;
   const owner = owners.get(table.oid)?.column;
-  const checks = policies.filter(({ applies }) => applies).map(({ using, check }) => check ?? using ?? '');
-  if (!owner || !checks.every((expression) => readsOnly(table, owner.name, expression))) return [];
-  if (command !== 'update' && !identityMarkers(catalog).some((marker) => owner.default?.includes(marker))) return [];
-  const column = escapeLiteral(owner.name);
   const inserts = command === 'insert' || command === 'all';
   const updates = command === 'update' || command === 'all';
+  const applicable = policies.filter(({ applies }) => applies);
+  const checks = applicable.map(({ using, check }) => check ?? using ?? '');
+  const ofInserts = applicable
+    .filter(({ command: of }) => of === 'insert' || of === 'all')
+    .map(({ using, check }) => check ?? using ?? '');
+  const ofUpdates = applicable.filter(({ command: of }) => of === 'update' || of === 'all');
+  if (!owner || !checks.every((expression) => readsOnly(table, owner.name, expression))) return [];
+  if (inserts) {
+    if (!identityMarkers(catalog).some((marker) => owner.default?.includes(marker))) return [];
+    if (!(dropped === undefined ? ofInserts : [dropped]).every((part) => asksOnlyForTenant(catalog, part))) return [];
+  }
+  if (updates && !ofUpdates.every(({ using, check }) => check === null || check === using)) return [];
+  const column = escapeLiteral(owner.name);
   const conditions = [
     ...(inserts
       ? [
@@ -119,6 +135,15 @@ export function ownerNotWritable(
       query: `select ${conditions.join('\n  and ')}`,
     },
   ];
+}
+
+/** Whether the expression reads nothing of the session but the tenant. */
+function asksOnlyForTenant(catalog: Catalog, expression: string): boolean {
+  const settings = tenantSettings(catalog);
+  const others = catalog.routines.filter((routine) => !catalog.helpers.includes(routine));
+  const isCalled = ({ sql }: Routine) => hasWord(expression, sql.slice(sql.lastIndexOf('.') + 1));
+  const read = [...expression.matchAll(/current_setting\('((?:[^']|'')*)'/g)].map(([, setting]) => setting as string);
+  return !others.some(isCalled) && read.every((setting) => settings.includes(setting));
 }
 
 /** Whether the expression reads no column of the row except the owner, and no other rows. */

@@ -36,11 +36,14 @@ export function replaceEach(
 }
 
 /**
- * Returns variants of an expression. Each variant has one operand of an AND replaced with true.
+ * Returns variants of an expression, and what each lacks. Each variant has one operand of an AND replaced with true.
  *
  * @param isWanted selects the operands to replace.
  */
-export function dropEachConjunct(expression: string, isWanted: (operand: string) => boolean): string[] {
+export function dropEachConjunct(
+  expression: string,
+  isWanted: (operand: string) => boolean,
+): { changed: string; dropped: string }[] {
   const ands = Map.groupBy(
     tokens(expression).filter(({ text }) => text === 'AND'),
     ({ group }) => group,
@@ -50,8 +53,9 @@ export function dropEachConjunct(expression: string, isWanted: (operand: string)
     const ends = [...operators.map(({ start }) => start), closing(expression, group)];
     return starts.flatMap((start, at) => {
       const end = ends[at] as number;
-      return isWanted(expression.slice(start, end))
-        ? [`${expression.slice(0, start)} true ${expression.slice(end)}`]
+      const dropped = expression.slice(start, end);
+      return isWanted(dropped)
+        ? [{ changed: `${expression.slice(0, start)} true ${expression.slice(end)}`, dropped }]
         : [];
     });
   });

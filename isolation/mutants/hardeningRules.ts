@@ -1,7 +1,7 @@
 import type { Catalog, Relation } from '../catalog.ts';
 import type { Ownership } from '../ownership.ts';
 import type { Catch } from './mutant.ts';
-import { identityMarkers } from './mutantTarget.ts';
+import { commands, identityMarkers } from './mutantTarget.ts';
 
 /**
  * Finds violations of hardening rules, which protect the schema in depth. Attacks cannot detect a violation, because a
@@ -51,6 +51,19 @@ export function hardeningRules(catalog: Catalog, owners: ReadonlyMap<number, Own
           `${clause} of ${policy.name} does not read the current identity: only the objects that it reads can restrict it to one tenant.`,
         );
       }
+    }
+    for (const command of commands) {
+      const allowing = policies.filter(
+        (policy) => policy.applies && policy.permissive && [command, 'all'].includes(policy.command),
+      );
+      // Each of several policies allows rows alone. One that reads other rows depends on the policies of their tables.
+      const reading = allowing.filter(({ using, check }) => / FROM /i.test(`${using} ${check}`));
+      if (allowing.length > 1 && reading.length > 0)
+        add(
+          'a policy that reads other rows stands alone',
+          name,
+          `${allowing.map((policy) => policy.name).join(' and ')} allow ${command}: only the policies of other tables limit ${reading[0]?.name}.`,
+        );
     }
   }
   const ownerRights = [

@@ -1,4 +1,5 @@
 import type { Catalog, Policy, Relation, Routine } from '../catalog.ts';
+import { tenantSettings } from '../identity.ts';
 
 /** The tables that can hold tenants' rows. Views hold no rows. */
 export function tablesOf({ relations }: Catalog): Relation[] {
@@ -21,7 +22,7 @@ export type Command = (typeof commands)[number];
 
 /** Markers of an expression that reads the current identity: the setting, or a call of a function in a policy. */
 export function identityMarkers(catalog: Catalog): string[] {
-  return [catalog.setting, ...functionsInPolicies(catalog).map(callOf)];
+  return [...tenantSettings(catalog), ...functionsInPolicies(catalog).map(callOf)];
 }
 
 const callOf = ({ sql }: Routine) => `${sql.slice(sql.lastIndexOf('.') + 1)}(`;

@@ -2,7 +2,13 @@ import type { Mutant, MutantTarget, MutationOperator } from './mutant.ts';
 import { plainForeignKey, uniqueForAll } from './operators/constraints.ts';
 import { dropConjunct, equalToUnequal, swapAndOr } from './operators/expressions.ts';
 import { grantOwner, grantSequence, grantTable, ownerUnchecked } from './operators/grants.ts';
-import { helperIgnoresNull, helperIsVictim, helperReturnsTrue, securityDefiner } from './operators/helpers.ts';
+import {
+  helperIgnoresNull,
+  helperIgnoresSetting,
+  helperIsVictim,
+  helperReturnsTrue,
+  securityDefiner,
+} from './operators/helpers.ts';
 import {
   addPolicy,
   checkTrue,
@@ -39,6 +45,7 @@ export const mutationOperators: Readonly<Record<string, MutationOperator>> = {
   'make the helper name another tenant': helperIsVictim,
   'make the helper take nobody for somebody': helperIgnoresNull,
   'make the helper say yes': helperReturnsTrue,
+  'make the helper ignore its setting': helperIgnoresSetting,
   'drop the owner from a foreign key': plainForeignKey,
   'drop the owner from a unique key': uniqueForAll,
   'disable a trigger that refuses': disableTrigger,

@@ -1,5 +1,6 @@
 import { UsageError } from '../../common/usageError.ts';
 import { type Catalog, readCatalog } from '../catalog.ts';
+import type { Control } from '../controls.ts';
 import { connected, type ProveSqlOptions, runControls } from '../proveSql.ts';
 import { createSeedData } from '../seedData/createSeedData.ts';
 import type { SeedData } from '../seedData/seedData.ts';
@@ -41,6 +42,10 @@ export async function proveMutants(options: ProveMutantsOptions): Promise<Verdic
     // Postgres refuses to alter a table that has pending deferred constraint checks.
     await client.query('set constraints all immediate');
     const verdicts: Verdict[] = [];
+    // The first run, of the schema without mutants, shows what A can do.
+    let working: ReadonlySet<string> | undefined;
+    const keyOf = ({ table, operation, column, statement }: Control) =>
+      JSON.stringify([table, operation, column, statement.split('\n', 1)]);
     const context: MutantContext = {
       client,
       catalog,
@@ -51,6 +56,7 @@ export async function proveMutants(options: ProveMutantsOptions): Promise<Verdic
         const only = (name: string) => isSelected(name) && (tables?.has(name) ?? true);
         const caught: Catch[] = [];
         const controls = await runControls(client, changed, seedData, { ...options, only });
+        working ??= new Set(controls.filter(({ works }) => works).map(keyOf));
         const ownerErrors = ownerErrorsOf(controls);
         for await (const { attack, table, outcome, evidence = '' } of attackSql(client, changed, seedData, {
           ...options,
@@ -59,8 +65,9 @@ export async function proveMutants(options: ProveMutantsOptions): Promise<Verdic
         })) {
           if (outcome === 'leaked' && attacks(attack)) caught.push({ attack, table, evidence });
         }
-        for (const { table, operation, works, statement, answer } of controls) {
-          if (works) continue;
+        for (const control of controls) {
+          const { table, operation, works, statement, answer } = control;
+          if (works || !working.has(keyOf(control))) continue;
           caught.push({
             attack: `control: ${operation} of one's own`,
             table,

@@ -130,18 +130,20 @@ export class AttackSession {
   }
 
   /** Runs one attack. It sends all statements in one message to avoid round trips. */
-  async run({ actor, statements, prepare = [], operation, withoutTriggers }: SqlAttack): Promise<SqlAnswer> {
+  async run(attack: SqlAttack): Promise<SqlAnswer> {
+    const { actor, statements, prepare = [], operation, withoutTriggers } = attack;
     const { client } = this;
     const before = [
       ...(prepare.length ? [...this.#suppressTriggers.start, ...prepare, ...this.#suppressTriggers.end] : []),
       ...(withoutTriggers ? this.#suppressTriggers.start : []),
       ...this.#become(actor),
     ];
-    const look = operation === 'select' ? [] : [...this.#end, ...this.#fingerprintQuery];
+    const isCompared = operation !== 'select' && !attack.preparesA;
+    const look = isCompared ? [...this.#end, ...this.#fingerprintQuery] : [];
     try {
       const answers = await this.#send([...before, ...statements, 'set constraints all immediate', ...look]);
       const results = answers.slice(before.length, before.length + statements.length);
-      if (operation === 'select') return { results, harm: [], own: [] };
+      if (!isCompared) return { results, harm: [], own: [] };
       return { results, ...(await this.#compare(fingerprintsOf(answers.at(-1)))) };
     } catch (error) {
       const { code, message, table, constraint, column, where, detail } = error as pg.DatabaseError;
@@ -205,7 +207,7 @@ export class AttackSession {
     return this.#login ? ['reset session authorization', 'reset role'] : ['reset role'];
   }
 
-  #become({ identity, role, settingValue }: Actor): string[] {
+  #become({ identity, role, settingValue, set }: Actor): string[] {
     const { client, catalog } = this;
     const login = this.#login;
     const become = role ?? catalog.role;
@@ -216,7 +218,9 @@ export class AttackSession {
           ? [`set local session authorization ${client.escapeIdentifier(login)}`]
           : []),
       ...(become === login ? [] : [`set local role ${client.escapeIdentifier(become)}`]),
-      ...[setIdentity(catalog, identity, settingValue)].filter((statement) => statement !== undefined),
+      ...[setIdentity({ ...catalog, set: { ...catalog.set, ...set } }, identity, settingValue)].filter(
+        (statement) => statement !== undefined,
+      ),
     ];
   }
 

@@ -5,6 +5,7 @@ import type { SeedData } from '../seedData/seedData.ts';
 import { AttackSession, type AttackSessionOptions } from './attackSession.ts';
 import { type AttackTarget, createAttackTarget } from './attackTarget.ts';
 import { calls } from './calls.ts';
+import { attacksOfMembers } from './groupActors.ts';
 import { inserts, references } from './inserts.ts';
 import { differs, isSame, judge } from './judge.ts';
 import { otherRoles, privileges } from './privileges.ts';
@@ -85,6 +86,7 @@ async function attacksOn(
       ? []
       : [...writes(seedData, target), ...inserts(seedData, target), ...references(seedData, target)]),
     ...actorsWithoutTenant(seedData, catalog).flatMap((actor) => attacksWithoutTenant(target, actor)),
+    ...attacksOfMembers(catalog, seedData, target),
     ...privileges(catalog, target),
     ...(await otherRoles(session, target, owner)),
   ];
@@ -108,7 +110,7 @@ async function* withAndWithoutA(
   for (const attack of different) answers.set(attack, await session.run(attack));
   const without = new Map<SqlAttack, SqlAnswer>();
   // A missing grant gives the same answer without A's rows.
-  const open = different.filter((attack) => !isDenied(answers.get(attack) as SqlAnswer));
+  const open = different.filter((attack) => !attack.isOfA && !isDenied(answers.get(attack) as SqlAnswer));
   await session.withoutA(async () => {
     for (const attack of open) without.set(attack, await session.run(attack));
   });

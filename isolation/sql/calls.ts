@@ -1,5 +1,5 @@
 import type { Argument, Catalog, Relation, Routine, Type } from '../catalog.ts';
-import { settingValue } from '../identity.ts';
+import { settingsOf, tenantSettings } from '../identity.ts';
 import { candidates, noHints, quoteElement } from '../seedData/columnValues.ts';
 import { holding, type Row, type SeedData } from '../seedData/seedData.ts';
 import { rootOf } from '../seedData/valueHints.ts';
@@ -24,6 +24,7 @@ const withValuesOfA = "call with A's values";
 
 function callsOf(catalog: Catalog, seedData: SeedData, routine: Routine): SqlAttack[] {
   const b: Actor = { name: 'B', identity: seedData.b.id };
+  const settingsFor = (actor: Actor) => settingsOf(catalog, actor.identity, actor.settingValue);
   const call = (attack: string, values: readonly string[], actor = b): SqlAttack => ({
     table: routine.name,
     attack,
@@ -33,9 +34,11 @@ function callsOf(catalog: Catalog, seedData: SeedData, routine: Routine): SqlAtt
       routine.kind === 'procedure'
         ? `call ${routine.sql}(${values.join(', ')})`
         : `select * from ${routine.sql}(${values.join(', ')})`,
-      `select current_user::text, current_setting('${catalog.setting.replaceAll("'", "''")}', true)`,
+      `select current_user::text, ${settingsFor(actor)
+        .map(([name]) => `current_setting(${quote(name)}, true)`)
+        .join(', ')}`,
     ],
-    stays: [catalog.role, actor.settingValue ?? settingValue(catalog, actor.identity ?? '')],
+    stays: [catalog.role, ...settingsFor(actor).map(([, text]) => text)],
   });
   const required = routine.arguments.filter(({ hasDefault }) => !hasDefault);
   const attacks: SqlAttack[] = [];
@@ -67,7 +70,9 @@ const quote = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
 /** Texts that become SQL if a function concatenates them into a statement. */
 function hostile(catalog: Catalog, { a }: SeedData): string[] {
-  const become = `set_config('${catalog.setting}', ${quote(settingValue(catalog, a.id))}, true)`;
+  const becoming = settingsOf(catalog, a.id)
+    .filter(([name]) => tenantSettings(catalog).includes(name))
+    .map(([name, text]) => `set_config(${quote(name)}, ${quote(text)}, true)`);
   return [
     "' or true --",
     "' or '1'='1",
@@ -75,13 +80,15 @@ function hostile(catalog: Catalog, { a }: SeedData): string[] {
     '" or true --',
     'true or true',
     '%',
-    `'; select ${become}; --`,
-    `' || ${become} || '`,
-    `" || ${become} || "`,
-    `${become} is not null`,
     "'; reset role; --",
     "'; set local role none; --",
-    `$$ || ${become} || $$`,
+    ...becoming.flatMap((become) => [
+      `'; select ${become}; --`,
+      `' || ${become} || '`,
+      `" || ${become} || "`,
+      `${become} is not null`,
+      `$$ || ${become} || $$`,
+    ]),
   ];
 }
 

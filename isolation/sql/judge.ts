@@ -77,6 +77,12 @@ export function judge(
       `${actor.name} wrote to what belongs to A (${seedData.a.id}). Read back with row-level security bypassed: ${answer.harm.join('; ')}.`,
     );
   }
+  const found = answer.results.reduce((sum, { count }) => sum + (count ?? 0), 0);
+  if (attack.mustFindNothing !== undefined && found > 0) {
+    const verb = operation === 'select' ? 'saw' : 'wrote to';
+    return leaked(`${actor.name} in A's group (${seedData.a.id}) ${verb} ${found} rows. ${attack.mustFindNothing}`);
+  }
+  if (attack.isOfA) return { ...attempt, outcome: 'held' };
   if (attack.arePlans) {
     // Not compared with the answer without A's rows, because every plan reveals the size of the table.
     const [known, unknown] = answer.results.filter(({ rows }) => rows.length > 0).map(rowsExpected);
@@ -88,7 +94,7 @@ export function judge(
   const last = answer.results.at(-1)?.rows[0];
   if (attack.stays && answer.code === undefined && last?.join() !== attack.stays.join()) {
     return leaked(
-      `The transaction's identity changed: role and ${catalog.setting} were ${attack.stays.join(', ')} and are ${last?.map((value) => value ?? 'null').join(', ')}. A is ${seedData.a.id}.`,
+      `The transaction's identity changed: role and settings were ${attack.stays.join(', ')} and are ${last?.map((value) => value ?? 'null').join(', ')}. A is ${seedData.a.id}.`,
     );
   }
   // On every table, Postgres' MERGE raises an error for a hidden row that it reaches, instead of skipping it.
@@ -113,9 +119,12 @@ export function judge(
 }
 
 /** An SQL comment that names the actor. */
-export function asActor(catalog: Catalog, { name, identity, settingValue: value }: Actor): string {
+export function asActor(catalog: Catalog, { name, identity, settingValue: value, set = {} }: Actor): string {
   if (identity === null) return `-- as ${name}`;
-  return `-- as ${name}, ${catalog.setting} = '${value ?? settingValue(catalog, identity)}'`;
+  const settings = { [catalog.setting]: value ?? settingValue(catalog, identity), ...set };
+  return `-- as ${name}, ${Object.entries(settings)
+    .map(([setting, text]) => `${setting} = '${text}'`)
+    .join(', ')}`;
 }
 
 const rowsExpected = ({ rows }: SqlAnswer['results'][number]) => /\brows=(\d+)/.exec(rows[0]?.[0] ?? '')?.[1];

@@ -8,6 +8,8 @@ export interface Actor {
   readonly identity: string | null;
   /** The whole value of the setting; replaces the value derived from `identity`. */
   readonly settingValue?: string;
+  /** Values of other settings, in place of those in the scope's `set`. */
+  readonly set?: Readonly<Record<string, string>>;
   /** Replaces the tenants' role: a role that the login role can assume, the login role, or a table's owner. */
   readonly role?: string;
 }
@@ -23,6 +25,12 @@ export interface SqlAttack {
   readonly prepare?: readonly string[];
   /** Set if success alone is a leak: the reason. */
   readonly mustFail?: string;
+  /** The actor acts for A's own tenant, so that its answers may depend on A's rows. Only changes of A's rows count. */
+  readonly isOfA?: true;
+  /** The preparation writes rows of A, so that the attack is not judged by changes of them. */
+  readonly preparesA?: true;
+  /** Set if it must neither return nor write a row: the reason. */
+  readonly mustFindNothing?: string;
   /** The two statements are EXPLAINs, for A's value and for an unused value. Both must estimate the same row count. */
   readonly arePlans?: true;
   /** Runs without triggers and foreign keys, if the role may disable them. */

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { root } from '../../common/root.ts';
 import { proveApi } from '../../isolation/api/proveApi.ts';
+import { hedgerowScope } from '../../isolation/hedgerow/scope.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { faulty } from './faulty.ts';
 
@@ -10,9 +11,8 @@ async function attack(sql: string, only?: (table: string) => boolean) {
   const db = await createTestDatabase();
   try {
     await db.asAdmin(`begin; set local role hedgerow_owner; ${sql}; commit`);
-    const scope = { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' };
     const { serverUrl, adminUrl } = db;
-    const options = { scope, seed: 7, poolSizes: [1], operations: 0, only, progress: () => {} };
+    const options = { scope: hedgerowScope, seed: 7, poolSizes: [1], operations: 0, only, progress: () => {} };
     const { attempts, unproven } = await proveApi({ ...options, serverUrl, adminUrl });
     return { attempts, unproven, leaks: attempts.filter(({ outcome }) => outcome === 'leaked') };
   } finally {

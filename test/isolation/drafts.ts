@@ -1,9 +1,8 @@
+import { hedgerowScope } from '../../isolation/hedgerow/scope.ts';
 import { exitCodeOf } from '../../isolation/proof.ts';
 import { proveSql, type SqlProof } from '../../isolation/proveSql.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { roles } from './onSchema.ts';
-
-export const scope = { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' };
 
 /** Runs `use` on a database with Hedgerow's schema and `sql`. */
 export async function withSchema<Result>(sql: string, use: (db: TestDatabase) => Promise<Result>): Promise<Result> {
@@ -32,7 +31,7 @@ export function prove(
     const proof = await proveSql({
       ...roles,
       adminUrl,
-      scope: { ...scope, set, fixed },
+      scope: { ...hedgerowScope, set: { ...hedgerowScope.set, ...set }, fixed },
       seedData: { seed: 1 },
       searchPath: 'pg_catalog',
       only: (name) => /drafts/.test(name),

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { Client } from '../../isolation/api/client.ts';
 import { createScratchContext } from '../../isolation/api/scratch.ts';
+import { hedgerowScope } from '../../isolation/hedgerow/scope.ts';
 import { serve } from '../../isolation/http/serve.ts';
 import { type InterleavingResult, interleave } from '../../isolation/interleaving/interleave.ts';
 import { prepareTestBed } from '../../isolation/interleaving/prepareTestBed.ts';
@@ -22,8 +23,7 @@ async function run(
   pool.on('error', () => {});
   try {
     await admin.connect();
-    const scope = { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' };
-    const scratch = await createScratchContext(client, { admin, scope, seed: 1, jwtSecret });
+    const scratch = await createScratchContext(client, { admin, scope: hedgerowScope, seed: 1, jwtSecret });
     const testBed = await prepareTestBed(scratch, pool);
     await change(db);
     return await interleave(testBed, { seed, operations, tableOf: scratch.context.tableOf });

@@ -1,6 +1,7 @@
 import { attack } from '../../dba/attack.ts';
 import { proveApi } from '../../isolation/api/proveApi.ts';
-import { drafts, own, prove, scope, withSchema } from './drafts.ts';
+import { hedgerowScope } from '../../isolation/hedgerow/scope.ts';
+import { drafts, own, prove, withSchema } from './drafts.ts';
 
 // Under load, these tests take minutes instead of seconds.
 const timeout = 300_000;
@@ -165,7 +166,7 @@ test(
   async () => {
     const proof = await withSchema(drafts('').replace(/create policy.*$/s, ''), ({ serverUrl, adminUrl }) =>
       proveApi({
-        scope,
+        scope: hedgerowScope,
         seed: 7,
         poolSizes: [1],
         operations: 0,
@@ -192,7 +193,7 @@ test(
       drafts("(select 1 / pg_catalog.length('') > 0)"),
       ({ serverUrl, adminUrl }) =>
         proveApi({
-          scope,
+          scope: hedgerowScope,
           seed: 7,
           poolSizes: [1],
           operations: 0,

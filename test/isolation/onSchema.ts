@@ -1,11 +1,11 @@
 import pg from 'pg';
 import type { Attempt } from '../../isolation/attempt.ts';
 import { type Catalog, readCatalog } from '../../isolation/catalog.ts';
+import { hedgerowScope } from '../../isolation/hedgerow/scope.ts';
 import { createSeedData } from '../../isolation/seedData/createSeedData.ts';
 import type { SeedData } from '../../isolation/seedData/seedData.ts';
 import type { TestDatabase } from '../support/database.ts';
 
-const scope = { schema: 'app_public', role: 'hedgerow_tenant', setting: 'app.current_user_id' };
 export const roles = { login: 'hedgerow_authenticator', owner: 'hedgerow_owner' };
 
 /** Hedgerow's schema with added objects and seed data, in a transaction that is never committed. */
@@ -27,11 +27,11 @@ export async function onSchema<Result>(
   await client.connect();
   try {
     await client.query('begin; set local search_path = pg_catalog');
-    const known = namesOf(await readCatalog(client, scope));
+    const known = namesOf(await readCatalog(client, hedgerowScope));
     await client.query('set local role hedgerow_owner');
     await client.query(sql);
     await client.query('reset role');
-    const catalog = await readCatalog(client, scope);
+    const catalog = await readCatalog(client, hedgerowScope);
     const seedData = await createSeedData(client, catalog, { seed: 1, ...(fixtures && { fixtures }) });
     return await use({ client, catalog, seedData, isAdded: (name) => !known.has(name) });
   } finally {

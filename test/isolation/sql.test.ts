@@ -21,7 +21,9 @@ afterAll(() => db.drop());
 const folder = (name: string) => new URL(`${name}/`, import.meta.url);
 
 test('the evidence names the condition that a witness row satisfies', async () => {
-  const sql = await readFile(new URL('flag-phase-and-time.sql', folder('faults')), 'utf8');
+  const file = await readFile(new URL('flag-phase-and-time.sql', folder('faults')), 'utf8');
+  // No plain row satisfies this condition by chance.
+  const sql = file.replace("phase = 'published'", "phase = 'published' and title = 'open to all'");
   const [leak] = await onSchema(db, sql, ({ client, catalog, seedData, isAdded }) =>
     leaksFrom(
       attackSql(client, catalog, seedData, { ...roles, only: isAdded }),

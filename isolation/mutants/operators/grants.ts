@@ -31,6 +31,7 @@ export const ownerUnchecked: MutationOperator = function* ({ catalog, owners }) 
     if (!column || column.generated || column.identity === 'always') continue;
     for (const command of ['insert', 'update'] as const) {
       if (policy.command !== command && policy.command !== 'all') continue;
+      if (!table.columns.some((other) => other[command])) continue;
       if ((policy.check ?? policy.using) === 'true') continue;
       yield {
         object: `${command}, ${policyName(table, policy)}`,
