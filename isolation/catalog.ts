@@ -262,7 +262,7 @@ function markHelpers(routines: readonly Routine[], settings: readonly string[]):
 }
 
 /** The functions whose source contains one of the names or calls a function that does. */
-export function routinesReading(routines: readonly Routine[], settings: readonly string[]): ReadonlySet<Routine> {
+function routinesReading(routines: readonly Routine[], settings: readonly string[]): ReadonlySet<Routine> {
   const found = new Set<Routine>();
   for (let before = -1; before < found.size; ) {
     before = found.size;

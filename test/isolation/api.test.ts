@@ -31,6 +31,16 @@ test('no field leaks rows of the migrations’ tables or of the tables in docs/d
     expect(tables).toContain(`app_public.${table}`);
 }, 600_000);
 
+test('an identity statement that does not refuse a foreign organization is found', async () => {
+  const { leaks } = await attack(
+    `create or replace function app_private.refuse_membership() returns text language sql as 'select null::text'`,
+    (table) => table === 'app_public.lists',
+  );
+  expect(leaks.map(({ attack, path }) => `${path}: ${attack}`)).toEqual(
+    expect.arrayContaining(['http: organization of another tenant', 'websocket: organization of another tenant']),
+  );
+}, 600_000);
+
 test('a faulty table is reported with the request and the owner of the row', async () => {
   const { leaks } = await attack(faulty, (table) => /note|bodies|\(API\)/i.test(table));
   const evidence = (about: string, attack: RegExp) =>
