@@ -4,7 +4,7 @@ import { isKey } from './ownership.ts';
 import type { Row } from './seedData/seedData.ts';
 import type { AttackSession } from './sql/attackSession.ts';
 import type { AttackTarget } from './sql/attackTarget.ts';
-import { readersOf } from './sql/groupActors.ts';
+import { readsOfMembers } from './sql/groupActors.ts';
 import { asActor } from './sql/judge.ts';
 import { isRaisedAfterPolicies, isRefusedByConstraint } from './sql/refusals.ts';
 import { type Actor, describe, type SqlAnswer, type SqlAttack } from './sql/sqlAttack.ts';
@@ -41,10 +41,10 @@ export async function* controls(session: AttackSession, target: AttackTarget): A
   const check = (operation: Operation, statement: string, options: Partial<SqlAttack> & { column?: string } = {}) =>
     tryControl(session, target, { operation, statement, actor: owner, ...options });
   if (selected.length > 0 && (row || isView || hasSharedRows)) {
-    const read = `select ${selected.map(({ name }) => id(name)).join(', ')} from ${relation.sql}`;
+    const read = `select ${selected.map(({ name }) => id(name)).join(', ')} from ${relation.sql} t`;
     yield await check('select', read);
-    for (const reader of readersOf(session.catalog, session.seedData, relation))
-      yield await check('select', read, reader);
+    for (const { where, ...member } of readsOfMembers(session.catalog, session.seedData, target))
+      yield await check('select', read + where, member);
   }
   // The rows that a write through the view changes are unknown. Its tables have their own controls.
   if (isView || !row) return;

@@ -47,6 +47,19 @@ export function policyApplies({ role }: Catalog, { name, sql }: Relation, policy
   };
 }
 
+/** Another permissive policy for the command already allows the role the same rows. */
+export function sameAsAnother({ role }: Catalog, { name, sql }: Relation, policy: Policy): EquivalenceProof {
+  return {
+    reason: `Another policy on ${name} applies to ${role} with the same conditions as ${policy.name}.`,
+    query: `select p.polpermissive and exists (
+  select from pg_policy o, unnest(o.polroles) r where o.polrelid = p.polrelid and o.oid <> p.oid and o.polpermissive and o.polcmd = p.polcmd
+    and (r = 0 or pg_has_role(${escapeLiteral(role)}, r, 'usage'))
+    and pg_get_expr(o.polqual, o.polrelid) is not distinct from pg_get_expr(p.polqual, p.polrelid)
+    and pg_get_expr(o.polwithcheck, o.polrelid) is not distinct from pg_get_expr(p.polwithcheck, p.polrelid))
+from pg_policy p where p.polrelid = ${oidOf(sql)} and p.polname = ${escapeLiteral(policy.name)}`,
+  };
+}
+
 /** Row-level security refuses each command that no permissive policy allows, whatever privileges the role has. */
 export function refusedByDefault({ role }: Catalog, { name, sql }: Relation, command: Command): EquivalenceProof {
   const letter = { select: 'r', insert: 'a', update: 'w', delete: 'd' }[command];

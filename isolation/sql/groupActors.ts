@@ -1,3 +1,4 @@
+import { parseDeclarations } from '../../lint/accessModel.ts';
 import { type Catalog, type Groups, type LimitedMember, type Relation, readsSetting } from '../catalog.ts';
 import { fill } from '../identity.ts';
 import type { SeedData } from '../seedData/seedData.ts';
@@ -29,19 +30,39 @@ function limitedMembersOf(
   return groups.limited.map((limits) => ({ limits, actor: { name: limits.name, identity: a.id, set: limits.set } }));
 }
 
-/** The members who can read a table of their group. If they could not, a refusal of their attacks would prove nothing. */
-export function readersOf(
-  catalog: Catalog,
-  seedData: SeedData,
-  relation: Relation,
-): Pick<SqlAttack, 'actor' | 'prepare'>[] {
+/** A member who can read a table of its group. */
+interface MemberRead extends Pick<SqlAttack, 'actor' | 'prepare'> {
+  readonly where: string;
+}
+
+/** The reads of a group's table that must work for members. Otherwise a refusal of their attacks would prove nothing. */
+export function readsOfMembers(catalog: Catalog, seedData: SeedData, target: AttackTarget): MemberRead[] {
   const { groups } = catalog;
+  const { relation } = target;
   if (!groups || !belongsToGroups(catalog, seedData, relation)) return [];
-  const limited = limitedMembersOf(catalog, seedData, relation);
+  const limited = limitedMembersOf(catalog, seedData, relation).filter(
+    ({ limits }) => !limits.hidden.includes(relation.name),
+  );
+  const rows = rowsOfGroup(seedData, target);
   return [
-    ...limited.filter(({ limits }) => !limits.hidden.includes(relation.name)).map(({ actor }) => ({ actor })),
-    memberOfTwo(groups, seedData),
+    ...limited.map(({ actor }) => ({ actor, where: '' })),
+    { ...joined(groups, seedData), actor: memberOfTwo(seedData), where: '' },
+    ...(limited.length === groups.limited.length && rows !== undefined
+      ? [{ ...joined(groups, seedData), actor: fellowMember(groups, seedData), where: ` where ${rows.unnamed}` }]
+      : []),
   ];
+}
+
+/** Conditions for rows of A's group: for all, and for those that do not name B as a user who may read them. */
+function rowsOfGroup({ a, b }: SeedData, target: AttackTarget): { all: string; unnamed: string } | undefined {
+  const { relation, ownership, selected, id, literal } = target;
+  const owner = ownership?.column?.name;
+  // A condition needs SELECT on the owner column.
+  if (owner === undefined || !selected.some(({ name }) => name === owner)) return undefined;
+  const named = parseDeclarations(relation.comment).read.flatMap((one) => (one.kind === 'user' ? [one.column] : []));
+  const isNotB = named.map((name) => `t.${id(name)} is distinct from ${literal(name, b.id)}`);
+  const all = `t.${id(owner)} = ${literal(owner, a.id)}`;
+  return { all, unnamed: [all, ...isNotB].join(' and ') };
 }
 
 /**
@@ -138,56 +159,64 @@ function forbiddenWrites(target: AttackTarget, actor: Actor): SqlAttack[] {
 
 type Statement = readonly [operation: 'select' | 'update' | 'delete', statement: string];
 
-/** A read, an update and a delete of the rows that satisfy a condition. */
-function statementsOn(target: AttackTarget, where: string): Statement[] {
+/**
+ * A read, an update and a delete of the rows that satisfy a condition.
+ *
+ * @param written the condition of the update and the delete.
+ */
+function statementsOn(target: AttackTarget, read: string, written = read): Statement[] {
   const { relation, updated, id } = target;
   const [column] = updated;
   return [
-    ['select', `select ${columnsOf(target)} from ${relation.sql} t${where}`],
+    ['select', `select ${columnsOf(target)} from ${relation.sql} t${read}`],
     ...(column
-      ? [['update', `update ${relation.sql} t set ${id(column.name)} = ${id(column.name)}${where}`] as const]
+      ? [['update', `update ${relation.sql} t set ${id(column.name)} = ${id(column.name)}${written}`] as const]
       : []),
-    ['delete', `delete from ${relation.sql} t${where}`],
+    ['delete', `delete from ${relation.sql} t${written}`],
   ];
 }
 
-function byFellowMember({ member }: Groups, { a, b }: SeedData, target: AttackTarget): SqlAttack[] {
+/** B, acting for A's group. */
+function fellowMember({ member }: Groups, { a, b }: SeedData): Actor {
   const set = Object.fromEntries(Object.entries(member).map(([name, text]) => [name, fill(text, a.id)]));
-  const actor: Actor = { name: "B, acting as a member of A's group", identity: b.id, set };
+  return { name: "B, acting as a member of A's group", identity: b.id, set };
+}
+
+/** B, acting for its own group. */
+const memberOfTwo = ({ b }: SeedData): Actor => ({
+  name: "B, acting for its own group and also a member of A's",
+  identity: b.id,
+});
+
+/** Makes B a member of A's group. */
+function joined({ join }: Groups, { a, b }: SeedData): Required<Pick<SqlAttack, 'prepare'>> {
+  const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
+  return { prepare: [join.replaceAll(/:group\b/g, quoted(a.id)).replaceAll(/:user\b/g, quoted(b.id))] };
+}
+
+function byFellowMember(groups: Groups, seedData: SeedData, target: AttackTarget): SqlAttack[] {
   return statementsOn(target, '').map(([operation, statement]) => ({
     table: target.relation.name,
     attack: `${operation} as a fellow member`,
     operation: operation === 'select' ? 'other' : operation,
-    actor,
+    actor: fellowMember(groups, seedData),
     statements: [statement],
   }));
 }
 
-/** B, acting for its own group after it has joined A's. */
-function memberOfTwo({ join }: Groups, { a, b }: SeedData): Pick<SqlAttack, 'actor' | 'prepare'> {
-  const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
-  return {
-    actor: { name: "B, acting for its own group and also a member of A's", identity: b.id },
-    prepare: [join.replaceAll(/:group\b/g, quoted(a.id)).replaceAll(/:user\b/g, quoted(b.id))],
-  };
-}
-
 function byMemberOfTwo(groups: Groups, seedData: SeedData, target: AttackTarget): SqlAttack[] {
-  const { a } = seedData;
-  const { relation, ownership, selected, literal } = target;
-  const owner = ownership?.column?.name;
-  // A condition needs SELECT on the owner column.
-  if (owner === undefined || !selected.some(({ name }) => name === owner)) return [];
-  return statementsOn(target, ` where t.${target.id(owner)} = ${literal(owner, a.id)}`).map(
-    ([operation, statement]) => ({
-      ...ofA,
-      table: relation.name,
-      attack: `${operation} as a member of two`,
-      operation,
-      ...memberOfTwo(groups, seedData),
-      preparesA: true,
-      statements: [statement],
-      mustFindNothing: "It acts for its own group, so it must not reach A's.",
-    }),
-  );
+  const rows = rowsOfGroup(seedData, target);
+  if (rows === undefined) return [];
+  const { all, unnamed } = rows;
+  return statementsOn(target, ` where ${unnamed}`, ` where ${all}`).map(([operation, statement]) => ({
+    ...ofA,
+    ...joined(groups, seedData),
+    table: target.relation.name,
+    attack: `${operation} as a member of two`,
+    operation,
+    actor: memberOfTwo(seedData),
+    preparesA: true,
+    statements: [statement],
+    mustFindNothing: "It acts for its own group, so it must not reach A's.",
+  }));
 }

@@ -6,6 +6,7 @@ import {
   policyApplies,
   policyDoesNotApply,
   policyProofs,
+  sameAsAnother,
   unreachable,
 } from '../equivalenceProofs.ts';
 import type { MutationOperator } from '../mutant.ts';
@@ -134,6 +135,7 @@ export const policyRole: MutationOperator = function* ({ catalog }) {
         proofs: [
           unreachable(catalog, table),
           notGranted(catalog, table, policy.command),
+          ...(policy.applies ? [] : [sameAsAnother(catalog, table, policy)]),
           ...(role === 'public' ? [policyApplies(catalog, table, policy)] : []),
           ...(role !== 'public' && role !== catalog.role ? [policyDoesNotApply(catalog, table, policy)] : []),
         ],
