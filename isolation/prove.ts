@@ -2,6 +2,7 @@ import { UsageError } from '../common/usageError.ts';
 import { describeUrl } from '../postgres/target/target.ts';
 import { proveApi } from './api/proveApi.ts';
 import { proveServer } from './api/proveServer.ts';
+import { proveIdentityStatements } from './hedgerow/identityStatements.ts';
 import { startMutants } from './mutants/workers.ts';
 import type { Proof } from './proof.ts';
 import { type ProverOptions, scopeOf } from './proverOptions.ts';
@@ -58,6 +59,10 @@ async function proveOn(
   const { adminUrl, serverUrl } = target;
   const nothing = { attempts: [], controls: [], owners: {}, unproven: [], notJudged: [] };
   const sql = wants('sql') ? await proveSql({ ...settings, adminUrl }) : nothing;
+  const identities =
+    isOurs && wants('sql') && table === undefined
+      ? await proveIdentityStatements(adminUrl, options.mutants)
+      : { attempts: [], controls: [], mutants: [] };
   if (!serverUrl && !wants('sql'))
     throw new UsageError(
       `--only ${options.only} needs a Hedgerow, and there is none on ${target.name}. Leave out --only, or use --only sql.`,
@@ -75,9 +80,9 @@ async function proveOn(
         only: settings.only,
       })
     : nothing;
-  const attempts = [...sql.attempts, ...api.attempts];
-  const controls = [...sql.controls, ...api.controls];
-  const verdicts = await mutants?.verdicts;
+  const attempts = [...sql.attempts, ...identities.attempts, ...api.attempts];
+  const controls = [...sql.controls, ...identities.controls, ...api.controls];
+  const verdicts = mutants && [...(await mutants.verdicts), ...identities.mutants];
   return {
     database: target.name,
     seed,

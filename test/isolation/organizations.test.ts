@@ -1,3 +1,4 @@
+import { proveIdentityStatements } from '../../isolation/hedgerow/identityStatements.ts';
 import { runControls } from '../../isolation/proveSql.ts';
 import { attackSql } from '../../isolation/sql/attackSql.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -56,6 +57,14 @@ create table app_public.notes (
 alter table app_public.notes enable row level security, force row level security;
 create policy own on app_public.notes to hedgerow_tenant using (${notes}) with check (${ofUser});
 grant select, insert (body), update (body), delete on app_public.notes to hedgerow_tenant;`;
+
+test('the identity statements refuse, and every weakening of them is detected', async () => {
+  const { attempts, controls, mutants } = await proveIdentityStatements(db.adminUrl, true);
+  expect(attempts.filter(({ outcome }) => outcome !== 'held')).toEqual([]);
+  expect(controls.filter(({ works }) => !works)).toEqual([]);
+  expect(mutants.length).toBeGreaterThan(8);
+  expect(mutants.filter(({ outcome }) => outcome !== 'killed')).toEqual([]);
+});
 
 test('tables of organizations and of users have no leaks, and members of each kind read their organization', async () => {
   await onSchema(db, schema({}), async ({ client, catalog, seedData, isAdded }) => {
