@@ -31,7 +31,7 @@ export interface Membership {
 }
 
 /** Whose rows a table has. */
-export type DeclaredOwner =
+type DeclaredOwner =
   | { readonly kind: 'user'; readonly columns: readonly string[] }
   | { readonly kind: 'group'; readonly column: string; readonly groupColumn: string; readonly members: Membership }
   | { readonly kind: 'parent'; readonly columns: readonly string[] };

@@ -4,7 +4,7 @@ import type { Api } from './api.ts';
 import type { PolicyFacts } from './policies.ts';
 import { readPolicies, withTrustedSettings } from './readPolicies.ts';
 import type { Finding, Named, Rule, Severity } from './rule.ts';
-import { isApiRule, isCatalogRule, isPolicyRule, pageOf } from './rules.ts';
+import { isApiRule, isCatalogRule, isCommentRule, isPolicyRule, pageOf } from './rules.ts';
 import { hedgerow, setScope } from './scope.ts';
 import { tenantTables } from './tenantTables.ts';
 import { findGuardedColumns } from './trustedRows.ts';
@@ -87,6 +87,7 @@ function asFindings({ name, level, title }: Named<Rule>, problems: readonly Prob
 
 async function findProblems(client: pg.ClientBase, rule: Named<Rule>, facts: PolicyFacts): Promise<Problem[]> {
   if (isCatalogRule(rule)) return (await client.query<Problem>(rule.query)).rows;
+  if (isCommentRule(rule)) return [...rule.ofComments(facts)];
   if (!isPolicyRule(rule)) return [];
   return facts.policies.flatMap((policy) => {
     const found = rule.judge(policy, facts);

@@ -1,4 +1,5 @@
 import { children, descendants, isNode, type Node, nodes, type Value } from '../postgres/nodeTree.ts';
+import { implies } from './declaredSharing.ts';
 import {
   identitiesOf,
   identitySetting,
@@ -217,6 +218,9 @@ export class Evaluator {
   }
 
   truth(node: Node, place: Place): number {
+    const { excluded = [] } = this.#facts;
+    const isExcluded = place.depth === 0 && excluded.some((one) => implies(node, one, this.#table, this.#facts));
+    if (isExcluded) return FALSE | UNKNOWN;
     const found = this.#evaluate(node, place);
     const isComposed = /^(BOOLEXPR|BOOLEANTEST|CASEEXPR|COALESCEEXPR|SUBLINK)$/.test(node.kind);
     return found & TRUE && !isComposed && this.#hasTrustedValue(node, place) ? UNKNOWN : found;
@@ -537,7 +541,8 @@ export class Evaluator {
     if (other === 'of') return true;
     if (this.#situation === 'own row') return false;
     const owner = this.#facts.owners.get(this.#table);
-    if (other === 'member') return attnum === String(owner?.member);
+    if (other === 'member')
+      return attnum === String(owner?.member) || this.#facts.shared.has(`${this.#table}.${attnum}`);
     if (other !== 'tenant') return false;
     if (!owner || (this.#kind === 'user' && this.#situation !== 'foreign owner')) return true;
     return (

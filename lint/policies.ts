@@ -1,4 +1,5 @@
 import type { Node } from '../postgres/nodeTree.ts';
+import type { Comparison, Declarations } from './accessModel.ts';
 import type { IdentityKind } from './scope.ts';
 
 /** A policy that applies to tenants. */
@@ -67,6 +68,14 @@ export interface PolicyFacts {
   readonly insertable: ReadonlySet<string>;
   /** Columns whose comment declares that they name other readers (`@isolation shared: reason`), in the same notation. */
   readonly shared: ReadonlySet<string>;
+  /** The comments of tables, by oid. */
+  readonly comments: ReadonlyMap<string, string | null>;
+  /** The declarations in these comments, by oid. */
+  readonly declared: ReadonlyMap<string, Declarations>;
+  /** Comparisons of the policy's row that are assumed not to hold, because rows for which they hold are shared. */
+  readonly excluded?: readonly Comparison[];
+  /** The labels of enums, by the oid of the label. */
+  readonly labels: ReadonlyMap<string, string>;
   /** Names of columns, in the same notation. */
   readonly columns: ReadonlyMap<string, string>;
   /** The rows that policies rely on, by the oid of their table. */

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { type Node, parseNodeTree } from '../postgres/nodeTree.ts';
 import { readBodies } from './bodies.ts';
+import { readDeclarations } from './declaredSharing.ts';
 import { RightsReader } from './missingRights.ts';
 import { ownerColumns } from './ownerColumns.ts';
 import type { FunctionFacts, Owner, Policy, PolicyFacts } from './policies.ts';
@@ -41,7 +42,12 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
      where oid = any ($1::oid[]) and oprnamespace = 'pg_catalog'::regnamespace`,
     [oids('opno')],
   );
-  const tables = await client.query<{ oid: string; object: string }>(`select oid::text, object from ${tenantTables} t`);
+  const tables = await client.query<{ oid: string; object: string; comment: string | null }>(
+    `select oid::text, object, obj_description(oid, 'pg_class') as comment from ${tenantTables} t`,
+  );
+  const labels = await client.query<{ oid: string; label: string }>(
+    'select oid::text, enumlabel as label from pg_enum',
+  );
   const updatable = await client.query<{ key: string }>(
     `select format('%s.%s', attrelid, attnum) as key from pg_attribute a join ${tenantTables} t on t.oid = a.attrelid
      where a.attnum > 0 and not a.attisdropped and has_column_privilege(${tenantRole}, a.attrelid, a.attnum, 'update')`,
@@ -112,6 +118,9 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
     updatable: new Set(updatable.rows.map(({ key }) => key)),
     insertable: having('insertable'),
     shared: having('shared'),
+    comments: new Map(tables.rows.map(({ oid, comment }) => [oid, comment])),
+    declared: readDeclarations(new Map(tables.rows.map(({ oid, comment }) => [oid, comment]))),
+    labels: new Map(labels.rows.map(({ oid, label }) => [oid, label])),
     columns: new Map(comments.rows.map(({ key, name }) => [key, name])),
     trusted: new Map(),
     uses: findUses(bodies),

@@ -43,12 +43,17 @@ export interface PolicyRule extends Described {
   judge(policy: Policy, facts: PolicyFacts): string | { readonly detail: string; readonly level: Severity } | undefined;
 }
 
+/** A rule about the comments of tables. */
+export interface CommentRule extends Described {
+  ofComments(facts: PolicyFacts): readonly { readonly object: string; readonly detail: string }[];
+}
+
 /** A rule about the API that the server builds from the schema. */
 export interface ApiRule extends Described {
   ofApi(api: Api): readonly About[];
 }
 
-export type Rule = CatalogRule | PolicyRule | TextRule | ApiRule;
+export type Rule = CatalogRule | PolicyRule | CommentRule | TextRule | ApiRule;
 
 /** A rule with its name, which is the name of its file. */
 export type Named<Kind extends Rule> = Kind & { readonly name: string };

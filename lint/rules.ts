@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { root } from '../common/root.ts';
-import type { ApiRule, CatalogRule, Named, PolicyRule, Rule, TextRule } from './rule.ts';
+import type { ApiRule, CatalogRule, CommentRule, Named, PolicyRule, Rule, TextRule } from './rule.ts';
 
 /** Loads the rules of lint/rules/. Each file defines one rule and gives it its name. */
 export async function readRules(): Promise<Named<Rule>[]> {
@@ -22,6 +22,10 @@ export function isCatalogRule(rule: Named<Rule>): rule is Named<CatalogRule> {
 
 export function isPolicyRule(rule: Named<Rule>): rule is Named<PolicyRule> {
   return 'judge' in rule;
+}
+
+export function isCommentRule(rule: Named<Rule>): rule is Named<CommentRule> {
+  return 'ofComments' in rule;
 }
 
 export function isApiRule(rule: Named<Rule>): rule is Named<ApiRule> {

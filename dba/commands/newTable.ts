@@ -41,27 +41,11 @@ async function newTable(
   const existing = { snapshot: await readSnapshot(), current: await readCurrent() };
   const { current } = existing;
   demandFree(name, existing, search);
-  const has = (pattern: RegExp) => pattern.test(`${existing.snapshot}\n${current}`);
-  if (owner === 'organization') {
-    if (!has(/\btable app_public\.organizations\b/i)) {
-      throw new UsageError(
-        'There is no table app_public.organizations, so no row can belong to an organization: leave out --owner, or add organizations first.',
-      );
-    }
-    if (live && !has(/function app_private\.make_live\(.*organization_id/)) {
-      throw new UsageError(
-        '--live works only for tables of users, because app_private.make_live() needs the column user_id.',
-      );
-    }
-  }
   const key = owner === 'user' ? 'user_id' : 'organization_id';
   demandRelation(key, columns);
   for (const column of columns) demandTarget(column, name, key, existing);
   if (!append) await demandBlankCurrent();
-  const memberRole = has(/function app_public\.current_member_role\(\)/)
-    ? 'app_public.current_member_role()'
-    : "current_setting('app.current_member_role', true)";
-  const sql = tableSql({ name, columns, owner, live, search, memberRole });
+  const sql = tableSql({ name, columns, owner, live, search });
   await writeFile(currentFile, append && current.trim() ? `${current.trimEnd()}\n\n${sql}` : sql);
   console.log(`Wrote app_public.${name} to current.sql. Next: npm run db -- watch`);
   return 0;

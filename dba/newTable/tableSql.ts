@@ -11,8 +11,6 @@ export interface TableOptions {
   readonly live: boolean;
   /** Whether to add a search over the text columns. */
   readonly search: boolean;
-  /** An SQL expression for the role of the member in the organization: `app_public.current_member_role()`. */
-  readonly memberRole: string;
 }
 
 /**
@@ -109,11 +107,12 @@ function words(texts: readonly Column[]): string {
   return weighted.join(' || ');
 }
 
-function policies(table: string, key: string, { owner, memberRole }: TableOptions): string[] {
+function policies(table: string, key: string, { owner }: TableOptions): string[] {
   const identity = owner === 'user' ? 'current_user_id' : 'current_organization_id';
   const own = `${key} = (select app_public.${identity}())`;
   // Viewers may read, but not write.
-  const writable = owner === 'user' ? own : `${own} and (select ${memberRole}) in ('owner', 'admin', 'member')`;
+  const writable =
+    owner === 'user' ? own : `${own} and (select app_public.current_member_role()) in ('owner', 'admin', 'member')`;
   return [
     `create policy select_own on ${table} for select to hedgerow_tenant\n  using (${own});`,
     `create policy insert_own on ${table} for insert to hedgerow_tenant\n  with check (${writable});`,

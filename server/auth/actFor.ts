@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-const uuid = z.uuid();
+const uuid = z.uuid().toLowerCase();
 
 /** No organization has this id. */
 const noOrganizationId = '00000000-0000-0000-0000-000000000000';
