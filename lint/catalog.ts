@@ -1,13 +1,13 @@
 import type pg from 'pg';
 import { UsageError } from '../common/usageError.ts';
 import type { Api } from './api.ts';
+import { setJudgedScope } from './judgedScope.ts';
 import type { PolicyFacts } from './policies.ts';
-import { readPolicies, withTrustedSettings } from './readPolicies.ts';
+import { readPolicies } from './readPolicies.ts';
 import type { Finding, Named, Rule, Severity } from './rule.ts';
 import { isApiRule, isCatalogRule, isCommentRule, isPolicyRule, pageOf } from './rules.ts';
 import { hedgerow, setScope } from './scope.ts';
 import { tenantTables } from './tenantTables.ts';
-import { findGuardedColumns } from './trustedRows.ts';
 
 /** A problem that a rule found. */
 interface Problem {
@@ -51,7 +51,7 @@ export async function inspectCatalog(
 ): Promise<Finding[]> {
   await setScope(client, hedgerow);
   const facts = await readPolicies(client, hedgerow);
-  await setScope(client, withTrustedSettings(hedgerow, facts), { guarded: findGuardedColumns(facts) });
+  await setJudgedScope(client, hedgerow, facts);
   const findings = await findAll(client, rules, facts);
   const apiRules = rules.filter(isApiRule);
   if (apiRules.length === 0) return findings;

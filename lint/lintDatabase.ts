@@ -5,16 +5,16 @@ import { ourSchema } from '../postgres/ownObjects.ts';
 import { allowed } from './allowed.ts';
 import { count, findAll, type Inspected, readingCatalog } from './catalog.ts';
 import { findOwnerColumns } from './findOwners.ts';
+import { setJudgedScope } from './judgedScope.ts';
 import { TRUE } from './logic.ts';
 import { ownerColumns } from './ownerColumns.ts';
 import type { Policy, PolicyFacts } from './policies.ts';
-import { readPolicies, withOwners, withTrustedSettings } from './readPolicies.ts';
+import { readPolicies, withOwners } from './readPolicies.ts';
 import { ReferenceReader } from './references.ts';
 import type { Finding, Named, Rule } from './rule.ts';
 import { isApiRule, isCatalogRule, isTextRule, readRules } from './rules.ts';
 import { type LintScope, setScope } from './scope.ts';
 import { tenantTables } from './tenantTables.ts';
-import { findGuardedColumns } from './trustedRows.ts';
 
 /** A rule, table or policy that the linter did not judge, and the reason. */
 interface NotJudged {
@@ -77,7 +77,7 @@ export async function lintDatabase(client: pg.ClientBase, options: DatabaseOptio
       const { policies, shared } = await withoutShared(client, all);
       const owners = await findOwnerColumns(client, { ...all, policies }, new Set(shared.map(({ oid }) => oid)));
       const facts = withOwners({ ...all, policies }, owners, all.policies);
-      await setScope(client, withTrustedSettings(scope, facts), { owners, guarded: findGuardedColumns(facts) });
+      await setJudgedScope(client, scope, facts);
       const counted = await count(client, schemas);
       if (counted.tables >= inspected.tables) inspected = counted;
       for (const finding of await findAll(client, applicableRules(rules, tenantSetting.setting), facts)) {
@@ -119,9 +119,7 @@ function whyNotJudged(rule: Named<Rule>): string | undefined {
   if (rule.elsewhere) return rule.elsewhere.notJudged;
   if (isTextRule(rule)) return 'it reads the text of migrations, which a database does not keep';
   if (isApiRule(rule)) return 'it inspects the API of Hedgerow';
-  // The subquery of owner columns names objects of Hedgerow, but reads the scope first.
-  const isHedgerows =
-    isCatalogRule(rule) && /app_p\w+\.|'(app_p\w+|hedgerow_\w+)'/.test(rule.query.replaceAll(ownerColumns, ''));
+  const isHedgerows = isCatalogRule(rule) && /app_p\w+\.|'(app_p\w+|hedgerow_\w+)'/.test(rule.query);
   return isHedgerows ? 'it inspects roles and schemas of Hedgerow' : undefined;
 }
 

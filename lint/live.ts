@@ -1,13 +1,13 @@
 import pg from 'pg';
 import { isUnavailable } from '../postgres/connectionErrors.ts';
 import { inspectRule } from './catalog.ts';
-import { readPolicies, withTrustedSettings } from './readPolicies.ts';
+import { setJudgedScope } from './judgedScope.ts';
+import { readPolicies } from './readPolicies.ts';
 import type { Finding, Named, Rule } from './rule.ts';
 import { isPolicyRule, isTextRule, readRules } from './rules.ts';
 import { hedgerow, setScope } from './scope.ts';
 import { readSources } from './sources.ts';
 import { applySuppressions, readSuppressions } from './suppressions.ts';
-import { findGuardedColumns } from './trustedRows.ts';
 
 /** Runs one query in the catalog transaction. */
 type CatalogQuery = <Row>(text: string, values?: unknown[]) => Promise<{ rows: Row[] }>;
@@ -83,7 +83,7 @@ async function inspect(query: CatalogQuery, rules: readonly Named<Rule>[]): Prom
   await query('set local search_path = pg_catalog');
   await setScope(client, hedgerow);
   const facts = await readPolicies(policyRules.length > 0 ? client : emptyClient, hedgerow).catch(failed(policyRules));
-  await setScope(client, withTrustedSettings(hedgerow, facts), { guarded: findGuardedColumns(facts) });
+  await setJudgedScope(client, hedgerow, facts);
   const findings: Finding[] = [];
   for (const rule of rules) findings.push(...(await inspectRule(client, rule, facts).catch(failed([rule.name]))));
   return findings.filter(({ level }) => level === 'error');

@@ -3,7 +3,7 @@ import { type Node, parseNodeTree } from '../postgres/nodeTree.ts';
 import { readBodies } from './bodies.ts';
 import { readDeclarations } from './declaredSharing.ts';
 import { RightsReader } from './missingRights.ts';
-import { ownerColumns } from './ownerColumns.ts';
+import { ownersOfHedgerow } from './ownerColumns.ts';
 import type { FunctionFacts, Owner, Policy, PolicyFacts } from './policies.ts';
 import { findEndless, findUses } from './reads.ts';
 import { ReferenceReader } from './references.ts';
@@ -66,19 +66,7 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
        and ($1 or confrelid = to_regclass('app_public.organizations'))`,
     [!isHedgerow(scope)],
   );
-  const owners = isHedgerow(scope)
-    ? await client.query<Owner & { oid: string }>(
-        `select o.oid::text, o.attnum, o.kind, (
-           select pair.child from pg_index i
-           join pg_constraint k on k.conrelid = i.indrelid and k.contype = 'f',
-           unnest(k.conkey, k.confkey) as pair (child, parent)
-           join pg_attribute u on u.attnum = pair.parent and u.attname = 'id'
-           where i.indrelid = o.oid and i.indisprimary and o.attnum = any (i.indkey) and pair.child = any (i.indkey)
-             and k.confrelid = to_regclass('app_public.users') and u.attrelid = k.confrelid and o.kind = 'group'
-           limit 1
-         ) as member from ${ownerColumns} o`,
-      )
-    : { rows: [] };
+  const owners = isHedgerow(scope) ? await client.query<Owner & { oid: string }>(ownersOfHedgerow) : { rows: [] };
   const bodies = await readBodies(client);
   const rights = await RightsReader.open(client, bodies);
   const tree = (given: string | null) => (given === null ? null : (parseNodeTree(given) as Node));
@@ -146,12 +134,6 @@ export function withOwners(
     owners: new Map(owners.map(({ oid, attnum }) => [oid, { attnum, kind: 'user' as const }])),
   };
   return { ...known, trusted: findTrustedRows(known, policies) };
-}
-
-/** Adds the settings that functions in policies rely on besides the identity. */
-export function withTrustedSettings(scope: LintScope, { functions }: PolicyFacts): LintScope {
-  const read = [...functions.values()].flatMap(({ otherSettings }) => otherSettings);
-  return { ...scope, trustedSettings: [...new Set([...(scope.trustedSettings ?? []), ...read])] };
 }
 
 type CalledFunction = { readonly oid: string; readonly builtIn: boolean } & Omit<

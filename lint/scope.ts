@@ -48,6 +48,11 @@ export interface TableColumn {
   readonly attnum: number;
 }
 
+/** An owner column, and the kind of tenant that it identifies. */
+interface OwnerColumn extends TableColumn {
+  readonly kind: IdentityKind;
+}
+
 // Rules are SQL queries that need only read access to the catalogs. They read the scope from transaction-local
 // settings, which setScope() sets. A query fails if the scope is not set.
 
@@ -71,7 +76,7 @@ export const apiSchema = read('api_schema');
 /** A regular expression for the settings that only the server sets. It matches nothing if they are unknown. */
 export const settingPattern = read('setting_pattern');
 
-/** The owner columns that findOwners.ts found, as JSON. */
+/** The owner columns, as JSON. */
 export const foundOwners = `${read('owners')}::json`;
 
 /** References that policies for writes restrict, as a subquery after `from`. The columns are `oid` and `attnum`. */
@@ -79,7 +84,7 @@ export const guardedColumns = `json_to_recordset(${read('guarded')}::json)`;
 
 /** What the linter found out before it applies the rules. */
 interface Found {
-  readonly owners?: readonly TableColumn[];
+  readonly owners?: readonly OwnerColumn[];
   readonly guarded?: readonly TableColumn[];
 }
 

@@ -4,7 +4,6 @@ import type { Body } from './bodies.ts';
 import { readsTenant } from './identities.ts';
 import { TRUE } from './logic.ts';
 import type { Policy, PolicyFacts, TableRead, TrustedRows } from './policies.ts';
-import type { TableColumn } from './scope.ts';
 import { type Column, columnsIn, queryParts } from './subquery.ts';
 
 // Finds the rows that policies of other tables rely on, such as memberships. A user who may write such a row can grant access.
@@ -99,28 +98,6 @@ function columnsOfFunction({ table, columns }: TableRead, facts: PolicyFacts): n
   const isUnique = (column: number) => facts.unique.has(keyOf(column));
   if (read.some(isUnique) && !read.some((column) => facts.identifying.has(keyOf(column)))) return undefined;
   return read.filter((column) => !isUnique(column));
-}
-
-/**
- * Finds columns that every policy for writes restricts: it reads them, and allows no row of the tenant that references
- * rows of others.
- */
-export function findGuardedColumns(facts: PolicyFacts): TableColumn[] {
-  const writing = facts.policies.filter(
-    ({ permissive, command }) => permissive && /^(insert|update|all)$/.test(command),
-  );
-  return [...Map.groupBy(writing, ({ table }) => table)].flatMap(([oid, policies]) => {
-    const isOpen = (policy: Policy) => {
-      const { read, written } = allowed(policy, 'own row', facts);
-      return Boolean((policy.check === null ? read : written) & TRUE);
-    };
-    if (policies.some(isOpen)) return [];
-    const read = policies.map((policy) => {
-      const written = policy.check ?? policy.using;
-      return new Set(written ? columnsIn(written).map(numberOf) : []);
-    });
-    return [...(read[0] ?? [])].filter((one) => read.every((of) => of.has(one))).map((attnum) => ({ oid, attnum }));
-  });
 }
 
 /** Finds the tables that functions read, directly or through other functions. The keys are oids. */
