@@ -34,22 +34,78 @@ export function readDeclarations(comments: ReadonlyMap<string, string | null>): 
  */
 export function withoutSharedRows(policy: Policy, facts: PolicyFacts): PolicyFacts[] {
   const exceptions = exceptionsOf(policy, facts);
-  if (exceptions.length === 0) return [facts];
   if (exceptions.some(({ kind }) => kind === 'everyone')) return [];
-  const columnKey = (name: string) =>
-    [...facts.columns].find(([key, column]) => key.startsWith(`${policy.table}.`) && column === name)?.[0];
-  const users = exceptions.flatMap((one) => (one.kind === 'user' ? (columnKey(one.column) ?? []) : []));
+  const users = exceptions.flatMap((one) => (one.kind === 'user' ? keyOf(policy.table, one.column, facts) : []));
   const isByMembership = exceptions.some(({ kind }) => kind === 'through' || kind === 'by');
+  const staff = exceptions.flatMap((one) => (one.kind === 'by' ? tableOf(one.users.table, policy.table, facts) : []));
   const assumed: PolicyFacts = {
     ...facts,
     shared: new Set([...facts.shared, ...users]),
     // The linter does not follow rows of other tables. It trusts subqueries that contain the user, as on other databases.
     trust: isByMembership ? { ...facts.trust, expressions: true } : facts.trust,
+    staff: new Set(staff),
   };
-  return exceptions
-    .flatMap((one) => (one.kind === 'when' ? [one.conditions] : []))
-    .reduce<Comparison[][]>((ways, conditions) => conditions.flatMap((one) => ways.map((way) => [...way, one])), [[]])
+  return conditionsOf(policy, exceptions, facts)
+    .reduce<Excluded[][]>(
+      (ways, conditions) =>
+        ways.length * conditions.length > maxWays
+          ? ways
+          : conditions.flatMap((one) => ways.map((way) => [...way, one])),
+      [[]],
+    )
     .map((excluded) => ({ ...assumed, excluded }));
+}
+
+type Excluded = Comparison & { readonly table: string };
+
+/** Further conditions are taken as not shared, which can only lead to more findings. */
+const maxWays = 64;
+
+/** The conditions under which rows are shared. A row of a subquery, such as a parent, may be read by intent as well. */
+function conditionsOf(policy: Policy, exceptions: readonly Exception[], { declared }: PolicyFacts): Excluded[][] {
+  const of = (table: string, all: readonly Exception[]) =>
+    all.flatMap((one) => (one.kind === 'when' ? [one.conditions.map((condition) => ({ ...condition, table }))] : []));
+  const parents =
+    policy.command === 'select'
+      ? [...declared].flatMap(([table, { read }]) => (table === policy.table ? [] : of(table, read)))
+      : [];
+  return [...of(policy.table, exceptions), ...parents];
+}
+
+/** Replaces inferred owners by declared ones. */
+export function withDeclaredOwners(facts: PolicyFacts): PolicyFacts {
+  const owners = new Map(facts.owners);
+  const identifying = new Map(facts.identifying);
+  for (const [oid, { owner, read, write }] of facts.declared) {
+    if (owner?.kind === 'parent') owners.delete(oid);
+    const names = owner?.kind === 'user' ? owner.columns : owner?.kind === 'group' ? [owner.column] : [];
+    const [attnum, ...others] = names
+      .flatMap((name) => keyOf(oid, name, facts))
+      .map((key) => Number(key.split('.')[1]));
+    const inferred = owners.get(oid);
+    if (attnum !== undefined)
+      owners.set(oid, inferred?.attnum === attnum ? { ...inferred, others } : { attnum, kind: 'user', others });
+    const groups = owner?.kind === 'group' ? [[owner.members.table, owner.groupColumn] as const] : [];
+    for (const one of [...read, ...write])
+      if (one.kind === 'through') groups.push([one.members.table, one.memberColumn]);
+    for (const [table, column] of groups)
+      for (const key of tableOf(table, oid, facts).flatMap((members) => keyOf(members, column, facts)))
+        if (!identifying.has(key)) identifying.set(key, 'user');
+  }
+  return { ...facts, owners, identifying };
+}
+
+/** The key of a column, or nothing if it does not exist. */
+function keyOf(table: string, name: string, { columns }: PolicyFacts): string[] {
+  const found = [...columns].find(([key, column]) => key.startsWith(`${table}.`) && column === name);
+  return found ? [found[0]] : [];
+}
+
+/** The oid of a declared table, or nothing if it does not exist. A name without a schema is in the schema of `from`. */
+function tableOf(name: readonly string[], from: string, { relations }: PolicyFacts): string[] {
+  const [schema] = [...relations].flatMap(([full, oid]) => (oid === from ? [full.slice(0, full.indexOf('.'))] : []));
+  const found = relations.get(name.length === 2 ? name.join('.') : `${schema}.${name[0]}`);
+  return found === undefined ? [] : [found];
 }
 
 /** The declarations that apply to a policy. Sharing that is declared for reading never excuses writing. */
@@ -58,12 +114,22 @@ function exceptionsOf({ table, command }: Policy, { declared }: PolicyFacts): re
   return command === 'select' ? [...read, ...write] : write;
 }
 
-/** Whether a condition on a row of the policy's table can only be true if the comparison holds. */
-export function implies(node: Node, comparison: Comparison, table: string, facts: PolicyFacts): boolean {
+/**
+ * Whether a condition can only be true if the comparison holds.
+ *
+ * @param isOfTable whether a VAR is a column of the table of the comparison.
+ */
+export function implies(
+  node: Node,
+  comparison: Excluded,
+  isOfTable: (column: Node) => boolean,
+  facts: PolicyFacts,
+): boolean {
   const { kind, fields } = node;
   const isColumn = (side: Node | undefined): boolean => {
     if (side?.kind === 'RELABELTYPE') return isNode(side.fields.arg) && isColumn(side.fields.arg);
-    return side?.kind === 'VAR' && facts.columns.get(`${table}.${side.fields.varattno}`) === comparison.column;
+    if (side?.kind !== 'VAR' || !isOfTable(side)) return false;
+    return facts.columns.get(`${comparison.table}.${side.fields.varattno}`) === comparison.column;
   };
   const [left, right] = nodes(fields.args);
   const operator = facts.operators.get(String(fields.opno));
@@ -134,10 +200,11 @@ function missingNames({ owner, read, write }: Declarations, oid: string, facts: 
       .map((name) => `an @isolation comment names the column ${name}, which ${facts.tables.get(table)} does not have`);
   };
   const ofMembers = ({ table, userColumn, conditions }: Membership, ...more: string[]) => {
-    const name = table.join('.');
-    const found = [...facts.tables].find(([, known]) => known === name || known.endsWith(`.${name}`));
-    if (!found) return [`an @isolation comment names the table ${name}, which tenants cannot reach`];
-    return missing(found[0], [userColumn, ...more, ...conditions.map(({ column }) => column)]);
+    const [found] = tableOf(table, oid, facts);
+    if (!found) return [`an @isolation comment names the table ${table.join('.')}, which does not exist`];
+    // Tenants reach some tables only through functions. The columns of these are not read.
+    if (!facts.tables.has(found)) return [];
+    return missing(found, [userColumn, ...more, ...conditions.map(({ column }) => column)]);
   };
   const ofOwner = () => {
     if (!owner) return [];

@@ -55,6 +55,8 @@ export interface Place {
   readonly depth: number;
   /** The columns of the subquery in `x in (select …)`, which PARAM nodes refer to. */
   readonly selected: readonly AbstractValue[];
+  /** The oids of the tables of each query, by depth, at the index of their number in VAR minus 1. */
+  readonly tables: readonly (readonly string[])[];
   /** Functions in FROM that depend on the tenant, as `<depth> <table number>`. */
   readonly ofFunctions: readonly string[];
 }
@@ -66,9 +68,6 @@ export function kindOf(table: string, { owners }: PolicyFacts): IdentityKind {
 
 /** The oid of the type boolean. */
 const boolean = '16';
-
-/** The place of the policy itself. */
-export const outermost: Place = { depth: 0, selected: [], ofFunctions: [] };
 
 /** Evaluates expressions of the policies of one table in one kind of transaction. */
 export class Evaluator {
@@ -92,6 +91,26 @@ export class Evaluator {
     this.#kind = kindOf(table, facts);
     this.#isNobody = tenant === 'null' && member === 'null';
     this.#tenantValue = this.#isNobody ? 'null' : 'of the tenant';
+  }
+
+  /** The place of the policy itself. */
+  get outermost(): Place {
+    return { depth: 0, selected: [], ofFunctions: [], tables: [[this.#table]] };
+  }
+
+  /** The oid of the table of a column. */
+  #tableOf({ fields }: Node, place: Place): string | undefined {
+    return place.tables[place.depth - Number(fields.varlevelsup)]?.[Number(fields.varno) - 1];
+  }
+
+  /** The oids of the tables that a function reads. */
+  #readBy(oid: Value | undefined) {
+    return (this.#facts.readsOfFunctions.get(String(oid)) ?? []).map(({ table }) => table);
+  }
+
+  /** Whether a comment declares that the users of one of these tables may reach every row. */
+  #isStaff(tables: readonly string[]) {
+    return tables.some((oid) => this.#facts.staff?.has(oid));
   }
 
   /** Whether the linter trusts a function to restrict rows to the tenant. It may look up the organizations of a user. */
@@ -193,9 +212,10 @@ export class Evaluator {
     );
   }
 
-  #enter({ depth, ofFunctions }: Place, { functions }: QueryParts): Place {
+  #enter({ depth, ofFunctions, tables: outside }: Place, { functions, tables }: QueryParts): Place {
     return {
       depth: depth + 1,
+      tables: [...outside, tables],
       selected: [],
       ofFunctions: [
         ...ofFunctions,
@@ -219,7 +239,9 @@ export class Evaluator {
 
   truth(node: Node, place: Place): number {
     const { excluded = [] } = this.#facts;
-    const isExcluded = place.depth === 0 && excluded.some((one) => implies(node, one, this.#table, this.#facts));
+    const isExcluded = excluded.some((one) =>
+      implies(node, one, (column) => this.#tableOf(column, place) === one.table, this.#facts),
+    );
     if (isExcluded) return FALSE | UNKNOWN;
     const found = this.#evaluate(node, place);
     const isComposed = /^(BOOLEXPR|BOOLEANTEST|CASEEXPR|COALESCEEXPR|SUBLINK)$/.test(node.kind);
@@ -310,7 +332,8 @@ export class Evaluator {
       case 'FUNCEXPR':
         // The linter trusts a function of the row that reads the tenant, or that takes the tenant. Without a value of the
         // row, its result is the same for every row.
-        return (this.#isTrusted(fields.funcid) && columnsIn(node).length > 0) ||
+        return (this.#isTrusted(fields.funcid) &&
+          (columnsIn(node).length > 0 || this.#isStaff(this.#readBy(fields.funcid)))) ||
           (this.#facts.trust.expressions && this.#relatesTenant(node, place))
           ? FALSE | UNKNOWN
           : ANYTHING;
@@ -466,7 +489,9 @@ export class Evaluator {
     if (sublink === this.#facts.assumed) return ANYTHING;
     const parts = queryParts(sublink);
     const found = this.#ofSubquery(sublink, parts, place);
-    return this.#isTrustedQuery(sublink, parts) && this.#isAboutRow(sublink) ? found & ~TRUE || FALSE : found;
+    const isTrusted = this.#isTrustedQuery(sublink, parts) && this.#isAboutRow(sublink);
+    const isOfStaff = this.#isStaff(parts.tables) && readsTenant(sublink, this.#facts);
+    return isTrusted || isOfStaff ? found & ~TRUE || FALSE : found;
   }
 
   #ofSubquery(sublink: Node, parts: QueryParts, place: Place): number {
@@ -546,7 +571,7 @@ export class Evaluator {
     if (other !== 'tenant') return false;
     if (!owner || (this.#kind === 'user' && this.#situation !== 'foreign owner')) return true;
     return (
-      attnum === String(owner.attnum) ||
+      [owner.attnum, ...(owner.others ?? [])].some((one) => attnum === String(one)) ||
       (this.#situation === 'foreign owner' && this.#facts.shared.has(`${this.#table}.${attnum}`))
     );
   }

@@ -1,5 +1,5 @@
 import { children, type Node } from '../postgres/nodeTree.ts';
-import { Evaluator, type Identities, kindOf, outermost, type Situation } from './evaluator.ts';
+import { Evaluator, type Identities, kindOf, type Situation } from './evaluator.ts';
 import type { PolicyFacts } from './policies.ts';
 import type { IdentityKind } from './scope.ts';
 
@@ -12,7 +12,8 @@ import type { IdentityKind } from './scope.ts';
  */
 export function outcomes(condition: Node, table: string, situation: Situation, facts: PolicyFacts): number {
   return transactions(kindOf(table, facts), situation)
-    .map((identities) => new Evaluator(table, identities, situation, facts).truth(condition, outermost))
+    .map((identities) => new Evaluator(table, identities, situation, facts))
+    .map((evaluator) => evaluator.truth(condition, evaluator.outermost))
     .reduce((found, one) => found | one);
 }
 
@@ -30,7 +31,7 @@ export function columnsOfTenant(condition: Node, table: string, facts: PolicyFac
   const evaluator = new Evaluator(table, { tenant: 'tenant', member: 'member' }, 'foreign row', facts);
   const within = (node: Node): Node[] => (node.kind === 'QUERY' ? [] : [node, ...children(node).flatMap(within)]);
   return within(condition).flatMap((node) => {
-    const sides = evaluator.equated(node).map((side) => evaluator.value(side, outermost));
+    const sides = evaluator.equated(node).map((side) => evaluator.value(side, evaluator.outermost));
     const [, number] = sides.map((side) => /^column 0 \d+ (\d+)$/.exec(side)).find((match) => match !== null) ?? [];
     return number !== undefined && sides.includes('tenant') ? [Number(number)] : [];
   });

@@ -72,8 +72,15 @@ export interface PolicyFacts {
   readonly comments: ReadonlyMap<string, string | null>;
   /** The declarations in these comments, by oid. */
   readonly declared: ReadonlyMap<string, Declarations>;
-  /** Comparisons of the policy's row that are assumed not to hold, because rows for which they hold are shared. */
-  readonly excluded?: readonly Comparison[];
+  /**
+   * Comparisons of rows of a table, by its oid, that are assumed not to hold, because rows for which they hold are
+   * shared.
+   */
+  readonly excluded?: readonly (Comparison & { readonly table: string })[];
+  /** The oids of tables whose users may reach every row of the policy's table, such as support staff. */
+  readonly staff?: ReadonlySet<string>;
+  /** The oids of all tables and views, by `schema.name`. */
+  readonly relations: ReadonlyMap<string, string>;
   /** The labels of enums, by the oid of the label. */
   readonly labels: ReadonlyMap<string, string>;
   /** Names of columns, in the same notation. */
@@ -111,6 +118,8 @@ export interface TrustedRows {
 export interface Owner {
   readonly attnum: number;
   readonly kind: IdentityKind;
+  /** Further owner columns that a comment declares, such as the receiver of a message. */
+  readonly others?: readonly number[];
   /** The user's column, if the rows are memberships: they belong to the organization and to the user. */
   readonly member?: number | null;
 }

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { type Node, parseNodeTree } from '../postgres/nodeTree.ts';
 import { readBodies } from './bodies.ts';
-import { readDeclarations } from './declaredSharing.ts';
+import { readDeclarations, withDeclaredOwners } from './declaredSharing.ts';
 import { RightsReader } from './missingRights.ts';
 import { ownersOfHedgerow } from './ownerColumns.ts';
 import type { FunctionFacts, Owner, Policy, PolicyFacts } from './policies.ts';
@@ -47,6 +47,10 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
   );
   const labels = await client.query<{ oid: string; label: string }>(
     'select oid::text, enumlabel as label from pg_enum',
+  );
+  const relations = await client.query<{ oid: string; name: string }>(
+    `select c.oid::text, n.nspname || '.' || c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.oid >= 16384 and c.relkind in ('r', 'p', 'v', 'f', 'm')`,
   );
   const updatable = await client.query<{ key: string }>(
     `select format('%s.%s', attrelid, attnum) as key from pg_attribute a join ${tenantTables} t on t.oid = a.attrelid
@@ -109,6 +113,7 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
     comments: new Map(tables.rows.map(({ oid, comment }) => [oid, comment])),
     declared: readDeclarations(new Map(tables.rows.map(({ oid, comment }) => [oid, comment]))),
     labels: new Map(labels.rows.map(({ oid, label }) => [oid, label])),
+    relations: new Map(relations.rows.map(({ oid, name }) => [name, oid])),
     columns: new Map(comments.rows.map(({ key, name }) => [key, name])),
     trusted: new Map(),
     uses: findUses(bodies),
@@ -116,7 +121,9 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
     endless: findEndless(bodies),
     readsOfFunctions: findReads(bodies),
   };
-  return isHedgerow(scope) ? { ...facts, trusted: findTrustedRows(facts, facts.policies) } : facts;
+  if (!isHedgerow(scope)) return facts;
+  const known = withDeclaredOwners(facts);
+  return { ...known, trusted: findTrustedRows(known, known.policies) };
 }
 
 /**
@@ -129,10 +136,8 @@ export function withOwners(
   owners: readonly TableColumn[],
   policies: readonly Policy[],
 ): PolicyFacts {
-  const known = {
-    ...facts,
-    owners: new Map(owners.map(({ oid, attnum }) => [oid, { attnum, kind: 'user' as const }])),
-  };
+  const found = new Map(owners.map(({ oid, attnum }) => [oid, { attnum, kind: 'user' as const }]));
+  const known = withDeclaredOwners({ ...facts, owners: found });
   return { ...known, trusted: findTrustedRows(known, policies) };
 }
 
