@@ -42,9 +42,7 @@ export async function createTestDatabase(template: 'template' | 'bare' = 'templa
   const cluster = JSON.parse(process.env.TEST_CLUSTER ?? '') as TestCluster;
   const name = `${cluster.prefix}_${randomBytes(6).toString('hex')}`;
   const asRoot = (sql: string) => withClient(cluster.adminUrl, (client) => client.query(sql));
-  await asRoot(
-    `create database ${name} template ${cluster.prefix}_${template} owner hedgerow_owner strategy wal_log`,
-  );
+  await asRoot(`create database ${name} template ${cluster.prefix}_${template} owner hedgerow_owner strategy wal_log`);
   // Postgres does not copy the grants on the database itself.
   await asRoot(`revoke all on database ${name} from public`);
   await asRoot(`grant connect on database ${name} to hedgerow_authenticator`);
