@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../../common/root.ts';
@@ -17,9 +17,7 @@ export interface Checkout {
 }
 
 export async function copyCheckout(): Promise<Checkout> {
-  // Only the owner may enter mkdtemp's folder. As root, this also tests that Postgres, which does not run as root, gets
-  // access.
-  const directory = await mkdtemp(join(tmpdir(), 'hedgerow-checkout-'));
+  const directory = await claimFolder();
   await mkdir(join(directory, 'migrations'));
   for (const path of [
     'common',
@@ -54,4 +52,22 @@ export async function copyCheckout(): Promise<Checkout> {
     start: (file, args = [], env = {}) => run([file, ...args], { cwd: directory, env: { ...baseEnv, ...env } }),
     remove: () => rm(directory, { recursive: true, force: true }),
   };
+}
+
+/**
+ * Creates the first free folder of a series. A checkout then often has the path of a removed one, whose files are in
+ * Node's compile cache under that path.
+ *
+ * Only the owner may enter the folder. As root, this also tests that Postgres, which does not run as root, gets access.
+ */
+async function claimFolder(): Promise<string> {
+  for (let number = 1; ; number++) {
+    const folder = join(tmpdir(), `hedgerow-checkout-${number}`);
+    try {
+      await mkdir(folder, { mode: 0o700 });
+      return folder;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
 }
