@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import supertest from 'supertest';
 import { type Checkout, copyCheckout } from '../support/checkout.ts';
+import { requestTo } from '../support/requestTo.ts';
 import type { Running } from '../support/running.ts';
 
 let checkout: Checkout;
@@ -25,7 +25,7 @@ test('a table that a DBA saves while `db watch` runs is in the API of a server t
   const server = start('dev/main.ts', [], { PORT: '0' });
   const listening = JSON.parse(await server.line(/"url":/));
   const post = async (path: string, body: object, token = '') =>
-    (await supertest(listening.url).post(path).auth(token, { type: 'bearer' }).send(body)).body;
+    (await requestTo(listening.url).post(path).auth(token, { type: 'bearer' }).send(body)).body;
   const signIn = async (name: string) =>
     (await post('/auth/login', { email: `${name}@example.com`, password: `${name}-demo-password` })).accessToken;
   await server.line(/Hedgerow is ready/);

@@ -1,5 +1,5 @@
 import jwt from 'jsonwebtoken';
-import supertest from 'supertest';
+import { requestTo } from '../support/requestTo.ts';
 import { graphql, signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -12,7 +12,7 @@ afterAll(() => server.close());
 
 async function answers(token: string): Promise<{ status: number; body: unknown }[]> {
   const [me, api] = await Promise.all([
-    supertest(server.app).get('/auth/me').auth(token, { type: 'bearer' }),
+    requestTo(server.app).get('/auth/me').auth(token, { type: 'bearer' }),
     graphql(server.app, token, '{ currentUser { email } }'),
   ]);
   return [me, api].map(({ status, body }) => ({ status, body }));
@@ -38,7 +38,7 @@ test.each(endings)('the token of a user %s is refused at once', async (name, sta
 });
 
 test('revoking one session keeps the others valid', async () => {
-  const { body } = await supertest(server.app).post('/auth/login').send(ada).expect(200);
+  const { body } = await requestTo(server.app).post('/auth/login').send(ada).expect(200);
   const { sid } = jwt.decode(body.accessToken) as jwt.JwtPayload;
   await server.db.asAdmin('update app_private.sessions set revoked_at = now() where id = $1', [sid]);
   expect(await statuses(body.accessToken)).toEqual([401, 401]);

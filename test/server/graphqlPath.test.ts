@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import supertest from 'supertest';
+import { requestTo } from '../support/requestTo.ts';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const get = (path: string) => supertest(server.app).get(path);
+const get = (path: string) => requestTo(server.app).get(path);
 
 test('a query is not run by GET', async () => {
   const mutation = `mutation{createList(input:{list:{name:"${randomUUID()}"}}){clientMutationId}}`;
@@ -25,7 +25,7 @@ test('a query is not run by GET', async () => {
 test.each(['/graphql/', '//graphql', '/GraphQL', '/%67raphql', '/graphql;x', '/./graphql', '/graphql/stream'])(
   'no spelling of the path leads past the token: %s',
   async (path) => {
-    const answer = await supertest(server.app).post(path).send({ query: '{ __typename query { id } }' });
+    const answer = await requestTo(server.app).post(path).send({ query: '{ __typename query { id } }' });
     expect([401, 404]).toContain(answer.status);
     expect(answer.text).not.toMatch(/"data"/);
   },

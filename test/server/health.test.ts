@@ -3,13 +3,13 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import pino from 'pino';
-import supertest from 'supertest';
 import { deadline } from '../../server/http/deadline.ts';
 import { problem } from '../../server/http/problemResponse.ts';
 import { requestLog } from '../../server/http/requestLog.ts';
 import { health } from '../../server/tenancy/health.ts';
 import { createReadiness } from '../../server/tenancy/readiness.ts';
 import { openConnections } from '../support/openDatabase.ts';
+import { requestTo } from '../support/requestTo.ts';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';
 
 const silent = pino({ level: 'silent' });
@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const get = (path: string) => supertest(server.app).get(path);
+const get = (path: string) => requestTo(server.app).get(path);
 
 test('a healthy server says so', async () => {
   expect((await get('/health').expect(200)).body).toEqual({ status: 'ok' });
@@ -66,10 +66,10 @@ test('a missing migration is told, and is not the process', async () => {
 test('a server that stops is not ready, whatever the database says', async () => {
   const readiness = createReadiness(server.database);
   const app = express().use(deadline(30), health(readiness, silent));
-  await supertest(app).get('/health/db').expect(200);
+  await requestTo(app).get('/health/db').expect(200);
   readiness.stopping();
-  await supertest(app).get('/health/db').expect(503);
-  await supertest(app).get('/health').expect(200);
+  await requestTo(app).get('/health/db').expect(503);
+  await requestTo(app).get('/health').expect(200);
 });
 
 test('a database that shuts its door is a 503 for everybody until it opens again', async () => {
@@ -84,7 +84,7 @@ test('a database that shuts its door is a 503 for everybody until it opens again
   const [readiness, api, login] = await Promise.all([
     get('/health/db'),
     ada.graphql('{ currentUser { email } }'),
-    supertest(app).post('/auth/login').send({ email: ada.email, password: ada.password }),
+    requestTo(app).post('/auth/login').send({ email: ada.email, password: ada.password }),
   ]);
   expect(readiness.body).toEqual({ status: 'unavailable', reasons: ['the database does not answer'], advice: [] });
   expect(api.body.errors).toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }]);
@@ -101,7 +101,7 @@ test('a database that shuts its door is a 503 for everybody until it opens again
 test('a database behind a closed port does not answer', async () => {
   const url = 'postgres://hedgerow_authenticator:secret-word@127.0.0.1:1/hedgerow';
   const database = openConnections({ serverUrl: url, preparedStatements: true });
-  const { text } = await supertest(express().use(deadline(30), health(createReadiness(database), silent)))
+  const { text } = await requestTo(express().use(deadline(30), health(createReadiness(database), silent)))
     .get('/health/db')
     .expect(503);
   expect(JSON.parse(text)).toEqual({ status: 'unavailable', reasons: ['the database does not answer'], advice: [] });
@@ -138,7 +138,7 @@ test('metrics do not grow with paths that nobody serves', async () => {
   const series = async () => (await get('/metrics')).text.match(/^(http|database)_/gm)?.length;
   const visit = async (n: number) => {
     for (const path of unknown(n)) await get(path);
-    await supertest(server.app).post(`/auth/${n}`).send({});
+    await requestTo(server.app).post(`/auth/${n}`).send({});
   };
   await visit(0);
   await get('/metrics');
@@ -164,7 +164,7 @@ test('probes log the cause when the database stops answering and when it answers
   let current = good;
   const readiness = { ...good, recentReport: () => current.report() };
   const app = express().use(requestLog(log), deadline(30), health(readiness, log));
-  const probe = (path = '/health/db') => supertest(app).get(path);
+  const probe = (path = '/health/db') => requestTo(app).get(path);
   try {
     for (const path of ['/health', '/health/db', '/health/db?verbose']) await probe(path).expect(200);
     expect(lines).toEqual([]);

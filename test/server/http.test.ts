@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import supertest from 'supertest';
+import type supertest from 'supertest';
+import { requestTo } from '../support/requestTo.ts';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';
 
 const origin = 'https://app.example.com';
@@ -12,8 +13,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const get = (path: string) => supertest(server.app).get(path);
-const post = (path: string) => supertest(server.app).post(path).set('Authorization', `Bearer ${ada.token}`);
+const get = (path: string) => requestTo(server.app).get(path);
+const post = (path: string) => requestTo(server.app).post(path).set('Authorization', `Bearer ${ada.token}`);
 const endpoints: [string, (answer: supertest.Response, status: number) => void][] = [
   ['/auth/login', expectProblem],
   ['/graphql', expectGraphQLError],
@@ -50,7 +51,7 @@ test.each(['/health', '/auth/me', '/graphql', '/nowhere'])('helmet guards %s', a
 
 test.each(endpoints)('%s may be called from the one allowed origin', async (path) => {
   const preflight = (from: string) =>
-    supertest(server.app).options(path).set({
+    requestTo(server.app).options(path).set({
       Origin: from,
       'Access-Control-Request-Method': 'POST',
       'Access-Control-Request-Headers': 'authorization',
@@ -74,7 +75,7 @@ test.each(endpoints)('%s may be called from the one allowed origin', async (path
 
 test('without ALLOWED_ORIGINS no origin is allowed', async () => {
   const other = await startTestServer();
-  const { headers } = await supertest(other.app).get('/health').set('Origin', origin);
+  const { headers } = await requestTo(other.app).get('/health').set('Origin', origin);
   expect(headers).not.toHaveProperty('access-control-allow-origin');
   await other.close();
 });
@@ -123,7 +124,7 @@ test.each(endpoints)('%s refuses malformed JSON without repeating it', async (pa
 test('an unknown path is a 404, whatever the method', async () => {
   expectProblem(await get('/nowhere'), 404);
   expectProblem(await post('/auth/nowhere').send({}), 404);
-  expectProblem(await supertest(server.app).delete('/health'), 404);
+  expectProblem(await requestTo(server.app).delete('/health'), 404);
 });
 
 test('input that is wrong is a 400 that names the fields', async () => {
@@ -140,7 +141,7 @@ test('input that is wrong is a 400 that names the fields', async () => {
 test('no token is a 401 that says what is needed', async () => {
   for (const answer of [
     await get('/auth/me'),
-    await supertest(server.app).post('/graphql').send({ query: '{ __typename }' }),
+    await requestTo(server.app).post('/graphql').send({ query: '{ __typename }' }),
   ]) {
     expectProblem(answer, 401);
     expect(answer.headers['www-authenticate']).toBe('Bearer');

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import supertest from 'supertest';
+import { requestTo } from '../support/requestTo.ts';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -39,7 +39,7 @@ test('only a mutation may have as much text in its variables', async () => {
 
 test('a large body without a valid token is not read', async () => {
   const body = { query: '{ __typename }', padding: 'x'.repeat(1_000_000) };
-  const send = () => supertest(server.app).post('/graphql').send(body);
+  const send = () => requestTo(server.app).post('/graphql').send(body);
   expect((await send()).status).toBe(401);
   expect((await send().set('Authorization', 'Bearer no.such.token')).status).toBe(401);
 });
@@ -47,7 +47,7 @@ test('a large body without a valid token is not read', async () => {
 test('a compressed body is refused', async () => {
   const { token } = await tenant();
   const body = gzipSync(JSON.stringify({ query: '{ __typename }', padding: ' '.repeat(50_000_000) }));
-  const { status } = await supertest(server.app)
+  const { status } = await requestTo(server.app)
     .post('/graphql')
     .set({ Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' })
     .send(body as never);
@@ -56,7 +56,7 @@ test('a compressed body is refused', async () => {
 
 test('JSON of any shape is answered', async () => {
   const send = async (json: string) =>
-    supertest(server.app)
+    requestTo(server.app)
       .post('/graphql')
       .set({ Authorization: `Bearer ${(await tenant()).token}`, 'Content-Type': 'application/json' })
       .send(json);

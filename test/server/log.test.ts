@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import supertest from 'supertest';
 import { createLog } from '../../server/http/log.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openConnections } from '../support/openDatabase.ts';
 import { killServers, productionEnv, spawnServer } from '../support/process.ts';
+import { requestTo } from '../support/requestTo.ts';
 import { jwtSecret, signUp, startTestServer, type TestServer } from '../support/server.ts';
 
 const canary = 'canary-7f3a';
@@ -26,23 +26,23 @@ async function secretsIn({ db }: Pick<TestServer, 'db'>): Promise<string[]> {
 
 /** Sends values to every place that takes one, good and bad, some of which the database refuses. Gives the tokens. */
 async function sendCanaries(app: string | TestServer['app']): Promise<string[]> {
-  const post = (path: string, body: object) => supertest(app).post(path).send(body);
+  const post = (path: string, body: object) => requestTo(app).post(path).send(body);
   const account = { email: `${canary}@example.com`, username: canary, password };
   const { body: registered } = await post('/auth/register', account).expect(201);
   await post('/auth/register', account).expect(409);
   await post('/auth/register', { ...account, email: canary, username: `${canary}!` }).expect(400);
   const { body: signedIn } = await post('/auth/login', account).expect(200);
   await post('/auth/login', { ...account, password: `${password} wrong` }).expect(401);
-  await supertest(app)
+  await requestTo(app)
     .post('/auth/login')
     .set('Content-Type', 'application/json')
     .send(`{"password": "${canary}`)
     .expect(400);
-  await supertest(app)
+  await requestTo(app)
     .get(`/auth/me?access_token=${signedIn.accessToken}`)
     .set('Cookie', `token=${canary}`)
     .expect(401);
-  await supertest(app).get(`/health?${canary}`).set({ 'X-Request-Id': canary, 'User-Agent': canary });
+  await requestTo(app).get(`/health?${canary}`).set({ 'X-Request-Id': canary, 'User-Agent': canary });
 
   const send = (query: string, variables: object, token = signedIn.accessToken) =>
     post('/graphql', { query, variables }).auth(token, { type: 'bearer' });
@@ -108,7 +108,7 @@ test('a fault of the server is logged under the id that the client got, without 
 
   await server.db.asAdmin('drop trigger fail on app_public.todos');
   await server.db.asAdmin('alter table app_private.credentials add check (password_hash is null) not valid');
-  const refused = await supertest(server.app)
+  const refused = await requestTo(server.app)
     .post('/auth/register')
     .send({ email: `${canary}@example.com`, username: canary, password })
     .expect(500);
@@ -150,7 +150,7 @@ test('what is told of a database that is away has no connection string in it', a
 
 test('the process writes nothing beside its log that tells more', async () => {
   const db = await createTestDatabase();
-  const server = spawnServer({ ...productionEnv(db), LOG_LEVEL: 'trace' });
+  const server = spawnServer({ ...productionEnv(db), LOG_LEVEL: 'trace', DRAIN_DELAY: '0' });
   const tokens = await sendCanaries(await server.url);
   const secrets = await secretsIn({ db });
   server.stop('SIGTERM');

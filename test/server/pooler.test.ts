@@ -1,10 +1,11 @@
 import { Writable } from 'node:stream';
 import pino from 'pino';
-import supertest, { type Response } from 'supertest';
+import type { Response } from 'supertest';
 import { Identity } from '../../server/tenancy/identity.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openConnections } from '../support/openDatabase.ts';
 import { hasPgBouncer, type PgBouncer, startPgBouncer } from '../support/pgbouncer.ts';
+import { requestTo } from '../support/requestTo.ts';
 import { graphql, serve, signUp, type Tenant } from '../support/server.ts';
 import { createAccount } from '../support/sql.ts';
 
@@ -46,7 +47,7 @@ ifInstalled('through the PgBouncer of the system', () => {
       const send = (user: Tenant, n: number) => {
         if (n % 4 === 0) return user.graphql('mutation { createTodo(input: {todo: {title: "a"}}) { todo { title } } }');
         if (n % 4 === 1) return user.graphql('{ currentUser { username } lists { totalCount } }');
-        if (n % 4 === 2) return supertest(server.app).get('/auth/me').set('Authorization', `Bearer ${user.token}`);
+        if (n % 4 === 2) return requestTo(server.app).get('/auth/me').set('Authorization', `Bearer ${user.token}`);
         return graphql(server.app, user.token, '{ todos { nodes { title } } }');
       };
       const answers: Response[] = [];

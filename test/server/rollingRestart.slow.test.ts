@@ -1,10 +1,10 @@
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import supertest from 'supertest';
 import { getThrough } from '../support/agent.ts';
 import { startBalancer } from '../support/balancer.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { killServers, productionEnv, spawnServer } from '../support/process.ts';
+import { requestTo } from '../support/requestTo.ts';
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -22,7 +22,7 @@ test('no request of keep-alive clients fails while servers behind a balancer are
   const servers = [start(delay), start(delay)];
   await Promise.all(servers.map(async ({ url }) => balancer.add(await url)));
   const account = { email: 'rolling@example.com', username: 'rolling', password: 'a long password' };
-  const token = (await supertest(balancer.url).post('/auth/register').send(account).expect(201)).body.accessToken;
+  const token = (await requestTo(balancer.url).post('/auth/register').send(account).expect(201)).body.accessToken;
   const answers: (number | string)[] = [];
   let working = true;
   const work = async () => {

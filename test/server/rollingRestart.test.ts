@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import pg from 'pg';
-import supertest from 'supertest';
 import { getThrough } from '../support/agent.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { killServers, productionEnv, type ServerProcess, spawnServer } from '../support/process.ts';
+import { requestTo } from '../support/requestTo.ts';
 import { subscribed, todoChanged } from '../support/socket.ts';
 
 let db: TestDatabase;
@@ -30,7 +30,7 @@ const start = (drainDelay: number) => spawnServer({ ...productionEnv(db), DRAIN_
 
 async function signUp(url: string, username: string): Promise<string> {
   const account = { email: `${username}@example.com`, username, password: 'a long password' };
-  return (await supertest(url).post('/auth/register').send(account).expect(201)).body.accessToken;
+  return (await requestTo(url).post('/auth/register').send(account).expect(201)).body.accessToken;
 }
 
 test('a draining server tells probes so, and serves what arrives with Connection: close', async () => {

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import pg from 'pg';
-import supertest from 'supertest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { killServers, productionEnv, spawnServer } from '../support/process.ts';
+import { requestTo } from '../support/requestTo.ts';
 import { Socket, subscribed, todoChanged } from '../support/socket.ts';
 
 let db: TestDatabase;
@@ -12,23 +12,23 @@ beforeAll(async () => {
 afterEach(killServers);
 afterAll(() => db.drop());
 
-const production = () => spawnServer(productionEnv(db));
+const production = () => spawnServer({ ...productionEnv(db), DRAIN_DELAY: '1' });
 
 async function signUp(url: string, username: string): Promise<string> {
   const account = { email: `${username}@example.com`, username, password: 'a long password' };
-  return (await supertest(url).post('/auth/register').send(account).expect(201)).body.accessToken;
+  return (await requestTo(url).post('/auth/register').send(account).expect(201)).body.accessToken;
 }
 
 const graphql = (url: string, token: string, query: string) =>
-  supertest(url).post('/graphql').set('Authorization', `Bearer ${token}`).send({ query });
+  requestTo(url).post('/graphql').set('Authorization', `Bearer ${token}`).send({ query });
 
 test('a good database is served, without GraphiQL and without introspection', async () => {
   const server = production();
   const url = await server.url;
-  await supertest(url).get('/health').expect(200);
-  await supertest(url).get('/health/db').expect(200);
+  await requestTo(url).get('/health').expect(200);
+  await requestTo(url).get('/health/db').expect(200);
   for (const path of ['/', '/graphiql', '/ruru-static/ruru.js', '/graphql'])
-    expect((await supertest(url).get(path).set('Accept', 'text/html')).status).toBeGreaterThanOrEqual(400);
+    expect((await requestTo(url).get(path).set('Accept', 'text/html')).status).toBeGreaterThanOrEqual(400);
   const token = await signUp(url, 'ada');
   const { body } = await graphql(url, token, '{ __schema { types { name } } __type(name: "Todo") { name } }');
   expect(body.data).toBeUndefined();

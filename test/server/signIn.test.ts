@@ -1,5 +1,6 @@
 import pg from 'pg';
-import supertest from 'supertest';
+import type supertest from 'supertest';
+import { requestTo } from '../support/requestTo.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -9,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 const password = 'a password long enough';
-const post = (path: string, body: object) => supertest(server.app).post(path).send(body);
+const post = (path: string, body: object) => requestTo(server.app).post(path).send(body);
 const register = (username: string, email = `${username}@example.com`) =>
   post('/auth/register', { email, username, password });
 
@@ -25,7 +26,7 @@ const signedIn = (user: object) => ({
 test('registering signs in', async () => {
   const { body } = await register('ada').expect(201);
   expect(body).toEqual(signedIn({ email: 'ada@example.com', username: 'ada' }));
-  const me = await supertest(server.app).get('/auth/me').auth(body.accessToken, { type: 'bearer' }).expect(200);
+  const me = await requestTo(server.app).get('/auth/me').auth(body.accessToken, { type: 'bearer' }).expect(200);
   expect(me.body).toEqual({ ...body.user, createdAt: expect.any(String) });
   expect(Date.parse(me.body.createdAt)).not.toBeNaN();
   const claims = JSON.parse(Buffer.from(body.accessToken.split('.')[1], 'base64url').toString());
@@ -150,7 +151,7 @@ test('signing in is given up when time is up', async () => {
   await blocker.query('begin; lock table app_public.users');
   const account = { email: 'judy@example.com', username: 'judy', password };
   const answers = await Promise.all(
-    ['/auth/login', '/auth/register'].map((path) => supertest(impatient.app).post(path).send(account)),
+    ['/auth/login', '/auth/register'].map((path) => requestTo(impatient.app).post(path).send(account)),
   );
   await blocker.query('rollback');
   await blocker.end();

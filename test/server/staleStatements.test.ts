@@ -1,8 +1,8 @@
-import supertest from 'supertest';
 import { connectionFault } from '../../postgres/connectionErrors.ts';
 import { Identity } from '../../server/tenancy/identity.ts';
 import { type Database, IdentityRefusedError } from '../../server/tenancy/tenantDatabase.ts';
 import { openConnections } from '../support/openDatabase.ts';
+import { requestTo } from '../support/requestTo.ts';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../support/server.ts';
 import { createAccount, insertTodo } from '../support/sql.ts';
 
@@ -24,7 +24,7 @@ const changeUsers = () => server.db.asAdmin(`alter table app_public.users alter 
 test('after a column has another type, a refresh on each connection succeeds', async () => {
   let { refreshToken } = ada;
   const refresh = async () => {
-    const { body } = await supertest(server.app).post('/auth/refresh').send({ refreshToken }).expect(200);
+    const { body } = await requestTo(server.app).post('/auth/refresh').send({ refreshToken }).expect(200);
     return body.refreshToken as string;
   };
   for (let n = 0; n < 3; n++) refreshToken = await refresh();
@@ -74,7 +74,7 @@ test.each([
 });
 
 test('an export succeeds after columns have changed', async () => {
-  const get = () => supertest(server.app).get('/auth/export').set('Authorization', `Bearer ${ada.token}`).expect(200);
+  const get = () => requestTo(server.app).get('/auth/export').set('Authorization', `Bearer ${ada.token}`).expect(200);
   await get();
   await server.db.asAdmin('alter table app_public.lists add note int');
   expect((await get()).body.tables.lists).toBeDefined();

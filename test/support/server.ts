@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Express } from 'express';
 import pino, { type Logger } from 'pino';
 import type { GraphQLSchema } from 'postgraphile/graphql';
-import supertest from 'supertest';
+import type supertest from 'supertest';
 import { createApp, headerLimit } from '../../server/app.ts';
 import { type AuthSettings, createAuth } from '../../server/auth/auth.ts';
 import type { MailSettings } from '../../server/auth/mailer/settings.ts';
@@ -14,6 +14,7 @@ import { Admission, type AdmissionLimits, admissionLimits } from '../../server/t
 import { createReadiness, type Readiness } from '../../server/tenancy/readiness.ts';
 import { type Database, TenantDatabase } from '../../server/tenancy/tenantDatabase.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
+import { openPort, requestTo } from './requestTo.ts';
 
 export const jwtSecret = 'a secret of the tests, long enough to sign with';
 
@@ -99,6 +100,7 @@ export async function serve(
     log,
   );
   const app = await createApp({ config, log, database, readiness, admission, auth, graphql });
+  const closePort = await openPort(app);
   const server = createServer({ maxHeaderSize: headerLimit }, app);
   const sockets = graphql.openSockets(server, { admission, authenticate: auth.authenticate, allowedOrigins });
   return {
@@ -113,6 +115,7 @@ export async function serve(
     close: async () => {
       await sockets.close();
       server.close();
+      closePort();
       await Promise.all([graphql.close(), auth.close()]);
       await database.close();
     },
@@ -133,7 +136,7 @@ export interface Tenant {
 export async function signUp(app: Express, name: string): Promise<Tenant> {
   const email = `${name}@example.com`;
   const password = `${name}-long-password`;
-  const { body } = await supertest(app).post('/auth/register').send({ email, username: name, password }).expect(201);
+  const { body } = await requestTo(app).post('/auth/register').send({ email, username: name, password }).expect(201);
   return {
     id: body.user.id,
     email,
@@ -145,7 +148,7 @@ export async function signUp(app: Express, name: string): Promise<Tenant> {
 }
 
 export function graphql(app: Express, token: string | undefined, query: string, variables?: Record<string, unknown>) {
-  const request = supertest(app).post('/graphql');
+  const request = requestTo(app).post('/graphql');
   if (token !== undefined) request.set('Authorization', `Bearer ${token}`);
   return request.send({ query, variables });
 }

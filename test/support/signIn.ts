@@ -1,12 +1,12 @@
 import type { Express } from 'express';
-import supertest from 'supertest';
+import { requestTo } from './requestTo.ts';
 import { graphql, type Tenant } from './server.ts';
 
 /** The tokens of one session. */
 export type Session = Pick<Tenant, 'token' | 'refreshToken'>;
 
 export function send(app: Express, method: 'delete' | 'get' | 'post', path: string, token?: string, body?: object) {
-  const request = supertest(app)[method](path);
+  const request = requestTo(app)[method](path);
   if (token !== undefined) request.auth(token, { type: 'bearer' });
   return request.send(body);
 }

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import supertest from 'supertest';
 import { root } from '../../../common/root.ts';
 import { clearAuditLog } from '../../../server/auth/rateLimits/expiry.ts';
 import { Identity } from '../../../server/tenancy/identity.ts';
+import { requestTo } from '../../support/requestTo.ts';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../../support/server.ts';
 import { type MailServer, startMailServer, tokenIn } from '../../support/smtp.ts';
 import { sqlState } from '../../support/sql.ts';
@@ -25,7 +25,7 @@ const newPassword = 'another long password';
 
 /** Sends a request from `address`. */
 const send = (method: 'get' | 'post' | 'patch' | 'delete', path: string, body?: object, token?: string) => {
-  const request = supertest(server.app)[method](path).set({ 'X-Forwarded-For': address, 'User-Agent': userAgent });
+  const request = requestTo(server.app)[method](path).set({ 'X-Forwarded-For': address, 'User-Agent': userAgent });
   return (token === undefined ? request : request.auth(token, { type: 'bearer' })).send(body);
 };
 

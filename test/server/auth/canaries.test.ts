@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import supertest from 'supertest';
 import { createLog } from '../../../server/http/log.ts';
+import { requestTo } from '../../support/requestTo.ts';
 import { jwtSecret, startTestServer, type TestServer } from '../../support/server.ts';
 
 const lines: string[] = [];
@@ -49,7 +49,7 @@ async function call(
   [method, path, body]: Call,
   { address, accessToken, statuses }: Omit<Client, 'account' | 'refreshToken'>,
 ) {
-  const response = await supertest(server.app)
+  const response = await requestTo(server.app)
     [method](`${path}?token=${canary()}&${canary()}`)
     .set({ 'X-Forwarded-For': address, Authorization: `Bearer ${accessToken}`, Cookie: `session=${canary()}` })
     .set({ 'User-Agent': canary(), 'X-Request-Id': canary(), 'Content-Type': 'application/json' })

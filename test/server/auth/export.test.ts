@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import supertest from 'supertest';
 import { root } from '../../../common/root.ts';
+import { requestTo } from '../../support/requestTo.ts';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../../support/server.ts';
 
 let server: TestServer;
@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 
 const exportOf = ({ token }: Pick<Tenant, 'token'>) =>
-  supertest(server.app).get('/auth/export').auth(token, { type: 'bearer' });
+  requestTo(server.app).get('/auth/export').auth(token, { type: 'bearer' });
 
 /** The beginning of an export over a connection of its own; what follows is read by the test, or is not. */
 async function begin({ token }: Tenant): Promise<IncomingMessage> {
@@ -250,7 +250,7 @@ test('an export may take longer than other requests', async () => {
     create view app_public.slow_todos with (security_invoker = true) as select title, app_public.slow() from app_public.todos;
     grant select on app_public.slow_todos to hedgerow_tenant`,
   );
-  const { body } = await supertest(impatient.app).get('/auth/export').auth(hugo.token, { type: 'bearer' }).expect(200);
+  const { body } = await requestTo(impatient.app).get('/auth/export').auth(hugo.token, { type: 'bearer' }).expect(200);
   expect(body.tables.slow_todos).toEqual([{ title: 'x', slow: '' }]);
   await impatient.close();
 });
@@ -274,7 +274,7 @@ test('an instance runs one export of a tenant and two in all, and says when to c
 
 test('an export needs an active session', async () => {
   const judy = await signUp(server.app, 'judy');
-  await supertest(server.app).get('/auth/export').expect(401);
+  await requestTo(server.app).get('/auth/export').expect(401);
   await server.db.asAdmin('update app_private.sessions set revoked_at = now() where user_id = $1', [judy.id]);
   await exportOf(judy).expect(401);
 });
@@ -284,7 +284,7 @@ test('exports are limited to a few an hour', async () => {
   const kim = await signUp(strict.app, 'kim');
   const statuses: number[] = [];
   for (let n = 0; n < 12; n++) {
-    const { status } = await supertest(strict.app).get('/auth/export').auth(kim.token, { type: 'bearer' });
+    const { status } = await requestTo(strict.app).get('/auth/export').auth(kim.token, { type: 'bearer' });
     statuses.push(status);
   }
   await strict.close();

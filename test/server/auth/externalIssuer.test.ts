@@ -2,9 +2,10 @@ import { createHmac, createPublicKey, generateKeyPairSync, type JsonWebKey, rand
 import type { ServerResponse } from 'node:http';
 import { exportJWK, generateKeyPair, type JWK, type JWTPayload } from 'jose';
 import jwt from 'jsonwebtoken';
-import supertest from 'supertest';
+import type supertest from 'supertest';
 import { createLog } from '../../../server/http/log.ts';
 import { startIssuer, type TestIssuer } from '../../support/issuer.ts';
+import { requestTo } from '../../support/requestTo.ts';
 import { graphql, jwtSecret, serve, signUp, startTestServer, type TestServer } from '../../support/server.ts';
 import { whileHeld } from '../../support/whileHeld.ts';
 
@@ -34,7 +35,7 @@ async function anotherInstance(settings = issuer.settings): Promise<Instance> {
 }
 
 const me = ({ app }: Pick<Instance, 'app'>, token: string) =>
-  supertest(app).get('/auth/me').auth(token, { type: 'bearer' });
+  requestTo(app).get('/auth/me').auth(token, { type: 'bearer' });
 
 async function statuses(instance: Pick<Instance, 'app'>, token: string): Promise<number[]> {
   const api = await graphql(instance.app, token, '{ currentUser { username } }');
@@ -126,7 +127,7 @@ describe('a user of the issuer', () => {
     const subject = person();
     await me(server, await newToken(subject, { email: 'frida@example.com', email_verified: true })).expect(200);
     for (const password of ['', 'null', 'a long password']) {
-      const { status } = await supertest(server.app).post('/auth/login').send({ email: 'frida@example.com', password });
+      const { status } = await requestTo(server.app).post('/auth/login').send({ email: 'frida@example.com', password });
       expect(status).toBe(401);
     }
   });
@@ -181,7 +182,7 @@ describe('the account of a new user', () => {
     const { body } = await me(server, await newToken(subject, claims)).expect(200);
     expect(body.id).not.toBe(victim.id);
     expect(await account(subject)).toMatchObject({ email: placeholder, username: madeUp, verified: false });
-    await supertest(server.app).post('/auth/login').send(victim).expect(200);
+    await requestTo(server.app).post('/auth/login').send(victim).expect(200);
   });
 
   test('two that want the same at once: one gets it', async () => {
@@ -539,7 +540,7 @@ describe('a token that was good is refused at once, on every server,', () => {
   test('after logout-all; one that is issued later is good', async () => {
     const { subject, token, refusedEverywhere } = await subjectOf();
     const ofClockAhead = await newToken(subject, { iat: seconds() + 4 });
-    await supertest(server.app).post('/auth/logout-all').auth(token, { type: 'bearer' }).expect(204);
+    await requestTo(server.app).post('/auth/logout-all').auth(token, { type: 'bearer' }).expect(204);
     await refusedEverywhere();
     await refusedEverywhere(ofClockAhead);
     await timePasses(subject);

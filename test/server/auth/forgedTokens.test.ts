@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import jwt from 'jsonwebtoken';
-import supertest from 'supertest';
+import type supertest from 'supertest';
 import { compact, ecdsa, type ForgeryInput, forgeries, hmac, type Signer } from '../../../isolation/http/forgery.ts';
 import type { AuthSettings } from '../../../server/auth/auth.ts';
 import type { PrivateJwk } from '../../../server/auth/tokens/privateKeys.ts';
+import { requestTo } from '../../support/requestTo.ts';
 import { graphql, jwtSecret, signUp, startTestServer, type TestServer } from '../../support/server.ts';
 import { signingKey } from '../../support/signingKeys.ts';
 
@@ -38,8 +39,8 @@ describe.each(setups)('where the server has %s,', (setup, keys, signer) => {
     authorization: string | undefined,
   ): Promise<{ status: number; body: unknown; told: unknown }[]> {
     const requests = [
-      supertest(server.app).get('/auth/me'),
-      supertest(server.app).post('/graphql').send({ query: '{ currentUser { username } }' }),
+      requestTo(server.app).get('/auth/me'),
+      requestTo(server.app).post('/graphql').send({ query: '{ currentUser { username } }' }),
     ];
     if (authorization !== undefined) for (const request of requests) request.set('Authorization', authorization);
     return (await Promise.all(requests)).map(({ status, body, headers }) => ({
@@ -90,14 +91,14 @@ describe.each(setups)('where the server has %s,', (setup, keys, signer) => {
   });
 
   test.each<[string, (token: string) => supertest.Test]>([
-    ['in the query string', (token) => supertest(server.app).get(`/auth/me?access_token=${token}&token=${token}`)],
-    ['in a cookie', (token) => supertest(server.app).get('/auth/me').set('Cookie', `token=${token}; jwt=${token}`)],
+    ['in the query string', (token) => requestTo(server.app).get(`/auth/me?access_token=${token}&token=${token}`)],
+    ['in a cookie', (token) => requestTo(server.app).get('/auth/me').set('Cookie', `token=${token}; jwt=${token}`)],
     [
       'in the body',
-      (token) => supertest(server.app).post('/graphql').send({ query: '{ __typename }', access_token: token }),
+      (token) => requestTo(server.app).post('/graphql').send({ query: '{ __typename }', access_token: token }),
     ],
-    ['in another header', (token) => supertest(server.app).get('/auth/me').set('X-Access-Token', token)],
-    ['of the proxy', (token) => supertest(server.app).get('/auth/me').set('Proxy-Authorization', `Bearer ${token}`)],
+    ['in another header', (token) => requestTo(server.app).get('/auth/me').set('X-Access-Token', token)],
+    ['of the proxy', (token) => requestTo(server.app).get('/auth/me').set('Proxy-Authorization', `Bearer ${token}`)],
   ])('a good token %s is none', async (_, request) => {
     const { waits } = server.database.counts;
     await request(loot.token).expect(401);
@@ -131,7 +132,7 @@ describe.each(setups)('where the server has %s,', (setup, keys, signer) => {
   test('a token that is too long for a header does not get as far as the app', async () => {
     const { waits } = server.database.counts;
     const send = (length: number) =>
-      supertest(server.app)
+      requestTo(server.app)
         .get('/auth/me')
         .set('Authorization', `Bearer ${'x'.repeat(length)}`);
     await send(20_000).expect(431);

@@ -3,10 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
-import supertest from 'supertest';
 import { root } from '../../../common/root.ts';
 import type { AuthSettings } from '../../../server/auth/auth.ts';
 import { type PrivateJwk, privateKeys } from '../../../server/auth/tokens/privateKeys.ts';
+import { requestTo } from '../../support/requestTo.ts';
 import { graphql, jwtSecret, serve, startTestServer, type TestServer } from '../../support/server.ts';
 import { signingKey } from '../../support/signingKeys.ts';
 
@@ -34,18 +34,18 @@ let names = 0;
 async function tokenOf({ app }: Pick<Instance, 'app'>): Promise<string> {
   const username = `keys-${names++}`;
   const account = { email: `${username}@example.com`, username, password: 'a long password' };
-  const { body } = await supertest(app).post('/auth/register').send(account).expect(201);
+  const { body } = await requestTo(app).post('/auth/register').send(account).expect(201);
   return body.accessToken;
 }
 
 const me = async ({ app }: Pick<Instance, 'app'>, token: string) => {
-  const { status } = await supertest(app).get('/auth/me').auth(token, { type: 'bearer' });
+  const { status } = await requestTo(app).get('/auth/me').auth(token, { type: 'bearer' });
   const api = await graphql(app, token, '{ currentUser { username } }');
   expect(api.status).toBe(status);
   return status;
 };
 
-const published = ({ app }: Pick<Instance, 'app'>) => supertest(app).get('/.well-known/jwks.json').expect(200);
+const published = ({ app }: Pick<Instance, 'app'>) => requestTo(app).get('/.well-known/jwks.json').expect(200);
 
 test('with a secret alone, tokens name no key and none is published', async () => {
   expect(decodeProtectedHeader(await tokenOf(first))).toEqual({ alg: 'HS256', typ: 'JWT' });

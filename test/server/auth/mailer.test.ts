@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import supertest from 'supertest';
+import type supertest from 'supertest';
+import { requestTo } from '../../support/requestTo.ts';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../../support/server.ts';
 import { type MailServer, startMailServer, tokenIn } from '../../support/smtp.ts';
 
@@ -19,7 +20,7 @@ afterAll(async () => {
 
 const newPassword = 'another long password';
 const post = (path: string, body: object, token?: string) => {
-  const request = supertest(server.app).post(path);
+  const request = requestTo(server.app).post(path);
   return (token === undefined ? request : request.auth(token, { type: 'bearer' })).send(body);
 };
 const forgot = (email: string) => post('/auth/password/forgot', { email });
@@ -74,7 +75,7 @@ test('a password reset sets a new password and ends every session', async () => 
   await reset(tokenIn(message)).expect(204);
   await login(ada.email, ada.password).expect(401);
   await login(ada.email, newPassword).expect(200);
-  await supertest(server.app).get('/auth/me').auth(ada.token, { type: 'bearer' }).expect(401);
+  await requestTo(server.app).get('/auth/me').auth(ada.token, { type: 'bearer' }).expect(401);
   const alive = 'select from app_private.sessions where user_id = $1 and revoked_at is null';
   expect(await server.db.asAdmin(alive, [ada.id])).toHaveLength(1);
   expect(await events(ada)).toEqual(expect.arrayContaining(['password_reset', 'password_reset_asked']));
@@ -194,7 +195,7 @@ test('registering asks to verify the address; the API shows when that was', asyn
   expect(Date.parse(body.data.currentUser.emailVerifiedAt)).not.toBeNaN();
   expect((await verify(token).expect(400)).body).toEqual(wrongToken);
   expect(await events(ivan)).toContain('email_verified');
-  await supertest(server.app).get('/auth/me').auth(ivan.token, { type: 'bearer' }).expect(200);
+  await requestTo(server.app).get('/auth/me').auth(ivan.token, { type: 'bearer' }).expect(200);
 });
 
 test('the message to verify is sent again on request, and not once the address is verified', async () => {
@@ -220,7 +221,7 @@ test('a reset verifies the address too, and each token is good for one thing', a
   expect((await reset(lena.verifyToken).expect(400)).body).toEqual(wrongToken);
   await reset(token).expect(204);
   const { body } = await login(lena.email, newPassword).expect(200);
-  const shown = await supertest(server.app)
+  const shown = await requestTo(server.app)
     .post('/graphql')
     .auth(body.accessToken, { type: 'bearer' })
     .send({ query: '{ currentUser { emailVerifiedAt } }' });
@@ -256,7 +257,7 @@ test('one mailbox is written to a few times an hour, whether there is an account
   const statuses = async (email: string) => {
     const answers: number[] = [];
     for (let n = 0; n < 8; n++) {
-      answers.push((await supertest(strict.app).post('/auth/password/forgot').send({ email })).status);
+      answers.push((await requestTo(strict.app).post('/auth/password/forgot').send({ email })).status);
     }
     return answers;
   };

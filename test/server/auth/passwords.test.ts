@@ -1,9 +1,9 @@
 import { hash } from '@node-rs/argon2';
-import supertest from 'supertest';
 import { Cancellation, CancelledError } from '../../../postgres/cancellation.ts';
 import { hashPassword, needsRehash, passwordMatches } from '../../../server/auth/passwords/passwords.ts';
 import { passwordHashesWaiting } from '../../../server/auth/passwords/queue.ts';
 import { Problem } from '../../../server/http/problem.ts';
+import { requestTo } from '../../support/requestTo.ts';
 import { signUp, startTestServer, type TestServer } from '../../support/server.ts';
 
 let server: TestServer;
@@ -70,7 +70,7 @@ test('a password is not hashed if its client disconnects in the queue', async ()
 
 test('the metrics show how many passwords wait', async () => {
   const waiting = async () => {
-    const { text } = await supertest(server.app).get('/metrics').expect(200);
+    const { text } = await requestTo(server.app).get('/metrics').expect(200);
     return Number(/^hedgerow_password_hashes_waiting (\d+)$/m.exec(text)?.[1]);
   };
   expect(await waiting()).toBe(0);
@@ -83,7 +83,7 @@ test('the metrics show how many passwords wait', async () => {
 test('a flood of logins gets answers, and 503 beyond the limit', async () => {
   const answers = await Promise.all(
     Array.from({ length: 120 }, (_, index) =>
-      supertest(server.app)
+      requestTo(server.app)
         .post('/auth/login')
         .send({ email: `nobody${index}@example.com`, password }),
     ),
@@ -98,7 +98,7 @@ test('a hash that was made with less work is replaced at the next login, and no 
     const [row] = await server.db.asAdmin('select password_hash from app_private.credentials where user_id = $1', [id]);
     return row?.password_hash as string;
   };
-  const login = (password: string) => supertest(server.app).post('/auth/login').send({ email, password });
+  const login = (password: string) => requestTo(server.app).post('/auth/login').send({ email, password });
   const present = await storedHash();
   await login(password).expect(200);
   expect(await storedHash()).toBe(present);

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import supertest from 'supertest';
 import { isUnavailable } from '../../../postgres/connectionErrors.ts';
 import { clearExpired } from '../../../server/auth/rateLimits/expiry.ts';
 import { networkOf } from '../../../server/auth/rateLimits/network.ts';
@@ -13,6 +12,7 @@ import { Problem } from '../../../server/http/problem.ts';
 import { Identity } from '../../../server/tenancy/identity.ts';
 import type { Database } from '../../../server/tenancy/tenantDatabase.ts';
 import { openConnections } from '../../support/openDatabase.ts';
+import { requestTo } from '../../support/requestTo.ts';
 import { serve, signUp, startTestServer, type TestServer } from '../../support/server.ts';
 import { whileHeld } from '../../support/whileHeld.ts';
 
@@ -60,7 +60,7 @@ async function passing(count: number, one: (index: number) => Promise<unknown>):
 }
 
 const post = (path: string, address: string, body: object, app = server.app) =>
-  supertest(app).post(path).set('X-Forwarded-For', address).send(body);
+  requestTo(app).post(path).set('X-Forwarded-For', address).send(body);
 
 const logIn = (email: string, password: string, address: string, app = server.app) =>
   post('/auth/login', address, { email, password }, app);
@@ -408,7 +408,7 @@ describe('over HTTP', () => {
   ])('%s: %s %s is refused to an address that has tried too often', async (action, method, path, body) => {
     const { token } = await signUp(server.app, `limited${addresses}`);
     const ask = (address: string) =>
-      supertest(server.app)[method](path).set('X-Forwarded-For', address).auth(token, { type: 'bearer' }).send(body);
+      requestTo(server.app)[method](path).set('X-Forwarded-For', address).auth(token, { type: 'bearer' }).send(body);
     const address = newAddress();
     await passing(rules[action].address.points, () => refusal(action, address));
     const refused = await ask(address).expect(429);

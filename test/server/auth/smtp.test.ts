@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import { generate } from 'selfsigned';
-import supertest from 'supertest';
 import type { MailSettings } from '../../../server/auth/mailer/settings.ts';
 import { createLog } from '../../../server/http/log.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { requestTo } from '../../support/requestTo.ts';
 import { serve, signUp, type Tenant, type TestServer } from '../../support/server.ts';
 import { type MailServer, parse, startMailServer, tokenIn } from '../../support/smtp.ts';
 
@@ -71,7 +71,7 @@ async function askAtOnce(server: Server, count: number): Promise<Tenant[]> {
   const elsewhere = await start({});
   const tenants = await Promise.all(Array.from({ length: count }, () => signUp(elsewhere.app, nextName())));
   const ask = ({ token }: Tenant) =>
-    supertest(server.app).post('/auth/email/send').auth(token, { type: 'bearer' }).send({}).expect(202);
+    requestTo(server.app).post('/auth/email/send').auth(token, { type: 'bearer' }).send({}).expect(202);
   await Promise.all(tenants.map(ask));
   return tenants;
 }
@@ -83,11 +83,11 @@ test('without an app the message has the token alone, and says what to do with i
   const verification = await mail.mailTo(email);
   expect(verification.text).not.toContain('http');
   expect(verification.text).toContain('/auth/email/verify');
-  await supertest(server.app)
+  await requestTo(server.app)
     .post('/auth/email/verify')
     .send({ token: ` ${tokenIn(verification)}\n` })
     .expect(204);
-  await supertest(server.app).post('/auth/password/forgot').send({ email }).expect(202);
+  await requestTo(server.app).post('/auth/password/forgot').send({ email }).expect(202);
   const reset = await mail.mailTo(email);
   expect(reset.text).toContain('/auth/password/reset');
   expect(server.lines.join('')).not.toMatch(new RegExp(`${email}|${tokenIn(verification)}|${tokenIn(reset)}`));
@@ -205,7 +205,7 @@ test('an address that got into the database by another way adds no header and no
   ];
   for (const address of hostile) {
     await db.asAdmin('update app_public.users set email = $2 where id = $1', [id, address]);
-    await supertest(server.app).post('/auth/email/send').auth(token, { type: 'bearer' }).send({}).expect(202);
+    await requestTo(server.app).post('/auth/email/send').auth(token, { type: 'bearer' }).send({}).expect(202);
   }
   const failures = () => server.lines.filter((line) => line.includes('the recipient is not a valid mail address'));
   while (failures().length < hostile.length) await sleep(10);
@@ -225,7 +225,7 @@ test('in development messages are files that only their owner reads, and the log
   expect(message.head).toContain(`To: ${email}`);
   const token = tokenIn(message);
   expect(server.lines.join('')).not.toMatch(new RegExp(`${email}|${token}`));
-  await supertest(server.app).post('/auth/email/verify').send({ token }).expect(204);
+  await requestTo(server.app).post('/auth/email/verify').send({ token }).expect(204);
   await rm(parent, { recursive: true });
 });
 
@@ -239,10 +239,10 @@ test('a server that cannot send mail says so to everybody alike, and warns when 
     level: 40,
   });
   const { id, email, token } = await signUp(server.app, nextName());
-  const forgot = (address: string) => supertest(server.app).post('/auth/password/forgot').send({ email: address });
+  const forgot = (address: string) => requestTo(server.app).post('/auth/password/forgot').send({ email: address });
   const { body } = await forgot(email).expect(503);
   expect(body).toMatchObject({ status: 503, detail: 'This server does not send mail.' });
   expect((await forgot('nobody@example.com').expect(503)).body).toEqual(body);
-  await supertest(server.app).post('/auth/email/send').auth(token, { type: 'bearer' }).send({}).expect(503);
+  await requestTo(server.app).post('/auth/email/send').auth(token, { type: 'bearer' }).send({}).expect(503);
   expect(await db.asAdmin('select from app_private.mail_tokens where user_id = $1', [id])).toEqual([]);
 });

@@ -1,8 +1,8 @@
 import type { JWTPayload } from 'jose';
 import jwt from 'jsonwebtoken';
-import supertest from 'supertest';
 import { createLog } from '../../../server/http/log.ts';
 import { startIssuer, type TestIssuer } from '../../support/issuer.ts';
+import { requestTo } from '../../support/requestTo.ts';
 import { jwtSecret, serve, signUp, startTestServer, type Tenant, type TestServer } from '../../support/server.ts';
 
 type Line = Record<string, unknown>;
@@ -29,7 +29,7 @@ async function refusalsOf(...tokens: string[]): Promise<Line[]> {
   const instance = await serve(server.db, { externalIssuer: issuer.settings, log });
   started.push(instance);
   for (const token of [...tokens, ...tokens]) {
-    await supertest(instance.app).get('/auth/me').auth(token, { type: 'bearer' }).expect(401);
+    await requestTo(instance.app).get('/auth/me').auth(token, { type: 'bearer' }).expect(401);
   }
   for (const part of tokens.flatMap((token) => token.split('.'))) expect(lines.join('')).not.toContain(part);
   return lines.map((line): Line => JSON.parse(line)).filter(({ msg }) => msg === 'access tokens were refused');
@@ -89,7 +89,7 @@ test('the log counts the refusals since the line before, however many tokens str
   const log = createLog('info', { write: (line) => void lines.push(JSON.parse(line)) });
   const instance = await serve(server.db, { log });
   started.push(instance);
-  const send = () => supertest(instance.app).get('/auth/me').auth('a.b.c', { type: 'bearer' }).expect(401);
+  const send = () => requestTo(instance.app).get('/auth/me').auth('a.b.c', { type: 'bearer' }).expect(401);
   for (let n = 0; n < 20; n++) await send();
   const { now } = Date;
   Date.now = () => now() + 61_000;

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import jwt from 'jsonwebtoken';
-import supertest from 'supertest';
 import { WebSocket } from 'ws';
 import { keysOf } from '../../../server/auth/tokens/keys.ts';
 import { createLog } from '../../../server/http/log.ts';
+import { requestTo } from '../../support/requestTo.ts';
 import { jwtSecret, signUp, startTestServer, type Tenant, type TestServer } from '../../support/server.ts';
 import { begin, greet, openSocket, Socket, subscribed, todoChanged } from '../../support/socket.ts';
 
@@ -126,7 +126,7 @@ test('an end that was not notified is found at the next event, and after a gap',
   expect((await atEvent.closed).code).toBe(4401);
   expect(atEvent.heard.filter(({ type }) => type === 'next')).toEqual([]);
 
-  const { body } = await supertest(server.app)
+  const { body } = await requestTo(server.app)
     .post('/auth/login')
     .send({ email: bob.email, password: bob.password })
     .expect(200);
@@ -306,13 +306,13 @@ test('a malformed frame ends only its own socket', async () => {
 
 test('sockets, subscriptions and events are counted', async () => {
   const socket = await subscribed(url, ada.token, todoChanged);
-  const { text } = await supertest(server.app).get('/metrics');
+  const { text } = await requestTo(server.app).get('/metrics');
   expect(text).toMatch(/^live_sockets [1-9]/m);
   expect(text).toMatch(/^live_subscriptions [1-9]/m);
   const events = Number(/^live_events_total (\d+)$/m.exec(text)?.[1]);
   await ada.graphql('mutation { createTodo(input: {todo: {title: "counted"}}) { todo { title } } }');
   await socket.event();
-  expect((await supertest(server.app).get('/metrics')).text).toContain(`live_events_total ${events + 1}\n`);
+  expect((await requestTo(server.app).get('/metrics')).text).toContain(`live_events_total ${events + 1}\n`);
   expect(text).toMatch(/^live_reconnects_total \d/m);
   socket.raw.terminate();
 });

@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import supertest from 'supertest';
+import type supertest from 'supertest';
 import { documentId } from '../../../server/graphql/documentId.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { requestTo } from '../../support/requestTo.ts';
 import { serve, signUp, type Tenant } from '../../support/server.ts';
 
 const documents = {
@@ -38,7 +39,7 @@ async function withServer(
   const server = await serve(db, { production, persistedDocuments: folder });
   try {
     const ada = await signUp(server.app, production ? 'ada' : 'bob');
-    await work((body) => supertest(server.app).post('/graphql').auth(ada.token, { type: 'bearer' }).send(body), ada);
+    await work((body) => requestTo(server.app).post('/graphql').auth(ada.token, { type: 'bearer' }).send(body), ada);
   } finally {
     await server.close();
   }

@@ -1,8 +1,8 @@
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import supertest from 'supertest';
 import { createLog } from '../../../server/http/log.ts';
 import { createTestDatabase } from '../../support/database.ts';
+import { requestTo } from '../../support/requestTo.ts';
 import { serve, signUp, type Tenant, type TestServer } from '../../support/server.ts';
 import { openSocket, subscribed, todoChanged } from '../../support/socket.ts';
 import { whileHeld } from '../../support/whileHeld.ts';
@@ -41,7 +41,7 @@ afterAll(async () => {
   await server.db.drop();
 });
 
-const waiting = async () => metric(await supertest(server.app).get('/metrics'), 'admission_waiting');
+const waiting = async () => metric(await requestTo(server.app).get('/metrics'), 'admission_waiting');
 
 function metric({ text }: { text: string }, name: string): number {
   return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1]);
@@ -95,7 +95,7 @@ test('requests of a tenant beyond its queue answer 429, and another tenant is an
 
 test("routes below /auth take turns with the tenant's other requests, and those of signing in do not", async () => {
   const me = ({ token }: Tenant) =>
-    supertest(server.app)
+    requestTo(server.app)
       .get('/auth/me')
       .auth(token, { type: 'bearer' })
       .then((r) => r);
@@ -104,7 +104,7 @@ test("routes below /auth take turns with the tenant's other requests, and those 
     await until(async () => (await waiting()) === 1);
     expect((await me(bob)).status).toBe(200);
     const { email, password } = ada;
-    expect((await supertest(server.app).post('/auth/login').send({ email, password })).status).toBe(200);
+    expect((await requestTo(server.app).post('/auth/login').send({ email, password })).status).toBe(200);
     return [queued];
   });
   expect((await queued[0])?.status).toBe(200);
