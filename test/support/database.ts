@@ -41,11 +41,16 @@ export async function openTestDatabase(): Promise<{ readonly db: TestDatabase; r
 export async function createTestDatabase(template: 'template' | 'bare' = 'template'): Promise<TestDatabase> {
   const cluster = JSON.parse(process.env.TEST_CLUSTER ?? '') as TestCluster;
   const name = `${cluster.prefix}_${randomBytes(6).toString('hex')}`;
-  const asRoot = (sql: string) => withClient(cluster.adminUrl, (client) => client.query(sql));
-  await asRoot(`create database ${name} template ${cluster.prefix}_${template} owner hedgerow_owner strategy wal_log`);
-  // Postgres does not copy the grants on the database itself.
-  await asRoot(`revoke all on database ${name} from public`);
-  await asRoot(`grant connect on database ${name} to hedgerow_authenticator`);
+  await withClient(cluster.adminUrl, async (client) => {
+    // Unlike file_copy, wal_log needs no checkpoint, which would write the databases of all other tests too.
+    await client.query(
+      `create database ${name} template ${cluster.prefix}_${template} owner hedgerow_owner strategy wal_log`,
+    );
+    // Postgres does not copy the grants on the database itself.
+    await client.query(
+      `revoke all on database ${name} from public; grant connect on database ${name} to hedgerow_authenticator`,
+    );
+  });
   const admin = new pg.Pool({ connectionString: inDatabase(cluster.adminUrl, name), max: 2 });
   admin.on('error', () => {});
   return {
@@ -58,7 +63,7 @@ export async function createTestDatabase(template: 'template' | 'bare' = 'templa
     asOwner: (text) => withClient(inDatabase(cluster.ownerUrl, name), (owner) => owner.query(text)),
     drop: async () => {
       await admin.end();
-      await asRoot(`drop database ${name} with (force)`);
+      await withClient(cluster.adminUrl, (client) => client.query(`drop database ${name} with (force)`));
     },
   };
 }
