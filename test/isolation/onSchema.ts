@@ -8,6 +8,9 @@ import type { TestDatabase } from '../support/database.ts';
 
 export const roles = { login: 'hedgerow_authenticator', owner: 'hedgerow_owner' };
 
+/** The objects of a database before any were added. No addition is committed, so they stay the same. */
+const knownNames = new WeakMap<TestDatabase, ReadonlySet<string>>();
+
 /** Hedgerow's schema with added objects and seed data, in a transaction that is never committed. */
 export interface SeededSchema {
   readonly client: pg.Client;
@@ -27,7 +30,8 @@ export async function onSchema<Result>(
   await client.connect();
   try {
     await client.query('begin; set local search_path = pg_catalog');
-    const known = namesOf(await readCatalog(client, hedgerowScope));
+    const known = knownNames.get(db) ?? namesOf(await readCatalog(client, hedgerowScope));
+    knownNames.set(db, known);
     await client.query('set local role hedgerow_owner');
     await client.query(sql);
     await client.query('reset role');
