@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { root } from '../../common/root.ts';
 import { openTestCluster, type TestCluster } from './cluster.ts';
@@ -18,7 +17,6 @@ export default async function setup(): Promise<void> {
   process.env.GRAPHILE_ENV = 'production';
   // Most programs that the tests start spend their time on loading modules. The compile cache shortens that.
   process.env.NODE_COMPILE_CACHE = join(root, '.data', 'test', 'compiled');
-  await rm(process.env.NODE_COMPILE_CACHE, { recursive: true, force: true });
   const { close, ...cluster } = await openTestCluster();
   let shared: TestCluster = cluster;
   let stopPooler = async () => {};
