@@ -4,9 +4,9 @@ export default {
   testPathIgnorePatterns: ['\\.slow\\.test\\.ts$'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': './test/support/stripTypes.cjs' },
-  testEnvironment: './test/support/jest/environment.cjs',
-  runtime: './test/support/jest/runtime.cjs',
-  testSequencer: './test/support/jest/sequencer.cjs',
+  testEnvironment: './test/support/internals/environment.cjs',
+  runtime: './test/support/internals/runtime.cjs',
+  testSequencer: './test/support/internals/sequencer.cjs',
   globalSetup: './test/support/globalSetup.ts',
   globalTeardown: './test/support/globalTeardown.ts',
   // Three files at a time on two cores: some wait for a lock or a process, and the others have the cores meanwhile.

@@ -10,6 +10,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 /** Versions of packages whose undocumented parts are used. Read those parts again before you change a version here. */
 const versions = {
+  jest: '30.5.2',
   'graphile-migrate': '2.0.0-rc.3',
   pg: '8.23.1',
   'pg-protocol': '1.16.1',
@@ -20,7 +21,8 @@ const versions = {
 const readJson = async (...path: string[]) => JSON.parse(await readFile(join(root, ...path), 'utf8'));
 
 test.each(Object.entries(versions))('%s is pinned and installed at version %s', async (name, version) => {
-  expect((await readJson('package.json')).dependencies[name]).toBe(version);
+  const { dependencies, devDependencies } = await readJson('package.json');
+  expect({ ...dependencies, ...devDependencies }[name]).toBe(version);
   expect((await readJson('node_modules', name, 'package.json')).version).toBe(version);
 });
 

@@ -1,4 +1,4 @@
-import supertest from 'supertest';
+import { requestTo } from '../../support/requestTo.ts';
 import type { Tenant } from '../../support/server.ts';
 import { type Organizations, startOrganizations } from './setUp.ts';
 
@@ -73,10 +73,10 @@ describe('organizations', () => {
 
   test('every route needs a valid access token', async () => {
     const { app } = organizations.server;
-    await supertest(app).get('/organizations').expect(401);
-    await supertest(app).post('/organizations').send({ name: 'x' }).expect(401);
-    await supertest(app).get(`/organizations/${acme}/members`).expect(401);
-    await supertest(app).post('/organizations/invitations/accept').send({ token: 'x' }).expect(401);
+    await requestTo(app).get('/organizations').expect(401);
+    await requestTo(app).post('/organizations').send({ name: 'x' }).expect(401);
+    await requestTo(app).get(`/organizations/${acme}/members`).expect(401);
+    await requestTo(app).post('/organizations/invitations/accept').send({ token: 'x' }).expect(401);
   });
 
   test('answers are not cached', async () => {

@@ -1,6 +1,7 @@
 import type { Express } from 'express';
-import supertest from 'supertest';
+import type supertest from 'supertest';
 import type { Role } from '../../../server/organizations/membership.ts';
+import { requestTo } from '../../support/requestTo.ts';
 import { signUp, startTestServer, type Tenant, type TestServer } from '../../support/server.ts';
 import { type MailServer, startMailServer, tokenIn } from '../../support/smtp.ts';
 
@@ -72,4 +73,4 @@ export async function startOrganizations(): Promise<Organizations> {
 }
 
 const as = (app: Express, { token }: Tenant, method: Method, path: string) =>
-  supertest(app)[method](path).auth(token, { type: 'bearer' });
+  requestTo(app)[method](path).auth(token, { type: 'bearer' });

@@ -13,7 +13,7 @@ module.exports = class SharedPackagesRuntime extends Runtime {
     super(...args);
     if (typeof this.esmLoader?.getContext !== 'function') {
       throw new Error(
-        'jest-runtime has changed: esmLoader.getContext is missing. Adapt test/support/jest/runtime.cjs.',
+        'jest-runtime has changed: esmLoader.getContext is missing. Adapt test/support/internals/runtime.cjs.',
       );
     }
     // `undefined` is the scope of the worker.
