@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import * as queries from './catalogQueries.ts';
 import { type Identity, tenantSettings } from './identity.ts';
+import { callPattern, escapeRegExp } from './text.ts';
 import { findTriggerInserts } from './triggerInserts.ts';
 
 /** Tenants that several users share, beside tables that belong to a user. */
@@ -261,15 +262,20 @@ function markHelpers(routines: readonly Routine[], settings: readonly string[]):
   return routines.map((routine) => ({ ...routine, readsSetting: helpers.has(routine) }));
 }
 
-/** The functions whose source contains one of the names or calls a function that does. */
+/** The functions whose source contains one of the settings or calls a function that does. */
 function routinesReading(routines: readonly Routine[], settings: readonly string[]): ReadonlySet<Routine> {
   const found = new Set<Routine>();
   for (let before = -1; before < found.size; ) {
     before = found.size;
-    const names = [...settings, ...[...found].map(({ sql }) => `${bare(sql)}(`)];
-    for (const routine of routines) if (names.some((name) => routine.source.includes(name))) found.add(routine);
+    const pattern = readPattern(settings, found);
+    for (const routine of routines) if (pattern.test(routine.source)) found.add(routine);
   }
   return found;
+}
+
+/** Matches the name of a setting, or a call of one of the functions. */
+function readPattern(settings: readonly string[], functions: Iterable<Routine>): RegExp {
+  return new RegExp([...settings.map(escapeRegExp), ...[...functions].map(({ sql }) => callPattern(sql))].join('|'));
 }
 
 /** Whether one of the expressions reads the setting, directly or through a function. */
@@ -278,8 +284,6 @@ export function readsSetting(
   expressions: readonly (string | null)[],
   setting: string,
 ): boolean {
-  const names = [setting, ...[...routinesReading(routines, [setting])].map(({ sql }) => `${bare(sql)}(`)];
-  return expressions.some((expression) => names.some((name) => expression?.includes(name)));
+  const pattern = readPattern([setting], routinesReading(routines, [setting]));
+  return expressions.some((expression) => pattern.test(expression ?? ''));
 }
-
-const bare = (sql: string) => sql.slice(sql.lastIndexOf('.') + 1);

@@ -1,6 +1,6 @@
 import type { Catalog, Column, Relation } from './catalog.ts';
 import { tenantSettings } from './identity.ts';
-import { escapeRegExp } from './text.ts';
+import { callPattern, escapeRegExp } from './text.ts';
 import { findTriggerInserts } from './triggerInserts.ts';
 
 /** How to determine the owner of a table's rows, and the evidence for it. */
@@ -22,6 +22,8 @@ export interface Ownership {
 
 const usual = ['user_id', 'owner_id', 'tenant_id', 'account_id', 'organization_id', 'organisation_id', 'org_id'];
 const likely = [...usual, 'owner', 'tenant', 'customer_id', 'company_id', 'created_by', 'author_id', 'profile_id'];
+
+const byName = 'its name';
 
 const quote = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
@@ -67,6 +69,12 @@ export function findOwners(catalog: Catalog): ReadonlyMap<number, Ownership> {
     }
   }
   for (const [table, found] of signs) {
+    // If the tenants' table is known, a name alone does not make a reference to another table the owner.
+    for (const { columns, references, referenced } of table.foreignKeys) {
+      const [column = ''] = columns;
+      const isOther = identities.size > 0 && columns.length === 1 && !identities.has(`${references} ${referenced[0]}`);
+      if (isOther && found.get(column)?.why.join() === byName) found.delete(column);
+    }
     if (owners.has(table.oid)) continue;
     const own = best(table, found);
     if (own) owners.set(table.oid, own);
@@ -91,7 +99,7 @@ function readSigns(catalog: Catalog, table: Relation): Signs {
   const signs: Signs = new Map();
   const identity = `(?:\\(\\s*SELECT\\s+)?(?:[^=]{0,60}?)(?:${[
     ...tenantSettings(catalog).map((setting) => `current_setting\\('${escapeRegExp(setting)}'`),
-    ...catalog.helpers.map(({ sql }) => `${escapeRegExp(sql.slice(sql.lastIndexOf('.') + 1))}\\(\\)`),
+    ...catalog.helpers.map(({ sql }) => `${callPattern(sql)}\\)`),
   ].join('|')})`;
   for (const column of table.columns) {
     const name = `\\(*(?:${escapeRegExp(table.relname)}\\.)?${escapeRegExp(/^[a-z_][a-z0-9_$]*$/.test(column.name) ? column.name : quote(column.name))}\\)?(?:::[\\w ]+)?\\)?`;
@@ -106,8 +114,8 @@ function readSigns(catalog: Catalog, table: Relation): Signs {
     if (column.default && new RegExp(identity).test(column.default)) {
       add(signs, column.name, 5, 'its default is the setting');
     }
-    if (usual.includes(column.name)) add(signs, column.name, 3, 'its name');
-    else if (likely.includes(column.name)) add(signs, column.name, 1, 'its name');
+    if (usual.includes(column.name)) add(signs, column.name, 3, byName);
+    else if (likely.includes(column.name)) add(signs, column.name, 1, byName);
   }
   return signs;
 }

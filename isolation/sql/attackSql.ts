@@ -5,6 +5,7 @@ import type { SeedData } from '../seedData/seedData.ts';
 import { AttackSession, type AttackSessionOptions } from './attackSession.ts';
 import { type AttackTarget, createAttackTarget } from './attackTarget.ts';
 import { calls } from './calls.ts';
+import { followUps } from './followUps.ts';
 import { attacksOfMembers } from './groupActors.ts';
 import { inserts, references } from './inserts.ts';
 import { differs, isSame, judge } from './judge.ts';
@@ -51,6 +52,7 @@ export async function* attackSql(
     yield* sideEffects.of(target);
   }
   yield* sideEffects.ofSequences(targets);
+  yield* withAndWithoutA(session, await followUps(session, targets, only), ownerErrors);
   const all = calls(catalog, seedData);
   for (const name of new Set(all.map(({ table }) => table))) {
     if (only(name))

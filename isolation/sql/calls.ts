@@ -92,8 +92,13 @@ function hostile(catalog: Catalog, { a }: SeedData): string[] {
   ];
 }
 
-/** Literals for an argument from a tenant's rows; values of similarly named columns come first. */
-function valuesFor(catalog: Catalog, seedData: SeedData, argument: Argument, tenant: 'a' | 'b'): string[] {
+/** Literals for an argument or a column from a tenant's rows; values of similarly named columns come first. */
+export function valuesFor(
+  catalog: Catalog,
+  seedData: SeedData,
+  argument: Pick<Argument, 'name' | 'type'>,
+  tenant: 'a' | 'b',
+): string[] {
   const { types } = catalog;
   const type = types.get(argument.type);
   if (!type) return ['null'];

@@ -107,6 +107,7 @@ export function judge(
   const comparison = `With A's rows there the answer is: ${shorten(describe(answer), 400)}. With A's rows removed, the same statement answers: ${shorten(describe(without), 400)}.`;
   if (seen.length > 0)
     return leaked(`${actor.name} saw what belongs to A (${seedData.a.id}): ${seen.join('; ')}. ${comparison}`);
+  if (attack.onlySeen) return { ...attempt, outcome: 'held' };
   if (answer.own.join() !== without.own.join() && describe(answer) === describe(without)) {
     const extra = answer.own.filter((row) => !without.own.includes(row));
     return leaked(
