@@ -13,6 +13,7 @@ import { tenantTables } from './tenantTables.ts';
 interface Problem {
   readonly object: string;
   readonly detail: string | null;
+  readonly fingerprint?: string;
   /** The default is the severity of the rule. */
   readonly level?: Severity;
 }
@@ -76,11 +77,12 @@ export async function inspectRule(client: pg.ClientBase, rule: Named<Rule>, fact
 }
 
 function asFindings({ name, level, title }: Named<Rule>, problems: readonly Problem[]): Finding[] {
-  return problems.map(({ object, detail, level: own }) => ({
+  return problems.map(({ object, detail, level: own, fingerprint }) => ({
     rule: name,
     level: own ?? level,
     object,
     detail: detail ?? title,
+    ...(fingerprint !== undefined && { fingerprint }),
     page: pageOf(name),
   }));
 }
@@ -92,7 +94,8 @@ async function findProblems(client: pg.ClientBase, rule: Named<Rule>, facts: Pol
   return facts.policies.flatMap((policy) => {
     const found = rule.judge(policy, facts);
     if (!found) return [];
-    return [{ object: policy.object, ...(typeof found === 'string' ? { detail: found } : found) }];
+    const { object, fingerprint } = policy;
+    return [{ object, fingerprint, ...(typeof found === 'string' ? { detail: found } : found) }];
   });
 }
 

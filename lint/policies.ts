@@ -13,6 +13,8 @@ export interface Policy {
   readonly permissive: boolean;
   readonly using: Node | null;
   readonly check: Node | null;
+  /** Differs if the expressions or the command of the policy change. */
+  readonly fingerprint: string;
   /** Privileges that the policy needs and tenants lack, such as `execute app_public.f()`. */
   readonly missingRights: MissingRights;
 }

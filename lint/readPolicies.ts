@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { type Node, parseNodeTree } from '../postgres/nodeTree.ts';
 import { readBodies } from './bodies.ts';
@@ -14,12 +15,14 @@ import { findReads, findTrustedRows } from './trustedRows.ts';
 /** Reads the policies that apply to tenants, and facts about the objects in their expressions. */
 export async function readPolicies(client: pg.ClientBase, scope: LintScope): Promise<PolicyFacts> {
   const { rows } = await client.query<
-    Record<'object' | 'table' | 'command', string> & Record<'using' | 'check', string | null> & { permissive: boolean }
+    Record<'object' | 'table' | 'command' | 'text', string> &
+      Record<'using' | 'check', string | null> & { permissive: boolean }
   >(
     `select format('policy %I on %s', p.polname, t.object) as object, t.oid as table, p.polpermissive as permissive,
       case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end
         as command,
-      p.polqual::text as using, p.polwithcheck::text as check
+      p.polqual::text as using, p.polwithcheck::text as check,
+      concat_ws(' | ', p.polcmd, p.polpermissive, pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)) as text
      from pg_policy p
      join ${tenantTables} t on t.oid = p.polrelid
      where exists (select from ${tenantRoles} r where r.oid = any (p.polroles))
@@ -83,8 +86,9 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
   const having = (property: 'shared' | 'insertable') =>
     new Set(comments.rows.filter((one) => one[property]).map(({ key }) => key));
   const facts: PolicyFacts = {
-    policies: rows.map(({ using, check, table, command, ...row }) => ({
+    policies: rows.map(({ using, check, table, command, text: printed, ...row }) => ({
       ...row,
+      fingerprint: createHash('sha256').update(printed).digest('hex').slice(0, 8),
       table: String(table),
       command: command as Policy['command'],
       using: tree(using),

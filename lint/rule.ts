@@ -63,6 +63,8 @@ export interface Finding {
   readonly level: Severity;
   readonly object: string;
   readonly detail: string;
+  /** Identifies the expressions of the policy that the finding is about. A suppression names it. */
+  readonly fingerprint?: string | undefined;
   /** The file that creates the object, relative to the checkout. */
   readonly file?: string;
   /** The line of that statement, counted from 1. */

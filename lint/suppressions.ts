@@ -1,10 +1,12 @@
 import type { Finding } from './rule.ts';
 import type { Source } from './sources.ts';
 
-/** `-- lint: allow <rule> on <object> because <reason>` */
+/** `-- lint: allow <rule> on <object> as <fingerprint> because <reason>` */
 export interface Suppression {
   readonly rule: string;
   readonly object: string;
+  /** Of the policy whose expressions it excuses. */
+  readonly fingerprint: string | undefined;
   readonly reason: string;
   readonly file: string;
   readonly line: number;
@@ -23,7 +25,7 @@ interface Suppressions {
 
 /**
  * Splits findings into remaining and suppressed ones. A comment with a mistake, or without a matching finding, is
- * itself a finding of the rule `suppression`.
+ * itself a finding of the rule `suppression`. A suppression about a policy expires when its expressions change.
  *
  * @param inspected tells whether this run would have produced the finding that a suppression allows.
  */
@@ -34,12 +36,29 @@ export function applySuppressions(
 ): { findings: Finding[]; suppressed: Suppressed[] } {
   const matches = (suppression: Suppression, { rule, object }: Finding) =>
     rule === suppression.rule && normalize(object) === normalize(suppression.object);
+  const isExpired = (suppression: Suppression, { fingerprint }: Finding) =>
+    suppression.fingerprint !== undefined && fingerprint !== undefined && suppression.fingerprint !== fingerprint;
   const remaining: Finding[] = [];
+  const untied: Finding[] = [];
   const suppressed: Suppressed[] = [];
   for (const finding of findings) {
     const suppression = suppressions.find((one) => matches(one, finding));
-    if (suppression) suppressed.push({ ...finding, reason: suppression.reason });
-    else remaining.push(finding);
+    if (!suppression) {
+      remaining.push(finding);
+      continue;
+    }
+    const { file, line, object, rule, reason } = suppression;
+    const name = `as ${finding.fingerprint}`;
+    if (isExpired(suppression, finding)) {
+      remaining.push(finding);
+      const detail = `allows ${rule} for other expressions than the policy has now: review them, and write \`${name}\``;
+      untied.push(mistake(file, line, object, detail));
+      continue;
+    }
+    suppressed.push({ ...finding, reason });
+    if (suppression.fingerprint !== undefined || finding.fingerprint === undefined) continue;
+    const detail = `allows ${rule} for any expression: write \`${name}\` after the name, so that it expires when the policy changes`;
+    untied.push({ ...mistake(file, line, object, detail), level: 'warning' });
   }
   const stale = suppressions
     .filter((suppression) => inspected(suppression) && !findings.some((finding) => matches(suppression, finding)))
@@ -51,7 +70,7 @@ export function applySuppressions(
         `allows ${rule}, but there is no such finding: delete the comment, or revoke it with \`-- lint: enforce\``,
       ),
     );
-  return { findings: [...remaining, ...mistakes, ...stale], suppressed };
+  return { findings: [...remaining, ...mistakes, ...untied, ...stale], suppressed };
 }
 
 /**
@@ -68,8 +87,8 @@ export function readSuppressions(sources: readonly Source[], isRule: (rule: stri
       const directive = /^\s*--\s*lint:\s*(.*?)\s*$/i.exec(text)?.[1];
       if (directive === undefined) continue;
       const line = index + 1;
-      const [, verb, rule = '', object = '', , reason] =
-        /^(allow|enforce)\s+(\S+)\s+on\s+(.+?)(\s+because\s+(.+))?$/i.exec(directive) ?? [];
+      const [, verb, rule = '', object = '', , fingerprint, , reason] =
+        /^(allow|enforce)\s+(\S+)\s+on\s+(.+?)(\s+as\s+([0-9a-f]{8}))?(\s+because\s+(.+))?$/i.exec(directive) ?? [];
       const key = `${rule} ${normalize(object)}`;
       if (!verb)
         mistakes.push(
@@ -84,7 +103,7 @@ export function readSuppressions(sources: readonly Source[], isRule: (rule: stri
           );
       } else if (!reason)
         mistakes.push(mistake(file, line, object, `allows ${rule} without a reason: append \`because <reason>\``));
-      else suppressions.set(key, { rule, object, reason, file, line });
+      else suppressions.set(key, { rule, object, fingerprint, reason, file, line });
     }
   }
   return { suppressions: [...suppressions.values()], mistakes };

@@ -188,6 +188,44 @@ describe('a table whose rows belong to users', () => {
   });
 });
 
+test('a helper that looks up memberships as the owner of a forced table is a warning, and its hole an error', async () => {
+  const schema = (check: string) => `
+    create table app_public.rooms (
+      id uuid primary key default gen_random_uuid(),
+      created_by uuid not null default app_public.current_user_id() references app_public.users on delete cascade
+    );
+    create index on app_public.rooms (created_by);
+    create table app_public.guests (
+      room_id uuid not null references app_public.rooms on delete cascade,
+      user_id uuid not null references app_public.users on delete cascade,
+      primary key (room_id, user_id)
+    );
+    create index on app_public.guests (user_id);
+    alter table app_public.rooms enable row level security, force row level security;
+    alter table app_public.guests enable row level security, force row level security;
+    create function app_public.my_rooms() returns setof uuid language sql stable security definer set search_path = '' as $$
+      select g.room_id from app_public.guests g where g.user_id = app_public.current_user_id() $$;
+    revoke execute on function app_public.my_rooms from public;
+    grant execute on function app_public.my_rooms to hedgerow_tenant;
+    create policy select_owner on app_public.guests for select to hedgerow_owner using (true);
+    create policy select_own on app_public.guests for select to hedgerow_tenant
+      using (room_id in (select app_public.my_rooms()));
+    create policy select_own on app_public.rooms for select to hedgerow_tenant
+      using (id in (select app_public.my_rooms()));
+    create policy insert_own on app_public.guests for insert to hedgerow_tenant with check (${check});
+    grant select, insert (room_id, user_id) on app_public.guests to hedgerow_tenant;
+    grant select on app_public.rooms to hedgerow_tenant;`;
+  const isAboutPolicies = (one: string) => /^(policy-|self-|security-)/.test(one);
+  const sound = `exists (select from app_public.rooms r where r.id = guests.room_id and r.created_by = ${me})`;
+  expect((await findings(schema(sound))).filter(isAboutPolicies)).toEqual([
+    'security-definer: function app_public.my_rooms()',
+  ]);
+  expect((await findings(schema(`user_id = ${me}`))).filter(isAboutPolicies)).toEqual([
+    'security-definer: function app_public.my_rooms()',
+    'self-granted-access: policy insert_own on app_public.guests',
+  ]);
+});
+
 test('the policy of the identity statement may only read', async () => {
   const policy = (command: string) => `
     create policy identity on app_public.projects for ${command} to hedgerow_authenticator using (true)`;

@@ -55,3 +55,41 @@ test('a later comment revokes one of a committed migration, and a third one revo
 test('a comment about an object that was not inspected is not a finding', () => {
   expect(judge('-- lint: allow tight on app_public.gone because x', '', false).mistakes).toEqual([]);
 });
+
+describe('a suppression about a policy', () => {
+  const policy: Finding = { ...finding('loose', 'policy p on app_public.notes'), fingerprint: '0a1b2c3d' };
+  const apply = (comment: string) => {
+    const sources = [{ file: 'current.sql', sql: comment, committed: false }];
+    const { findings: remaining, suppressed } = applySuppressions(
+      [policy],
+      readSuppressions(sources, () => true),
+      () => true,
+    );
+    return {
+      suppressed: suppressed.length,
+      remaining: remaining.map(({ rule, level }) => `${level} ${rule}`),
+      remains: remaining,
+    };
+  };
+
+  test('holds for the expressions that it names', () => {
+    expect(apply('-- lint: allow loose on policy p on app_public.notes as 0a1b2c3d because x')).toMatchObject({
+      suppressed: 1,
+      remaining: [],
+    });
+  });
+
+  test('expires when they change', () => {
+    const { suppressed, remaining, remains } = apply(
+      '-- lint: allow loose on policy p on app_public.notes as ffffffff because x',
+    );
+    expect({ suppressed, remaining }).toEqual({ suppressed: 0, remaining: ['error loose', 'error suppression'] });
+    expect(remains[1]?.detail).toMatch(/other expressions than the policy has now: .* `as 0a1b2c3d`/);
+  });
+
+  test('is a warning if it names no expressions', () => {
+    const { suppressed, remaining, remains } = apply('-- lint: allow loose on policy p on app_public.notes because x');
+    expect({ suppressed, remaining }).toEqual({ suppressed: 1, remaining: ['warning suppression'] });
+    expect(remains[0]?.detail).toContain('write `as 0a1b2c3d`');
+  });
+});
