@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { descendants, type Node, nodes } from '../postgres/nodeTree.ts';
 import { readsTenant } from './identities.ts';
 import { columnsOfTenant } from './outcomes.ts';
 import type { Policy, PolicyFacts } from './policies.ts';
@@ -91,10 +92,18 @@ function multiTenantTables(facts: PolicyFacts): ReadonlySet<string> {
   const found = [...byTable].filter(([table, policies]) => {
     const all = policies.flatMap(({ using, check }) => [using, check].filter((one) => one !== null));
     return (
-      all.some((one) => readsTenant(one, facts)) && all.every((one) => columnsOfTenant(one, table, facts).length === 0)
+      all.some((one) => readsTenant(one, facts)) &&
+      all.every((one) => columnsOfTenant(one, table, facts).length === 0 && !readsList(one))
     );
   });
   return new Set(found.map(([table]) => table));
+}
+
+/** Whether a condition compares a value with the elements of a column, as in `auth.uid() = any (readers)`. */
+function readsList(condition: Node): boolean {
+  return descendants(condition).some(
+    ({ kind, fields }) => kind === 'SCALARARRAYOPEXPR' && nodes(fields.args)[1]?.kind === 'VAR',
+  );
 }
 
 const keyOf = ({ oid, attnum }: Column) => `${oid}.${attnum}`;

@@ -235,6 +235,18 @@ const cases: readonly Case[] = [
     finding: 'policy-by-another-column: policy read on @.documents',
   },
   {
+    name: 'a column of ids, where no policy asks for the owner',
+    sound: `create table @.albums (owner_id uuid not null references auth.users, id uuid primary key, editors uuid[]);
+      create index on @.albums (owner_id);
+      alter table @.albums enable row level security; grant select, update (editors) on @.albums to authenticated;
+      create policy own on @.albums to authenticated using (owner_id = ${me}) with check (owner_id = ${me});`,
+    holed: `create table @.albums (owner_id uuid not null references auth.users, id uuid primary key, editors uuid[]);
+      create index on @.albums (owner_id);
+      alter table @.albums enable row level security; grant select, update (editors) on @.albums to authenticated;
+      create policy own on @.albums to authenticated using (${me} = any (editors)) with check (${me} = any (editors));`,
+    finding: 'policy-by-another-column: policy own on @.albums',
+  },
+  {
     name: 'another column than the owner that equals the user',
     sound: `${documents} ${select('documents', `owner_id = ${me} or reviewer_id = ${me}`)}
       comment on column @.documents.reviewer_id is '@isolation shared: the owner names a reviewer';`,
