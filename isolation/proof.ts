@@ -29,16 +29,35 @@ export interface Proof {
 export const leaksOf = ({ attempts }: Pick<Proof, 'attempts'>) =>
   attempts.filter(({ outcome }) => outcome === 'leaked');
 
+/** What a leak reveals or allows, by a word of its evidence. The first is the worst. */
+const severities = [
+  / saw | was shown | received /,
+  / wrote to | changed | became /,
+  / can tell | depends on | expects | different answer /,
+];
+
+const severityOf = ({ evidence = '' }: Attempt) => {
+  const at = severities.findIndex((words) => words.test(evidence));
+  return at < 0 ? severities.length : at;
+};
+
 /**
- * Groups leaks that one fault explains: same table, operation, path and kind of evidence. In each group, leaks that
- * show a row come before leaks that show only a difference.
+ * Groups leaks that one fault explains: same table, operation, path and severity. Data that was read comes first, then data
+ * that was written, then existence that can be told. What only tells that rows exist adds nothing where the same path reads
+ * them, so it joins that group.
  */
 export function groupLeaks(leaks: readonly Attempt[]): Attempt[][] {
-  const isTelling = ({ evidence = '' }: Attempt) => Number(/ saw | wrote to /.test(evidence));
-  const kind = ({ evidence = '' }: Attempt) =>
-    / (saw|wrote to|can tell|depends on|expects|changed) /.exec(evidence)?.[1];
-  const groups = Map.groupBy(leaks, (leak) => JSON.stringify([leak.table, leak.operation, leak.path, kind(leak)]));
-  return [...groups.values()].map((found) => found.sort((one, other) => isTelling(other) - isTelling(one)));
+  const isRead = (leak: Attempt) => severityOf(leak) === 0;
+  const readBy = Map.groupBy(leaks.filter(isRead), ({ table, path }) => JSON.stringify([table, path]));
+  const keyOf = (leak: Attempt) => {
+    const { table, operation, path } = leak;
+    const [first] = readBy.get(JSON.stringify([table, path])) ?? [];
+    const isImplied = severityOf(leak) >= 2 && first !== undefined;
+    return JSON.stringify([table, path, isImplied ? [first?.operation, 0] : [operation, severityOf(leak)]]);
+  };
+  return [...Map.groupBy(leaks, keyOf).values()]
+    .map((found) => found.sort((one, other) => severityOf(one) - severityOf(other)))
+    .sort(([one], [other]) => severityOf(one as Attempt) - severityOf(other as Attempt));
 }
 
 /** 0: proven. 1: an attack leaked or a mutant survived. 2: not proven. */

@@ -14,7 +14,7 @@ type Step = Pick<SqlAttack, 'table' | 'operation'> & { readonly statement: strin
 /** Limits of the calls of one function, of the values of one column, and of the combinations of two steps. */
 const maxCalls = 8;
 const maxValues = 3;
-const maxPairs = 300;
+const maxPairs = 120;
 
 /**
  * Reads everything again after each call or write that B is allowed, and after each two of them: B may have changed what
@@ -29,8 +29,11 @@ export async function followUps(
   const reads: string[] = [];
   for (const { relation, selected, id } of targets) {
     if (selected.length === 0) continue;
-    const read = `select ${selected.map(({ name }) => id(name)).join(', ')} from ${relation.sql}`;
-    if (await session.play([{ actor: b, statements: [read] }])) reads.push(read);
+    const statement = `select ${selected.map(({ name }) => id(name)).join(', ')} from ${relation.sql}`;
+    const read = async () => JSON.stringify(await session.play([{ actor: b, statements: [statement] }]));
+    const answer = await read();
+    // A read that shows A's rows without any step is a leak of its own.
+    if (answer !== undefined && answer === (await session.withoutA(read))) reads.push(statement);
   }
   if (reads.length === 0) return [];
   const steps: Step[] = [...callsOfB(session, only)];
@@ -44,7 +47,7 @@ export async function followUps(
     table: list[0].table,
     attack: `read again after ${list.map(({ operation }) => operation).join(' and ')}`,
     operation: 'other',
-    onlySeen: true,
+    seenFrom: list.length,
     actor: b,
     statements: [...list.map(({ statement }) => statement), ...reads],
   });
@@ -52,10 +55,19 @@ export async function followUps(
   const pairs = allowed.flatMap((first) =>
     steps.filter((second) => second !== first).map((second) => [first, second] as const),
   );
+  const nameOf = ({ table, operation }: Step) => `${operation} ${table}`;
+  const various = interleaved(pairs, (pair) => pair.map(nameOf).join());
   return [
     ...allowed.map((step) => follow(step)),
-    ...pairs.slice(0, maxPairs).map(([first, second]) => follow(first, second)),
+    ...various.slice(0, maxPairs).map(([first, second]) => follow(first, second)),
   ];
+}
+
+/** The first item of each group, then the second of each, and so on. */
+function interleaved<Item>(items: readonly Item[], groupOf: (item: Item) => string): Item[] {
+  const groups = [...Map.groupBy(items, groupOf).values()];
+  const longest = Math.max(0, ...groups.map(({ length }) => length));
+  return Array.from({ length: longest }, (_, at) => groups.flatMap((group) => group.slice(at, at + 1))).flat();
 }
 
 function callsOfB({ catalog, seedData }: AttackSession, only: (name: string) => boolean): Step[] {

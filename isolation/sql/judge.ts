@@ -103,11 +103,12 @@ export function judge(
   // A policy reads the setting only if there is a row to check, so an error about an invalid id reveals no content.
   const isNoIdentity = actor.identity !== seedData.b.id && [answer.code, without.code].some((code) => code === '22P02');
   if (!isDifferent || isRefusedMerge || isNoIdentity) return { ...attempt, outcome: 'held' };
-  const seen = seenRows(catalog, seedData, attack, answer, without);
+  const from = (one: SqlAnswer) => ({ ...one, results: one.results.slice(attack.seenFrom ?? 0) });
+  const seen = seenRows(catalog, seedData, attack, from(answer), from(without));
   const comparison = `With A's rows there the answer is: ${shorten(describe(answer), 400)}. With A's rows removed, the same statement answers: ${shorten(describe(without), 400)}.`;
   if (seen.length > 0)
     return leaked(`${actor.name} saw what belongs to A (${seedData.a.id}): ${seen.join('; ')}. ${comparison}`);
-  if (attack.onlySeen) return { ...attempt, outcome: 'held' };
+  if (attack.seenFrom !== undefined) return { ...attempt, outcome: 'held' };
   if (answer.own.join() !== without.own.join() && describe(answer) === describe(without)) {
     const extra = answer.own.filter((row) => !without.own.includes(row));
     return leaked(

@@ -27,8 +27,11 @@ export interface SqlAttack {
   readonly mustFail?: string;
   /** The actor acts for A's own tenant, so that its answers may depend on A's rows. Only changes of A's rows count. */
   readonly isOfA?: true;
-  /** Only values of A's rows in the answer count. Other differences may come from random keys of B's new rows. */
-  readonly onlySeen?: true;
+  /**
+   * The first statement whose rows count. Only values of A's rows in them are a leak, because other differences may come
+   * from random keys of B's new rows.
+   */
+  readonly seenFrom?: number;
   /** The preparation writes rows of A, so that the attack is not judged by changes of them. */
   readonly preparesA?: true;
   /** Set if it must neither return nor write a row: the reason. */
