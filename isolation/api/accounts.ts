@@ -52,12 +52,25 @@ export async function signIn(
 }
 
 /**
- * Deletes the account and all its rows.
+ * Creates an organization that the user owns.
+ *
+ * @returns the account, which acts for the organization. Without such a route, the account acts for none.
+ */
+export async function createOrganization(client: Client, account: Account): Promise<Account> {
+  const { status, body } = await client.send('POST', '/organizations', account.token, { name: `of ${account.email}` });
+  const { id } = (body ?? {}) as { id?: string };
+  return status === 201 && id !== undefined ? { ...account, organizationId: id } : account;
+}
+
+/**
+ * Deletes the account, its organization and all its rows.
  *
  * @throws Error if the server refuses.
  */
-export async function deleteAccount(client: Client, { name, email, password }: Account): Promise<void> {
+export async function deleteAccount(client: Client, account: Account): Promise<void> {
+  const { name, email, password, organizationId } = account;
   const { token } = await signIn(client, name, { email, password });
+  if (organizationId !== undefined) await client.send('DELETE', `/organizations/${organizationId}`, token);
   const { status } = await client.send('DELETE', '/auth/me', token, { password });
   if (status !== 204) throw new Error(`DELETE /auth/me answered ${status}`);
 }

@@ -1,5 +1,5 @@
 import { UsageError } from '../../common/usageError.ts';
-import { type Account, deleteAccount, register, signIn } from './accounts.ts';
+import { type Account, createOrganization, deleteAccount, register, signIn } from './accounts.ts';
 import { fieldsOf, valuesOf, type Watch } from './attackContext.ts';
 import type { ApiActor, Client } from './client.ts';
 import { operationOf } from './fields.ts';
@@ -44,7 +44,7 @@ export async function withRemoteContext<Result>(
 ): Promise<Result> {
   const created: Account[] = [];
   const createAccount = async (name: string) => {
-    const account = await register(client, name);
+    const account = await createOrganization(client, await register(client, name));
     created.push(account);
     return account;
   };

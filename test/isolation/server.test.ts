@@ -43,6 +43,14 @@ test('an attack on a running server uses only HTTP and leaves nothing behind', a
   expect(await users()).toEqual([]);
 }, 90_000);
 
+test('an attack on a running server includes the rows of organizations, which it deletes', async () => {
+  const { code, stdout } = await isolation(url, ['--table', 'projects']);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('Proven') });
+  expect(stdout).toMatch(/Project +\d+ +\d+ +\d+ +\d+/);
+  expect(await users()).toEqual([]);
+  expect(await db.asAdmin('select from app_public.organizations')).toEqual([]);
+}, 90_000);
+
 test('the prover finds a policy that lets every tenant change rows', async () => {
   await db.asAdmin('alter policy select_own on app_public.lists using (true)');
   await db.asAdmin('alter policy update_own on app_public.lists using (true) with check (true)');
