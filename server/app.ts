@@ -1,5 +1,6 @@
 import express, { type Express, Router } from 'express';
 import type { Logger } from 'pino';
+import { actForHeader } from './auth/actFor.ts';
 import type { Auth } from './auth/auth.ts';
 import { passwordMetrics } from './auth/passwords/queue.ts';
 import type { Config } from './config.ts';
@@ -49,7 +50,7 @@ export async function createApp(parts: AppParts): Promise<Express> {
   app.use(secureHeaders(config.production ? {} : { contentSecurityPolicy: false }));
   app.use(requestLog(log), metrics.middleware, deadline(config.requestTimeout), crossOrigin(config.allowedOrigins));
   // The token's identity → the tenant's turn → tenant transaction → policies. A slow body upload holds no turn.
-  app.post('/graphql', auth.signedIn, readBody(), auth.inTurn, parseBody, graphql.answer);
+  app.post('/graphql', auth.signedIn, actForHeader, readBody(), auth.inTurn, parseBody, graphql.answer);
   app.use(health(readiness, log), metrics.routes);
   app.get('/.well-known/jwks.json', auth.wellKnown);
   app.use('/auth', jsonBody, auth.routes);

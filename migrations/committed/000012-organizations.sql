@@ -1,11 +1,24 @@
 --! Previous: sha1:a04aca820941d9a66d4dc3302374f2277e373392
---! Hash: sha1:5db555d4b570f296c8c569f32c724a8a07622e49
+--! Hash: sha1:ff363b86cb62eb7db5b77591f9717d6e8f4e7e59
 --! Message: organizations
 
 -- Organizations: tenants that several users share. See docs/adr/0300-organizations.md.
 set local lock_timeout = '1s';
 
--- Everything below can run twice.
+-- Everything below can run twice. A project may have tables of these names: they must not be dropped.
+do $$
+declare
+  name text;
+begin
+  foreach name in array array['organizations', 'organization_members', 'organization_invitations', 'projects', 'tasks'] loop
+    if to_regclass('app_public.' || name) is not null
+      and to_regprocedure('app_private.notify_changed_memberships()') is null then
+      raise exception 'app_public.% exists already: rename your table before this migration', name;
+    end if;
+  end loop;
+end
+$$;
+
 drop view if exists app_public.audit_events;
 drop function if exists app_public.current_organization(), app_public.search_tasks(text),
   app_public.organization_members_user(app_public.organization_members);
@@ -190,19 +203,26 @@ begin
   return null;
 end $$;
 --! EndIncluded functions/app_private.notify_ended_tokens.sql
---! Included functions/app_private.notify_ended_memberships.sql
--- One notification for each organization of the statement. The server then ends the subscriptions of these members.
-create or replace function app_private.notify_ended_memberships() returns trigger
+--! Included functions/app_private.notify_changed_memberships.sql
+-- One notification for each organization of the statement. The server then closes the subscriptions of these members.
+create or replace function app_private.notify_changed_memberships() returns trigger
   language plpgsql
   set search_path = ''
   as $$
 begin
-  perform pg_catalog.pg_notify('hedgerow_changes', pg_catalog.json_build_object('formerMembersOf', c.organization_id,
-    'users', case when pg_catalog.count(*) <= 100 then pg_catalog.json_agg(c.user_id) end)::text)
-  from changed c group by c.organization_id;
+  if tg_op = 'DELETE' then
+    perform pg_catalog.pg_notify('hedgerow_changes', pg_catalog.json_build_object('formerMembersOf', c.organization_id,
+      'users', case when pg_catalog.count(*) <= 100 then pg_catalog.json_agg(c.user_id) end)::text)
+    from changed c group by c.organization_id;
+  else
+    perform pg_catalog.pg_notify('hedgerow_changes', pg_catalog.json_build_object('newRolesIn', c.organization_id,
+      'users', case when pg_catalog.count(*) <= 100 then pg_catalog.json_agg(c.user_id) end)::text)
+    from changed c join before b on b.organization_id = c.organization_id and b.user_id = c.user_id
+    where b.role <> c.role group by c.organization_id;
+  end if;
   return null;
 end $$;
---! EndIncluded functions/app_private.notify_ended_memberships.sql
+--! EndIncluded functions/app_private.notify_changed_memberships.sql
 --! Included functions/app_private.make_live.sql
 -- `select app_private.make_live('app_public.tags')`: changes of the table are notified from now on, and the API has
 -- `tagChanged`. It creates three triggers, because a trigger with transition tables has one event. Call it as the owner of
@@ -217,13 +237,13 @@ declare
   event text;
 begin
   select pg_catalog.array_agg(a.attname) into uuids from pg_catalog.pg_attribute a
-    where a.attrelid = live and a.attnum > 0 and a.atttypid = 'pg_catalog.uuid'::pg_catalog.regtype;
+    where a.attrelid = live and a.attnum > 0 and a.attnotnull and a.atttypid = 'pg_catalog.uuid'::pg_catalog.regtype;
   notify := case
     when uuids @> '{organization_id,id}' then 'app_private.notify_organization_changes()'
     when uuids @> '{user_id,id}' then 'app_private.notify_changes()'
   end;
   if notify is null then
-    raise exception '% cannot be live: it needs user_id uuid or organization_id uuid, and id uuid', live;
+    raise exception '% cannot be live: it needs id uuid, and user_id uuid or organization_id uuid, all not null', live;
   end if;
   foreach event in array array['insert', 'update', 'delete'] loop
     execute pg_catalog.format(
@@ -334,8 +354,11 @@ create index organization_members_user_id_username_idx on app_public.organizatio
 
 create trigger set_updated_at before update on app_public.organization_members
   for each row execute function app_private.set_updated_at();
-create trigger notify_ended_delete after delete on app_public.organization_members
-  referencing old table as changed for each statement execute function app_private.notify_ended_memberships();
+create trigger notify_changed_delete after delete on app_public.organization_members
+  referencing old table as changed for each statement execute function app_private.notify_changed_memberships();
+create trigger notify_changed_update after update on app_public.organization_members
+  referencing old table as before new table as changed
+  for each statement execute function app_private.notify_changed_memberships();
 
 alter table app_public.organization_members enable row level security, force row level security;
 

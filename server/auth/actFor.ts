@@ -1,6 +1,8 @@
+import type { RequestHandler } from 'express';
 import { z } from 'zod';
 
-const uuid = z.uuid().toLowerCase();
+// Not z.uuid(), because Postgres accepts more UUIDs.
+const uuid = z.guid().toLowerCase();
 
 /** No organization has this id. */
 const noOrganizationId = '00000000-0000-0000-0000-000000000000';
@@ -17,3 +19,10 @@ export function actFor(user: Express.User, organizationId: string): Express.User
   const { identity, account } = user;
   return { ...user, identity: identity.actingFor(id), account: account.actingFor(id), organizationId: id };
 }
+
+/** Lets the signed-in user act for the organization in the header `X-Organization-Id`, if there is one. */
+export const actForHeader: RequestHandler = (request, _response, next) => {
+  const organizationId = request.get('x-organization-id');
+  if (request.user && organizationId !== undefined) request.user = actFor(request.user, organizationId);
+  next();
+};

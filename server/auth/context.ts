@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import { Identity } from '../tenancy/identity.ts';
-import type { Database, IdentifiedClient } from '../tenancy/tenantDatabase.ts';
+import type { Database, IdentifiedClient, Transaction } from '../tenancy/tenantDatabase.ts';
 import type { Mailer } from './mailer/mailer.ts';
 import type { RateLimits } from './rateLimits/rateLimits.ts';
 import type { Keys } from './tokens/keys.ts';
@@ -30,4 +30,16 @@ export function asAccount(
 /** Returns the user of a request that `bearer` accepted. */
 export function signedInUser({ user }: Request): Express.User {
   return user as Express.User;
+}
+
+/**
+ * Gives the transaction two minutes, because deleting a user, a member or an organization also changes the rows that refer to it, and
+ * users decide how many these are.
+ */
+export async function allowManyRows(
+  { query }: Transaction,
+  { cancellation }: Pick<Request, 'cancellation'>,
+): Promise<void> {
+  cancellation.expireIn(120);
+  await query({ name: 'long_statement', text: "select set_config('statement_timeout', '120s', true)", discard: true });
 }

@@ -140,7 +140,6 @@ function tenantOf(database: SqlRunner, request: Request | undefined, { document,
   return {
     pgSettings: asPgSettings(metered(client, () => meter, request.hold)),
     meter,
-    // As Postgres prints it, because clients may send capital letters.
-    organizationId: request.user.organizationId?.toLowerCase(),
+    organizationId: request.user.organizationId,
   };
 }

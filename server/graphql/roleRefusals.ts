@@ -4,7 +4,7 @@ import { pinnedColumns, policiesOfTenants } from './pinnedColumns.ts';
 
 type PgPolicy = Introspection['policies'][number];
 
-/** What the policies of a table say about new rows. */
+/** Reasons for which the policies of a table refuse new rows. */
 interface TableRules {
   /** The owner column is `organization_id`, and is pinned: without an organization, every new row is refused. */
   readonly needsOrganization: boolean;

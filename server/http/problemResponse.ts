@@ -24,8 +24,8 @@ export function problem(log: Logger): ErrorRequestHandler {
   };
 }
 
-/** SQLSTATEs of a lock timeout and of a statement timeout. */
-const tooSlow = new Set(['55P03', '57014']);
+/** SQLSTATEs of a lock timeout, a statement timeout and a deadlock. */
+const tooSlow = new Set(['55P03', '57014', '40P01']);
 
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;

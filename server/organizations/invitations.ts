@@ -31,7 +31,7 @@ const columns = 'id, email, role, expires_at as "expiresAt"';
 /**
  * Invites an address. It replaces an earlier invitation of the address to the same organization.
  *
- * @throws Problem 403 unless the user is an owner, or an admin who invites no owner; 409 if the address belongs to a member,
+ * @throws Problem 403 unless the user is an owner, or an admin and no owner is invited; 409 if the address belongs to a member,
  *   or the organization has too many invitations.
  */
 export function invite(
@@ -51,7 +51,8 @@ export function invite(
         where organization_id = app_public.current_organization_id() and expires_at < now()`,
     });
     const { rows: found } = await query<Found>({ name: 'before_invitation', text: beforeInvitation, values: [email] });
-    const { organizationId, organization, invitedBy, isMember, others } = found[0] as Found;
+    const { organizationId, organization, invitedBy, isMember, invitedAs, others } = found[0] as Found;
+    if (invitedAs === 'owner') requireOwner(ownRole);
     if (isMember) throw new Problem(409, 'This address belongs to a member of the organization already.');
     if (others >= maxOpen) {
       throw new Problem(409, `The organization has ${maxOpen} open invitations. Revoke some of them first.`);
@@ -77,6 +78,8 @@ interface Found {
   readonly organization: string;
   readonly invitedBy: string;
   readonly isMember: boolean;
+  /** The role of the invitation that the new one replaces. */
+  readonly invitedAs: Role | null;
   readonly others: number;
 }
 
@@ -85,6 +88,8 @@ const beforeInvitation = `select o.id as "organizationId", o.name as organizatio
       select from app_public.users u join app_public.organization_members m on m.user_id = u.id
       where u.email = $1 and m.organization_id = o.id
     ) as "isMember",
+    (select i.role from app_public.organization_invitations i
+     where i.organization_id = o.id and i.email = $1) as "invitedAs",
     (select count(*)::int from app_public.organization_invitations i
      where i.organization_id = o.id and i.email <> $1) as others
   from app_public.organizations o, app_public.users me
@@ -106,7 +111,7 @@ export async function listInvitations(client: IdentifiedClient): Promise<Invitat
   return invitations.map((invitation) => ({ ...invitation, expiresAt: new Date(invitation.expiresAt) }));
 }
 
-const uuid = z.uuid();
+const uuid = z.guid();
 
 /** Revokes an invitation. @throws Problem 403 unless the user is an owner or an admin; 404 if there is no such invitation. */
 export async function revokeInvitation(
@@ -116,16 +121,19 @@ export async function revokeInvitation(
   actor: Actor,
 ): Promise<void> {
   await client.transaction(async (transaction) => {
-    requireManager(await lockOrganization(transaction));
-    const { rows } = await transaction.query<{ organizationId: string }>({
+    const ownRole = await lockOrganization(transaction);
+    requireManager(ownRole);
+    const { rows } = await transaction.query<{ organizationId: string; role: Role }>({
       name: 'revoke_invitation',
       text: `delete from app_public.organization_invitations
         where organization_id = app_public.current_organization_id() and id = $1
-        returning organization_id as "organizationId"`,
+        returning organization_id as "organizationId", role`,
       values: [uuid.safeParse(invitationId).success ? invitationId : null],
     });
     if (!rows[0]) throw new Problem(404, 'The organization has no invitation with this id.');
-    await transaction.query(audit('invitation_revoked', origin, { ...actor, ...rows[0] }));
+    const { organizationId, role } = rows[0];
+    if (role === 'owner') requireOwner(ownRole);
+    await transaction.query(audit('invitation_revoked', origin, { ...actor, organizationId }));
   });
 }
 
@@ -146,6 +154,11 @@ export function acceptInvitation(
   return client.transaction(async (transaction) => {
     const organizationId = organizationOf(token);
     await enter(transaction, organizationId);
+    // In the order in which a deletion of the account locks: first the user, then the organization.
+    await transaction.query({
+      name: 'lock_user',
+      text: 'select from app_public.users where id = app_public.current_user_id() for key share',
+    });
     // Without a lock, so that only invited users can make the organization's managers wait.
     const { rows: found } = await transaction.query({
       name: 'find_invitation',

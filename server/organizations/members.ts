@@ -1,6 +1,8 @@
+import type { Request } from 'express';
 import { z } from 'zod';
 import { audit } from '../auth/audit.ts';
-import type { Origin } from '../auth/origin.ts';
+import { allowManyRows } from '../auth/context.ts';
+import { type Origin, originOf } from '../auth/origin.ts';
 import { Problem } from '../http/problem.ts';
 import type { IdentifiedClient, Transaction } from '../tenancy/tenantDatabase.ts';
 import { lockOrganization, type Role, requireManager, requireOtherOwner, requireOwner } from './membership.ts';
@@ -52,7 +54,8 @@ export function changeRole(
         returning ${columns}, organization_id as "organizationId"`,
       values: [userId, role],
     });
-    const { organizationId, ...member } = rows[0] as (typeof rows)[0];
+    if (!rows[0]) throw noMember();
+    const { organizationId, ...member } = rows[0];
     await transaction.query(audit('member_role_changed', origin, { ...actor, organizationId, memberId: userId }));
     return member;
   });
@@ -65,11 +68,12 @@ export function changeRole(
  */
 export async function removeMember(
   client: IdentifiedClient,
-  userId: string,
-  origin: Origin,
+  request: Request<{ userId: string }>,
   actor: Actor,
 ): Promise<void> {
+  const userId = request.params.userId.toLowerCase();
   await client.transaction(async (transaction) => {
+    await allowManyRows(transaction, request);
     const ownRole = await lockOrganization(transaction);
     if (userId !== actor.userId) requireManager(ownRole);
     const current = await findMember(transaction, userId);
@@ -84,12 +88,13 @@ export async function removeMember(
         returning organization_id as "organizationId"`,
       values: [userId],
     });
-    const { organizationId } = rows[0] as (typeof rows)[0];
-    await transaction.query(audit('member_removed', origin, { ...actor, organizationId, memberId: userId }));
+    // The member has deleted the account since.
+    if (!rows[0]) throw noMember();
+    await transaction.query(audit('member_removed', originOf(request), { ...actor, ...rows[0], memberId: userId }));
   });
 }
 
-const uuid = z.uuid();
+const uuid = z.guid();
 
 /** @throws Problem 404 if there is no such member. */
 async function findMember({ query }: Transaction, userId: string): Promise<{ role: Role }> {
@@ -99,6 +104,10 @@ async function findMember({ query }: Transaction, userId: string): Promise<{ rol
       where organization_id = app_public.current_organization_id() and user_id = $1`,
     values: [uuid.safeParse(userId).success ? userId : null],
   });
-  if (!rows[0]) throw new Problem(404, 'The organization has no member with this id.');
+  if (!rows[0]) throw noMember();
   return rows[0];
+}
+
+function noMember(): Problem {
+  return new Problem(404, 'The organization has no member with this id.');
 }

@@ -44,7 +44,8 @@ export async function enter({ query }: Transaction, organizationId: string): Pro
 export async function lockOrganization({ query }: Transaction): Promise<Role | undefined> {
   await query({
     name: 'lock_organization',
-    text: 'select from app_public.organizations where id = app_public.current_organization_id() for update',
+    // Not `for update`, which would make every new task wait: its foreign key locks the organization's row.
+    text: 'select from app_public.organizations where id = app_public.current_organization_id() for no key update',
   });
   // A statement of its own, because it must see what the previous holder of the lock has changed.
   const { rows } = await query<{ role: Role }>({
@@ -61,21 +62,35 @@ export function requireManager(role: Role | undefined): asserts role is 'owner' 
     throw new Problem(403, 'Only owners and admins of the organization may do this.');
 }
 
+/**
+ * Checks before a transaction that the client's user is an owner or an admin. The transaction checks again.
+ *
+ * @throws Problem 403
+ */
+export async function requireManagerOf(client: IdentifiedClient): Promise<void> {
+  const { rows } = await client.query<{ role: Role }>({
+    name: 'current_role',
+    text: 'select app_public.current_member_role() as role',
+  });
+  requireManager(rows[0]?.role);
+}
+
 /** Checks that an owner acts. @throws Problem 403 */
 export function requireOwner(role: Role | undefined): asserts role is 'owner' {
   if (role !== 'owner') throw new Problem(403, 'Only owners of the organization may do this.');
 }
 
 /**
- * Checks that the organization has an owner other than `userId`.
+ * Checks that the organization has an owner with an active account other than `userId`.
  *
  * @throws Problem 409
  */
 export async function requireOtherOwner({ query }: Transaction, userId: string): Promise<void> {
   const { rows } = await query({
     name: 'other_owner',
-    text: `select from app_public.organization_members
-      where organization_id = app_public.current_organization_id() and role = 'owner' and user_id <> $1 limit 1`,
+    text: `select from app_public.organization_members m
+      join app_private.credentials c on c.user_id = m.user_id and c.is_active
+      where m.organization_id = app_public.current_organization_id() and m.role = 'owner' and m.user_id <> $1 limit 1`,
     values: [userId],
   });
   if (rows.length === 0) {

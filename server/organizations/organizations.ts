@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { Request } from 'express';
 import { audit } from '../auth/audit.ts';
-import type { Origin } from '../auth/origin.ts';
+import { allowManyRows } from '../auth/context.ts';
+import { type Origin, originOf } from '../auth/origin.ts';
 import type { IdentifiedClient } from '../tenancy/tenantDatabase.ts';
 import { enter, lockOrganization, type Role, requireOwner } from './membership.ts';
 
@@ -63,13 +65,16 @@ export async function listOrganizations(client: IdentifiedClient): Promise<Organ
  *
  * @throws Problem 403 unless the user is an owner.
  */
-export async function deleteOrganization(client: IdentifiedClient, origin: Origin, actor: Actor): Promise<void> {
+export async function deleteOrganization(client: IdentifiedClient, request: Request, actor: Actor): Promise<void> {
   await client.transaction(async (transaction) => {
+    await allowManyRows(transaction, request);
     requireOwner(await lockOrganization(transaction));
     const { rows } = await transaction.query<{ id: string }>({
       name: 'delete_organization',
       text: 'delete from app_public.organizations where id = app_public.current_organization_id() returning id',
     });
-    await transaction.query(audit('organization_deleted', origin, { ...actor, organizationId: rows[0]?.id }));
+    await transaction.query(
+      audit('organization_deleted', originOf(request), { ...actor, organizationId: rows[0]?.id }),
+    );
   });
 }

@@ -8,7 +8,7 @@ import { requireMail } from '../auth/mailer/routes.ts';
 import { originOf } from '../auth/origin.ts';
 import { acceptInvitation, invite, listInvitations, revokeInvitation } from './invitations.ts';
 import { changeRole, listMembers, removeMember } from './members.ts';
-import { asMember, roles } from './membership.ts';
+import { asMember, requireManagerOf, roles } from './membership.ts';
 import { type Actor, createOrganization, deleteOrganization, listOrganizations } from './organizations.ts';
 
 const role = z.enum(roles, { error: `role must be one of ${roles.join(', ')}` });
@@ -17,13 +17,17 @@ const newOrganization = z.object({
   name: z
     .string({ error: 'name is needed' })
     .trim()
-    .regex(/^\P{Cc}{1,100}$/u, 'name must have 1 to 100 characters, none of them a control character'),
+    // The name is part of messages to people who do not know the organization, so it must not look like a link.
+    .regex(
+      /^(?=.*[\p{L}\p{N}])(?!.*(:\/\/|www\.))[^\p{C}\p{Zl}\p{Zp}]{1,100}$/iu,
+      'name must have 1 to 100 characters, one of them a letter or digit, and neither control characters nor links',
+    ),
 });
 const newInvitation = z.object({ email, role });
 const acceptance = z.object({ token: mailToken });
 const newRole = z.object({ role });
 
-/** All routes below `/organizations`. The organization is the one in the path, whatever the header names. */
+/** All routes below `/organizations`. The organization is the one in the path. */
 export function organizationRoutes(context: AuthContext, signedIn: RequestHandler): Router {
   const { limits, mailer } = context;
   return Router()
@@ -50,7 +54,7 @@ export function organizationRoutes(context: AuthContext, signedIn: RequestHandle
       response.json(await acceptInvitation(asAccount(context, request), token, origin, actor));
     })
     .delete('/:id', async (request, response) => {
-      await deleteOrganization(asMember(context, request), originOf(request), actorOf(request));
+      await deleteOrganization(asMember(context, request), request as Request, actorOf(request));
       response.status(204).end();
     })
     .get('/:id/members', async (request, response) => {
@@ -59,11 +63,13 @@ export function organizationRoutes(context: AuthContext, signedIn: RequestHandle
     .patch('/:id/members/:userId', async (request, response) => {
       const { role } = checkBody(newRole, request.body);
       const client = asMember(context, request);
-      response.json(await changeRole(client, request.params.userId, role, originOf(request), actorOf(request)));
+      response.json(
+        await changeRole(client, request.params.userId.toLowerCase(), role, originOf(request), actorOf(request)),
+      );
     })
     .delete('/:id/members/:userId', async (request, response) => {
       const client = asMember(context, request);
-      await removeMember(client, request.params.userId, originOf(request), actorOf(request));
+      await removeMember(client, request, actorOf(request));
       response.status(204).end();
     })
     .get('/:id/invitations', async (request, response) => {
@@ -72,9 +78,13 @@ export function organizationRoutes(context: AuthContext, signedIn: RequestHandle
     .post('/:id/invitations', async (request, response) => {
       const input = checkBody(newInvitation, request.body);
       const origin = originOf(request);
+      const actor = actorOf(request);
+      const client = asMember(context, request);
       requireMail(mailer.available);
-      await limits.count('mail', origin, input.email);
-      const { invitation, ...message } = await invite(asMember(context, request), input, origin, actorOf(request));
+      await requireManagerOf(client);
+      await limits.count('invite', origin, actor.userId);
+      await limits.count('invited', origin, input.email);
+      const { invitation, ...message } = await invite(client, input, origin, actor);
       mailer.post(async () => invitationMessage({ to: invitation.email, appUrl: mailer.appUrl, ...message }));
       response.status(201).json(invitation);
     })

@@ -233,8 +233,7 @@ function setRole(role: Role): Statement {
 
 /** The token's session has ended, or its user is deleted or inactive. */
 export class IdentityRefusedError extends Problem {
-  constructor(cause: unknown) {
-    const { status, message, headers } = unauthenticated();
+  constructor(cause: unknown, { status, message, headers }: Problem = unauthenticated()) {
     super(status, message, { headers });
     this.cause = cause;
   }
@@ -244,11 +243,8 @@ export class IdentityRefusedError extends Problem {
  * The user is not a member of the organization, or there is no such organization. Clients cannot distinguish these cases.
  */
 export class MembershipRefusedError extends IdentityRefusedError {
-  override readonly status: number = 403;
-
   constructor(cause: unknown) {
-    super(cause);
-    this.message = 'You are not a member of this organization.';
+    super(cause, new Problem(403, 'You are not a member of this organization.'));
   }
 }
 

@@ -1,6 +1,7 @@
 import { type RequestHandler, Router } from 'express';
 import { Problem } from '../../http/problem.ts';
 import type { Transaction } from '../../tenancy/tenantDatabase.ts';
+import { actForHeader } from '../actFor.ts';
 import { audit } from '../audit.ts';
 import { type AuthContext, asAccount, signedInUser } from '../context.ts';
 import { originOf } from '../origin.ts';
@@ -16,7 +17,7 @@ const timeLimit = 300;
  */
 export function exportRoutes(context: AuthContext, signedIn: RequestHandler): Router {
   const running = new Set<string>();
-  return Router().get('/export', signedIn, async (request, response) => {
+  return Router().get('/export', signedIn, actForHeader, async (request, response) => {
     const { identity, userId, sessionId, organizationId } = signedInUser(request);
     const owner = organizationId === undefined ? 'user' : 'organization';
     if (running.has(userId)) {

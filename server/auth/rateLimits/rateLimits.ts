@@ -10,6 +10,8 @@ export type LimitedAction =
   | 'mail'
   | 'export'
   | 'organization'
+  | 'invite'
+  | 'invited'
   | 'invitation';
 
 /** Rate limits, counted over all instances of the server. */

@@ -45,6 +45,9 @@ export const rules: Readonly<Record<LimitedAction, Rules>> = {
   mail: { address: { points: 30, seconds: hour }, account: { points: 5, seconds: hour } },
   // Organizations are few, and one person sets up several when trying them out.
   organization: { address: { points: 100, seconds: hour }, account: { points: 30, seconds: hour } },
+  // Invitations are mail to people who have not asked for it: by sender, and by recipient.
+  invite: { address: { points: 100, seconds: hour }, account: { points: 50, seconds: hour } },
+  invited: { address: { points: 100, seconds: hour }, account: { points: 5, seconds: hour } },
   // Guesses of invitation tokens.
   invitation: { address: { points: 100, seconds: quarter }, account: { points: 30, seconds: quarter } },
   // Each export reads all rows of a tenant.

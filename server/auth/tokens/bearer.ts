@@ -2,7 +2,6 @@ import type { RequestHandler } from 'express';
 import type { Cancellation } from '../../../postgres/cancellation.ts';
 import { unauthenticated } from '../../http/problem.ts';
 import type { Identity } from '../../tenancy/identity.ts';
-import { actFor } from '../actFor.ts';
 import { type Origin, originOf } from '../origin.ts';
 import { type RefusalLog, TokenRefusedError } from './refusals.ts';
 import { RememberedTokens } from './remembered.ts';
@@ -87,10 +86,7 @@ export function tokenVerifier(
   };
 }
 
-/**
- * Creates middleware that sets `request.user` from a valid access token, and responds 401 to other requests. With the header
- * `X-Organization-Id`, the user acts for that organization.
- */
+/** Creates middleware that sets `request.user` from a valid access token, and responds 401 to other requests. */
 export function bearer({ remembered, verify }: TokenVerifier): RequestHandler {
   return async (request, _response, next) => {
     const { authorization = '' } = request.headers;
@@ -98,8 +94,7 @@ export function bearer({ remembered, verify }: TokenVerifier): RequestHandler {
     const user =
       remembered(authorization) ?? (await verify(authorization, { cancellation, origin: () => originOf(request) }));
     if (!user) throw unauthenticated();
-    const organizationId = request.get('x-organization-id');
-    request.user = organizationId === undefined ? user : actFor(user, organizationId);
+    request.user = user;
     next();
   };
 }

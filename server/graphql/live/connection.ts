@@ -16,6 +16,7 @@ export const closing = {
   expired: [4403, 'The token has expired'],
   ended: [4401, 'The session has ended'],
   removed: [4401, 'The membership has ended'],
+  newRole: [1013, 'The role has changed'],
   tooMany: [4429, 'Too many sockets'],
   tooSlow: [4429, 'The client does not read its events'],
   tooManyMessages: [4429, 'Too many messages'],

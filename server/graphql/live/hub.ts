@@ -113,24 +113,31 @@ export class LiveHub {
     else if ('organization' in notification) deliver(notification, this.#organizations.get(notification.organization));
     else if ('sessions' in notification)
       this.#ended(this.#all(), notification.sessions, ({ user }) => user.sessionId, 'ended');
-    else if ('formerMembersOf' in notification) {
-      const members = [...(this.#organizations.get(notification.formerMembersOf) ?? [])];
-      this.#ended(members, notification.users, ({ user }) => user.userId, 'removed');
-    } else this.#ended(this.#all(), notification.users, ({ user }) => user.userId, 'ended');
+    else if ('formerMembersOf' in notification)
+      this.#membersChanged(notification.formerMembersOf, notification.users, 'removed');
+    else if ('newRolesIn' in notification) this.#membersChanged(notification.newRolesIn, notification.users, 'newRole');
+    else this.#ended(this.#all(), notification.users, ({ user }) => user.userId, 'ended');
   }
 
   /** @param ids null if there are too many for a notification. */
+  /** @param userIds the members; null for too many of them. */
+  #membersChanged(organizationId: string, userIds: readonly string[] | null, cause: 'removed' | 'newRole'): void {
+    const members = [...(this.#organizations.get(organizationId) ?? [])];
+    this.#ended(members, userIds, ({ user }) => user.userId, cause);
+  }
+
   #ended(
     connections: LiveConnection[],
     ids: readonly string[] | null,
     idOf: (connection: LiveConnection) => string | undefined,
-    cause: 'ended' | 'removed',
+    cause: 'ended' | 'removed' | 'newRole',
   ): void {
-    if (!ids) return void this.#check(connections);
-    const ended = new Set(ids);
+    // A check finds ended sessions and memberships. It does not find new roles.
+    if (!ids && cause !== 'newRole') return void this.#check(connections);
+    const ended = ids && new Set(ids);
     for (const connection of connections) {
       const id = idOf(connection);
-      if (id !== undefined && ended.has(id)) connection.close(cause);
+      if (!ended || (id !== undefined && ended.has(id))) connection.close(cause);
     }
   }
 

@@ -13,8 +13,9 @@ const notification = z.union([
   change.extend({ user: id }),
   change.extend({ organization: id }),
   z.object({ sessions: ids }),
-  // Before the next one, which would drop the organization.
+  // Before the last one, which would drop the organization.
   z.object({ formerMembersOf: id, users: ids }),
+  z.object({ newRolesIn: id, users: ids }),
   z.object({ users: ids }),
 ]);
 

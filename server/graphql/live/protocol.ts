@@ -180,8 +180,7 @@ async function inTime(listening: Promise<void>): Promise<void> {
 function actingFor(user: LiveUser | undefined, params: Readonly<Record<string, unknown>> = {}): LiveUser | undefined {
   const { organizationId } = params;
   if (!user || organizationId === undefined || organizationId === null) return user;
-  // In small letters, as notifications name organizations. What is no text names no organization.
-  return actFor(user, typeof organizationId === 'string' ? organizationId.toLowerCase() : '');
+  return actFor(user, String(organizationId));
 }
 
 function authorizationIn(params: Readonly<Record<string, unknown>> | undefined): string {

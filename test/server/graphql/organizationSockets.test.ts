@@ -252,21 +252,20 @@ test("a deleted organization's sockets end", async () => {
   await expectNext(mine, acme, mia);
 });
 
-test('a demoted member keeps the socket, and reads with the new role', async () => {
-  const dan = await newMember('dan');
-  const socket = await subscribeIn(acme, dan, 'subscription { projectChanged { event project { name } } }');
-  await server.db.asAdmin(`alter policy select_own on app_public.projects using (
-    organization_id = (select app_public.current_organization_id())
-    and (name <> 'secret' or (select app_public.current_member_role()) <> 'viewer'))`);
-  const add = (name: string) =>
-    server.db.asAdmin('insert into app_public.projects (organization_id, name) values ($1, $2)', [acme, name]);
-  await add('secret');
-  expect(await socket.event()).toEqual({ event: 'INSERT', project: { name: 'secret' } });
+test('a member with a new role has to connect again, and others do not', async () => {
+  const [dan, eva] = [await newMember('dan'), await newMember('eva')];
+  const socket = await subscribeIn(acme, dan, taskChanged);
+  const personal = kept(await openSocket(url, dan.token));
+  const other = await subscribeIn(acme, eva, taskChanged);
+  const ofEva = "user_id = (select id from app_public.users where username = 'eva')";
+  await server.db.asAdmin(`update app_public.organization_members set role = role where ${ofEva}`);
   await server.db.asAdmin("update app_public.organization_members set role = 'viewer' where user_id = $1", [dan.id]);
-  await server.db.asAdmin("update app_public.projects set updated_at = now() where name = 'secret'");
-  expect(await socket.event()).toEqual({ event: 'DELETE', project: null });
-  await add('public');
-  expect(await socket.event()).toEqual({ event: 'INSERT', project: { name: 'public' } });
+  expect(await socket.closed).toEqual({ code: 1013, reason: 'The role has changed' });
+  // 1 is the state of an open socket.
+  expect([personal.raw.readyState, other.raw.readyState]).toEqual([1, 1]);
+  const again = await subscribeIn(acme, dan, taskChanged);
+  await create(acme, ada, 'for viewers too');
+  expect(await again.event()).toMatchObject({ event: 'INSERT' });
 });
 
 test('a removal that was not notified is found at the next event, and after a gap', async () => {

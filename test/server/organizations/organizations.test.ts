@@ -1,3 +1,4 @@
+import { withClient } from '../../../postgres/withClient.ts';
 import { requestTo } from '../../support/requestTo.ts';
 import type { Tenant } from '../../support/server.ts';
 import { type Organizations, startOrganizations } from './setUp.ts';
@@ -47,7 +48,18 @@ describe('organizations', () => {
     await send(sam, 'delete', `/organizations/${body.id}`).expect(204);
   });
 
-  test.each([undefined, '', '   ', 'x'.repeat(101), 'two\nlines', 7, null])('the name %j is refused', async (name) => {
+  test.each([
+    undefined,
+    '',
+    '   ',
+    'x'.repeat(101),
+    'two\nlines',
+    '\u200b',
+    'a\u202eb',
+    'see https://evil.example',
+    7,
+    null,
+  ])('the name %j is refused', async (name) => {
     const { body } = await send(sam, 'post', '/organizations', { name }).expect(400);
     expect(body.errors).toEqual([{ path: 'name', message: expect.any(String) }]);
   });
@@ -103,14 +115,17 @@ describe('a stranger', () => {
   });
 
   test('gets the same answer for an organization and for none in the header', async () => {
-    const paths = ['/auth/me', '/auth/sessions', '/auth/export', '/organizations'];
-    for (const path of paths) {
-      const answers = [];
-      for (const id of [acme, absent, 'no-uuid', ''])
-        answers.push(await send(sam, 'get', path).set('X-Organization-Id', id));
-      expect(answers.map(({ status }) => status)).toEqual([403, 403, 403, 403]);
-      expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
-    }
+    const answers = [];
+    for (const id of [acme, absent, 'no-uuid', ''])
+      answers.push(await send(sam, 'get', '/auth/export').set('X-Organization-Id', id));
+    expect(answers.map(({ status }) => status)).toEqual([403, 403, 403, 403]);
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    expect(answers[0]?.headers).not.toHaveProperty('www-authenticate');
+  });
+
+  test('manages the account and the own organizations, whatever the header says', async () => {
+    for (const path of ['/auth/me', '/auth/sessions', '/organizations'])
+      await send(sam, 'get', path).set('X-Organization-Id', acme).expect(200);
   });
 });
 
@@ -166,6 +181,26 @@ describe('roles', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([204, 403]);
     const remaining = answers[0].status === 204 ? olga : mia;
     expect(Object.values(await rolesIn(remaining, id))).toEqual(['owner']);
+  });
+
+  test('changes of members wait for each other, and new tasks do not wait for them', async () => {
+    const id = await organizations.create(olga, 'Locked');
+    await organizations.join(olga, id, mia, 'owner');
+    await withClient(organizations.server.db.adminUrl, async (client) => {
+      await client.query('begin');
+      await client.query('select from app_public.organizations where id = $1 for no key update', [id]);
+      const leaving = send(mia, 'delete', `/organizations/${id}/members/${mia.id}`).then(({ status }) => status);
+      await organizations.waiting(1);
+      const task = 'mutation { createTask(input: {task: {title: "t"}}) { task { title } } }';
+      expect((await organizations.graphql(olga, id, task)).body.errors).toBeUndefined();
+      // The other owner leaves meanwhile, so mia is the last one when her turn comes.
+      await client.query('delete from app_public.organization_members where organization_id = $1 and user_id = $2', [
+        id,
+        olga.id,
+      ]);
+      await client.query('commit');
+      expect(await leaving).toBe(409);
+    });
   });
 
   test('an unknown member and a malformed id get 404, a wrong role 400', async () => {
@@ -279,9 +314,32 @@ describe('invitations', () => {
     const demoted = await organizations.invite(mia, id, uma, 'owner');
     await send(olga, 'patch', `/organizations/${id}/members/${mia.id}`, { role: 'admin' }).expect(200);
     await accept(uma, demoted).expect(403);
-    const removed = await organizations.invite(mia, id, uma, 'member');
+    const ulf = await organizations.user('ulf');
+    const removed = await organizations.invite(mia, id, ulf, 'member');
     await send(olga, 'delete', `/organizations/${id}/members/${mia.id}`).expect(204);
-    await accept(uma, removed).expect(403);
+    await accept(ulf, removed).expect(403);
+  });
+
+  test('an admin neither replaces nor revokes the invitation of an owner', async () => {
+    const id = await organizations.create(olga, 'Owners');
+    await organizations.join(olga, id, adam, 'admin');
+    const { body } = await send(olga, 'post', `/organizations/${id}/invitations`, {
+      email: 'boss@example.com',
+      role: 'owner',
+    });
+    const path = `/organizations/${id}/invitations`;
+    await send(adam, 'post', path, { email: 'boss@example.com', role: 'viewer' }).expect(403);
+    await send(adam, 'delete', `${path}/${body.id}`).expect(403);
+    expect((await send(olga, 'get', path)).body.invitations).toMatchObject([{ id: body.id, role: 'owner' }]);
+  });
+
+  test('a stranger uses up no limit of an address', async () => {
+    const path = `/organizations/${absent}/invitations`;
+    await send(sam, 'post', path, { email: 'victim@example.com', role: 'viewer' }).expect(403);
+    const text = "select key from app_private.rate_limits where key ~ '^invited?:account'";
+    const before = await organizations.server.db.asAdmin(text);
+    await send(sam, 'post', path, { email: 'victim2@example.com', role: 'viewer' }).expect(403);
+    expect(await organizations.server.db.asAdmin(text)).toEqual(before);
   });
 
   test('a member keeps the role when accepting another one', async () => {
@@ -344,6 +402,49 @@ describe('the end of an account', () => {
     expect(await rolesIn(mia, id)).toEqual({ mia: 'owner' });
   });
 
+  test('counts a role that the user gets while the deletion is under way', async () => {
+    const rosa = await organizations.user('rosa');
+    const id = await organizations.create(olga, 'Rosa next');
+    await organizations.join(olga, id, rosa);
+    await organizations.join(olga, id, vera);
+    await withClient(organizations.server.db.adminUrl, async (client) => {
+      await client.query('begin');
+      await client.query('select from app_public.organizations where id = $1 for no key update', [id]);
+      const closing = close(rosa, rosa).then(({ status }) => status);
+      await organizations.waiting(1);
+      await client.query(
+        "update app_public.organization_members set role = 'owner' where organization_id = $1 and user_id = $2",
+        [id, rosa.id],
+      );
+      await client.query('delete from app_public.organization_members where organization_id = $1 and user_id = $2', [
+        id,
+        olga.id,
+      ]);
+      await client.query('commit');
+      expect(await closing).toBe(409);
+    });
+  });
+
+  test('that is refused keeps the organizations', async () => {
+    const petra = await organizations.user('petra');
+    const id = await organizations.create(petra, 'Petra alone');
+    await withClient(organizations.server.db.adminUrl, async (client) => {
+      await client.query('begin');
+      await client.query(
+        `update app_private.credentials set password_hash = (select password_hash from app_private.credentials where user_id = $2)
+        where user_id = $1`,
+        [petra.id, olga.id],
+      );
+      const closing = close(petra, petra).then(({ status }) => status);
+      await organizations.waiting(1);
+      await client.query('commit');
+      expect(await closing).toBe(400);
+    });
+    expect(
+      await organizations.server.db.asAdmin('select from app_public.organizations where id = $1', [id]),
+    ).toHaveLength(1);
+  });
+
   test('deletes organizations without another member', async () => {
     const lena = await organizations.user('lena');
     const id = await organizations.create(lena, 'Lena alone');
@@ -351,6 +452,7 @@ describe('the end of an account', () => {
     expect(await organizations.server.db.asAdmin('select from app_public.organizations where id = $1', [id])).toEqual(
       [],
     );
+    expect(await eventsOf(id)).toEqual(['organization_created', 'organization_deleted']);
   });
 });
 

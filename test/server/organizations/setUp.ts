@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Express } from 'express';
 import type supertest from 'supertest';
 import type { Role } from '../../../server/organizations/membership.ts';
@@ -26,6 +27,8 @@ export interface Organizations {
     query: string,
     variables?: Record<string, unknown>,
   ): supertest.Test;
+  /** Waits until so many statements wait for a lock. */
+  waiting(count: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -64,6 +67,10 @@ export async function startOrganizations(): Promise<Organizations> {
       const request = as(app, user, 'post', '/graphql');
       if (organization !== undefined) request.set('X-Organization-Id', organization);
       return request.send({ query, variables });
+    },
+    async waiting(count) {
+      const text = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+      while ((await server.db.asAdmin(text)).length < count) await sleep(10);
     },
     async close() {
       await server.close();
