@@ -26,15 +26,21 @@ export async function followUps(
   only: (name: string) => boolean,
 ): Promise<SqlAttack[]> {
   const b: Actor = { name: 'B', identity: session.seedData.b.id };
-  const reads: string[] = [];
-  for (const { relation, selected, id } of targets) {
-    if (selected.length === 0) continue;
-    const statement = `select ${selected.map(({ name }) => id(name)).join(', ')} from ${relation.sql}`;
-    const read = async () => JSON.stringify(await session.play([{ actor: b, statements: [statement] }]));
-    const answer = await read();
-    // A read that shows A's rows without any step is a leak of its own.
-    if (answer !== undefined && answer === (await session.withoutA(read))) reads.push(statement);
-  }
+  const possible = targets
+    .filter(({ selected }) => selected.length > 0)
+    .map(
+      ({ relation, selected, id }) => `select ${selected.map(({ name }) => id(name)).join(', ')} from ${relation.sql}`,
+    );
+  const answersTo = async (): Promise<string[]> => {
+    const answers: string[] = [];
+    for (const read of possible)
+      answers.push(JSON.stringify(await session.play([{ actor: b, statements: [read] }])) ?? '');
+    return answers;
+  };
+  const answers = await answersTo();
+  const without = await session.withoutA(answersTo);
+  // A read that shows A's rows without any step is a leak of its own.
+  const reads = possible.filter((_, at) => answers[at] !== '' && answers[at] === without[at]);
   if (reads.length === 0) return [];
   const steps: Step[] = [...callsOfB(session, only)];
   for (const target of targets) steps.push(...(await writesOfB(session, target)));
