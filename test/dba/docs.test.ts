@@ -76,7 +76,7 @@ test('the live table of docs/dba.md sends events', async () => {
 test('a table without an id cannot be live, and no table becomes live without make_live()', async () => {
   await expect(db.asAdmin("select app_private.make_live('app_public.todo_tags')")).rejects.toThrow('cannot be live');
   const fields = Object.keys(server.graphqlSchema.getSubscriptionType()?.getFields() ?? {});
-  expect(fields.sort()).toEqual(['listChanged', 'tagChanged', 'todoChanged']);
+  expect(fields.sort()).toEqual(['listChanged', 'projectChanged', 'tagChanged', 'taskChanged', 'todoChanged']);
 });
 
 test('the data migration of docs/dba.md changes rows and leaves row-level security forced', async () => {

@@ -8,6 +8,7 @@ const notRun = [
   // They measure, for minutes.
   ['bench.md', 'npm run bench -- --workloads list,create --rounds 3'],
   ['bench.md', 'npm run bench:logins'],
+  ['bench.md', 'npm run bench:organizations'],
   // test/dba tests the commands, and test/server/auth tests the keys.
   ['dba.md', 'npm run db -- watch'],
   ['dba.md', 'eval "$(npm run -s db -- env)" && npx graphile-migrate status'],

@@ -44,7 +44,7 @@ beforeAll(async () => {
   url = `http://127.0.0.1:${(listener.address() as AddressInfo).port}`;
   const here = steps.map((step) => ({ ...step, text: step.text.replace(/^URL=.*$/m, `URL=${url}`) }));
   runs = await runBlocks(here, directory);
-}, 150_000);
+}, 600_000);
 afterAll(async () => {
   listener.closeAllConnections();
   await new Promise((resolve) => listener.close(resolve));

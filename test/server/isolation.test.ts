@@ -166,9 +166,11 @@ test.each(writes.filter((mutation) => mutation.includes('TodoById')))(
   },
 );
 
-test('every mutation of the API is attacked here', async () => {
+test('every mutation of the rows of users is attacked here', async () => {
   const { body } = await ada.graphql('{ __schema { mutationType { fields { name } } } }');
-  const names: string[] = body.data.__schema.mutationType.fields.map(({ name }: { name: string }) => name);
+  const all: string[] = body.data.__schema.mutationType.fields.map(({ name }: { name: string }) => name);
+  // test/server/graphql/organizations.test.ts has those of organizations.
+  const names = all.filter((name) => !/Projects?|Tasks?/.test(name));
   const attacked = new Set(
     [...writes, ...attachments, 'createList(', 'createLists('].map((mutation) => mutation.split('(')[0]),
   );
