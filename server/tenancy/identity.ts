@@ -76,9 +76,10 @@ function textsOf(signIn: SignIn, forOrganization: boolean): IdentityTexts {
   // Statements outside of the pipelines have less time than the role's statement_timeout, because their connection share is
   // small.
   const bypassing = ", set_config('statement_timeout', '4000', true)";
-  // Also returns the transaction of the user's last write, as far as this database server has replayed it.
+  // Also returns what a replica must have replayed: the transaction of the user's last write, and the role of a member.
+  const lastWrite = '(select w.transaction::text from app_private.last_writes w where w.user_id = $1)';
   const written = `,
-  (select w.transaction::text from app_private.last_writes w where w.user_id = $1) as written`;
+  ${forOrganization ? `concat_ws(' ', m.role, ${lastWrite})` : lastWrite} as written`;
   return {
     tenant: named('tenant', 'hedgerow_tenant'),
     pipelined: named('tenant_pipelined', 'hedgerow_tenant', pipelined),
@@ -109,7 +110,10 @@ export interface ExternalToken {
 
 /** Statements of a tenant's identity that provide read-your-writes on a replica. */
 export interface ReadYourWrites {
-  /** Establishes the identity, and returns `written`: the user's last write that this database server has replayed. */
+  /**
+   * Establishes the identity, and returns `written`: the user's last write, and the role of a member, as far as this database
+   * server has replayed them.
+   */
   readonly check: Statement;
   /** As `check`, with the 4 s of a read that bypasses pipelining. */
   readonly bypassing: Statement;

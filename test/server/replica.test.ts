@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import supertest from 'supertest';
 import { type Replication, startReplication } from '../support/replication.ts';
 import { graphql, serve, signUp, type Tenant, type TestServer } from '../support/server.ts';
 import { systemBin } from '../support/systemPostgres.ts';
@@ -63,6 +64,35 @@ test('while the replica lags, a session that ended is refused at once', async ()
   expect(counts(one)).toEqual({ ...before, answered: (before.answered ?? 0) + 1 });
   await replication.onPrimary('update app_private.sessions set revoked_at = now() where user_id = $1', [bob.id]);
   await graphql(other.app, bob.token, read).expect(401);
+  await replication.resume();
+});
+
+test('while the replica lags, a removed member is refused, and a new role takes effect', async () => {
+  const [olga, dan] = [await signUp(one.app, 'olga'), await signUp(one.app, 'dan')];
+  const { body } = await supertest(one.app)
+    .post('/organizations')
+    .auth(olga.token, { type: 'bearer' })
+    .send({ name: 'x' });
+  await replication.onPrimary(
+    `insert into app_public.organization_members (organization_id, user_id, username, role) values ($1, $2, 'dan', 'admin')`,
+    [body.id, dan.id],
+  );
+  await replication.caughtUp();
+  await replication.pause();
+  const readAs = () => graphql(one.app, dan.token, '{ projects { totalCount } }').set('X-Organization-Id', body.id);
+  const before = counts(one);
+  await readAs().expect(200);
+  await replication.onPrimary("update app_public.organization_members set role = 'viewer' where user_id = $1", [
+    dan.id,
+  ]);
+  await readAs().expect(200);
+  expect(counts(one)).toEqual({
+    ...before,
+    answered: (before.answered ?? 0) + 1,
+    behind: (before.behind ?? 0) + 1,
+  });
+  await replication.onPrimary('delete from app_public.organization_members where user_id = $1', [dan.id]);
+  await readAs().expect(403);
   await replication.resume();
 });
 
