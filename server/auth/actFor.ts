@@ -15,10 +15,17 @@ const noOrganizationId = '00000000-0000-0000-0000-000000000000';
  *   foreign organization, and with 401 if the session has ended.
  */
 export function actFor(user: Express.User, organizationId: string): Express.User {
+  const known = latest.get(user);
+  if (known?.organizationId === organizationId) return known;
   const { data: id = noOrganizationId } = uuid.safeParse(organizationId);
   const { identity, account } = user;
-  return { ...user, identity: identity.actingFor(id), account: account.actingFor(id), organizationId: id };
+  const acting = { ...user, identity: identity.actingFor(id), account: account.actingFor(id), organizationId: id };
+  latest.set(user, acting);
+  return acting;
 }
+
+/** Each user as a member of the organization of the latest request, because most users stay in one for a while. */
+const latest = new WeakMap<Express.User, Express.User>();
 
 /** Lets the signed-in user act for the organization in the header `X-Organization-Id`, if there is one. */
 export const actForHeader: RequestHandler = (request, _response, next) => {

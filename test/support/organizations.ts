@@ -2,11 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Express } from 'express';
 import type supertest from 'supertest';
+import type { Role } from '../../server/organizations/membership.ts';
 import type { TestDatabase } from './database.ts';
 import { graphql, type Tenant } from './server.ts';
 import { begin, Socket } from './socket.ts';
-
-export type Role = 'owner' | 'admin' | 'member' | 'viewer';
 
 /** Creates an organization with members directly in the database. @returns its id. */
 export async function createOrganization(
