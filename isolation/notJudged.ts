@@ -1,5 +1,6 @@
 import { type Catalog, isReachable } from './catalog.ts';
 import { unsetClaims } from './claims.ts';
+import { exceptionLines } from './declarations.ts';
 import { documentOf } from './identity.ts';
 import type { SeedData } from './seedData/seedData.ts';
 import type { SqlOptions } from './sql/attackSql.ts';
@@ -30,6 +31,12 @@ export function notJudged(catalog: Catalog, seedData: SeedData, { only = () => t
           },
         ];
       }),
+    ),
+    ...tables.flatMap((table) =>
+      exceptionLines(table).map((line) => ({
+        about: `rows of ${table.name}`,
+        reason: `its comment declares who else may ${line.startsWith('read') ? 'read' : 'write'} them: ${line}`,
+      })),
     ),
     ...tables.flatMap(({ name, policies }) =>
       policies

@@ -1,4 +1,7 @@
+import { UsageError } from '../common/usageError.ts';
+import type { Comparison } from '../lint/accessModel.ts';
 import type { Catalog, Column, Relation } from './catalog.ts';
+import { declarationsOf, declaredTable, declaredUsers } from './declarations.ts';
 import { tenantSettings } from './identity.ts';
 import { callPattern, escapeRegExp } from './text.ts';
 import { findTriggerInserts } from './triggerInserts.ts';
@@ -33,16 +36,22 @@ const quote = (name: string) => `"${name.replaceAll('"', '""')}"`;
  */
 export function findOwners(catalog: Catalog): ReadonlyMap<number, Ownership> {
   const owners = new Map<number, Ownership>();
+  const declared = declarationsOf(catalog);
   for (const table of catalog.tables) {
     const reason = sharedReason(table.comment);
     if (reason !== undefined) owners.set(table.oid, shared(`its comment declares it shared: ${reason}`));
   }
+  for (const [table, { column, why }] of declaredColumns(catalog)) owners.set(table.oid, own(column, why));
   const signs = new Map(catalog.tables.map((table) => [table, readSigns(catalog, table)]));
   // Keys of the tables whose rows are the tenants. Owner columns reference them, or policies compare them.
   const identities = new Set<string>();
+  for (const [table, column] of declaredUsers(catalog))
+    for (const { columns, references, referenced } of table.foreignKeys)
+      if (columns.length === 1 && columns[0] === column) identities.add(`${references} ${referenced[0]}`);
   for (const [table, found] of signs) {
     for (const [column, { score }] of found) {
-      if (score < 4) continue;
+      const known = owners.get(table.oid)?.column?.name;
+      if (score < 4 || (known !== undefined && known !== column)) continue;
       if (isKey(table, column)) identities.add(`${table.oid} ${column}`);
       for (const { columns, references, referenced } of table.foreignKeys) {
         if (columns.length === 1 && columns[0] === column) identities.add(`${references} ${referenced[0]}`);
@@ -76,15 +85,85 @@ export function findOwners(catalog: Catalog): ReadonlyMap<number, Ownership> {
       if (isOther && found.get(column)?.why.join() === byName) found.delete(column);
     }
     if (owners.has(table.oid)) continue;
+    if (declaredParents(catalog, table)) continue;
     const own = best(table, found);
     if (own) owners.set(table.oid, own);
   }
+  for (const { table, key, members, groupColumn, from } of groupsOf(catalog))
+    for (const [one, name] of [[table, key] as const, [members, groupColumn] as const]) {
+      const column = one?.columns.find((column) => column.name === name);
+      if (one && column && !owners.has(one.oid))
+        owners.set(one.oid, own(column, `${name}: a group, as ${from} declares`));
+    }
   inherit(catalog, owners);
   throughParents(catalog, owners);
   for (const table of catalog.tables) {
-    if (!owners.has(table.oid)) owners.set(table.oid, isReadOnly(table) ? reference() : unknown());
+    if (owners.has(table.oid)) continue;
+    const isDeclared = declared.get(table.oid)?.read.some(({ kind }) => kind === 'everyone');
+    owners.set(table.oid, isReadOnly(table) ? reference() : isDeclared ? readable() : unknown());
   }
   return owners;
+}
+
+/** The owner columns that comments declare. The first of several names the owner; the others name users who share the row. */
+function declaredColumns(catalog: Catalog): [Relation, { column: Column; why: string }][] {
+  const declared = declarationsOf(catalog);
+  return catalog.tables.flatMap((table): [Relation, { column: Column; why: string }][] => {
+    const { owner } = declared.get(table.oid) ?? {};
+    if (!owner || owner.kind === 'parent') return [];
+    const name = owner.kind === 'group' ? owner.column : owner.columns[0];
+    const column = table.columns.find((one) => one.name === name);
+    if (!column) throw new UsageError(`The comment of ${table.name} names the column ${name}, which does not exist.`);
+    const members = owner.kind === 'group' ? `, the members of the group are in ${owner.members.table.join('.')}` : '';
+    return [[table, { column, why: `${name}: declared${members}` }]];
+  });
+}
+
+/** The columns that a comment declares as references to the owning row. */
+function declaredParents(catalog: Catalog, table: Relation): readonly string[] | undefined {
+  const owner = declarationsOf({ ...catalog, tables: [table] }).get(table.oid)?.owner;
+  return owner?.kind === 'parent' ? owner.columns : undefined;
+}
+
+/** A group that comments declare as an owner. */
+export interface DeclaredGroup {
+  /** The table that declares it. */
+  readonly from: string;
+  readonly members: Relation;
+  readonly groupColumn: string;
+  readonly userColumn: string;
+  readonly conditions: readonly Comparison[];
+  /** The table of the groups and its key, if a foreign key refers to it. */
+  readonly table: Relation | undefined;
+  readonly key: string | undefined;
+}
+
+export function groupsOf(catalog: Catalog): DeclaredGroup[] {
+  const declared = declarationsOf(catalog);
+  const target = (table: Relation, column: string) =>
+    table.foreignKeys.flatMap(({ columns, references, referenced }) => {
+      const at = columns.indexOf(column);
+      const found = catalog.relations.get(references);
+      return at >= 0 && found ? [{ table: found, key: referenced[at] as string }] : [];
+    });
+  return catalog.tables.flatMap((from): DeclaredGroup[] => {
+    const { owner } = declared.get(from.oid) ?? {};
+    if (owner?.kind !== 'group') return [];
+    const { column, groupColumn, members } = owner;
+    const table = declaredTable(catalog, from, members.table);
+    const [group] = [...target(from, column), ...target(table, groupColumn)];
+    return [
+      {
+        from: from.name,
+        members: table,
+        groupColumn,
+        userColumn: members.userColumn,
+        conditions: members.conditions,
+        table: group?.table,
+        key: group?.key,
+      },
+    ];
+  });
 }
 
 type Signs = Map<string, { score: number; why: string[] }>;
@@ -157,7 +236,9 @@ function throughParents(catalog: Catalog, owners: Map<number, Ownership>): void 
     for (const table of catalog.tables) {
       if (owners.has(table.oid)) continue;
       const required = (name: string) => table.columns.find((column) => column.name === name)?.notNull;
+      const declared = declaredParents(catalog, table);
       const keys = table.foreignKeys
+        .filter(({ columns }) => declared === undefined || columns.some((name) => declared.includes(name)))
         .filter(({ references }) => ['own', 'parent'].includes(owners.get(references)?.kind ?? ''))
         .sort((a, b) => Number(b.columns.every(required)) - Number(a.columns.every(required)));
       const [key] = keys;
@@ -166,7 +247,7 @@ function throughParents(catalog: Catalog, owners: Map<number, Ownership>): void 
       const of = owners.get(parent.oid) as Ownership;
       owners.set(table.oid, {
         kind: 'parent',
-        why: `the owner of ${parent.name}, through ${key.columns.join(', ')}`,
+        why: `${declared ? 'declared: ' : ''}the owner of ${parent.name}, through ${key.columns.join(', ')}`,
         sql: (alias) => {
           const on = key.columns.map(
             (name, i) => `${alias}p.${quote(key.referenced[i] as string)} = ${alias}.${quote(name)}`,
@@ -205,4 +286,5 @@ function isReadOnly({ privileges, columns }: Relation): boolean {
 
 const shared = (why: string): Ownership => ({ kind: 'shared', sql: () => 'null::text', why });
 const reference = () => shared('tenants can only read it, and no column refers to a tenant');
+const readable = () => shared('declared: all tenants may read it, and no column refers to one');
 const unknown = (): Ownership => ({ kind: 'unknown', sql: () => 'null::text', why: 'no column refers to a tenant' });

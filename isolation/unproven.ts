@@ -54,7 +54,12 @@ function whyNotAttacked(
   if (kind === 'unknown')
     return `${name}: the catalog does not show who owns its rows. Add an owner column, or a comment: "@isolation shared: <why all tenants may write to it>".`;
   const isHash = table.partitionConstraint?.includes('satisfies_hash_partition') || table.kind === 'partitioned';
-  return (kind === 'own' || kind === 'parent') && !isHash && holding(seedData, table, 'a').rows.length === 0
+  const { rows } = holding(seedData, table, 'a');
+  const readable = seedData.readable.get(oid);
+  const isForAll = seedData.sharing.exceptions(table, 'read').some((one) => one.kind === 'everyone');
+  if (rows.length > 0 && !isForAll && readable && rows.every((row) => readable.has(JSON.stringify(row))))
+    return `${name}: others may read every generated row of A, as comments declare. Write a fixture with a row that they may not read; see docs/tester.md.`;
+  return (kind === 'own' || kind === 'parent') && !isHash && rows.length === 0
     ? `${name}: A has no row in it.`
     : undefined;
 }

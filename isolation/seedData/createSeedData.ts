@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import type pg from 'pg';
 import { type Catalog, type Relation, refreshed } from '../catalog.ts';
-import { findOwners, isKey, isTenants, type Ownership } from '../ownership.ts';
+import { findOwners, groupsOf, isKey, isTenants, type Ownership } from '../ownership.ts';
+import { Sharing } from '../sharing.ts';
 import { findTriggerInserts, type TriggerInsert } from '../triggerInserts.ts';
 import { checksOf, columnCandidates, inSavepoint } from './checks.ts';
 import { candidates, noHints } from './columnValues.ts';
+import { createMemberships, createStaff } from './declaredRows.ts';
 import { fillRow } from './fillRow.ts';
 import { insertRow } from './insertRow.ts';
 import { actFor, type SeedContext } from './seedContext.ts';
@@ -40,6 +42,7 @@ export async function createSeedData(
 ): Promise<SeedData> {
   const { seed, fixtures = defaultFixtures, tenantIds = [] } = options;
   const owners = findOwners(catalog);
+  const sharing = new Sharing(catalog, owners);
   const ids = [...tenantIds, ...(await makeIds(client, catalog, owners, seed)).slice(tenantIds.length)];
   // A's id lies between B's and C's, so that a policy that compares ids with `<` or `>` leaks to B or to C.
   if (tenantIds.length === 0) {
@@ -55,6 +58,8 @@ export async function createSeedData(
     client,
     catalog,
     owners,
+    groups: groupsOf(catalog),
+    sharing,
     seed,
     rows: new Map(),
     deferredReferences: new Map(),
@@ -127,11 +132,14 @@ export async function createSeedData(
     const known = [a, b].flatMap(({ id }) => context.rows.get(table.oid)?.get(id) ?? []);
     plain.set(table.oid, new Set(known.map(keyOf(table))));
     witnessRows.set(table.oid, await createWitnessRows(context, table, { a, b }, ids[3] as string));
+    await createMemberships(context, table, { a, b, c });
     for (const { id } of [a, b]) await reloadRows(context, table, id);
   }
+  const staff = await createStaff(context, { a, b, c });
   for (const table of catalog.tables) for (const id of [a.id, b.id, null]) await reloadRows(context, table, id);
   await refresh(client, catalog);
 
+  context.newMember = c.id;
   for (const table of targets) {
     const of: Record<string, Pick<Holding, 'insertableRows' | 'replaces'>> = {};
     for (const tenant of [a, b]) {
@@ -142,6 +150,13 @@ export async function createSeedData(
     insertable.set(table.oid, of);
   }
   await actFor(context, null);
+  const readable = new Map<number, ReadonlySet<string>>();
+  for (const table of catalog.tables) {
+    const condition = sharing.readable(table, 't', b.id);
+    if (condition === 'false') continue;
+    const rows = await readRows(client, table, owners.get(table.oid) as Ownership, a.id, condition);
+    readable.set(table.oid, new Set(rows.map((row) => JSON.stringify(row))));
+  }
   const holdingOf = (table: Relation, tenant: SeededTenant): Holding => {
     const { insertableRows, replaces } = insertable.get(table.oid)?.[tenant.name] ?? {
       insertableRows: [],
@@ -149,8 +164,9 @@ export async function createSeedData(
     };
     const rows = context.rows.get(table.oid)?.get(tenant.id) ?? [];
     const isPlain = (row: Row) => plain.get(table.oid)?.has(keyOf(table)(row)) ?? true;
+    const ordered = [...rows.filter(isPlain), ...rows.filter((row) => !isPlain(row))];
     return {
-      rows: [...rows.filter(isPlain), ...rows.filter((row) => !isPlain(row))],
+      rows: tenant.id === a.id ? alternating(ordered, readable.get(table.oid)) : ordered,
       insertableRows: [
         ...insertableRows,
         ...(witnessRows.get(table.oid)?.insertableRows[tenant.name as 'A' | 'B'] ?? []),
@@ -168,8 +184,19 @@ export async function createSeedData(
     holdings: new Map(catalog.tables.map((table) => [table.oid, { a: holdingOf(table, a), b: holdingOf(table, b) }])),
     witnessRows,
     problems,
+    sharing,
+    readable,
+    groups: context.groups,
+    staff,
     shared: new Map(catalog.tables.map((table) => [table.oid, context.rows.get(table.oid)?.get(null) ?? []])),
   };
+}
+
+/** Attacks by key use the first rows, so the first two are one that B may not read and one that B may read. */
+function alternating(rows: readonly Row[], readable: ReadonlySet<string> = new Set()): Row[] {
+  const isReadable = (row: Row) => readable.has(JSON.stringify(row));
+  const first = [rows.find((row) => !isReadable(row)), rows.find(isReadable)].filter((row) => row !== undefined);
+  return readable.size === 0 ? [...rows] : [...first, ...rows.filter((row) => !first.includes(row))];
 }
 
 /** Names the triggers of other tables that insert this table's rows. */
@@ -241,8 +268,9 @@ async function createInsertableRows(
 ): Promise<Pick<Holding, 'insertableRows' | 'replaces'>> {
   const { client, owners } = context;
   const ownership = owners.get(table.oid) as Ownership;
-  if (ownership.kind === 'shared') return { insertableRows: [], replaces: false };
-  const owner = ownership.kind === 'unknown' ? null : tenant.id;
+  if (ownership.kind === 'shared' && context.sharing.exceptions(table, 'read').length === 0)
+    return { insertableRows: [], replaces: false };
+  const owner = ['shared', 'unknown'].includes(ownership.kind) ? null : tenant.id;
   const isOnly = isSingle(table, ownership);
   for (const replaces of isOnly ? [true] : [false, true]) {
     const insertableRows: Row[] = [];

@@ -2,6 +2,7 @@ import type { Column, ForeignKey, Relation } from '../catalog.ts';
 import { isSharedColumn } from '../ownership.ts';
 import { type Check, checksOf, columnCandidates, solve } from './checks.ts';
 import { candidates, noHints } from './columnValues.ts';
+import { valueFor } from './comparisons.ts';
 import type { SeedContext } from './seedContext.ts';
 import { literal, type Row, type SeededTenant } from './seedData.ts';
 
@@ -53,6 +54,7 @@ export async function chooseValues(
   const values: RowValues = new Map();
   const ownership = owners.get(table.oid);
   if (ownership?.kind === 'own' && ownership.column && tenant) values.set(ownership.column.name, tenant.id);
+  for (const [name, value] of firstValues(context, table, tenant)) values.set(name, value);
   for (const [name, value] of Object.entries(context.deferredReferences.get(deferredKey(table, tenant))?.[0] ?? {}))
     values.set(name, value);
   for (const key of byWidth(table.foreignKeys)) takeParent(context, table, key, tenant, kind, round, values);
@@ -80,6 +82,27 @@ export async function chooseValues(
   }
   for (const [name, found] of choices) if (!values.has(name)) values.set(name, found[0] ?? null);
   referToItself(table, values);
+  return values;
+}
+
+/**
+ * Values of a tenant's first row in a table of declared groups or their members: the group has the tenant's id, and the tenant
+ * is its member. Later, another user becomes a member.
+ */
+function firstValues(
+  { groups, rows, newMember }: SeedContext,
+  table: Relation,
+  tenant: SeededTenant | null,
+): RowValues {
+  const values: RowValues = new Map();
+  const isFirst = tenant !== null && (rows.get(table.oid)?.get(tenant.id) ?? []).length === 0;
+  if (!tenant || !(isFirst || newMember)) return values;
+  for (const { table: group, key, members, groupColumn, userColumn, conditions } of groups) {
+    if (isFirst && group?.oid === table.oid && key !== undefined) values.set(key, tenant.id);
+    if (members.oid !== table.oid) continue;
+    for (const one of conditions) values.set(one.column, valueFor(one));
+    values.set(groupColumn, tenant.id).set(userColumn, isFirst ? tenant.id : (newMember ?? null));
+  }
   return values;
 }
 

@@ -160,10 +160,13 @@ export class RowGenerator {
 
   /**
    * The columns that a text mentions and whose values may be chosen. A foreign key column may be chosen only if it refers
-   * to a tenant. An update must not change the primary key.
+   * to a tenant. A member of a group or of a shared row is not chosen. An update must not change the primary key.
    */
   #freeColumns(text: string, isNew: boolean): Relation['columns'] {
-    const { catalog, owners } = this.#context;
+    const { catalog, owners, groups, sharing } = this.#context;
+    const isMember = (name: string) =>
+      sharing.isMember(this.#table, name) ||
+      groups.some(({ members, userColumn }) => members.oid === this.#table.oid && userColumn === name);
     const { foreignKeys } = this.#table;
     const refersToTenant = (name: string) =>
       foreignKeys.some(({ columns, references }) => {
@@ -178,6 +181,7 @@ export class RowGenerator {
         !column.generated &&
         column.identity !== 'always' &&
         !isSharedColumn(column) &&
+        !isMember(column.name) &&
         !isUpdatedKey(column.name) &&
         (refersToTenant(column.name) || !foreignKeys.some(({ columns }) => columns.includes(column.name))),
     );

@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import type { Catalog } from '../catalog.ts';
 import { setIdentity } from '../identity.ts';
-import type { Ownership } from '../ownership.ts';
+import type { DeclaredGroup, Ownership } from '../ownership.ts';
+import type { Sharing } from '../sharing.ts';
 import type { Row, SeededTenant } from './seedData.ts';
 
 /**
@@ -16,12 +17,16 @@ export interface SeedContext {
   readonly client: pg.ClientBase;
   readonly catalog: Catalog;
   readonly owners: ReadonlyMap<number, Ownership>;
+  readonly groups: readonly DeclaredGroup[];
+  readonly sharing: Sharing;
   readonly seed: number;
   /** By the table's oid, then by the owner's id; null for rows without an owner. */
   readonly rows: Map<number, Map<string | null, Row[]>>;
   /** Keys of missing rows that a deferrable constraint allows others to refer to, by `oid owner`. */
   readonly deferredReferences: Map<string, Row[]>;
   count: number;
+  /** The user in new rows of declared members, after the tenant has become a member of its group. */
+  newMember?: string;
 }
 
 /** Sets the identity of the transaction. Null means no tenant. */

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { Catalog, Relation } from '../catalog.ts';
-import type { Ownership } from '../ownership.ts';
+import type { DeclaredGroup, Ownership } from '../ownership.ts';
+import type { Sharing } from '../sharing.ts';
 
 /** A tenant. `id` identifies it in the owner columns and in the setting. */
 export interface SeededTenant {
@@ -46,6 +47,13 @@ export interface SeedData {
   readonly witnessRows: ReadonlyMap<number, WitnessRows>;
   /** The reason why a table has no rows and cannot be attacked, by its oid. */
   readonly problems: ReadonlyMap<number, string>;
+  /** The condition for rows that a user may read or write by declaration. */
+  readonly sharing: Sharing;
+  /** The rows of A that B may read by declaration, as JSON, by the table's oid. */
+  readonly readable: ReadonlyMap<number, ReadonlySet<string>>;
+  readonly groups: readonly DeclaredGroup[];
+  /** Statements that make B a member of the staff who may read a table and not write it, by the table's oid. */
+  readonly staff: ReadonlyMap<number, readonly string[]>;
   /** Rows without an owner, which all tenants share, by the table's oid. */
   readonly shared: ReadonlyMap<number, readonly Row[]>;
 }
@@ -68,17 +76,19 @@ function asText(client: pg.ClientBase, { columns }: Relation): string {
  * Reads one owner's rows in a stable order, with the privileges of `client`.
  *
  * @param owner the owner's id; null reads the rows without an owner.
+ * @param condition a further condition on the row `t`.
  */
 export async function readRows(
   client: pg.ClientBase,
   table: Relation,
   ownership: Ownership,
   owner: string | null,
+  condition = 'true',
 ): Promise<Row[]> {
   const key = table.keys.find(({ kind, partial }) => kind === 'primary' && !partial)?.columns ?? [];
   const order = key.map((name) => `t.${client.escapeIdentifier(name)}`).join(', ') || '1';
   const { rows } = await client.query<Row>(
-    `select ${asText(client, table)} from ${table.sql} t where ${ownership.sql('t')} is not distinct from $1 order by ${order}`,
+    `select ${asText(client, table)} from ${table.sql} t where ${ownership.sql('t')} is not distinct from $1 and ${condition} order by ${order}`,
     [owner],
   );
   return rows;

@@ -1,5 +1,7 @@
 import type { Relation } from '../catalog.ts';
-import { conditionsOf, sourcesOf } from './conditions.ts';
+import { quoteName } from '../declarations.ts';
+import { anyOf } from '../sharing.ts';
+import { type Condition, conditionsOf, sourcesOf } from './conditions.ts';
 import type { RowValues } from './insertRow.ts';
 import { RowGenerator } from './rowGenerator.ts';
 import type { SeedContext } from './seedContext.ts';
@@ -23,10 +25,11 @@ export async function createWitnessRows(
   const insertableRows: Record<'A' | 'B', Row[]> = { A: [], B: [] };
   const valueHints = new Map<string, (string | null)[]>();
   const generator = new RowGenerator(context, table, tenants, nobody);
-  for (const condition of await conditionsOf(context.client, context.catalog, table)) {
+  const conditions = await conditionsOf(context.client, context.catalog, table);
+  for (const condition of [...declaredConditions(context, table, tenants.b), ...conditions]) {
     if (generator.isDone()) break;
     if (!generator.mentionsValues(condition)) continue;
-    const found = await generator.satisfy(condition);
+    const found = await generator.satisfy(withoutDeclared(context, table, tenants.b, condition));
     if (!found) continue;
     if (condition.on === 'writes') {
       await generator.recordInsertable(found, insertableRows);
@@ -45,6 +48,36 @@ export async function createWitnessRows(
     }
   }
   return { why, insertableRows: { A: insertableRows.A.slice(0, 6), B: insertableRows.B.slice(0, 6) }, valueHints };
+}
+
+const declared = 'what its comment declares';
+
+/** Conditions for rows that others may read by declaration, and for those that they may not. */
+function declaredConditions({ sharing }: SeedContext, table: Relation, { id }: SeededTenant): Condition[] {
+  const shared = sharing.readableByValues(table, quoteName(table.relname), id);
+  return shared.length === 0
+    ? []
+    : [`not coalesce(${anyOf(shared)}, false)`, ...shared].map((expression) => ({
+        what: declared,
+        relation: table,
+        expression,
+        text: expression,
+        asTenant: false,
+        on: 'rows',
+      }));
+}
+
+/** Looks for rows that a policy or view shows although no declaration covers them. */
+function withoutDeclared(
+  { sharing }: SeedContext,
+  table: Relation,
+  { id }: SeededTenant,
+  condition: Condition,
+): Condition {
+  const shared = sharing.readableByValues(table, quoteName(condition.relation.relname), id);
+  if (condition.on === 'writes' || condition.what === declared || shared.length === 0) return condition;
+  const not = `not coalesce(${anyOf(shared)}, false)`;
+  return { ...condition, expression: `${condition.expression} and ${not}`, text: `${condition.text};\n${not}` };
 }
 
 /** Up to twelve combinations of the values, starting with the first value of each list. */

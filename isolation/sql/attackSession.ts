@@ -32,6 +32,8 @@ export class AttackSession {
   #fingerprintQuery: readonly string[] = [];
   #fingerprints = new Map<string, string>();
   #rowsOfA = new Map<number, readonly Row[]>();
+  /** The rows of A that a user may write by declaration, by `oid user`. */
+  readonly #writableRows = new Map<string, Pick<Allowed, 'changed' | 'removed'>>();
   #rowsOfB = new Map<number, ReadonlySet<string>>();
 
   private constructor(client: pg.ClientBase, catalog: Catalog, seedData: SeedData, login: string | undefined) {
@@ -87,6 +89,7 @@ export class AttackSession {
         new Set((await readRows(client, table, ownership, seedData.b.id)).map((row) => JSON.stringify(row))),
       );
     }
+    await session.#readWritableRows();
     // Every attack is rolled back to this savepoint.
     await client.query('savepoint attack');
     return session;
@@ -104,11 +107,11 @@ export class AttackSession {
 
   /** Runs the steps in order and rolls all of them back; undefined if one fails. */
   async play(
-    steps: readonly { readonly actor: Actor; readonly statements: readonly string[] }[],
+    steps: readonly { readonly actor: Actor; readonly statements: readonly string[]; readonly withoutShared?: true }[],
   ): Promise<StatementResult[][] | undefined> {
     const views = steps.length > 1 ? refreshed(this.catalog) : [];
-    const parts = steps.map(({ actor, statements }) => ({
-      before: this.#become(actor),
+    const parts = steps.map(({ actor, statements, withoutShared }) => ({
+      before: [...(withoutShared ? this.#removeShared(actor) : []), ...this.#become(actor)],
       statements,
       after: ['set constraints all immediate', ...this.#end, ...views],
     }));
@@ -144,7 +147,7 @@ export class AttackSession {
       const answers = await this.#send([...before, ...statements, 'set constraints all immediate', ...look]);
       const results = answers.slice(before.length, before.length + statements.length);
       if (!isCompared) return { results, harm: [], own: [] };
-      return { results, ...(await this.#compare(fingerprintsOf(answers.at(-1)))) };
+      return { results, ...(await this.#compare(actor, fingerprintsOf(answers.at(-1)))) };
     } catch (error) {
       const { code, message, table, constraint, column, where, detail } = error as pg.DatabaseError;
       if (code === undefined) throw error;
@@ -164,14 +167,23 @@ export class AttackSession {
     }
   }
 
-  /** Deletes A's rows, runs `work`, and restores the rows. */
-  async withoutA<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** The key of readers for whom the same rows of A are deleted. */
+  readerOf({ identity }: Actor): string {
+    return this.seedData.sharing.dependsOnUser ? (identity ?? '') : this.seedData.b.id;
+  }
+
+  /**
+   * Deletes A's rows, runs `work`, and restores the rows.
+   *
+   * @param reader a user who may read some rows of A by declaration. These rows stay.
+   */
+  async withoutA<Result>(reader: string, work: () => Promise<Result>): Promise<Result> {
     const { client, catalog, seedData } = this;
     const removals = [...this.#owned]
       .reverse()
       .map(
         ({ table, ownership }) =>
-          `delete from ${table.sql} t where ${ownership.sql('t')} = ${client.escapeLiteral(seedData.a.id)}`,
+          `delete from ${table.sql} t where ${ownership.sql('t')} = ${client.escapeLiteral(seedData.a.id)}${this.#except(table, reader)}`,
       );
     const fingerprints = this.#fingerprints;
     await client.query('savepoint without_a');
@@ -185,6 +197,43 @@ export class AttackSession {
     } finally {
       this.#fingerprints = fingerprints;
       await client.query('rollback to savepoint without_a; release savepoint without_a');
+    }
+  }
+
+  /** Statements that delete the rows of A that the actor may read by declaration. */
+  #removeShared({ identity }: Actor): string[] {
+    const { client, catalog, seedData } = this;
+    const removals = [...this.#owned].reverse().flatMap(({ table, ownership }) => {
+      const condition = seedData.sharing.readable(table, 't', identity ?? '');
+      if (condition === 'false') return [];
+      return `delete from ${table.sql} t where ${ownership.sql('t')} = ${client.escapeLiteral(seedData.a.id)} and ${condition}`;
+    });
+    if (removals.length === 0) return [];
+    return [...this.#suppressTriggers.start, ...removals, ...this.#suppressTriggers.end, ...refreshed(catalog)];
+  }
+
+  #except(table: Relation, reader: string): string {
+    const condition = this.seedData.sharing.readable(table, 't', reader);
+    return condition === 'false' ? '' : ` and not coalesce(${condition}, false)`;
+  }
+
+  /** The rows of A that a user may write, or delete, by declaration, as JSON. */
+  async #rowsWithin(table: Relation, ownership: Ownership, user: string, right: 'writable' | 'removable') {
+    const condition = this.seedData.sharing[right](table, 't', user);
+    if (condition === 'false') return new Set<string>();
+    const rows = await readRows(this.client, table, ownership, this.seedData.a.id, condition);
+    return new Set(rows.map((row) => JSON.stringify(row)));
+  }
+
+  async #readWritableRows(): Promise<void> {
+    const { b, c, nobody } = this.seedData;
+    for (const { table, ownership } of this.#owned) {
+      if (this.seedData.sharing.removable(table, 't', '') === 'false') continue;
+      for (const user of [b.id, c.id, nobody, ''])
+        this.#writableRows.set(`${table.oid} ${user}`, {
+          changed: await this.#rowsWithin(table, ownership, user, 'writable'),
+          removed: await this.#rowsWithin(table, ownership, user, 'removable'),
+        });
     }
   }
 
@@ -235,7 +284,7 @@ export class AttackSession {
   }
 
   /** Compares the rows with those before the attack: sentences for A's rows, JSON for B's. */
-  async #compare(now: ReadonlyMap<string, string>): Promise<Pick<SqlAnswer, 'harm' | 'own'>> {
+  async #compare({ identity }: Actor, now: ReadonlyMap<string, string>): Promise<Pick<SqlAnswer, 'harm' | 'own'>> {
     const differs = (table: Relation, owner: string) =>
       now.get(`${table.oid} ${owner}`) !== this.#fingerprints.get(`${table.oid} ${owner}`);
     const harm: string[] = [];
@@ -243,8 +292,18 @@ export class AttackSession {
     const { a, b } = this.seedData;
     for (const { table, ownership } of this.#owned) {
       if (differs(table, a.id)) {
-        const rows = await readRows(this.client, table, ownership, a.id);
-        harm.push(...compareRows(table, this.#rowsOfA.get(table.oid) ?? [], rows));
+        const [rows, allowed] = [
+          await readRows(this.client, table, ownership, a.id),
+          await this.#rowsWithin(table, ownership, identity ?? '', 'writable'),
+        ];
+        const before =
+          this.#writableRows.get(`${table.oid} ${identity ?? ''}`) ?? this.#writableRows.get(`${table.oid} `);
+        harm.push(
+          ...compareRows(table, this.#rowsOfA.get(table.oid) ?? [], rows, {
+            ...before,
+            added: allowed,
+          }),
+        );
       }
       if (differs(table, b.id)) {
         const before = this.#rowsOfB.get(table.oid);
@@ -287,7 +346,19 @@ export function nameOf(table: Relation, row: Row): string {
   return `${table.name} (${key.map((name) => `${name} ${row[name] ?? 'null'}`).join(', ')})`;
 }
 
-function compareRows(table: Relation, before: readonly Row[], after: readonly Row[]): string[] {
+/** Rows of A, as JSON, that a user may change, remove or add by declaration. */
+interface Allowed {
+  readonly changed: ReadonlySet<string>;
+  readonly removed: ReadonlySet<string>;
+  readonly added: ReadonlySet<string>;
+}
+
+function compareRows(
+  table: Relation,
+  before: readonly Row[],
+  after: readonly Row[],
+  { changed, removed, added }: Partial<Allowed>,
+): string[] {
   const key = table.keys.find(({ kind }) => kind === 'primary')?.columns ?? [];
   const same = (one: Row, other: Row) => key.length > 0 && key.every((name) => one[name] === other[name]);
   const text = (row: Row) => JSON.stringify(row);
@@ -299,13 +370,16 @@ function compareRows(table: Relation, before: readonly Row[], after: readonly Ro
     else fresh.push(row);
   }
   return [
-    ...gone.map((row) => {
+    ...gone.flatMap((row) => {
       const now = fresh.find((one) => same(one, row));
-      if (!now) return `A's row ${nameOf(table, row)} is gone`;
+      if (!now) return removed?.has(text(row)) ? [] : `A's row ${nameOf(table, row)} is gone`;
       fresh.splice(fresh.indexOf(now), 1);
+      if (changed?.has(text(row))) return [];
       const changes = Object.keys(row).filter((name) => row[name] !== now[name]);
       return `A's row ${nameOf(table, row)} was changed: ${changes.map((name) => `${name} was ${row[name] ?? 'null'} and is ${now[name] ?? 'null'}`).join(', ')}`;
     }),
-    ...fresh.map((row) => `A has a row that A did not write, ${nameOf(table, row)}: ${JSON.stringify(row)}`),
+    ...fresh
+      .filter((row) => !added?.has(text(row)))
+      .map((row) => `A has a row that A did not write, ${nameOf(table, row)}: ${JSON.stringify(row)}`),
   ];
 }

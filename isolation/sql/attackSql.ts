@@ -15,7 +15,7 @@ import { isOwnerError, type OwnerErrors } from './refusals.ts';
 import { SideEffects } from './sideEffects.ts';
 import type { SqlAnswer, SqlAttack } from './sqlAttack.ts';
 import { actorsWithoutTenant, attacksWithoutTenant, unset } from './withoutTenant.ts';
-import { writes } from './writes.ts';
+import { writes, writesOfReaders, writesOfStaff } from './writes.ts';
 
 export interface SqlOptions extends AttackSessionOptions {
   /** The role that owns the tables, if FORCE ROW LEVEL SECURITY is meant to apply to it. */
@@ -89,6 +89,8 @@ async function attacksOn(
       : [...writes(seedData, target), ...inserts(seedData, target), ...references(seedData, target)]),
     ...actorsWithoutTenant(seedData, catalog).flatMap((actor) => attacksWithoutTenant(target, actor)),
     ...attacksOfMembers(catalog, seedData, target),
+    ...writesOfStaff(seedData, target),
+    ...writesOfReaders(seedData, target),
     ...privileges(catalog, target),
     ...(await otherRoles(session, target, owner)),
   ];
@@ -113,9 +115,10 @@ async function* withAndWithoutA(
   const without = new Map<SqlAttack, SqlAnswer>();
   // A missing grant gives the same answer without A's rows.
   const open = different.filter((attack) => !attack.isOfA && !isDenied(answers.get(attack) as SqlAnswer));
-  await session.withoutA(async () => {
-    for (const attack of open) without.set(attack, await session.run(attack));
-  });
+  for (const [reader, all] of Map.groupBy(open, ({ actor }) => session.readerOf(actor)))
+    await session.withoutA(reader, async () => {
+      for (const attack of all) without.set(attack, await session.run(attack));
+    });
   for (const attack of different) {
     const answer = answers.get(attack) as SqlAnswer;
     const other = without.get(attack) ?? answer;

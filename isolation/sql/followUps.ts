@@ -38,7 +38,7 @@ export async function followUps(
     return answers;
   };
   const answers = await answersTo();
-  const without = await session.withoutA(answersTo);
+  const without = await session.withoutA(session.seedData.b.id, answersTo);
   // A read that shows A's rows without any step is a leak of its own.
   const reads = possible.filter((_, at) => answers[at] !== '' && answers[at] === without[at]);
   if (reads.length === 0) return [];

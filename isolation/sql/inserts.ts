@@ -35,6 +35,11 @@ export function inserts(seedData: SeedData, target: AttackTarget): SqlAttack[] {
       [],
     );
   }
+  for (const { userColumn } of seedData.groups.filter(({ members }) => members.oid === relation.oid))
+    for (const row of a.insertableRows) {
+      const joined = { ...row, [userColumn]: seedData.b.id };
+      add("join A's group", insert(target, granted(joined), joined), joined, []);
+    }
   for (const row of b.insertableRows) {
     add('insert of its own', insert(target, granted(row), row), row);
     for (const theirs of a.rows.slice(0, 2)) {

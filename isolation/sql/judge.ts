@@ -80,7 +80,8 @@ export function judge(
   const found = answer.results.reduce((sum, { count }) => sum + (count ?? 0), 0);
   if (attack.mustFindNothing !== undefined && found > 0) {
     const verb = operation === 'select' ? 'saw' : 'wrote to';
-    return leaked(`${actor.name} in A's group (${seedData.a.id}) ${verb} ${found} rows. ${attack.mustFindNothing}`);
+    const where = actor.name === 'B' ? '' : ` in A's group (${seedData.a.id})`;
+    return leaked(`${actor.name}${where} ${verb} ${found} rows. ${attack.mustFindNothing}`);
   }
   if (attack.isOfA) return { ...attempt, outcome: 'held' };
   if (attack.arePlans) {
@@ -102,7 +103,9 @@ export function judge(
     answer.code === '42501' && /^target row violates row-level security/.test(answer.message ?? '');
   // A policy reads the setting only if there is a row to check, so an error about an invalid id reveals no content.
   const isNoIdentity = actor.identity !== seedData.b.id && [answer.code, without.code].some((code) => code === '22P02');
-  if (!isDifferent || isRefusedMerge || isNoIdentity) return { ...attempt, outcome: 'held' };
+  const isUserNamed =
+    answer.code === undefined && without.code === '23503' && seedData.sharing.namesUser(without.refusedBy ?? '');
+  if (!isDifferent || isRefusedMerge || isNoIdentity || isUserNamed) return { ...attempt, outcome: 'held' };
   const from = (one: SqlAnswer) => ({ ...one, results: one.results.slice(attack.seenFrom ?? 0) });
   const seen = seenRows(catalog, seedData, attack, from(answer), from(without));
   const comparison = `With A's rows there the answer is: ${shorten(describe(answer), 400)}. With A's rows removed, the same statement answers: ${shorten(describe(without), 400)}.`;

@@ -11,18 +11,20 @@ interface Observation {
   readonly statement: string;
 }
 
+type Observed = Observation & { readonly answer: string };
+
 /**
  * Checks that A's plain writes to its own rows change nothing that B can see, whether through a trigger, a rule, a
  * default, a view or a sequence. It needs no knowledge of row owners.
  *
- * `open` chooses the queries that succeed for B and that give the same result twice. Each check runs them before and
- * after A's statement and compares the results.
+ * `open` chooses the queries that succeed for B and that give the same result twice. Each check runs them after A's
+ * statement and compares the results. The rows that B may read by declaration are deleted before each query.
  */
 export class SideEffects {
   readonly #session: AttackSession;
-  readonly #observations: readonly Observation[];
+  readonly #observations: readonly Observed[];
 
-  private constructor(session: AttackSession, observations: readonly Observation[]) {
+  private constructor(session: AttackSession, observations: readonly Observed[]) {
     this.#session = session;
     this.#observations = observations;
   }
@@ -47,7 +49,7 @@ export class SideEffects {
         )
         .map(({ name, sql }) => ({ of: name, statement: `select * from ${sql}()` })),
     ];
-    const observations: Observation[] = [];
+    const observations: Observed[] = [];
     for (const observation of possible) {
       const looks = [
         await session.play([observing(session, [observation])]),
@@ -56,7 +58,7 @@ export class SideEffects {
       const [first, second] = looks.map((look) => look && text(look[0]?.[0]));
       // Skip queries that fail or whose results vary without any write.
       if (first === undefined || first !== second) continue;
-      observations.push(observation);
+      observations.push({ ...observation, answer: first });
     }
     return new SideEffects(session, observations);
   }
@@ -111,18 +113,16 @@ export class SideEffects {
       path: 'sql' as const,
       statement: `${asActor(catalog, { name: 'A', identity: seedData.a.id })}\n${statement}`,
     };
-    const look = observing(this.#session, this.#observations);
     const answers = await this.#session.play([
-      look,
       { actor: { name: 'A', identity: seedData.a.id }, statements: [statement] },
-      look,
+      observing(this.#session, this.#observations),
     ]);
     if (!answers) {
       yield { ...attempt, answer: 'A may not do this', outcome: 'not applicable' };
       return;
     }
     const changed = this.#observations.flatMap((observation, i) => {
-      const [was, is] = [text(answers[0]?.[i]), text(answers[2]?.[i])];
+      const [was, is] = [observation.answer, text(answers[1]?.[i])];
       if (was === is) return [];
       return `${observation.of}: B's \`${observation.statement}\` answered ${shorten(was, 300)} before, and ${shorten(is, 300)} after`;
     });
@@ -185,9 +185,10 @@ export class SideEffects {
 const observing = (
   { seedData }: AttackSession,
   observations: readonly Observation[],
-): { actor: Actor; statements: string[] } => ({
+): { actor: Actor; statements: string[]; withoutShared: true } => ({
   actor: { name: 'B', identity: seedData.b.id },
   statements: observations.map(({ statement }) => statement),
+  withoutShared: true as const,
 });
 
 /** Whether the column's default comes from a sequence. */

@@ -108,6 +108,57 @@ function ownWrites(seedData: SeedData, target: AttackTarget): SqlAttack[] {
   });
 }
 
+/** Writes of B as a member of the staff, who may read the table and not write it. */
+export function writesOfStaff({ staff, b }: SeedData, target: AttackTarget): SqlAttack[] {
+  const { relation, updated, id, literal } = target;
+  const prepare = staff.get(relation.oid);
+  if (!prepare) return [];
+  const write = (operation: 'update' | 'delete', statement: string): SqlAttack => ({
+    table: relation.name,
+    attack: `${operation} as staff`,
+    operation,
+    actor: { name: 'B, as a member of the staff', identity: b.id },
+    statements: [statement],
+    prepare,
+    isOfA: true,
+  });
+  return [
+    ...updated.map(({ name }) =>
+      write('update', `update ${relation.sql} set ${id(name)} = ${literal(name, valueFor(target, name))}`),
+    ),
+    write('delete', `delete from ${relation.sql}`),
+  ];
+}
+
+/** Writes to a table without owners that all tenants may read and, as its comment declares no more, not write. */
+export function writesOfReaders({ sharing, b }: SeedData, target: AttackTarget): SqlAttack[] {
+  const { relation, ownership, updated, inserted, id, literal } = target;
+  const isReadable = sharing.exceptions(relation, 'read').length > 0;
+  if (ownership?.kind !== 'shared' || !isReadable || sharing.exceptions(relation, 'write').length > 0) return [];
+  const write = (operation: 'insert' | 'update' | 'delete', statement: string): SqlAttack => ({
+    table: relation.name,
+    attack: `${operation} of what all may read`,
+    operation,
+    actor: { name: 'B', identity: b.id },
+    statements: [statement],
+    isOfA: true,
+    mustFindNothing: `The comment of ${relation.name} lets others read its rows, and does not let them write.`,
+  });
+  return [
+    ...target.b.insertableRows.flatMap((row) => {
+      const columns = inserted.filter(({ name, identity }) => name in row && identity !== 'always');
+      if (columns.length === 0) return [];
+      const values = columns.map(({ name }) => literal(name, row[name] ?? null)).join(', ');
+      return write(
+        'insert',
+        `insert into ${relation.sql} (${columns.map(({ name }) => id(name)).join(', ')}) values (${values})`,
+      );
+    }),
+    ...updated.map(({ name }) => write('update', `update ${relation.sql} set ${id(name)} = ${id(name)}`)),
+    write('delete', `delete from ${relation.sql}`),
+  ];
+}
+
 /** Updates B's row to the key values of A's row. */
 function collisions(target: AttackTarget, theirs: Row | undefined, own: Row | undefined): SqlAttack[] {
   const { relation, actors, updated, id, literal, ownership } = target;
