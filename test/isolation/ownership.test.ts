@@ -42,3 +42,25 @@ test('a name alone shows the owner where no policy shows the tenants', async () 
     create table api.notes (id uuid primary key, user_id uuid not null references api.users);`);
   expect(owners.notes).toBe('own user_id');
 });
+
+test('declared owners replace those that columns suggest', async () => {
+  const owners = await ownersOf(`${people}
+    create table api.teams (id uuid primary key, owner_id uuid references api.people);
+    create table api.members (team_id uuid references api.teams, user_id uuid references api.people);
+    create table api.notes (id uuid primary key, user_id uuid references api.people, writer uuid references api.people);
+    create table api.boards (id uuid primary key, team_id uuid references api.teams, user_id uuid references api.people);
+    create table api.cards (id uuid primary key, user_id uuid references api.people, board_id uuid references api.boards);
+    comment on table api.notes is '@isolation owner: writer';
+    comment on table api.boards is '@isolation owner: team_id through members (team_id, user_id)';
+    comment on table api.cards is '@isolation owner: parent board_id';`);
+  expect(owners).toMatchObject({ notes: 'own writer', boards: 'own team_id', cards: 'parent', members: 'own user_id' });
+});
+
+test.each([
+  ['a column', '@isolation owner: nobody', 'The comment of api.notes names the column nobody, which does not exist.'],
+  ['a table', '@isolation read: id through readers (note_id, user_id)', 'api.readers, which does not exist.'],
+  ['a word', '@isolation reads: everyone', 'The comment of api.notes has a mistake'],
+])('a declaration with a mistake is refused: %s', async (_, comment, message) => {
+  const sql = `create table api.notes (id uuid primary key); comment on table api.notes is '${comment}';`;
+  await expect(ownersOf(sql)).rejects.toThrow(message);
+});
