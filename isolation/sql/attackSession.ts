@@ -7,6 +7,11 @@ import { type Row, readRows, type SeedData } from '../seedData/seedData.ts';
 import { inDependencyOrder } from '../seedData/tableOrder.ts';
 import type { Actor, SqlAnswer, SqlAttack, StatementResult } from './sqlAttack.ts';
 
+interface Owned {
+  readonly table: Relation;
+  readonly ownership: Ownership;
+}
+
 const raw = { getTypeParser: () => (value: unknown) => value } as unknown as pg.CustomTypesConfig;
 
 export interface AttackSessionOptions {
@@ -18,7 +23,7 @@ export interface AttackSessionOptions {
  * Runs attacks on one connection, in its open transaction.
  *
  * States: `open` reads A's and B's rows and their fingerprints, then sets the savepoint `attack`. Each attack runs from
- * that savepoint and is rolled back to it. `withoutA` deletes A's rows and sets a nested savepoint `attack`; when its
+ * that savepoint and is rolled back to it. Only the fingerprints of the tables that it has written to are compared. `withoutA` deletes A's rows and sets a nested savepoint `attack`; when its
  * work has finished, it restores the rows and the fingerprints.
  */
 export class AttackSession {
@@ -26,10 +31,10 @@ export class AttackSession {
   readonly catalog: Catalog;
   readonly seedData: SeedData;
   readonly #login: string | undefined;
-  readonly #owned: readonly { readonly table: Relation; readonly ownership: Ownership }[];
+  readonly #owned: readonly Owned[];
   /** Statements that disable and enable triggers and foreign keys; empty if the role may not do so. */
   #suppressTriggers: { readonly start: readonly string[]; readonly end: readonly string[] } = { start: [], end: [] };
-  #fingerprintQuery: readonly string[] = [];
+  #counterQuery: readonly string[] = [];
   #fingerprints = new Map<string, string>();
   #rowsOfA = new Map<number, readonly Row[]>();
   /** The rows of A that a user may write by declaration, by `oid user`. */
@@ -69,17 +74,10 @@ export class AttackSession {
         end: ['set local session_replication_role = origin'],
       };
     }
-    const fingerprint = session.#owned
-      .map(({ table, ownership }) => {
-        const owner = ownership.sql('t');
-        return `select ${client.escapeLiteral(String(table.oid))}, ${owner}, count(*)::text || ':' || sum(hashtextextended(t::text, 0)::numeric)
-          from ${table.sql} t where ${owner} in (${client.escapeLiteral(seedData.a.id)}, ${client.escapeLiteral(seedData.b.id)}) group by 2`;
-      })
-      .join(' union all ');
-    if (fingerprint) {
+    if (session.#owned.length > 0 && (await countsRows(client))) {
       // Runs after every attack, so it is planned only once.
-      await client.query(`${deallocateFingerprints}; prepare isolation_prints as ${fingerprint}`);
-      session.#fingerprintQuery = ['execute isolation_prints'];
+      await client.query(`${deallocateCounters}; prepare isolation_counters as ${session.#selectCounters()}`);
+      session.#counterQuery = ['execute isolation_counters'];
     }
     session.#fingerprints = await session.#takeFingerprints();
     for (const { table, ownership } of session.#owned) {
@@ -136,18 +134,19 @@ export class AttackSession {
   async run(attack: SqlAttack): Promise<SqlAnswer> {
     const { actor, statements, prepare = [], operation, withoutTriggers } = attack;
     const { client } = this;
+    const isCompared = operation !== 'select' && !attack.preparesA;
     const before = [
+      ...(isCompared ? this.#counterQuery : []),
       ...(prepare.length ? [...this.#suppressTriggers.start, ...prepare, ...this.#suppressTriggers.end] : []),
       ...(withoutTriggers ? this.#suppressTriggers.start : []),
       ...this.#become(actor),
     ];
-    const isCompared = operation !== 'select' && !attack.preparesA;
-    const look = isCompared ? [...this.#end, ...this.#fingerprintQuery] : [];
+    const look = isCompared ? [...this.#end, ...this.#counterQuery] : [];
     try {
       const answers = await this.#send([...before, ...statements, 'set constraints all immediate', ...look]);
       const results = answers.slice(before.length, before.length + statements.length);
       if (!isCompared) return { results, harm: [], own: [] };
-      return { results, ...(await this.#compare(actor, fingerprintsOf(answers.at(-1)))) };
+      return { results, ...(await this.#compare(actor, this.#written(answers[0], answers.at(-1)))) };
     } catch (error) {
       const { code, message, table, constraint, column, where, detail } = error as pg.DatabaseError;
       if (code === undefined) throw error;
@@ -279,18 +278,48 @@ export class AttackSession {
     return results.map(({ command, rowCount, rows }) => ({ command, count: rowCount, rows }));
   }
 
-  async #takeFingerprints(): Promise<Map<string, string>> {
-    return fingerprintsOf((await this.#send(this.#fingerprintQuery)).at(-1));
+  /** One counter for each owned table. It changes with each written row, and with TRUNCATE. */
+  #selectCounters(): string {
+    const oids = this.#owned.map(({ table }) => table.oid);
+    const counts = ['inserted', 'updated', 'deleted'].map((what) => `pg_stat_get_xact_tuples_${what}(t.oid)`);
+    return `select string_agg((${counts.join(' + ')})::text || ' ' || coalesce(pg_relation_filenode(t.oid)::text, ''), ',' order by t.place)
+      from unnest('{${oids.join(',')}}'::oid[]) with ordinality t (oid, place)`;
+  }
+
+  /** The tables whose counters differ, with the tables of which they are partitions. */
+  #written(before: StatementResult | undefined, after: StatementResult | undefined): Owned[] {
+    if (this.#counterQuery.length === 0) return [...this.#owned];
+    const [was, is] = [before, after].map((result) => (result?.rows[0]?.[0] ?? '').split(','));
+    const written = new Set<number>();
+    for (const [at, { table }] of this.#owned.entries()) {
+      if (was?.[at] === is?.[at] && table.kind !== 'foreign table') continue;
+      for (let one: Relation | undefined = table; one; one = this.catalog.relations.get(one.parent ?? 0))
+        written.add(one.oid);
+    }
+    return this.#owned.filter(({ table }) => written.has(table.oid));
+  }
+
+  async #takeFingerprints(tables: readonly Owned[] = this.#owned): Promise<Map<string, string>> {
+    if (tables.length === 0) return new Map();
+    const { client } = this;
+    const { a, b } = this.seedData;
+    const selects = tables.map(({ table, ownership }) => {
+      const owner = ownership.sql('t');
+      return `select ${client.escapeLiteral(String(table.oid))}, ${owner}, count(*)::text || ':' || sum(hashtextextended(t::text, 0)::numeric)
+        from ${table.sql} t where ${owner} in (${client.escapeLiteral(a.id)}, ${client.escapeLiteral(b.id)}) group by 2`;
+    });
+    return fingerprintsOf((await this.#send([selects.join(' union all ')])).at(-1));
   }
 
   /** Compares the rows with those before the attack: sentences for A's rows, JSON for B's. */
-  async #compare({ identity }: Actor, now: ReadonlyMap<string, string>): Promise<Pick<SqlAnswer, 'harm' | 'own'>> {
+  async #compare({ identity }: Actor, written: readonly Owned[]): Promise<Pick<SqlAnswer, 'harm' | 'own'>> {
+    const now = await this.#takeFingerprints(written);
     const differs = (table: Relation, owner: string) =>
       now.get(`${table.oid} ${owner}`) !== this.#fingerprints.get(`${table.oid} ${owner}`);
     const harm: string[] = [];
     const own: string[] = [];
     const { a, b } = this.seedData;
-    for (const { table, ownership } of this.#owned) {
+    for (const { table, ownership } of written) {
       if (differs(table, a.id)) {
         const [rows, allowed] = [
           await readRows(this.client, table, ownership, a.id),
@@ -319,13 +348,19 @@ export class AttackSession {
 }
 
 /** Deallocates only this statement, because the connection may have other prepared statements. */
-const deallocateFingerprints = `do $$ begin
-  if exists (select from pg_catalog.pg_prepared_statements where name = 'isolation_prints') then deallocate isolation_prints; end if;
+const deallocateCounters = `do $$ begin
+  if exists (select from pg_catalog.pg_prepared_statements where name = 'isolation_counters') then deallocate isolation_counters; end if;
 end $$`;
 
 /** Fingerprints by table and owner. */
 const fingerprintsOf = (result: StatementResult | undefined) =>
   new Map(result?.rows.map(([table, owner, print]) => [`${table} ${owner}`, print as string]));
+
+/** Whether Postgres counts written rows. Without its counters, all tables are compared. */
+async function countsRows(client: pg.ClientBase): Promise<boolean> {
+  const { rows } = await client.query(`select current_setting('track_counts')::boolean as on`);
+  return rows[0].on;
+}
 
 async function maySuppressTriggers(client: pg.ClientBase): Promise<boolean> {
   await client.query('savepoint quiet');
