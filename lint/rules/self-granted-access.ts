@@ -13,12 +13,13 @@ export const rule: PolicyRule = {
     const written = policy.check ?? policy.using;
     const fixed = written ? fixedColumns(written, facts) : new Set<number>();
     const free = [...trusted.columns].filter((column) => !fixed.has(column));
-    const isOpen = ({ read, written: ofWritten }: { read: number; written: number }) =>
-      Boolean((policy.using === null || read & TRUE) && (policy.check === null || ofWritten & TRUE));
-    if (!isOpen(allowed(policy, 'own row', facts))) return undefined;
+    const { read, written: ofCheck } = allowed(policy, 'own row', facts);
+    // Postgres checks a new row by WITH CHECK alone, and by USING only if there is no WITH CHECK.
+    const isNewRowOpen = Boolean((policy.check === null ? read : ofCheck) & TRUE);
+    if (!isNewRowOpen) return undefined;
     const granted = (columns: ReadonlySet<string>) => free.filter((column) => columns.has(`${policy.table}.${column}`));
     const inserts = /^(insert|all)$/.test(policy.command) && mayInsert(policy, facts);
-    const updates = /^(update|all)$/.test(policy.command);
+    const updates = /^(update|all)$/.test(policy.command) && Boolean(policy.using === null || read & TRUE);
     const inserted = inserts ? granted(facts.insertable) : [];
     const updated = updates ? granted(facts.updatable) : [];
     if (inserts && trusted.columns.size === 0)

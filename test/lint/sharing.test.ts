@@ -76,6 +76,23 @@ const cases: readonly Case[] = [
     finding: 'self-granted-access: policy invite on @.members',
   },
   {
+    name: 'a membership that a loose check of a policy for all commands lets in',
+    sound: `${teams} ${byMembership}
+      alter table @.teams add column leader_id uuid not null references auth.users;
+      create policy lead on @.members for all to authenticated
+        using (team_id in (select t.id from @.teams t where t.leader_id = ${me}))
+        with check (team_id in (select t.id from @.teams t where t.leader_id = ${me}));
+      create policy led on @.teams for select to authenticated using (leader_id = ${me});
+      grant insert on @.members to authenticated;`,
+    holed: `${teams} ${byMembership}
+      alter table @.teams add column leader_id uuid not null references auth.users;
+      create policy lead on @.members for all to authenticated
+        using (team_id in (select t.id from @.teams t where t.leader_id = ${me})) with check (user_id = ${me});
+      create policy led on @.teams for select to authenticated using (leader_id = ${me});
+      grant insert on @.members to authenticated;`,
+    finding: 'self-granted-access: policy lead on @.members',
+  },
+  {
     name: 'a membership that a user may move to another team',
     sound: `${teams} ${byMembership}
       create policy change on @.members for update to authenticated using (user_id = ${me}) with check (user_id = ${me});

@@ -6,7 +6,7 @@ let organizations: Organizations;
 // The role's time limit is shorter than a deletion of a member takes.
 beforeAll(async () => {
   organizations = await startOrganizations();
-  const { db } = organizations.server;
+  const { database, db } = organizations.server;
   const [{ name } = { name: '' }] = await db.asAdmin<{ name: string }>('select current_database() as name');
   await db.asAdmin(`alter role hedgerow_authenticator in database ${name} set statement_timeout = '2s'`);
   await db.asAdmin(`create function app_private.take_time() returns trigger language plpgsql
@@ -14,6 +14,14 @@ beforeAll(async () => {
     create trigger take_time before delete on app_public.organization_members
     for each row execute function app_private.take_time()`);
   await killBackends(db);
+  // The pool notices a killed connection when it uses it.
+  const useAll = () => Promise.all([1, 2, 3].map(() => database.inspect({ text: 'select pg_sleep(0.1)' })));
+  for (let isNew = false; !isNew; ) {
+    isNew = await useAll().then(
+      () => true,
+      () => false,
+    );
+  }
 });
 afterAll(() => organizations.close());
 
