@@ -8,8 +8,6 @@ import {
 } from '../lint/accessModel.ts';
 import type { Catalog, Relation } from './catalog.ts';
 
-export const quoteName = (name: string) => `"${name.replaceAll('"', '""')}"`;
-
 type Known = Pick<Catalog, 'relations' | 'tables'>;
 
 /**

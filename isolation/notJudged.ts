@@ -1,3 +1,4 @@
+import { sharedReason } from '../lint/accessModel.ts';
 import { type Catalog, isReachable } from './catalog.ts';
 import { unsetClaims } from './claims.ts';
 import { exceptionLines } from './declarations.ts';
@@ -22,7 +23,7 @@ export function notJudged(catalog: Catalog, seedData: SeedData, { only = () => t
     }),
     ...tables.flatMap(({ name, columns }) =>
       columns.flatMap((column): NotJudged[] => {
-        const [, reason] = column.comment?.match(/^\s*@isolation\s+shared:\s*(\S.*)$/m) ?? [];
+        const reason = sharedReason(column.comment);
         if (reason === undefined) return [];
         return [
           {

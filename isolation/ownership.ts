@@ -1,5 +1,5 @@
 import { UsageError } from '../common/usageError.ts';
-import type { Comparison } from '../lint/accessModel.ts';
+import { type Comparison, sharedReason } from '../lint/accessModel.ts';
 import type { Catalog, Column, Relation } from './catalog.ts';
 import { declarationsOf, declaredTable, declaredUsers } from './declarations.ts';
 import { tenantSettings } from './identity.ts';
@@ -257,11 +257,6 @@ function throughParents(catalog: Catalog, owners: Map<number, Ownership>): void 
       });
     }
   }
-}
-
-/** The reason in a comment `@isolation shared: reason`. */
-function sharedReason(comment: string | null): string | undefined {
-  return comment?.match(/^\s*@isolation\s+shared:\s*(\S.*)$/m)?.[1];
 }
 
 /** Whether the column's comment declares that tenants share rows through it. Such a column keeps its default. */

@@ -29,7 +29,7 @@ export interface Proof {
 export const leaksOf = ({ attempts }: Pick<Proof, 'attempts'>) =>
   attempts.filter(({ outcome }) => outcome === 'leaked');
 
-/** What a leak reveals or allows, by a word of its evidence. The first is the worst. */
+/** Severities of leaks, worst first, each with the words of its evidence. */
 const severities = [
   / saw | was shown | received /,
   / wrote to | changed | became /,

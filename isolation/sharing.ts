@@ -1,6 +1,6 @@
-import { type Declarations, type Exception, exceptionSql } from '../lint/accessModel.ts';
+import { type Declarations, type Exception, exceptionSql, quoteLiteral, quoteName } from '../lint/accessModel.ts';
 import type { Catalog, Relation } from './catalog.ts';
-import { declarationsOf, declaredTable, declaredUsers, membershipOf, quoteName } from './declarations.ts';
+import { declarationsOf, declaredTable, declaredUsers, membershipOf } from './declarations.ts';
 import { isKey, type Ownership } from './ownership.ts';
 
 type Known = Pick<Catalog, 'relations' | 'tables'>;
@@ -67,7 +67,7 @@ export class Sharing {
   readable(table: Relation, alias: string, user: string): string {
     const own = this.#covered(table, alias, user, this.exceptions(table, 'read'));
     const named = [...(this.#members.get(table.oid) ?? [])].map(
-      (column) => `${alias}.${quoteName(column)}::text = ${quote(user)}`,
+      (column) => `${alias}.${quoteName(column)}::text = ${quoteLiteral(user)}`,
     );
     return anyOf([...own, ...named, ...this.#parents(table, alias, user, 'read')]);
   }
@@ -90,7 +90,7 @@ export class Sharing {
 
   #covered(table: Relation, alias: string, user: string, exceptions: readonly Exception[]): string[] {
     return exceptions.map((one) =>
-      exceptionSql(one, alias, quote(user), (name) => declaredTable(this.#catalog, table, name).sql),
+      exceptionSql(one, alias, quoteLiteral(user), (name) => declaredTable(this.#catalog, table, name).sql),
     );
   }
 
@@ -136,8 +136,6 @@ export class Sharing {
     return owner !== undefined && isKey(table, owner);
   }
 }
-
-const quote = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
 /** A condition that holds if one of the conditions does. */
 export const anyOf = (conditions: readonly string[]) =>

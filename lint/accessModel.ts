@@ -30,13 +30,13 @@ export interface Membership {
   readonly conditions: readonly Comparison[];
 }
 
-/** Whose rows a table has. */
+/** The declared owner of a table's rows. */
 type DeclaredOwner =
   | { readonly kind: 'user'; readonly columns: readonly string[] }
   | { readonly kind: 'group'; readonly column: string; readonly groupColumn: string; readonly members: Membership }
   | { readonly kind: 'parent'; readonly columns: readonly string[] };
 
-/** Who may reach a row besides its owner. */
+/** Users other than the owner who may reach a row. */
 export type Exception =
   | { readonly kind: 'everyone' }
   | { readonly kind: 'user'; readonly column: string }
@@ -57,6 +57,11 @@ export interface Declarations {
 
 /** A declaration that does not follow the grammar. The message names the line and says what is expected. */
 export class DeclarationError extends Error {}
+
+/** Returns the reason in a comment on a table or a column, `@isolation shared: reason`. */
+export function sharedReason(comment: string | null): string | undefined {
+  return comment?.match(/^\s*@isolation\s+shared:\s*(\S.*)$/m)?.[1];
+}
 
 const line = /^\s*@isolation\b[ \t]*(.*?)[ \t]*$/gm;
 
@@ -230,8 +235,10 @@ class Reader {
   }
 }
 
-const quoteName = (name: string) => `"${name.replaceAll('"', '""')}"`;
-const quoteLiteral = (value: string) => `'${value.replaceAll("'", "''")}'`;
+/** Quotes a name for SQL. */
+export const quoteName = (name: string) => `"${name.replaceAll('"', '""')}"`;
+/** Quotes a text for SQL, under standard_conforming_strings. */
+export const quoteLiteral = (value: string) => `'${value.replaceAll("'", "''")}'`;
 
 /**
  * Builds SQL that tells whether an exception covers the row `alias` for a user.

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { UsageError } from '../common/usageError.ts';
 import { descendants } from '../postgres/nodeTree.ts';
 import { ourSchema } from '../postgres/ownObjects.ts';
+import { sharedReason } from './accessModel.ts';
 import { allowed } from './allowed.ts';
 import { count, findAll, type Inspected, readingCatalog } from './catalog.ts';
 import { findOwnerColumns } from './findOwners.ts';
@@ -14,7 +15,6 @@ import { ReferenceReader } from './references.ts';
 import type { Finding, Named, Rule } from './rule.ts';
 import { isApiRule, isCatalogRule, isTextRule, readRules } from './rules.ts';
 import { type LintScope, setScope } from './scope.ts';
-import { tenantTables } from './tenantTables.ts';
 
 /** A rule, table or policy that the linter did not judge, and the reason. */
 interface NotJudged {
@@ -74,7 +74,7 @@ export async function lintDatabase(client: pg.ClientBase, options: DatabaseOptio
       };
       await setScope(client, scope);
       const all = await readPolicies(client, scope);
-      const { policies, shared } = await withoutShared(client, all);
+      const { policies, shared } = withoutShared(all);
       const owners = await findOwnerColumns(client, { ...all, policies }, new Set(shared.map(({ oid }) => oid)));
       const facts = withOwners({ ...all, policies }, owners, all.policies);
       await setJudgedScope(client, scope, facts);
@@ -227,17 +227,16 @@ const distinct = (all: readonly NotJudged[]) => [...new Map(all.map((one) => [JS
 /**
  * Leaves out the policies of tables whose comment declares them as shared (`@isolation shared`), as the prover does.
  */
-async function withoutShared(
-  client: pg.ClientBase,
-  facts: PolicyFacts,
-): Promise<{ policies: Policy[]; shared: { oid: string; object: string; reason: string }[] }> {
-  const { rows } = await client.query<{ oid: string; object: string; comment: string | null }>(
-    `select t.oid::text, t.object, obj_description(t.oid, 'pg_class') as comment from ${tenantTables} t order by 2`,
-  );
-  const shared = rows.flatMap(({ oid, object, comment }) => {
-    const [, reason] = comment?.match(/^\s*@isolation\s+shared:\s*(\S.*)$/m) ?? [];
-    return reason === undefined ? [] : [{ oid, object, reason }];
-  });
+function withoutShared(facts: PolicyFacts): {
+  policies: Policy[];
+  shared: { oid: string; object: string; reason: string }[];
+} {
+  const shared = [...facts.comments]
+    .flatMap(([oid, comment]) => {
+      const reason = sharedReason(comment);
+      return reason === undefined ? [] : [{ oid, object: facts.tables.get(oid) as string, reason }];
+    })
+    .sort((one, other) => (one.object < other.object ? -1 : 1));
   const isShared = (table: string) => shared.some(({ oid }) => oid === table);
   return { policies: facts.policies.filter(({ table }) => !isShared(table)), shared };
 }

@@ -85,6 +85,7 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
   );
   const having = (property: 'shared' | 'insertable') =>
     new Set(comments.rows.filter((one) => one[property]).map(({ key }) => key));
+  const tableComments = new Map(tables.rows.map(({ oid, comment }) => [oid, comment]));
   const facts: PolicyFacts = {
     policies: rows.map(({ using, check, table, command, text: printed, ...row }) => ({
       ...row,
@@ -114,8 +115,8 @@ export async function readPolicies(client: pg.ClientBase, scope: LintScope): Pro
     updatable: new Set(updatable.rows.map(({ key }) => key)),
     insertable: having('insertable'),
     shared: having('shared'),
-    comments: new Map(tables.rows.map(({ oid, comment }) => [oid, comment])),
-    declared: readDeclarations(new Map(tables.rows.map(({ oid, comment }) => [oid, comment]))),
+    comments: tableComments,
+    declared: readDeclarations(tableComments),
     labels: new Map(labels.rows.map(({ oid, label }) => [oid, label])),
     relations: new Map(relations.rows.map(({ oid, name }) => [name, oid])),
     columns: new Map(comments.rows.map(({ key, name }) => [key, name])),

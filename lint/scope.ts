@@ -82,7 +82,7 @@ export const foundOwners = `${read('owners')}::json`;
 /** References that policies for writes restrict, as a subquery after `from`. The columns are `oid` and `attnum`. */
 export const guardedColumns = `json_to_recordset(${read('guarded')}::json)`;
 
-/** What the linter found out before it applies the rules. */
+/** Facts that the linter determines before it applies the rules. */
 interface Found {
   readonly owners?: readonly OwnerColumn[];
   readonly guarded?: readonly TableColumn[];

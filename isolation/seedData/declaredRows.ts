@@ -1,6 +1,7 @@
 import type { Comparison, Exception } from '../../lint/accessModel.ts';
+import { quoteName } from '../../lint/accessModel.ts';
 import type { Relation } from '../catalog.ts';
-import { declaredTable, quoteName } from '../declarations.ts';
+import { declaredTable } from '../declarations.ts';
 import { checksOf, columnCandidates, inSavepoint } from './checks.ts';
 import { satisfies, valueFor } from './comparisons.ts';
 import { chooseValues, insert, insertRow, type RowValues } from './insertRow.ts';

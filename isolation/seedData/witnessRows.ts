@@ -1,5 +1,5 @@
+import { quoteName } from '../../lint/accessModel.ts';
 import type { Relation } from '../catalog.ts';
-import { quoteName } from '../declarations.ts';
 import { anyOf } from '../sharing.ts';
 import { type Condition, conditionsOf, sourcesOf } from './conditions.ts';
 import type { RowValues } from './insertRow.ts';

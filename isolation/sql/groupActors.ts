@@ -1,4 +1,4 @@
-import { parseDeclarations } from '../../lint/accessModel.ts';
+import { parseDeclarations, quoteLiteral } from '../../lint/accessModel.ts';
 import { type Catalog, type Groups, type LimitedMember, type Relation, readsSetting } from '../catalog.ts';
 import { fill } from '../identity.ts';
 import type { SeedData } from '../seedData/seedData.ts';
@@ -190,8 +190,7 @@ const memberOfTwo = ({ b }: SeedData): Actor => ({
 
 /** Makes B a member of A's group. */
 function joined({ join }: Groups, { a, b }: SeedData): Required<Pick<SqlAttack, 'prepare'>> {
-  const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
-  return { prepare: [join.replaceAll(/:group\b/g, quoted(a.id)).replaceAll(/:user\b/g, quoted(b.id))] };
+  return { prepare: [join.replaceAll(/:group\b/g, quoteLiteral(a.id)).replaceAll(/:user\b/g, quoteLiteral(b.id))] };
 }
 
 function byFellowMember(groups: Groups, seedData: SeedData, target: AttackTarget): SqlAttack[] {

@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
+import type { Transaction } from '../tenancy/tenantDatabase.ts';
 
 // Not z.uuid(), because Postgres accepts more UUIDs.
 const uuid = z.guid().toLowerCase();
@@ -33,3 +34,16 @@ export const actForHeader: RequestHandler = (request, _response, next) => {
   if (request.user && organizationId !== undefined) request.user = actFor(request.user, organizationId);
   next();
 };
+
+/**
+ * Lets the rest of a transaction of sign-in act for an organization, without a membership: one that the user creates or joins,
+ * or each of the user's own in turn. The empty text ends it.
+ */
+export async function enterOrganization({ query }: Transaction, organizationId: string): Promise<void> {
+  await query({
+    name: 'enter_organization',
+    text: "select set_config('app.current_organization_id', $1, true)",
+    values: [organizationId],
+    discard: true,
+  });
+}

@@ -28,7 +28,13 @@ export type AuditEvent =
   | 'registered'
   | 'session_ended';
 
-/** The user who acts, and what the event concerns. */
+/** A signed-in user, and the session. */
+export interface Actor {
+  readonly userId: string;
+  readonly sessionId: string | undefined;
+}
+
+/** The user who acts, and the organization and member of the event. */
 interface AuditSubject {
   readonly userId?: string | undefined;
   readonly sessionId?: string | undefined;

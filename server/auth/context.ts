@@ -33,7 +33,7 @@ export function signedInUser({ user }: Request): Express.User {
 }
 
 /**
- * Gives the transaction two minutes, because deleting a user, a member or an organization also changes the rows that refer to it, and
+ * Gives the transaction two minutes. Deleting a user, a member or an organization also changes the rows that refer to it, and
  * users decide how many these are.
  */
 export async function allowManyRows(

@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { audit } from '../auth/audit.ts';
+import { enterOrganization } from '../auth/actFor.ts';
+import { type Actor, audit } from '../auth/audit.ts';
 import type { Origin } from '../auth/origin.ts';
 import { Problem } from '../http/problem.ts';
 import type { IdentifiedClient, Transaction } from '../tenancy/tenantDatabase.ts';
-import { enter, lockOrganization, type Role, requireManager, requireOwner } from './membership.ts';
-import type { Actor, Organization } from './organizations.ts';
+import { lockOrganization, type Role, requireManager, requireOwner } from './membership.ts';
+import type { Organization } from './organizations.ts';
 
 /** Invitations of an organization that have neither been accepted nor expired. */
 const maxOpen = 100;
@@ -153,7 +154,7 @@ export function acceptInvitation(
 ): Promise<Organization> {
   return client.transaction(async (transaction) => {
     const organizationId = organizationOf(token);
-    await enter(transaction, organizationId);
+    await enterOrganization(transaction, organizationId);
     // In the order in which a deletion of the account locks: first the user, then the organization.
     await transaction.query({
       name: 'lock_user',

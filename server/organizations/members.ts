@@ -1,12 +1,11 @@
 import type { Request } from 'express';
 import { z } from 'zod';
-import { audit } from '../auth/audit.ts';
+import { type Actor, audit } from '../auth/audit.ts';
 import { allowManyRows } from '../auth/context.ts';
 import { type Origin, originOf } from '../auth/origin.ts';
 import { Problem } from '../http/problem.ts';
 import type { IdentifiedClient, Transaction } from '../tenancy/tenantDatabase.ts';
 import { lockOrganization, type Role, requireManager, requireOtherOwner, requireOwner } from './membership.ts';
-import type { Actor } from './organizations.ts';
 
 /** A member, as other members see it. */
 export interface Member {

@@ -23,19 +23,6 @@ export function asMember(
 }
 
 /**
- * Lets the rest of the transaction act for an organization that the user is not a member of: one that the user creates or
- * joins.
- */
-export async function enter({ query }: Transaction, organizationId: string): Promise<void> {
-  await query({
-    name: 'enter_organization',
-    text: "select set_config('app.current_organization_id', $1, true)",
-    values: [organizationId],
-    discard: true,
-  });
-}
-
-/**
  * Locks the current organization until the transaction ends, so that changes of its members wait for each other: two
  * owners cannot remove each other, and a demoted admin cannot go on.
  *

@@ -1,16 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Request } from 'express';
-import { audit } from '../auth/audit.ts';
+import { enterOrganization } from '../auth/actFor.ts';
+import { type Actor, audit } from '../auth/audit.ts';
 import { allowManyRows } from '../auth/context.ts';
 import { type Origin, originOf } from '../auth/origin.ts';
 import type { IdentifiedClient } from '../tenancy/tenantDatabase.ts';
-import { enter, lockOrganization, type Role, requireOwner } from './membership.ts';
-
-/** A user and, for the audit log, the session. */
-export interface Actor {
-  readonly userId: string;
-  readonly sessionId: string | undefined;
-}
+import { lockOrganization, type Role, requireOwner } from './membership.ts';
 
 /** An organization, as one of its members sees it. */
 export interface Organization {
@@ -33,7 +28,7 @@ export async function createOrganization(
 ): Promise<Organization> {
   const id = randomUUID();
   await client.transaction(async (transaction) => {
-    await enter(transaction, id);
+    await enterOrganization(transaction, id);
     await transaction.query({
       name: 'new_organization',
       text: 'insert into app_public.organizations (id, name) values ($1, $2)',

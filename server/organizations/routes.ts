@@ -1,5 +1,6 @@
 import { type Request, type RequestHandler, Router } from 'express';
 import { z } from 'zod';
+import type { Actor } from '../auth/audit.ts';
 import { type AuthContext, asAccount, signedInUser } from '../auth/context.ts';
 import { checkBody, email } from '../auth/input.ts';
 import { mailToken } from '../auth/mailer/mailTokens.ts';
@@ -9,7 +10,7 @@ import { originOf } from '../auth/origin.ts';
 import { acceptInvitation, invite, listInvitations, revokeInvitation } from './invitations.ts';
 import { changeRole, listMembers, removeMember } from './members.ts';
 import { asMember, requireManagerOf, roles } from './membership.ts';
-import { type Actor, createOrganization, deleteOrganization, listOrganizations } from './organizations.ts';
+import { createOrganization, deleteOrganization, listOrganizations } from './organizations.ts';
 
 const role = z.enum(roles, { error: `role must be one of ${roles.join(', ')}` });
 

@@ -1,13 +1,8 @@
 import { Problem } from '../../http/problem.ts';
 import type { Transaction } from '../../tenancy/tenantDatabase.ts';
-import { audit } from '../audit.ts';
+import { enterOrganization } from '../actFor.ts';
+import { type Actor, audit } from '../audit.ts';
 import type { Origin } from '../origin.ts';
-
-/** The user who deletes the account, and the session. */
-interface Actor {
-  readonly userId: string;
-  readonly sessionId: string | undefined;
-}
 
 /**
  * Removes the signed-in user from all organizations before the account is deleted, and deletes organizations without another
@@ -15,7 +10,8 @@ interface Actor {
  *
  * @throws Problem 409 if an organization with other members has no other owner with an active account.
  */
-export async function endMemberships({ query }: Transaction, origin: Origin, actor: Actor): Promise<void> {
+export async function endMemberships(transaction: Transaction, origin: Origin, actor: Actor): Promise<void> {
+  const { query } = transaction;
   const { userId } = actor;
   // A new membership locks the user's row by its foreign key. So there are none from here on.
   await query({ text: 'select from app_public.users where id = $1 for update', values: [userId] });
@@ -24,7 +20,7 @@ export async function endMemberships({ query }: Transaction, origin: Origin, act
     values: [userId],
   });
   for (const { id } of memberships) {
-    await query({ text: "select set_config('app.current_organization_id', $1, true)", values: [id], discard: true });
+    await enterOrganization(transaction, id);
     // Changes of members take this lock too. The order of ids prevents a deadlock of two users.
     const { rows: locked } = await query<{ name: string }>({
       text: 'select name from app_public.organizations where id = $1 for no key update',
@@ -57,5 +53,5 @@ export async function endMemberships({ query }: Transaction, origin: Origin, act
     );
     await query(audit(event, origin, { ...actor, organizationId: id, memberId: others === 0 ? undefined : userId }));
   }
-  await query({ text: "select set_config('app.current_organization_id', '', true)", discard: true });
+  await enterOrganization(transaction, '');
 }
